@@ -1,0 +1,1 @@
+"""Runward: ML experiments that a team can trust."""

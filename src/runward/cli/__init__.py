@@ -1,0 +1,1 @@
+"""Commands of the rooms, with one output sink."""

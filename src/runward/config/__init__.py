@@ -1,0 +1,1 @@
+"""Config, Partial and task values with overrides and serialisation: pure."""

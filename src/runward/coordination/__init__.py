@@ -1,0 +1,1 @@
+"""Notifications, comments and what waits for whom."""

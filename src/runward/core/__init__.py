@@ -1,0 +1,1 @@
+"""Ids, clock, canonical JSON, hashing, operation declarations, events and settings."""

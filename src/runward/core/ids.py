@@ -1,0 +1,25 @@
+"""Identifiers: short, random, safe in URLs and file names."""
+
+from __future__ import annotations
+
+import secrets
+from typing import NewType
+
+RunId = NewType("RunId", str)
+ExperimentId = NewType("ExperimentId", str)
+ProjectId = NewType("ProjectId", str)
+TeamId = NewType("TeamId", str)
+MemberId = NewType("MemberId", str)
+ReviewId = NewType("ReviewId", str)
+PageId = NewType("PageId", str)
+VerificationId = NewType("VerificationId", str)
+Digest = NewType("Digest", str)
+"""A blake3 digest as 64 lower-case hexadecimal digits."""
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_LETTERS = "abcdefghjkmnpqrstvwxyz"
+
+
+def new_id() -> str:
+    """A random 12-character id (about 59 bits), starting with a letter so that it never looks like a number."""
+    return secrets.choice(_LETTERS) + "".join(secrets.choice(_ALPHABET) for _ in range(11))

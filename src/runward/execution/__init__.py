@@ -1,0 +1,1 @@
+"""Experiments, tasks, results, executors and job states."""

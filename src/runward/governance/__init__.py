@@ -1,0 +1,1 @@
+"""Identities, teams, roles, permission checks, tokens, sign-in and the audit trail."""

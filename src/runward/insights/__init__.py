@@ -1,0 +1,1 @@
+"""Figures about the team: reads everything, writes nothing."""

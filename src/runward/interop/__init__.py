@@ -1,0 +1,1 @@
+"""Foreign protocols, importers, exporters and generated files."""

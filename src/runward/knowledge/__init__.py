@@ -1,0 +1,1 @@
+"""Practices, decisions, guides and cards, with search and advice."""

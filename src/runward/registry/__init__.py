@@ -1,0 +1,1 @@
+"""Dataset versions, model versions, aliases and lineage."""

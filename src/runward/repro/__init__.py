@@ -1,0 +1,1 @@
+"""Rebuild, rerun, compare, levels and certificates."""

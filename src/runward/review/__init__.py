@@ -1,0 +1,1 @@
+"""Standards, gates, checks, reviews and approvals."""

@@ -1,0 +1,1 @@
+"""The HTTP application: routes, streams, sign-in, the web app and the worker."""

@@ -1,0 +1,1 @@
+"""Import-compatible faces of other tools."""

@@ -1,0 +1,1 @@
+"""The shipped pytest plugin: conformance suites, fixtures and strategies."""

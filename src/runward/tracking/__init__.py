@@ -1,0 +1,1 @@
+"""Journal, runs, params, metrics, artifacts, capture and the search language."""
