@@ -1,0 +1,237 @@
+"""An operation is declared once; route, client, permission check and audit row follow from the declaration."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+import typing
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal, TypeVar
+
+import msgspec
+
+from runward.core.permissions import PERMISSIONS
+from runward.errors import InvalidError
+
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+F = TypeVar("F", bound=Callable[..., Any])
+
+ON_LIST: Final = "@list"
+"""The result is filtered to what the member may read; nothing single is named."""
+ON_WORKSPACE: Final = "@workspace"
+"""The permission is needed on the whole workspace."""
+ON_SELF: Final = "@self"
+"""The operation concerns only the member who calls it."""
+
+_PATH_PARAM = re.compile(r"{(\w+)}")
+_ATTRIBUTE = "__runward_operation__"
+
+
+class Param(msgspec.Struct, frozen=True):
+    """One parameter of an operation and where it travels in HTTP."""
+
+    name: str
+    type: Any
+    place: Literal["path", "query", "body"]
+    required: bool
+    default: Any = None
+
+
+class Operation(msgspec.Struct, frozen=True, dict=True, eq=False):
+    """What is known of an operation from its declaration."""
+
+    room: str
+    name: str
+    method: Method
+    path: str
+    may: str
+    on: str
+    audited: bool
+    params: tuple[Param, ...]
+    returns: Any
+    summary: str
+    description: str
+
+    @property
+    def id(self) -> str:
+        """The operation's stable name, such as ``tracking.append``."""
+        return f"{self.room}.{self.name}"
+
+    @property
+    def writes(self) -> bool:
+        """Whether it needs a writing transaction."""
+        return self.method != "GET"
+
+    @functools.cached_property
+    def body(self) -> Any:
+        """The type of the HTTP body: the one Struct, or a Struct made of all body parameters; None without a body."""
+        params = [p for p in self.params if p.place == "body"]
+        if not params:
+            return None
+        if self.has_whole_body:
+            return params[0].type
+        fields = [(p.name, p.type) if p.required else (p.name, p.type, p.default) for p in params]
+        name = "".join(part.capitalize() for part in f"{self.room}_{self.name}_body".split("_"))
+        return msgspec.defstruct(name, fields, kw_only=True, forbid_unknown_fields=True)
+
+    @property
+    def has_whole_body(self) -> bool:
+        """Whether the single body parameter is a Struct and so is the body itself."""
+        params = [p for p in self.params if p.place == "body"]
+        kind = params[0].type if len(params) == 1 else None
+        return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+
+
+class _Declaration(msgspec.Struct, frozen=True):
+    method: Method
+    path: str
+    may: str
+    on: str
+    audit: bool | None
+
+
+def operation(method: Method, path: str, *, may: str, on: str, audit: bool | None = None) -> Callable[[F], F]:
+    """Declare a Protocol's method as an operation.
+
+    Args:
+        method: The HTTP verb. ``GET`` reads, everything else writes.
+        path: The route below ``/api/v1``; ``{name}`` takes the parameter of that name.
+        may: The permission that the caller needs, one of :data:`runward.core.permissions.PERMISSIONS`.
+        on: The parameter that names the object (``run_id``, or a field as in ``new.project``), or one of
+            :data:`ON_LIST`, :data:`ON_WORKSPACE`, :data:`ON_SELF`.
+        audit: Whether an audit row is written; by default for every write.
+
+    Raises:
+        TypeError: The declaration names no known permission or no object. It is raised at import, so such an
+            operation cannot exist in a running program.
+    """
+    if may not in PERMISSIONS:
+        raise TypeError(f"operation {method} {path}: permission {may!r} is not declared in PERMISSIONS")
+    if not on:
+        raise TypeError(f"operation {method} {path}: 'on' must name the object that {may!r} is needed on")
+    declaration = _Declaration(method, path, may, on, audit)
+
+    def declare(function: F) -> F:
+        names = set(inspect.signature(function).parameters) - {"self"}
+        wanted = set(_PATH_PARAM.findall(path))
+        if not on.startswith("@"):
+            wanted.add(on.partition(".")[0])
+        if missing := wanted - names:
+            raise TypeError(f"operation {function.__qualname__}: no parameter named {sorted(missing)}")
+        setattr(function, _ATTRIBUTE, declaration)
+        return function
+
+    return declare
+
+
+def _place(name: str, method: Method, in_path: set[str]) -> Literal["path", "query", "body"]:
+    if name in in_path:
+        return "path"
+    return "query" if method in ("GET", "DELETE") else "body"
+
+
+@functools.cache
+def operations_of(protocol: type) -> dict[str, Operation]:
+    """All operations that a room's Protocol declares, by method name.
+
+    Raises:
+        TypeError: A public method of the Protocol carries no declaration.
+    """
+    room = str(getattr(protocol, "room", protocol.__name__.lower()))
+    found: dict[str, Operation] = {}
+    for name, function in vars(protocol).items():
+        if name.startswith("_") or not inspect.isfunction(function):
+            continue
+        declared: _Declaration | None = getattr(function, _ATTRIBUTE, None)
+        if declared is None:
+            raise TypeError(f"{protocol.__name__}.{name} is public but declares no operation, so nobody may call it")
+        found[name] = _describe(room, name, function, declared)
+    return found
+
+
+def _describe(room: str, name: str, function: Callable[..., Any], declared: _Declaration) -> Operation:
+    hints = typing.get_type_hints(function, include_extras=True)
+    in_path = set(_PATH_PARAM.findall(declared.path))
+    params = tuple(
+        Param(
+            name=param.name,
+            type=hints[param.name],
+            place=_place(param.name, declared.method, in_path),
+            required=param.default is inspect.Parameter.empty,
+            default=None if param.default is inspect.Parameter.empty else param.default,
+        )
+        for param in inspect.signature(function).parameters.values()
+        if param.name != "self"
+    )
+    doc = inspect.getdoc(function) or ""
+    return Operation(
+        room=room,
+        name=name,
+        method=declared.method,
+        path=declared.path,
+        may=declared.may,
+        on=declared.on,
+        audited=declared.method != "GET" if declared.audit is None else declared.audit,
+        params=params,
+        returns=hints.get("return", type(None)),
+        summary=doc.partition("\n")[0],
+        description=doc,
+    )
+
+
+def bind_arguments(op: Operation, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """The call's arguments by name, defaults filled in. Raises: InvalidError (unknown, missing or doubled)."""
+    names = [p.name for p in op.params]
+    if len(args) > len(names):
+        raise InvalidError(f"{op.id} takes at most {len(names)} arguments, {len(args)} were given")
+    given = dict(zip(names, args, strict=False))
+    for name, value in kwargs.items():
+        if name not in names or name in given:
+            raise InvalidError(f"{op.id} got {name!r} twice or does not know it", hint=f"it takes: {', '.join(names)}")
+        given[name] = value
+    for param in op.params:
+        if param.name not in given:
+            if param.required:
+                raise InvalidError(f"{op.id} needs {param.name!r}")
+            given[param.name] = param.default
+    return given
+
+
+Invoke = Callable[[Operation, dict[str, Any]], Any]
+
+
+@functools.cache
+def _proxy_class(protocol: type) -> type:
+    def method_for(op: Operation) -> Callable[..., Any]:
+        def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+            return self._invoke(op, bind_arguments(op, args, kwargs))
+
+        call.__name__, call.__doc__ = op.name, op.description
+        return call
+
+    def init(self: Any, invoke: Invoke) -> None:
+        self._invoke = invoke
+
+    body = {name: method_for(op) for name, op in operations_of(protocol).items()}
+    return type(f"{protocol.__name__}Proxy", (), {"__init__": init, "__doc__": protocol.__doc__, **body})
+
+
+def make_proxy(protocol: type, invoke: Invoke) -> Any:
+    """An object with the Protocol's methods, each of which hands (operation, arguments) to ``invoke``.
+
+    The embedded and the remote product differ only in ``invoke``, so they cannot drift apart.
+    """
+    return _proxy_class(protocol)(invoke)
+
+
+def subject(op: Operation, arguments: Mapping[str, Any]) -> tuple[str, str] | None:
+    """The (kind, id) that the permission is needed on; None for lists, the workspace and oneself."""
+    if op.on.startswith("@"):
+        return None
+    name, _, field = op.on.partition(".")
+    value = arguments[name]
+    if field:
+        value = getattr(value, field)
+    key = field or name
+    return key.removesuffix("_id"), str(value)

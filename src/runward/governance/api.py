@@ -1,0 +1,84 @@
+"""The contract of governance: members, teams, roles, tokens, audit."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Protocol
+
+from runward.core.operation import ON_LIST, ON_SELF, ON_WORKSPACE, operation
+from runward.governance.model import (
+    AuditPage,
+    Invitation,
+    Me,
+    Member,
+    NewMember,
+    NewToken,
+    RoleName,
+    ScopeKind,
+    Team,
+    Token,
+    TokenSecret,
+)
+
+
+class Governance(Protocol):
+    """Who may do what. Thread-safe; every method raises ForbiddenError or NotFoundError where it is not allowed."""
+
+    room: ClassVar[str] = "governance"
+
+    @operation("GET", "/me", may="session.use", on=ON_SELF)
+    def whoami(self) -> Me:
+        """The caller: name, how it was proved, roles."""
+        ...
+
+    @operation("GET", "/members", may="member.read", on=ON_WORKSPACE)
+    def list_members(self) -> list[Member]:
+        """All members with their roles."""
+        ...
+
+    @operation("POST", "/members", may="member.manage", on=ON_WORKSPACE)
+    def create_member(self, new: NewMember) -> Invitation:
+        """Create a member and a one-time link for their password. Raises: AlreadyExistsError, InvalidError."""
+        ...
+
+    @operation("POST", "/members/{member}/invitation", may="member.manage", on=ON_WORKSPACE)
+    def invite(self, member: str) -> Invitation:
+        """A new one-time link for a member, who then chooses a new password; sessions end with it."""
+        ...
+
+    @operation("PUT", "/members/{member}/grants", may="member.manage", on=ON_WORKSPACE)
+    def grant(self, member: str, scope_kind: ScopeKind, scope: str, role: RoleName | None) -> Member:
+        """Give a member a role on the workspace, a team or a project; None takes it away.
+
+        Nobody can grant more than they hold. Raises: NotFoundError, ForbiddenError.
+        """
+        ...
+
+    @operation("GET", "/teams", may="session.use", on=ON_LIST)
+    def list_teams(self) -> list[Team]:
+        """The teams that the caller belongs to or may see."""
+        ...
+
+    @operation("POST", "/teams", may="member.manage", on=ON_WORKSPACE)
+    def create_team(self, name: str) -> Team:
+        """Create a team. Raises: AlreadyExistsError, InvalidError."""
+        ...
+
+    @operation("GET", "/tokens", may="token.manage", on=ON_SELF)
+    def list_tokens(self) -> list[Token]:
+        """The caller's tokens."""
+        ...
+
+    @operation("POST", "/tokens", may="token.manage", on=ON_SELF)
+    def create_token(self, new: NewToken) -> TokenSecret:
+        """Create a token; only an admin of the workspace can create one for somebody else. The secret is shown once."""
+        ...
+
+    @operation("DELETE", "/tokens/{token_id}", may="token.manage", on=ON_SELF)
+    def revoke_token(self, token_id: str) -> None:
+        """End a token at once. Raises: NotFoundError."""
+        ...
+
+    @operation("GET", "/audit", may="audit.read", on=ON_WORKSPACE)
+    def audit(self, before: int | None = None, object_id: str = "", limit: int = 100) -> AuditPage:
+        """The trail, newest first, optionally of one object."""
+        ...

@@ -1,0 +1,149 @@
+"""Who acts: members, teams, roles, tokens and the audit trail's rows."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from runward.core.ids import MemberId, TeamId
+
+RoleName = Literal["viewer", "contributor", "reviewer", "maintainer", "admin"]
+ScopeKind = Literal["workspace", "team", "project"]
+
+
+class Actor(msgspec.Struct, frozen=True):
+    """The member on whose behalf a call runs, and how they proved it."""
+
+    member_id: MemberId
+    name: str
+    verified: bool
+    """False for a folder's local user, whose name is only claimed (git identity)."""
+    via: str
+    """``folder``, ``session``, ``token:<id>`` or ``system``."""
+    role_cap: int = 5
+    """A token's scope: the member's role counts at most as this one."""
+
+
+class Me(msgspec.Struct, frozen=True):
+    """The caller, for pages that greet them."""
+
+    member_id: MemberId
+    name: str
+    verified: bool
+    via: str
+    workspace_id: str
+    workspace_name: str
+    role: RoleName | None
+    """The role on the whole workspace, if any."""
+    teams: dict[str, RoleName]
+
+
+class Team(msgspec.Struct, frozen=True):
+    """A group of members that owns projects and knowledge."""
+
+    id: TeamId
+    name: str
+    created_at: datetime
+    members: int = 0
+
+
+class Member(msgspec.Struct, frozen=True):
+    """A person or a service account."""
+
+    id: MemberId
+    name: str
+    display_name: str
+    email: str
+    kind: Literal["person", "service", "local"]
+    created_at: datetime
+    disabled: bool
+    grants: list[Grant]
+
+
+class Grant(msgspec.Struct, frozen=True):
+    """A role that a member holds somewhere; it is inherited downwards only."""
+
+    scope_kind: ScopeKind
+    scope: str
+    """Name of the team, path of the project, or empty for the workspace."""
+    role: RoleName
+
+
+class NewMember(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A member to create. They choose their password by the one-time link that creating returns."""
+
+    name: str
+    role: RoleName = "contributor"
+    team: str = ""
+    """The team the role counts for; empty for the workspace's default team, ``*`` for the whole workspace."""
+    display_name: str = ""
+    email: str = ""
+    kind: Literal["person", "service"] = "person"
+
+
+class Invitation(msgspec.Struct, frozen=True):
+    """A one-time link with which a member chooses a password. Shown once."""
+
+    member: str
+    secret: str
+    path: str
+    """The page to open below the server's address."""
+    expires_at: datetime
+
+
+class NewToken(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A token to create for a member; it can do at most what ``role`` allows."""
+
+    name: str
+    member: str = ""
+    """Empty for oneself."""
+    role: RoleName = "admin"
+    expires_in_days: int | None = 365
+
+
+class TokenSecret(msgspec.Struct, frozen=True):
+    """A new token with its secret, which is shown once and stored only as a hash."""
+
+    id: str
+    name: str
+    member: str
+    role: RoleName
+    secret: str
+    expires_at: datetime | None
+
+
+class Token(msgspec.Struct, frozen=True):
+    """A token as listed: without its secret."""
+
+    id: str
+    name: str
+    member: str
+    prefix: str
+    role: RoleName
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    revoked: bool
+
+
+class AuditEvent(msgspec.Struct, frozen=True):
+    """One row of the trail: who did what to which object, from where, with what outcome."""
+
+    id: int
+    at: datetime
+    actor: str
+    via: str
+    operation: str
+    object_kind: str
+    object_id: str
+    outcome: str
+    """``ok`` or the code of the error."""
+
+
+class AuditPage(msgspec.Struct, frozen=True):
+    """Audit rows, newest first."""
+
+    events: list[AuditEvent]
+    next_before: int | None

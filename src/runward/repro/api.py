@@ -1,0 +1,29 @@
+"""The contract of reproduction: what verifications found."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Protocol
+
+from runward.core.operation import ON_LIST, operation
+from runward.repro.records import NewVerification, Verification, VerificationDetail
+
+
+class Repro(Protocol):
+    """Thread-safe. A verification is carried out by a client and recorded here; a level is shown only with its record."""
+
+    room: ClassVar[str] = "repro"
+
+    @operation("POST", "/runs/{run_id}/verifications", may="verification.write", on="run_id")
+    def record(self, run_id: str, new: NewVerification) -> VerificationDetail:
+        """Record a verification's report and sign its certificate with the workspace's key."""
+        ...
+
+    @operation("GET", "/verifications", may="verification.read", on=ON_LIST)
+    def list_verifications(self, project: str = "", run_id: str = "", limit: int = 200) -> list[Verification]:
+        """Verifications, newest first."""
+        ...
+
+    @operation("GET", "/verifications/{verification_id}", may="verification.read", on="verification_id")
+    def get_verification(self, verification_id: str) -> VerificationDetail:
+        """A verification with its report and certificate."""
+        ...

@@ -1,0 +1,132 @@
+"""Content-addressed bytes in a folder: written once, named by their blake3 digest."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from blake3 import blake3
+
+from runward.core.hashing import digest_bytes
+from runward.core.ids import Digest
+from runward.errors import CorruptedError, InvalidError, NotFoundError, StoreError
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_CHUNK_BYTES = 1 << 20
+
+
+def check_digest(text: str) -> Digest:
+    """The text as a digest. Raises: InvalidError."""
+    if not _DIGEST.fullmatch(text):
+        raise InvalidError(f"digest {text[:80]!r} is not 64 lower-case hexadecimal digits")
+    return Digest(text)
+
+
+class FolderBlobs:
+    """Blobs below a folder. A blob that is there is complete: temp file, fsync, rename, fsync of the folder."""
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root)
+
+    def path_of(self, digest: Digest) -> Path:
+        """Where a blob lies (whether it exists or not)."""
+        return self.root / digest[:2] / check_digest(digest)[2:]
+
+    def has(self, digest: Digest) -> bool:
+        """Whether the blob is stored."""
+        return self.path_of(digest).exists()
+
+    def size(self, digest: Digest) -> int:
+        """The blob's length in bytes. Raises: NotFoundError."""
+        try:
+            return self.path_of(digest).stat().st_size
+        except FileNotFoundError:
+            raise NotFoundError(f"blob {digest[:12]} is not stored") from None
+
+    def put_bytes(self, data: bytes) -> Digest:
+        """Store bytes; storing the same bytes again costs a digest and writes nothing."""
+        digest = digest_bytes(data)
+        if not self.has(digest):
+            self.put_stream([data])
+        return digest
+
+    def put_file(self, path: str | Path) -> Digest:
+        """Store a file's content as it is while read. Raises: OSError, StoreError."""
+        with open(path, "rb") as source:
+            return self.put_stream(iter(lambda: source.read(_CHUNK_BYTES), b""))[0]
+
+    def put_stream(self, chunks: Iterable[bytes], expect: Digest | None = None) -> tuple[Digest, int]:
+        """Store a stream of chunks; returns digest and size in bytes.
+
+        Raises:
+            InvalidError: The content does not have the digest that was announced; nothing is kept.
+            StoreError: The disk is full or read-only; nothing is kept.
+        """
+        hasher, size = blake3(), 0
+        try:
+            with self._temporary() as (file, temporary):
+                for chunk in chunks:
+                    hasher.update(chunk)
+                    file.write(chunk)
+                    size += len(chunk)
+                digest = Digest(hasher.hexdigest())
+                if expect is not None and digest != expect:
+                    raise InvalidError(f"the bytes have digest {digest[:12]}…, announced was {expect[:12]}…")
+                self._keep(file, temporary, self.path_of(digest))
+        except OSError as error:
+            raise StoreError(f"the blob could not be stored in {self.root}: {error.strerror}") from error
+        return digest, size
+
+    @contextlib.contextmanager
+    def _temporary(self) -> Iterator[tuple[BinaryIO, Path]]:
+        self.root.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=".new-", dir=self.root)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                yield file, Path(name)
+        finally:
+            Path(name).unlink(missing_ok=True)
+
+    def _keep(self, file: BinaryIO, temporary: Path, target: Path) -> None:
+        if target.exists():
+            return
+        file.flush()
+        os.fsync(file.fileno())
+        target.parent.mkdir(exist_ok=True)
+        os.chmod(temporary, 0o444)
+        os.rename(temporary, target)
+        folder = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    def read(self, digest: Digest) -> bytes:
+        """A whole blob, checked against its digest. Raises: NotFoundError, CorruptedError."""
+        try:
+            data = self.path_of(digest).read_bytes()
+        except FileNotFoundError:
+            raise NotFoundError(f"blob {digest[:12]} is not stored") from None
+        if digest_bytes(data) != digest:
+            raise CorruptedError(f"blob {digest[:12]} does not match its digest", hint="restore it from a backup")
+        return data
+
+    def copy_to(self, digest: Digest, path: Path) -> None:
+        """Copy a blob to a file. Raises: NotFoundError."""
+        try:
+            shutil.copyfile(self.path_of(digest), path)
+        except FileNotFoundError:
+            raise NotFoundError(f"blob {digest[:12]} is not stored") from None
+
+    def open(self, digest: Digest) -> BinaryIO:
+        """A blob as a binary file for reading. Raises: NotFoundError."""
+        try:
+            return open(self.path_of(digest), "rb")
+        except FileNotFoundError:
+            raise NotFoundError(f"blob {digest[:12]} is not stored") from None

@@ -1,0 +1,232 @@
+"""One small port over SQLite and PostgreSQL: SQL as text, `?` for parameters, explicit transactions.
+
+Why text and not a query builder: `docs/decisions/0002-sql-as-text.md`. The SQL is the portable subset of both
+(``ON CONFLICT``, ``RETURNING``, recursive CTEs); what differs in types is filled in by the migrations.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from runward.errors import ConflictError, InvalidError, MissingExtraError, StoreError
+
+Dialect = Literal["sqlite", "postgresql"]
+Row = tuple[Any, ...]
+_BUSY_S = 30.0
+
+
+class Tx:
+    """A running transaction. Not thread-safe: it belongs to the thread that opened it."""
+
+    def __init__(self, connection: Any, dialect: Dialect) -> None:
+        self._connection = connection
+        self.dialect = dialect
+
+    def execute(self, sql: str, params: Sequence[Any] = ()) -> int:
+        """Run a statement; returns the number of rows it touched."""
+        return int(self._run(sql, params).rowcount)
+
+    def many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Run a statement once per row of parameters."""
+        rows = list(rows)
+        if not rows:
+            return
+        if self.dialect == "sqlite":
+            self._connection.executemany(sql, rows)
+        else:
+            with self._connection.cursor() as cursor:
+                cursor.executemany(_to_psycopg(sql), rows)
+
+    def all(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
+        """All rows of a query."""
+        return list(self._run(sql, params).fetchall())
+
+    def one(self, sql: str, params: Sequence[Any] = ()) -> Row | None:
+        """The first row of a query, or None."""
+        row: Row | None = self._run(sql, params).fetchone()
+        return row
+
+    def scalar(self, sql: str, params: Sequence[Any] = ()) -> Any:
+        """The first column of the first row, or None."""
+        row = self.one(sql, params)
+        return row[0] if row else None
+
+    def _run(self, sql: str, params: Sequence[Any]) -> Any:
+        if self.dialect == "sqlite":
+            return self._connection.execute(sql, params)
+        return self._connection.execute(_to_psycopg(sql), params)
+
+
+@functools.lru_cache(maxsize=1024)
+def _to_psycopg(sql: str) -> str:
+    return sql.replace("%", "%%").replace("?", "%s")
+
+
+class Database(Protocol):
+    """Thread-safe. Every access happens inside :meth:`transaction`."""
+
+    dialect: Dialect
+    url: str
+
+    def transaction(self, *, write: bool) -> contextlib.AbstractContextManager[Tx]:
+        """Commit at the end, roll back on any exception. A writing SQLite transaction takes the write lock at once.
+
+        An acknowledged commit is fsynced.
+
+        Raises: StoreError (database away or busy), ConflictError (constraint).
+        """
+        ...
+
+    def close(self) -> None:
+        """Close this database's connections."""
+        ...
+
+
+class SqliteDatabase:
+    """A workspace's database in one file: WAL, ``synchronous=FULL``, one connection per thread."""
+
+    dialect: Dialect = "sqlite"
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.url = f"sqlite:///{self.path}"
+        self._local = threading.local()
+        self._writing = threading.RLock()
+        self._opened: list[sqlite3.Connection] = []
+
+    def _connect(self) -> sqlite3.Connection:
+        # A connection must not cross a fork: the child would share file locks with its parent.
+        if getattr(self._local, "pid", None) == os.getpid():
+            connection: sqlite3.Connection = self._local.connection
+            return connection
+        try:
+            connection = sqlite3.connect(
+                self.path,
+                timeout=_BUSY_S,
+                isolation_level=None,
+                check_same_thread=False,
+                cached_statements=512,
+            )
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+            connection.execute("PRAGMA foreign_keys=ON")
+            connection.execute("PRAGMA cache_size=-32000")
+        except sqlite3.Error as error:
+            raise _sqlite_error(error, self.path) from error
+        self._local.connection, self._local.pid = connection, os.getpid()
+        self._opened.append(connection)
+        return connection
+
+    @contextlib.contextmanager
+    def transaction(self, *, write: bool) -> Iterator[Tx]:
+        """See :meth:`Database.transaction`."""
+        connection = self._connect()
+        # Threads of one process queue on a lock instead of polling SQLite's busy handler.
+        with self._writing if write else contextlib.nullcontext():
+            try:
+                connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+                try:
+                    yield Tx(connection, self.dialect)
+                except BaseException:
+                    connection.execute("ROLLBACK")
+                    raise
+                connection.execute("COMMIT")
+            except sqlite3.Error as error:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise _sqlite_error(error, self.path) from error
+
+    def close(self) -> None:
+        """Close all connections that this object opened."""
+        for connection in self._opened:
+            connection.close()
+        self._opened.clear()
+        self._local = threading.local()
+
+
+def _sqlite_error(error: sqlite3.Error, path: Path) -> StoreError | ConflictError:
+    text = str(error)
+    if isinstance(error, sqlite3.IntegrityError):
+        return ConflictError(f"the database refused the change: {text}")
+    hints = {
+        "disk is full": "free some space; nothing was written and journals keep what is not stored yet",
+        "readonly": f"make {path.parent} writable for this user",
+        "unable to open": f"check that {path.parent} exists and is writable",
+        "locked": "another process has been writing for a long time; try again",
+    }
+    hint = next((hint for part, hint in hints.items() if part in text), "run `runward doctor`")
+    return StoreError(f"the database {path} could not do it: {text}", hint=hint)
+
+
+class PostgresDatabase:
+    """A workspace's database in PostgreSQL, by psycopg 3, with one connection per thread."""
+
+    dialect: Dialect = "postgresql"
+
+    def __init__(self, url: str) -> None:
+        try:
+            import psycopg
+        except ImportError as error:
+            raise MissingExtraError(
+                "PostgreSQL needs psycopg, which is not installed", hint="pip install 'runward[postgres]'"
+            ) from error
+        self._psycopg = psycopg
+        self.url = url
+        self._local = threading.local()
+        self._opened: list[Any] = []
+
+    def _connect(self) -> Any:
+        connection = getattr(self._local, "connection", None)
+        if connection is not None and not connection.closed and self._local.pid == os.getpid():
+            return connection
+        try:
+            connection = self._psycopg.connect(self.url, autocommit=True, connect_timeout=10)
+        except self._psycopg.Error as error:
+            raise StoreError(
+                f"PostgreSQL is not reachable: {error}", hint="check --database and that it runs"
+            ) from error
+        self._local.connection, self._local.pid = connection, os.getpid()
+        self._opened.append(connection)
+        return connection
+
+    @contextlib.contextmanager
+    def transaction(self, *, write: bool) -> Iterator[Tx]:
+        """See :meth:`Database.transaction`."""
+        connection = self._connect()
+        try:
+            with connection.transaction():
+                yield Tx(connection, self.dialect)
+        except self._psycopg.IntegrityError as error:
+            raise ConflictError(f"the database refused the change: {error}") from error
+        except self._psycopg.Error as error:
+            raise StoreError(
+                f"PostgreSQL could not do it: {error}", hint="try again, or run `runward doctor`"
+            ) from error
+
+    def close(self) -> None:
+        """Close all connections that this object opened."""
+        for connection in self._opened:
+            connection.close()
+        self._opened.clear()
+        self._local = threading.local()
+
+
+def open_database(url: str) -> Database:
+    """A database by URL: ``sqlite:///path`` or ``postgresql://…``.
+
+    Raises: InvalidError (unknown scheme), MissingExtraError.
+    """
+    if url.startswith("sqlite:///"):
+        return SqliteDatabase(url.removeprefix("sqlite:///"))
+    if url.startswith(("postgresql://", "postgres://")):
+        return PostgresDatabase(url)
+    raise InvalidError(
+        f"database URL {url!r} is not understood", hint="use sqlite:///path or postgresql://user@host/name"
+    )
