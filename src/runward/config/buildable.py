@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import functools
 import inspect
-import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from runward.config.targets import Opaque, Reference, did_you_mean, display_name, identify, signature_of
+from runward.config.targets import Opaque, Reference, did_you_mean, display_name, signature_of
 from runward.config.tree import join, map_container
 from runward.errors import InvalidError
 
@@ -132,12 +131,15 @@ class Buildable:
 
     def diff(self, other: Any) -> list[Change]:
         """What differs, as ``(path, before, after)``; empty when the two are equal."""
+        # Imported here because a task's process builds configurations but never compares them.
+        from runward.config.identity import changes
+
         return list(changes(self, other))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Buildable):
             return NotImplemented
-        return next(changes(self, other), None) is None
+        return not self.diff(other)
 
     def __repr__(self) -> str:
         inside = [display_name(self._fn), *map(repr, self._positional)]
@@ -313,6 +315,15 @@ def copy_of(value: Any) -> Any:
     return _Copier().value(value)
 
 
+def holds_buildable(value: Any) -> bool:
+    """Whether something in the value is still to be built or resolved."""
+    if is_buildable(value) or isinstance(value, Reference | Opaque):
+        return True
+    if type(value) is dict:
+        return any(map(holds_buildable, value.values()))
+    return isinstance(value, list | tuple) and any(map(holds_buildable, value))
+
+
 class _Builder:
     """One build: nested configurations, each once, cycles refused."""
 
@@ -399,57 +410,3 @@ def _call(fn: Any, given: tuple[Any, ...], extra: tuple[Any, ...], named: dict[s
             break
         first.append(named.pop(parameter.name))
     return fn(*first, *extra, *given, **named)
-
-
-def changes(before: Any, after: Any, path: str = "") -> Iterator[Change]:
-    """Walk two values side by side and yield each difference. Never builds or imports anything."""
-    if before is after:
-        return
-    if is_buildable(before) and is_buildable(after):
-        yield from _buildable_changes(as_buildable(before), as_buildable(after), path)
-    elif type(before) is dict and type(after) is dict:
-        yield from _mapping_changes(before, after, path)
-    elif type(before) is type(after) and isinstance(before, list | tuple):
-        yield from _mapping_changes(dict(enumerate(before)), dict(enumerate(after)), path)
-    elif not _same(before, after):
-        yield Change(path, before, after)
-
-
-def _buildable_changes(before: Buildable, after: Buildable, path: str) -> Iterator[Change]:
-    if type(before) is not type(after):
-        yield Change(path, before, after)
-        return
-    if before.fn is not after.fn and before.fn != after.fn and identify(before.fn) != identify(after.fn):
-        yield Change(join(path, "_target_"), before.fn, after.fn)
-    yield from _mapping_changes(
-        dict(enumerate(before.__positional__)), dict(enumerate(after.__positional__)), path
-    )
-    yield from _mapping_changes(before.arguments, after.arguments, path)
-
-
-def _mapping_changes(before: dict[Any, Any], after: dict[Any, Any], path: str) -> Iterator[Change]:
-    for key in [*before, *(key for key in after if key not in before)]:
-        place = join(path, key if isinstance(key, str | int) else repr(key))
-        if key not in before or key not in after:
-            yield Change(place, before.get(key, MISSING), after.get(key, MISSING))
-        else:
-            yield from changes(before[key], after[key], place)
-
-
-def _same(before: Any, after: Any) -> bool:
-    if isinstance(before, Reference | Opaque) or isinstance(after, Reference | Opaque):
-        return _is_target(before) and _is_target(after) and identify(before) == identify(after)
-    if type(before) is not type(after):
-        return False
-    if isinstance(before, float) and math.isnan(before):
-        return math.isnan(after)
-    try:
-        if before == after:
-            return True
-    except (TypeError, ValueError):  # arrays and frames do not say yes or no
-        return False
-    return callable(before) and _is_target(before) and identify(before) == identify(after)
-
-
-def _is_target(value: Any) -> bool:
-    return callable(value) or isinstance(value, Reference | Opaque)

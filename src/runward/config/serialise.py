@@ -28,7 +28,8 @@ from typing import Any
 
 from runward.config import yaml12
 from runward.config.buildable import Buildable, Config, Partial, as_buildable, is_buildable, unchecked
-from runward.config.targets import Opaque, Reference, identify
+from runward.config.identity import identify
+from runward.config.targets import Opaque, Reference
 from runward.config.tree import join
 from runward.errors import InvalidError
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from types import MethodType, ModuleType
 from typing import Any
 
-from runward.core.hashing import digest_value
 from runward.errors import InvalidError, NotFoundError
 
 
@@ -141,7 +140,7 @@ def import_location(fn: Any) -> tuple[str, str] | None:
     if not isinstance(module_name, str) or not isinstance(name, str) or module_name == "__main__":
         return None
     found: Any = sys.modules.get(module_name)
-    if found is None or not _is_importable(found):
+    if found is None or not is_importable(found):
         return None
     for part in name.split("."):
         found = getattr(found, part, None)
@@ -149,7 +148,8 @@ def import_location(fn: Any) -> tuple[str, str] | None:
     return (module_name, name) if same else None
 
 
-def _is_importable(module: ModuleType) -> bool:
+def is_importable(module: ModuleType) -> bool:
+    """Whether a fresh interpreter with the same ``sys.path`` finds this module in the same place."""
     spec = getattr(module, "__spec__", None)
     if spec is None:
         return False
@@ -162,34 +162,6 @@ def _is_importable(module: ModuleType) -> bool:
         if fresh is not None:
             return bool(fresh.origin == spec.origin)
     return False
-
-
-def identify(fn: Any) -> Reference | Opaque:
-    """The callable as data: its import path when that is enough, otherwise name, source and digest."""
-    if isinstance(fn, Reference | Opaque):
-        return fn
-    location = import_location(fn)
-    if location is not None:
-        return Reference(f"{location[0]}.{location[1]}")
-    name, source = display_name(fn), source_of(fn)
-    return Opaque(name, source, digest_value([name, source or _fingerprint(fn)]))
-
-
-def source_of(fn: Any) -> str:
-    """The source text of a callable, or "" when Python does not have it."""
-    while isinstance(fn, functools.partial):
-        fn = fn.func
-    try:
-        return inspect.getsource(inspect.unwrap(fn))
-    except (OSError, TypeError, ValueError, SyntaxError, IndexError):
-        return ""
-
-
-def _fingerprint(fn: Any) -> str:
-    code = getattr(fn, "__code__", None)
-    if code is None:
-        return f"{type(fn).__module__}.{type(fn).__qualname__}"
-    return repr((code.co_code.hex(), code.co_names, [c for c in code.co_consts if not hasattr(c, "co_code")]))
 
 
 def signature_of(fn: Any) -> inspect.Signature | None:
