@@ -16,12 +16,12 @@ from typing import Any
 import msgspec
 
 from runward import workspace as w
-from runward.tracking.captor import Captor
 from runward.core.ids import RunId, new_id
 from runward.core.seeding import seed_everything
 from runward.errors import RunwardError
 from runward.tracking import client
 from runward.tracking import journal as j
+from runward.tracking.captor import Captor
 from runward.tracking.client import ActiveRun, Hooks, RunwardWarning
 from runward.tracking.model import NewProject, NewRun, RunParam
 from runward.tracking.uploader import Uploader, adopt
