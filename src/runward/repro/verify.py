@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from runward.core.ids import Digest
+from runward.core.seeding import SEED_SITE
 from runward.errors import InvalidError, NotFoundError, ReproError, RunwardError, SourceMissingError
 from runward.execution.spec import worker_command
 from runward.repro import compare as c
@@ -269,7 +270,10 @@ class _Attempt:
         env |= {RUN_VARIABLE: self.run_id, JOURNAL_VARIABLE: str(self.journal)}
         if (seed := self.detail.run.seed) is not None:
             env |= {"PYTHONHASHSEED": str(seed), "RUNWARD_SEED": str(seed)}
-        argv = self._task_command(move) or rerun_command(capture.process.argv, move)
+        argv = self._task_command(move)
+        if not argv:
+            argv = rerun_command(capture.process.argv, move)
+            self.project_path = [str(SEED_SITE)] if seed is not None else []
         env["PYTHONPATH"] = os.pathsep.join(filter(None, [*self.project_path, env.get("PYTHONPATH", "")]))
         self.say("running it again")
         work = self.folder / "work"
