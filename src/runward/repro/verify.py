@@ -186,7 +186,8 @@ class _Attempt:
         result = self._compare(before, after, tolerances)
         checks = self._inputs(capture, built, data)
         conditions = Conditions(
-            environment_rebuilt=level == "environment",
+            # Runward is the instrument, not an input; any other source that was not captured is one.
+            environment_rebuilt=level == "environment" and all(p.startswith("runward ") for p in built.problems),
             sandbox=outcome.sandbox,
             sandbox_note="; ".join([outcome.sandbox_note, *built.problems]),
             timed_out=outcome.timed_out,
