@@ -36,7 +36,7 @@ def main(spec_path: str) -> int:
         sys.stderr.write(f"{why}\n")
         return _fail(folder, error, why, _NOT_STARTED)
     try:
-        value = call()
+        value = _finish(call())
     except SystemExit as error:
         return _leave(folder, error)
     except BaseException as error:  # noqa: BLE001  border to the user's code
@@ -71,6 +71,20 @@ def _load(spec: dict[str, Any], folder: str) -> Any:
     for part in name.split("."):
         fn = getattr(fn, part)
     return lambda: fn(**{**spec["arguments"], **given})
+
+
+def _finish(value: Any) -> Any:
+    """Run what a call only prepared: the body of an async function. A generator would do nothing unseen."""
+    kind = type(value).__name__
+    if kind == "coroutine":
+        import asyncio
+
+        return asyncio.run(value)
+    if kind in ("generator", "async_generator"):
+        raise TypeError(
+            f"the function returned a {kind}, so nothing of it has run; return a value, or list(...) of it"
+        )
+    return value
 
 
 def _leave(folder: str, request: SystemExit) -> int:
