@@ -17,6 +17,7 @@ from runward.config.buildable import Buildable, holds_buildable
 from runward.config.identity import source_of
 from runward.config.targets import display_name, import_location, is_importable, signature_of
 from runward.errors import SubmitError
+from runward.execution.packing import pack
 from runward.execution.worker import is_plain, write_plain
 
 SPEC_FILE = "spec.bin"
@@ -52,14 +53,16 @@ def write_spec(folder: Path, call: Buildable, upstream: Mapping[str, Path], seed
     """
     target = import_location(call.fn)
     simple = _takes_keywords(call) and not holds_buildable(call.fn) and not holds_buildable(call.arguments)
-    direct = target is not None and simple and is_plain(call.arguments)
-    if not direct:
+    direct = simple and is_plain(call.arguments)
+    packed = pack(call.fn) if direct and target is None else None
+    if not direct or (target is None and packed is None):
         # What needs no building is sent as a plain function: its process then need not load the builder.
         ready = functools.partial(call.fn, **call.arguments) if simple else call.build()
         (folder / _PAYLOAD_FILE).write_bytes(pickle_by_value(ready, call.fn))
     spec = {
         "function": display_name(call.fn),
         "target": target if direct else None,
+        "packed": packed,
         "arguments": call.arguments if direct else {},
         "payload": _PAYLOAD_FILE,
         "upstream": {name: str(where) for name, where in upstream.items()},

@@ -59,18 +59,52 @@ def _imitate_driver(spec: dict[str, Any]) -> None:
 
 def _load(spec: dict[str, Any], folder: str) -> Any:
     given = {name: read_value(where) for name, where in spec["upstream"].items()}
-    if spec["target"] is None:
+    if spec["target"] is None and spec["packed"] is None:
         import pickle
 
         with open(os.path.join(folder, spec["payload"]), "rb") as file:
             fn = pickle.load(file)
         return lambda: fn(**given)
-    module, name = spec["target"]
-    __import__(module)
-    fn = sys.modules[module]
-    for part in name.split("."):
-        fn = getattr(fn, part)
+    fn = unpack(spec["packed"]) if spec["packed"] is not None else _import(*spec["target"])
     return lambda: fn(**{**spec["arguments"], **given})
+
+
+def _import(module: str, path: str) -> Any:
+    __import__(module)
+    found = sys.modules[module]
+    for part in path.split("."):
+        found = getattr(found, part)
+    return found
+
+
+def unpack(packed: dict[str, Any]) -> Any:
+    """The function that ``packing.pack`` took apart, in a world of its own with the globals it names.
+
+    Raises:
+        ImportError: A module it names is not there.
+        AttributeError: Something in a module it names is not there.
+    """
+    world: dict[str, Any] = {"__builtins__": __builtins__}
+    function: Any = type(main)
+    made = {key: function(parts[0], world, parts[1]) for key, parts in packed["functions"].items()}
+
+    def value(kind: str, first: Any, *rest: str) -> Any:
+        if kind == "module":
+            for name in (first, *rest):
+                __import__(name)
+            return sys.modules[first]
+        if kind == "object":
+            return _import(first, *rest)
+        return made[first] if kind == "function" else first
+
+    world.update({name: value(*item) for name, item in packed["globals"].items()})
+    for key, (_code, _name, qualname, defaults, named, notes) in packed["functions"].items():
+        fn = made[key]
+        fn.__module__, fn.__qualname__ = world["__name__"], qualname
+        fn.__defaults__ = tuple(value(*item) for item in defaults) or None
+        fn.__kwdefaults__ = {name: value(*item) for name, item in named.items()} or None
+        fn.__annotations__ = {name: value(*item) for name, item in notes.items()}
+    return made[packed["entry"]]
 
 
 def _finish(value: Any) -> Any:
