@@ -1,4 +1,4 @@
-"""The process of one task: ``python -m runward.execution.worker SPEC``.
+"""The process of one task: ``python worker.py SPEC``, or ``python -m runward.execution.worker SPEC``.
 
 It stands before the user's first line, so it imports next to nothing. It reads the spec, makes the
 interpreter look like the driver's (``sys.path``, working folder, arguments, seed), calls the function
@@ -137,7 +137,7 @@ def _fail(folder: str, error: BaseException, message: str, exit_code: int) -> in
     import traceback
 
     shown = error.__traceback__
-    while shown is not None and shown.tb_frame.f_code.co_filename == __file__:
+    while shown is not None and shown.tb_frame.f_code.co_filename == main.__code__.co_filename:
         shown = shown.tb_next
     text = "".join(traceback.format_exception(type(error), error, shown))
     sys.stderr.write(text)
