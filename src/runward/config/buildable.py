@@ -282,10 +282,16 @@ def missing(item: Buildable, supplied: frozenset[str] = frozenset()) -> list[str
     Args:
         item: The configuration to look at; nothing is built or imported.
         supplied: Names that the caller will give at call time (for the outermost callable only).
+
+    Raises:
+        InvalidError: The configuration contains itself.
     """
     found = [name for name in _unset(item) if name not in supplied]
     for step, child in _children(item):
-        _find_missing(child, step, found)
+        try:
+            _find_missing(child, step, found)
+        except RecursionError:
+            raise InvalidError(f"the value of {step!r} contains itself", hint="break the cycle") from None
     return found
 
 

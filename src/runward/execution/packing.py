@@ -30,7 +30,7 @@ def pack(call: Buildable) -> dict[str, Any] | None:
     try:
         entry = packer.value(call.fn, set())
         arguments = {name: packer.value(item, set()) for name, item in call.arguments.items()}
-    except _TooMuch:
+    except (_TooMuch, RecursionError):
         return None
     parts = {"functions": packer.functions, "globals": packer.globals}
     return {"entry": entry, "arguments": arguments, **parts}
