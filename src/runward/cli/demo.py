@@ -62,8 +62,9 @@ STANDARDS = Standards(
 @with_json
 @pass_output
 def demo(output: Output, folder: Path | None, leave: bool, no_browser: bool, port: int) -> int:
-    """The main job on real data: a team runs an experiment, the machine reproduces it, a colleague reviews it, the
-    lesson is shared and found again. About a minute; everything stays in one folder.
+    """The main job on real data, in about a minute and in one folder.
+
+    A team runs an experiment, the machine reproduces it, a colleague reviews it, the lesson is shared and found again.
     """
     place = _place(folder)
     begun = time.monotonic()
@@ -154,7 +155,11 @@ def _tell(story: Story, place: Path, dispatcher: Any, url: str) -> None:
     story.step("A repository with its own locked environment", lambda: _repository(repository))
     story.step("Ann launches 14 runs, with an uncommitted change", lambda: _experiment(repository, team, url))
     story.step("The standards apply: a name is refused, a gate stays closed", lambda: _refusals(team))
-    best = team["ann"].tracking.search_runs(PROJECT, where='status = "finished"', sort="-metrics.accuracy,name").runs
+    best = (
+        team["ann"]
+        .tracking.search_runs(PROJECT, where='status = "finished"', sort="-metrics.accuracy,metrics.loss")
+        .runs
+    )
     chosen = next(run for run in best if run.seed is not None)
     story.step(f"The machine reproduces the best run, {chosen.name}", lambda: _verify(team, chosen.id))
     unseeded = team["ann"].tracking.resolve_run("mlp-no-seed", PROJECT)
@@ -215,7 +220,7 @@ def _repository(repository: Path) -> tuple[str, str, str]:
     wheel = write_wheel(repository / "wheels")
     (repository / "pyproject.toml").write_text(_PYPROJECT.format(wheel=wheel.name))
     (repository / ".gitignore").write_text(".venv/\n__pycache__/\n.runward/\n")
-    _run([find_uv(), "sync", "--quiet", "--python", sys.executable], repository)
+    _run([find_uv(), "sync", "--quiet", "--compile-bytecode", "--python", sys.executable], repository)
     identity = ["-c", "user.name=ann", "-c", "user.email=ann@example.invalid"]
     for command in (["init", "-q", "-b", "main"], ["add", "-A"], [*identity, "commit", "-q", "-m", "Three families"]):
         _run(["git", *command], repository)

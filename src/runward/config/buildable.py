@@ -65,9 +65,7 @@ class Buildable:
         object.__setattr__(self, "_positional", tuple(args[len(names) :]))
         for key, value in kwargs.items():
             if key in self._arguments:
-                raise InvalidError(
-                    f"{display_name(self._fn)}() got {key!r} twice: by position and by keyword"
-                )
+                raise InvalidError(f"{display_name(self._fn)}() got {key!r} twice: by position and by keyword")
             self._set(key, value)
 
     @property
@@ -93,9 +91,7 @@ class Buildable:
             if key not in known and not open_ended:
                 raise InvalidError(
                     f"{display_name(self._fn)}() has no parameter {key!r}",
-                    hint=did_you_mean(key, known) or "it takes none"
-                    if not known
-                    else did_you_mean(key, known),
+                    hint=did_you_mean(key, known) or "it takes none" if not known else did_you_mean(key, known),
                 )
         self._arguments[key] = value
 
@@ -208,9 +204,7 @@ class Deferred:
         return f"<built {self.partial!r}>"
 
 
-def unchecked(
-    kind: type[Buildable], fn: Any, positional: tuple[Any, ...], arguments: dict[str, Any]
-) -> Buildable:
+def unchecked(kind: type[Buildable], fn: Any, positional: tuple[Any, ...], arguments: dict[str, Any]) -> Buildable:
     """A Config or Partial made of stored parts, without looking at the target's signature."""
     made = object.__new__(kind)
     object.__setattr__(made, "_fn", fn)
@@ -358,8 +352,7 @@ class _Builder:
         absent = _unset(item, fn)
         if absent:
             raise InvalidError(
-                f"{display_name(fn)}() misses {', '.join(map(repr, absent))}"
-                + (f" (at {path})" if path else ""),
+                f"{display_name(fn)}() misses {', '.join(map(repr, absent))}" + (f" (at {path})" if path else ""),
                 hint=f"set {join(path, absent[0])} before it is built",
             )
         extra = tuple(self.value(v, join(path, i)) for i, v in enumerate(item.__positional__))

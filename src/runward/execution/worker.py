@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 RESULT_FILE = "result.bin"
 VALUE_FILE = "value.pkl"
+MOVED_SUFFIX = ".moved"
+"""A verification writes beside a spec where things are now; it never reads the captured spec itself."""
 _NOT_STARTED = 120
 _DEEPEST = 200
 
@@ -27,6 +29,8 @@ _DEEPEST = 200
 def main(spec_path: str) -> int:
     """Run the task of a spec file. Returns the exit code of the process."""
     spec = read_plain(spec_path)
+    if os.path.exists(spec_path + MOVED_SUFFIX):
+        spec |= read_plain(spec_path + MOVED_SUFFIX)
     folder = os.path.dirname(os.path.abspath(spec_path))
     _imitate_driver(spec)
     try:
@@ -144,9 +148,7 @@ def _finish(value: Any) -> Any:
 
         return asyncio.run(value)
     if kind in ("generator", "async_generator"):
-        raise TypeError(
-            f"the function returned a {kind}, so nothing of it has run; return a value, or list(...) of it"
-        )
+        raise TypeError(f"the function returned a {kind}, so nothing of it has run; return a value, or list(...) of it")
     return value
 
 
@@ -271,9 +273,9 @@ def _is_number(item: Any) -> bool:
     if isinstance(item, int):
         return abs(item) < 2**1023
     # numpy scalars and tensors of one number
-    return getattr(item, "shape", None) == () and str(getattr(item, "dtype", "")).removeprefix(
-        "torch."
-    ).startswith(("int", "uint", "float", "bfloat", "half"))
+    return getattr(item, "shape", None) == () and str(getattr(item, "dtype", "")).removeprefix("torch.").startswith(
+        ("int", "uint", "float", "bfloat", "half")
+    )
 
 
 if __name__ == "__main__":
