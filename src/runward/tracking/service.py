@@ -307,11 +307,11 @@ class TrackingService(Tracking):
         if ref == "@last":
             candidates = [Clause(base, visible.params)]
         else:
-            prefix_end = ref[:-1] + chr(ord(ref[-1]) + 1) if ref else ""
             candidates = [
                 Clause(f"{base} AND r.id = ?", (*visible.params, ref)),
                 Clause(f"{base} AND r.name = ?", (*visible.params, ref)),
-                Clause(f"{base} AND r.id >= ? AND r.id < ?", (*visible.params, ref, prefix_end)),
+                # Not a range: what lies between two texts depends on the database's locale.
+                Clause(f"{base} AND substr(r.id, 1, ?) = ?", (*visible.params, max(len(ref), 1), ref)),
             ]
         for index, clause in enumerate(candidates):
             found = sql.find_runs(self.tx, clause, newest, 6)
@@ -395,8 +395,9 @@ class TrackingService(Tracking):
         for key in batch.params:
             check_key(key, "param")
         sql.set_params(self.tx, run_id, [RunParam(key, value) for key, value in batch.params.items()])
-        for key in batch.tags:
+        for key, value in batch.tags.items():
             check_key(key, "tag")
+            _check_text(value, f"tag {key!r}")
         sql.set_tags(self.tx, run_id, {**batch.tags})
         sql.insert_output(self.tx, run_id, batch.output)
         sql.update_run(self.tx, run_id, {})
