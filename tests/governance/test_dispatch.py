@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -103,12 +102,16 @@ def test_every_write_is_audited_and_no_read(folder_workspace: FolderWorkspace, r
     assert len(folder_workspace.governance.audit().events) == before
 
 
-def test_a_room_uses_another_one_in_the_same_transaction(folder_workspace: FolderWorkspace, run_id: str) -> None:
-    """What fails after a hook or another room wrote takes that with it."""
+def test_what_fails_late_takes_everything_with_it(folder_workspace: FolderWorkspace) -> None:
+    """An operation that wrote, and then an error in the same transaction: nothing stays."""
     space = folder_workspace
     op: Operation = space.dispatcher.operations["tracking.create_project"]
-    with pytest.raises(ZeroDivisionError), space.dispatcher.database.transaction(write=True) as tx:
-        call = Call(space.dispatcher, tx, space.actor)
-        space.dispatcher._run(call, op, {"new": NewProject(path="gone")})
-        raise ZeroDivisionError
-    assert [project.path for project in space.tracking.list_projects()] == ["p"]
+
+    def fail() -> None:
+        with space.dispatcher.database.transaction(write=True) as tx:
+            space.dispatcher._run(Call(space.dispatcher, tx, space.actor), op, {"new": NewProject(path="gone")})
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert space.tracking.list_projects() == []
