@@ -25,6 +25,7 @@ from runward.errors import (
 from runward.governance.dispatch import Call
 from runward.governance.names import check_name
 from runward.governance.scopes import Clause, find_project, project_scope, projects_below, readable_projects
+from runward.repro.api import Repro
 from runward.review import repository as sql
 from runward.review.api import Reviews
 from runward.review.checks import check_sources
@@ -203,7 +204,7 @@ class ReviewService(Reviews):
             changes=tracking.uncommitted(row.run_id),
             may_approve=not why_not,
             why_not=why_not,
-            verification=_level(run),
+            verification=self._level(run),
         )
 
     def _votes(self, row: sql.ReviewRow, revision: Digest) -> list[Vote]:
@@ -245,7 +246,7 @@ class ReviewService(Reviews):
         for check in checks:
             if check.required and check.verdict not in (Verdict.PASS, Verdict.WARN):
                 missing.append(f"{check.name}: {check.message}. The author can mend it with a new run.")
-        if _LEVELS[_level(run)] < _LEVELS[standards.require_level]:
+        if _LEVELS[self._level(run)] < _LEVELS[standards.require_level]:
             missing.append(
                 f"A verification of level {standards.require_level}: anybody can run `runward verify {run.id} "
                 f"--level {standards.require_level}`."
@@ -257,6 +258,13 @@ class ReviewService(Reviews):
             missing.append(f"{standards.approvals - approvals} approval(s) by a reviewer other than {involved}.")
         missing += [f"{vote.reviewer} asked for changes." for vote in votes if vote.verdict == "request_changes"]
         return missing
+
+    def _level(self, run: Run) -> str:
+        """The level of the run's latest verification; what was verified before a change proves nothing of it."""
+        mark = next((mark for mark in run.marks if mark.kind == "verification"), None)
+        if mark is None or mark.label not in _LEVELS:
+            return ""
+        return "" if self.call.use(Repro).get_verification(mark.ref).verification.outdated else mark.label
 
     def approve(self, review_id: str, revision: str = "", comment: str = "") -> ReviewDetail:
         """See the contract."""
@@ -350,11 +358,6 @@ class ReviewService(Reviews):
 
 def _standards_of(call: Call, project_id: str) -> StandardsVersion:
     return sql.standards_for(call.tx, project_id) or StandardsVersion("", 0, Standards(), "", None)
-
-
-def _level(run: Run) -> str:
-    label = next((mark.label for mark in run.marks if mark.kind == "verification"), "")
-    return label if label in _LEVELS else ""
 
 
 def _check_standards(standards: Standards) -> None:
