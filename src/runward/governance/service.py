@@ -31,6 +31,7 @@ from runward.governance.scopes import find_project, home_team, member_by_name, r
 from runward.governance.secrets import fingerprint, new_secret, new_token
 
 INVITATION_LASTS = timedelta(days=7)
+MAX_TOKEN_DAYS = 36_500
 
 
 def role_by_name(name: str) -> Role:
@@ -154,6 +155,10 @@ class GovernanceService(Governance):
     def create_token(self, new: NewToken) -> TokenSecret:
         """See the contract."""
         check_name(new.name, "the token's name", limit=100)
+        if new.expires_in_days is not None and not 1 <= new.expires_in_days <= MAX_TOKEN_DAYS:
+            raise InvalidError(
+                f"expires_in_days is {new.expires_in_days}", hint=f"1 to {MAX_TOKEN_DAYS:,}, or none for no end"
+            )
         actor, role = self.call.actor, role_by_name(new.role)
         own = role_on_workspace(self.tx, actor)
         member_id = self._member(new.member) if new.member else actor.member_id
@@ -185,8 +190,10 @@ class GovernanceService(Governance):
 
     def audit(self, before: int | None = None, object_id: str = "", limit: int = 100) -> AuditPage:
         """See the contract."""
-        events = sql.audit_events(self.tx, before, object_id, min(max(limit, 1), 1000))
-        return AuditPage(events=events, next_before=events[-1].id if len(events) == limit else None)
+        size = min(max(limit, 1), 1000)
+        events = sql.audit_events(self.tx, before, object_id, size + 1)
+        shown = events[:size]
+        return AuditPage(events=shown, next_before=shown[-1].id if len(events) > size else None)
 
 
 def _label(role: Role | None) -> RoleName | None:
