@@ -1,0 +1,5 @@
+from runward.testing.coordination import CoordinationSuite
+
+
+class TestCoordination(CoordinationSuite):
+    pass

@@ -1,0 +1,5 @@
+from runward.testing.governance import GovernanceSuite
+
+
+class TestGovernance(GovernanceSuite):
+    pass

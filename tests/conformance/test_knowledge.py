@@ -1,0 +1,5 @@
+from runward.testing.knowledge import KnowledgeSuite
+
+
+class TestKnowledge(KnowledgeSuite):
+    pass

@@ -1,0 +1,5 @@
+from runward.testing.repro import ReproSuite
+
+
+class TestRepro(ReproSuite):
+    pass

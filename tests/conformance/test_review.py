@@ -1,0 +1,5 @@
+from runward.testing.review import ReviewSuite
+
+
+class TestReview(ReviewSuite):
+    pass
