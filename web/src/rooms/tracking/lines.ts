@@ -1,0 +1,30 @@
+import { useQueries } from "@tanstack/react-query";
+import { useMemo } from "react";
+import { seriesQuery } from "@/api/queries";
+import type { Run, RunSeries } from "@/api/types";
+import { colorsOf } from "@/ui/chart/colors";
+import type { Line } from "@/ui/chart/types";
+
+/** The lines of one metric over several runs. */
+export function linesOf(key: string, runs: Pick<Run, "id" | "name">[], answers: (RunSeries | undefined)[]): Line[] {
+  const colors = colorsOf(runs.map((run) => run.id));
+  return runs.flatMap((run, i) => {
+    const series = answers[i]?.series.find((one) => one.key === key);
+    if (!series || series.steps.length === 0) return [];
+    return [{ id: run.id, label: run.name || run.id, color: colors.get(run.id) ?? 0, steps: series.steps, values: series.values, special: series.special as Record<string, string> }];
+  });
+}
+
+/** Lines for each of some metrics, one request a run, at most one point a pixel column. */
+export function useLines(runs: Pick<Run, "id" | "name">[], keys: string[], width: number): { key: string; lines: Line[] }[] {
+  const answers = useQueries({
+    queries: runs.map((run) => ({ ...seriesQuery(run.id, keys, width), enabled: keys.length > 0 })),
+    combine: (results) => ({ data: results.map((result) => result.data) }),
+  });
+  const names = runs.map((run) => `${run.id} ${run.name}`).join("\n");
+  return useMemo(
+    () => keys.map((key) => ({ key, lines: linesOf(key, runs, answers.data) })),
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- runs and keys are compared by content, so that charts are not redrawn for nothing
+    [names, keys.join("\n"), answers.data],
+  );
+}

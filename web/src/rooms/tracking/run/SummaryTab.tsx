@@ -1,0 +1,74 @@
+import type { RunDetail } from "@/api/types";
+import { Facts, Figure, Name, Section, Time } from "@/ui/bits";
+import { CodeBlock } from "@/ui/CodeBlock";
+import { formatCount, formatDuration, formatValue, plural } from "@/ui/format";
+import { Empty } from "@/ui/states";
+
+function Metrics({ detail }: { detail: RunDetail }) {
+  if (detail.metrics.length === 0) {
+    return <Empty title="No metric logged" code={`run.log_metrics({"loss": loss}, step=step)`}>Each figure that the run logs shows up here while it runs.</Empty>;
+  }
+  return (
+    <div className="table-scroll">
+      <table className="plain-table">
+        <thead><tr><th>Metric</th><th className="num">Last</th><th className="num">Min</th><th className="num">Max</th><th className="num">Points</th><th className="num wide">Last step</th></tr></thead>
+        <tbody>
+          {detail.metrics.map((metric) => (
+            <tr key={metric.key}>
+              <th scope="row"><a href={`/runs/${detail.run.id}/metrics?m=${encodeURIComponent(metric.key)}`}><Name>{metric.key}</Name></a></th>
+              <td className="num"><Figure value={metric.last} special={metric.last_special} /></td>
+              <td className="num"><Figure value={metric.min} /></td>
+              <td className="num"><Figure value={metric.max} /></td>
+              <td className="num">{formatCount(metric.n)}</td>
+              <td className="num wide">{metric.last_step}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+/** What failed, when something did. */
+function Failure({ detail: { run } }: { detail: RunDetail }) {
+  if (run.status !== "failed" && !run.error) return null;
+  return (
+    <div className="note tone-red failure">
+      <strong>The run failed{run.exit_code === null ? "" : ` with exit code ${run.exit_code}`}</strong>
+      {run.error && <CodeBlock code={run.error} label="error" />}
+      <p><a href={`/runs/${run.id}/output`}>All of its output</a></p>
+    </div>
+  );
+}
+
+/** The run at a glance. */
+export function SummaryTab({ detail }: { detail: RunDetail }) {
+  const { run } = detail;
+  const tags = Object.entries(run.tags);
+  return (
+    <>
+      <Failure detail={detail} />
+      <div className="columns">
+        <div>
+          <Section title="Metrics"><Metrics detail={detail} /></Section>
+          <Section title="Parameters" aside={<a href={`/runs/${run.id}/config`}>All {plural(detail.params.length, "parameter")}</a>}>
+            <Facts rows={detail.params.slice(0, 12).map((param) => [param.key, <span key="v" className="mono">{formatValue(param.value)}</span>])} />
+          </Section>
+        </div>
+        <Section title="How it came to be">
+          <Facts rows={[
+            ["Commit", run.commit ? <a key="c" className="mono" href={`/runs/${run.id}/code`}>{run.commit.slice(0, 12)}{run.dirty ? " + uncommitted changes" : ""}</a> : "not in a repository"],
+            ["Branch", <span key="b" className="mono">{run.branch || "–"}</span>],
+            ["Seed", run.seed === null ? "not set" : <span key="s" className="figure">{run.seed}</span>],
+            ["Started", <Time key="t" at={run.started_at} />],
+            ["Duration", formatDuration(run.duration_s)],
+            ["Exit code", run.exit_code === null ? "–" : String(run.exit_code)],
+            ["Artifacts", <a key="a" href={`/runs/${run.id}/artifacts`}>{plural(detail.artifacts.length, "file")}</a>],
+            ["Fingerprint", <span key="f" className="mono">{run.fingerprint ? run.fingerprint.slice(0, 12) : "–"}</span>],
+            ...tags.map(([key, value]): [string, React.ReactNode] => [`tag ${key}`, <Name key={key}>{value}</Name>]),
+          ]} />
+        </Section>
+      </div>
+    </>
+  );
+}
