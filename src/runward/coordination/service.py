@@ -1,0 +1,120 @@
+"""The inbox: what other rooms' events mean for whom."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from runward.coordination.api import Coordination
+from runward.coordination.model import Inbox, Notification, TeamMessage
+from runward.core.call import Event, Room
+from runward.core.clock import from_us
+from runward.governance.dispatch import Call
+from runward.governance.names import check_name
+from runward.governance.scopes import home_team, member_by_name, members_of_team
+
+
+def notify(call: Call, members: list[str], kind: str, title: str, event: Event, body: str = "") -> None:
+    """Put a line into members' inboxes, but not into the inbox of who caused it."""
+    call.tx.many(
+        """INSERT INTO notifications (member_id, at, kind, title, body, object_kind, object_id, actor)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
+        [
+            (member, call.now_us, kind, title, body, event.object_kind, event.object_id, call.actor.name)
+            for member in dict.fromkeys(members)
+            if member != call.actor.member_id
+        ],
+    )
+
+
+class CoordinationService(Coordination):
+    """See :class:`Coordination`."""
+
+    room: ClassVar[str] = "coordination"
+
+    def __init__(self, call: Call) -> None:
+        self.call, self.tx = call, call.tx
+
+    def inbox(self, unread: bool = False, limit: int = 100) -> Inbox:
+        """See the contract."""
+        me = self.call.actor.member_id
+        rows = self.tx.all(
+            f"""SELECT id, at, kind, title, body, object_kind, object_id, actor, read_at FROM notifications
+                WHERE member_id = ? {"AND read_at IS NULL" if unread else ""}
+                ORDER BY CASE WHEN read_at IS NULL THEN 0 ELSE 1 END,
+                CASE WHEN read_at IS NULL THEN id ELSE -id END LIMIT ?""",
+            (me, min(max(limit, 1), 1000)),
+        )
+        items = [
+            Notification(row[0], from_us(row[1]), row[2], row[3], row[4], row[5], row[6], row[7], row[8] is not None)
+            for row in rows
+        ]
+        left = self.tx.scalar("SELECT count(*) FROM notifications WHERE member_id = ? AND read_at IS NULL", (me,))
+        return Inbox(items=items, unread=int(left))
+
+    def mark_read(self, ids: list[int]) -> Inbox:
+        """See the contract."""
+        now, me = self.call.now_us, self.call.actor.member_id
+        if ids:
+            self.tx.many(
+                "UPDATE notifications SET read_at = ? WHERE member_id = ? AND id = ? AND read_at IS NULL",
+                [(now, me, item) for item in ids],
+            )
+        else:
+            self.tx.execute("UPDATE notifications SET read_at = ? WHERE member_id = ? AND read_at IS NULL", (now, me))
+        return self.inbox()
+
+    def notify_team(self, message: TeamMessage) -> int:
+        """See the contract."""
+        check_name(message.title, "the message's title", limit=500)
+        team = home_team(self.tx, self.call.actor, message.team)
+        members = [member for member, _ in members_of_team(self.tx, str(team))]
+        event = Event("team.messaged", message.object_kind, message.object_id, "", str(team), {"title": message.title})
+        notify(self.call, members, "team.message", message.title, event, message.body)
+        self.call.publish(event)
+        return len([member for member in members if member != self.call.actor.member_id])
+
+
+def _team_of(call: Call, event: Event) -> list[str]:
+    return [member for member, _ in members_of_team(call.tx, event.team_id)]
+
+
+def _on_review(call: Call, event: Event) -> None:
+    title = str(event.data.get("title", ""))
+    author = str(event.data.get("author_id", ""))
+    if event.kind == "review.requested":
+        named = [member_by_name(call.tx, name) for name in event.data.get("reviewers", [])]
+        members = [member for member in named if member] or _team_of(call, event)
+        notify(call, members, event.kind, f"Review wanted: {title}", event)
+        return
+    words = {
+        "review.approved": "Approved",
+        "review.changes_requested": "Changes wanted",
+        "review.applied": "Now a team result",
+        "review.rejected": "Rejected",
+        "review.commented": "New comment",
+    }
+    notify(call, [author], event.kind, f"{words[event.kind]}: {title}", event, str(event.data.get("comment", "")))
+
+
+def _on_run_ended(call: Call, event: Event) -> None:
+    if event.data.get("status") in ("failed", "timed_out"):
+        row = call.tx.one("SELECT creator_id, name FROM runs WHERE id = ?", (event.object_id,))
+        if row:
+            notify(call, [row[0]], "run.failed", f"Run {row[1]} {event.data['status'].replace('_', ' ')}", event)
+
+
+def _on_page(call: Call, event: Event) -> None:
+    notify(call, _team_of(call, event), event.kind, f"Published: {event.data.get('title', '')}", event)
+
+
+_REVIEW_EVENTS = ("requested", "approved", "changes_requested", "applied", "rejected", "commented")
+ROOM = Room(
+    Coordination,
+    CoordinationService,
+    {},
+    {
+        **{f"review.{name}": (_on_review,) for name in _REVIEW_EVENTS},
+        "run.ended": (_on_run_ended,),
+        "page.published": (_on_page,),
+    },
+)

@@ -1,0 +1,138 @@
+"""Operations over HTTP with the standard library: what a client of a server holds."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import ssl
+import threading
+import urllib.parse
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from runward.core.codec import JSON, MSGPACK, decode, encode, error_from
+from runward.core.operation import Operation
+from runward.core.zstd import compress
+from runward.errors import InvalidError, NotFoundError, StoreError
+
+API = "/api/v1"
+_COMPRESS_FROM = 2048
+_CHUNK = 1 << 20
+
+
+class HttpClient:
+    """Keeps one connection a thread. Thread-safe."""
+
+    def __init__(self, url: str, token: str = "", timeout_s: float = 30.0) -> None:
+        parts = urllib.parse.urlsplit(url if "://" in url else f"http://{url}")
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise InvalidError(f"server URL {url!r} is not understood", hint="write it like http://host:4747")
+        self.url = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+        self.token, self.timeout_s = token, timeout_s
+        self._parts, self._base = parts, parts.path.rstrip("/")
+        self._local = threading.local()
+
+    def _connection(self) -> http.client.HTTPConnection:
+        if getattr(self._local, "pid", None) != os.getpid():
+            host, port = str(self._parts.hostname), self._parts.port
+            if self._parts.scheme == "https":
+                self._local.connection = http.client.HTTPSConnection(
+                    host, port, timeout=self.timeout_s, context=ssl.create_default_context()
+                )
+            else:
+                self._local.connection = http.client.HTTPConnection(host, port, timeout=self.timeout_s)
+            self._local.pid = os.getpid()
+        connection: http.client.HTTPConnection = self._local.connection
+        return connection
+
+    def send(
+        self, method: str, path: str, body: bytes | Iterable[bytes] | None, headers: dict[str, str]
+    ) -> http.client.HTTPResponse:
+        """Send a request and return the open response.
+
+        Raises: StoreError (the server is away), or the error that the server answered with.
+        """
+        headers = {"Accept": MSGPACK, **headers}
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
+        repeatable = body is None or isinstance(body, bytes)
+        for attempt in (1, 2):
+            connection = self._connection()
+            fresh = connection.sock is None
+            try:
+                connection.request(method, self._base + path, body, headers, encode_chunked=not repeatable)
+                response = connection.getresponse()
+                break
+            except (OSError, http.client.HTTPException) as error:
+                connection.close()
+                # A kept connection may have been closed by the server while it was idle: one new try.
+                if attempt == 1 and not fresh and repeatable:
+                    continue
+                raise StoreError(
+                    f"the server {self.url} does not answer: {error}", hint="check RUNWARD_URL and that it runs"
+                ) from error
+        if response.status >= 400:
+            data = response.read()
+            raise error_from(data, response.status)
+        return response
+
+    def invoke(self, op: Operation, arguments: dict[str, Any]) -> Any:
+        """Run an operation on the server."""
+        path = API + op.path
+        query: list[tuple[str, str]] = []
+        body_values = {}
+        for param in op.params:
+            value = arguments[param.name]
+            if param.place == "path":
+                text = str(value).replace("/", ":") if param.name == "project" else str(value)
+                path = path.replace(f"{{{param.name}}}", urllib.parse.quote(text, safe=":"))
+            elif param.place == "query":
+                query += _query(param.name, value)
+            else:
+                body_values[param.name] = value
+        if query:
+            path += "?" + urllib.parse.urlencode(query)
+        body, headers = self._body(op, body_values)
+        data = self.send(op.method, path, body, headers).read()
+        return decode(data, op.returns, MSGPACK) if data else None
+
+    def _body(self, op: Operation, values: dict[str, Any]) -> tuple[bytes | None, dict[str, str]]:
+        if op.body is None:
+            return None, {}
+        data = encode(next(iter(values.values())) if op.has_whole_body else values, MSGPACK)
+        headers = {"Content-Type": MSGPACK}
+        if len(data) >= _COMPRESS_FROM:
+            data, headers["Content-Encoding"] = compress(data), "zstd"
+        return data, headers
+
+    def upload(self, path: str, chunks: Iterable[bytes]) -> dict[str, Any]:
+        """Send a stream of bytes by PUT; returns the JSON answer."""
+        response = self.send("PUT", API + path, chunks, {"Accept": JSON, "Transfer-Encoding": "chunked"})
+        found: dict[str, Any] = decode(response.read(), dict[str, Any], JSON)
+        return found
+
+    def exists(self, path: str) -> bool:
+        """Whether a HEAD request finds something."""
+        try:
+            self.send("HEAD", API + path, None, {}).read()
+        except (NotFoundError, StoreError) as error:
+            if isinstance(error, NotFoundError) or "answered 404" in error.message:
+                return False
+            raise
+        return True
+
+    def download(self, path: str) -> Iterator[bytes]:
+        """The bytes at a path, in pieces."""
+        response = self.send("GET", API + path, None, {"Accept": "*/*"})
+        while chunk := response.read(_CHUNK):
+            yield chunk
+
+
+def _query(name: str, value: Any) -> list[tuple[str, str]]:
+    if value is None:
+        return []
+    if isinstance(value, bool):
+        return [(name, "true" if value else "false")]
+    if isinstance(value, list | tuple):
+        return [(name, str(item)) for item in value]
+    return [(name, str(value))]

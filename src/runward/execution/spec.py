@@ -1,0 +1,123 @@
+"""The file that tells a worker process what to call."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import json
+import os
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+
+from runward.config.buildable import Buildable, holds_buildable
+from runward.config.identity import source_of
+from runward.config.targets import display_name, import_location, is_importable, signature_of
+from runward.errors import SubmitError
+from runward.execution.worker import is_json
+
+SPEC_FILE = "spec.json"
+_PAYLOAD_FILE = "call.pkl"
+_SOURCE_FILE = "source.py"
+# Cheaper than ``-m``, which imports runpy; the folder is for a Runward that only the driver's sys.path knows.
+_BOOT = (
+    "import sys;sys.path.append(sys.argv.pop());"
+    "from runward.execution.worker import main;sys.exit(main(sys.argv[1]))"
+)
+_PACKAGE_PARENT = str(Path(__file__).parents[2])
+
+
+def worker_command(folder: Path) -> list[str]:
+    """The command line of a worker process for a folder with a spec; the driver's own interpreter."""
+    return [sys.executable, "-P", "-c", _BOOT, str(folder / SPEC_FILE), _PACKAGE_PARENT]
+
+
+def write_spec(folder: Path, call: Buildable, upstream: Mapping[str, Path], seed: int | None) -> None:
+    """Write the spec of a call, and the pickled call where an import path and plain arguments are not enough.
+
+    A callable that a fresh interpreter cannot import as this very object (main script, notebook, lambda,
+    local function, bound method) goes by value, so the driver's script is never executed again.
+
+    Args:
+        folder: An existing folder of this attempt.
+        call: What to call.
+        upstream: Parameter name to the folder of the finished task whose value it gets.
+        seed: For :func:`runward.core.seeding.seed_everything`, or ``None``.
+
+    Raises:
+        SubmitError: The call holds something that cannot be pickled.
+    """
+    target = import_location(call.fn)
+    simple = _takes_keywords(call) and not holds_buildable(call.fn) and not holds_buildable(call.arguments)
+    direct = target is not None and simple and is_json(call.arguments)
+    if not direct:
+        # What needs no building is sent as a plain function: its process then need not load the builder.
+        ready = functools.partial(call.fn, **call.arguments) if simple else call.build()
+        (folder / _PAYLOAD_FILE).write_bytes(pickle_by_value(ready, call.fn))
+    spec = {
+        "function": display_name(call.fn),
+        "target": target if direct else None,
+        "arguments": call.arguments if direct else {},
+        "payload": _PAYLOAD_FILE,
+        "upstream": {name: str(where) for name, where in upstream.items()},
+        "seed": seed,
+        "cwd": os.getcwd(),
+        "sys_path": [entry or os.getcwd() for entry in sys.path],
+        "argv": sys.argv or [""],
+    }
+    (folder / SPEC_FILE).write_text(json.dumps(spec), encoding="utf-8")
+
+
+def write_source(folder: Path, call: Buildable) -> None:
+    """Keep the function's source text beside the spec, where Python has it."""
+    source = source_of(call.fn)
+    if source:
+        (folder / _SOURCE_FILE).write_text(source, encoding="utf-8")
+
+
+def _takes_keywords(call: Buildable) -> bool:
+    signature = signature_of(call.fn)
+    kinds = [] if signature is None else [parameter.kind for parameter in signature.parameters.values()]
+    return not call.__positional__ and inspect.Parameter.POSITIONAL_ONLY not in kinds
+
+
+def pickle_by_value(value: Any, *functions: Any) -> bytes:
+    """Pickle a value; what a fresh interpreter cannot import goes by value, the functions' modules included.
+
+    Raises:
+        SubmitError: Something cannot be pickled.
+    """
+    shipped = {module.__name__: module for fn in functions if (module := _module_to_ship(fn)) is not None}
+    for module in shipped.values():
+        cloudpickle.register_pickle_by_value(module)
+    try:
+        return bytes(cloudpickle.dumps(value))
+    except Exception as error:
+        names = ", ".join(map(display_name, functions))
+        raise SubmitError(
+            f"{names} cannot be sent to its process: {type(error).__name__}: {error}",
+            hint="open files, locks, connections and generators stay behind: make them inside the function",
+        ) from error
+    finally:
+        for module in shipped.values():
+            cloudpickle.unregister_pickle_by_value(module)
+
+
+def _module_to_ship(fn: Any) -> Any:
+    module = sys.modules.get(getattr(fn, "__module__", None) or "")
+    # cloudpickle ships __main__ by value on its own.
+    if module is None or module.__name__ == "__main__" or is_importable(module):
+        return None
+    return module
+
+
+def upstream_parameters(call: Buildable, dependencies: Iterable[str]) -> dict[str, str]:
+    """Parameter name to dependency whose value it gets: named like it, not given, and known."""
+    signature = signature_of(call.fn)
+    free = set() if signature is None else set(signature.parameters) - set(call.arguments)
+    named = {re.sub(r"\W", "_", dependency): dependency for dependency in dependencies}
+    return {name: dependency for name, dependency in named.items() if name in free}

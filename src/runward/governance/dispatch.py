@@ -1,0 +1,259 @@
+"""The one way into a room: authorise, do, audit, publish, in one transaction."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeVar, cast
+
+import msgspec
+
+from runward.core.call import Event, Room, Scope
+from runward.core.clock import to_us, utc_now
+from runward.core.operation import ON_LIST, ON_SELF, ON_WORKSPACE, Door, Operation, operations_of, subject
+from runward.core.permissions import PERMISSIONS, Role
+from runward.errors import ForbiddenError, NotFoundError, RunwardError
+from runward.governance.model import Actor
+from runward.governance.scopes import role_at, role_on_workspace
+from runward.store.blobs import FolderBlobs
+from runward.store.database import Database, Tx
+
+Api = TypeVar("Api")
+Listener = Callable[[Sequence[Event]], None]
+
+
+class Call:
+    """What a service knows of the call it answers. It lives for one transaction."""
+
+    def __init__(self, dispatcher: Dispatcher, tx: Tx, actor: Actor) -> None:
+        self._dispatcher = dispatcher
+        self.tx = tx
+        self.actor = actor
+        self.now: datetime = utc_now()
+        self.events: list[Event] = []
+
+    @property
+    def now_us(self) -> int:
+        """The call's time in microseconds."""
+        return to_us(self.now)
+
+    @property
+    def blobs(self) -> FolderBlobs:
+        """The workspace's blob store."""
+        return self._dispatcher.blobs
+
+    @property
+    def dispatcher(self) -> Dispatcher:
+        """The dispatcher that runs this call."""
+        return self._dispatcher
+
+    def use(self, api: type[Api]) -> Api:
+        """Another room in the same transaction, without its permission checks: the caller has passed its own."""
+        return cast(Api, self._dispatcher.room_of(api).service(self))
+
+    def publish(self, event: Event) -> None:
+        """Store an event and run other rooms' hooks for it, in this transaction."""
+        self.tx.execute(
+            """INSERT INTO events (at, kind, object_kind, object_id, project_id, team_id, actor, data)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
+            (
+                self.now_us,
+                event.kind,
+                event.object_kind,
+                event.object_id,
+                event.project_id,
+                event.team_id,
+                self.actor.name,
+                json.dumps(event.data),
+            ),
+        )
+        self.events.append(event)
+        for hook in self._dispatcher.hooks.get(event.kind, ()):
+            hook(self, event)
+
+    def role_on(self, kind: str, object_id: str) -> Role | None:
+        """The caller's role on an object; None where there is neither object nor role."""
+        scope = self._dispatcher.scope_of(self, kind, object_id)
+        return role_at(self.tx, self.actor, scope) if scope else None
+
+
+class _Pending:
+    """A call that waits for its group's commit."""
+
+    def __init__(self, op: Operation, actor: Actor, arguments: dict[str, Any]) -> None:
+        self.op, self.actor, self.arguments = op, actor, arguments
+        self.done = False
+        self.value: Any = None
+        self.error: BaseException | None = None
+
+
+class Dispatcher:
+    """Thread-safe. Holds a workspace's database, blobs and rooms."""
+
+    def __init__(self, database: Database, blobs: FolderBlobs, rooms: Sequence[Room]) -> None:
+        self.database = database
+        self.blobs = blobs
+        self.rooms = {str(room.api.room): room for room in rooms}  # type: ignore[attr-defined]
+        self.objects = {kind: resolver for room in rooms for kind, resolver in room.objects.items()}
+        self.hooks: dict[str, tuple[Callable[[Any, Event], None], ...]] = {}
+        for room in rooms:
+            for kind, hooks in room.hooks.items():
+                self.hooks[kind] = (*self.hooks.get(kind, ()), *hooks)
+        self.listeners: list[Listener] = []
+        self._mutex = threading.Lock()
+        self._leader = threading.Lock()
+        self._waiting: list[_Pending] = []
+
+    @property
+    def operations(self) -> dict[str, Operation]:
+        """All operations by id."""
+        return {op.id: op for room in self.rooms.values() for op in operations_of(room.api).values()}
+
+    def room_of(self, api: type) -> Room:
+        """The room with this contract."""
+        return self.rooms[str(api.room)]  # type: ignore[attr-defined]
+
+    def scope_of(self, call: Call, kind: str, object_id: str) -> Scope | None:
+        """Where an object lies in the permission tree."""
+        return self.objects[kind](call, object_id)
+
+    def call(self, op: Operation, actor: Actor, arguments: Mapping[str, Any]) -> Any:
+        """Run one operation for a member.
+
+        Raises: NotFoundError (no such object, or it is not visible), ForbiddenError, and what the operation raises.
+        """
+        try:
+            with self.database.transaction(write=op.writes) as tx:
+                call = Call(self, tx, actor)
+                result = self._run(call, op, arguments)
+        except RunwardError as error:
+            if op.audited:
+                self._record_refusal(op, actor, arguments, error)
+            raise
+        self._notify(call.events)
+        return result
+
+    def call_grouped(self, op: Operation, actor: Actor, arguments: dict[str, Any]) -> Any:
+        """Like :meth:`call`, but calls that arrive while a commit is under way share the next one.
+
+        One fsync then acknowledges many batches (group commit). A call that fails is rolled back alone.
+        """
+        mine = _Pending(op, actor, arguments)
+        with self._mutex:
+            self._waiting.append(mine)
+        with self._leader:
+            if not mine.done:
+                with self._mutex:
+                    group, self._waiting = self._waiting, []
+                self._commit(group)
+        if mine.error is not None:
+            raise mine.error
+        return mine.value
+
+    def _commit(self, group: list[_Pending]) -> None:
+        events: list[Event] = []
+        try:
+            with self.database.transaction(write=True) as tx:
+                for pending in group:
+                    events += self._attempt(tx, pending)
+        except RunwardError as error:
+            for pending in group:
+                pending.error = pending.error or error
+        finally:
+            for pending in group:
+                pending.done = True
+        self._notify(events)
+
+    def _attempt(self, tx: Tx, pending: _Pending) -> list[Event]:
+        tx.execute("SAVEPOINT one_of_group")
+        call = Call(self, tx, pending.actor)
+        try:
+            pending.value = self._run(call, pending.op, pending.arguments)
+        except RunwardError as error:
+            tx.execute("ROLLBACK TO SAVEPOINT one_of_group")
+            pending.error = error
+            return []
+        tx.execute("RELEASE SAVEPOINT one_of_group")
+        return call.events
+
+    def _run(self, call: Call, op: Operation, arguments: Mapping[str, Any]) -> Any:
+        self.authorise(call, op, arguments)
+        result = getattr(self.rooms[op.room].service(call), op.name)(**arguments)
+        if op.audited:
+            self._record(call, op, arguments, "ok")
+        return result
+
+    def authorise(self, call: Call, op: Operation, arguments: Mapping[str, Any]) -> None:
+        """Let the call pass, or raise: what a member may not see does not exist for them."""
+        if op.on in (ON_SELF, ON_LIST):
+            return
+        needed = PERMISSIONS[op.may]
+        if op.on == ON_WORKSPACE:
+            role = role_on_workspace(call.tx, call.actor)
+            if role is None or role < needed:
+                raise ForbiddenError(
+                    f"{op.id} needs the role {needed.label} on the workspace, {call.actor.name} has "
+                    f"{role.label if role else 'none'}",
+                    hint="ask an admin of the workspace",
+                )
+            return
+        kind, object_id = cast(tuple[str, str], subject(op, arguments))
+        self.require(call, kind, object_id, needed, op.id)
+
+    def require(self, call: Call, kind: str, object_id: str, needed: Role, what: str) -> None:
+        """Raise unless the caller holds a role on an object."""
+        role = call.role_on(kind, object_id)
+        if role is None:
+            shown = repr(object_id) if object_id else "of yours"
+            raise NotFoundError(f"there is no {kind} {shown}", hint="check the id, and whether you belong to its team")
+        if role < needed:
+            raise ForbiddenError(
+                f"{what} needs the role {needed.label} on this {kind}, {call.actor.name} has {role.label}",
+                hint="ask an admin of the team for it",
+            )
+
+    @contextlib.contextmanager
+    def enter(self, door: Door, actor: Actor, object_id: str, *, write: bool) -> Iterator[Call]:
+        """A call through a hand-written route, after the same check that operations pass."""
+        with self.database.transaction(write=write) as tx:
+            call = Call(self, tx, actor)
+            if not door.on.startswith("@"):
+                self.require(call, door.on, object_id, PERMISSIONS[door.may], f"{door.method} {door.path}")
+            yield call
+        self._notify(call.events)
+
+    def _record(self, call: Call, op: Operation, arguments: Mapping[str, Any], outcome: str) -> None:
+        kind, object_id = subject(op, arguments) or ("workspace", "")
+        call.tx.execute(
+            """INSERT INTO audit_events (at, actor_id, actor, via, operation, object_kind, object_id, outcome)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
+            (
+                call.now_us,
+                call.actor.member_id,
+                call.actor.name,
+                call.actor.via,
+                op.id,
+                kind,
+                object_id.replace("\0", "�"),
+                outcome,
+            ),
+        )
+
+    def _record_refusal(self, op: Operation, actor: Actor, arguments: Mapping[str, Any], error: RunwardError) -> None:
+        if error.status == 503:
+            return  # The database is away: there is nowhere to write to.
+        with self.database.transaction(write=True) as tx:
+            self._record(Call(self, tx, actor), op, arguments, error.code)
+
+    def _notify(self, events: Sequence[Event]) -> None:
+        if events:
+            for listener in self.listeners:
+                listener(events)
+
+
+def encode(value: Any) -> str:
+    """A value as JSON text for a database column."""
+    return msgspec.json.encode(value).decode()

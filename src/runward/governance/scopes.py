@@ -1,0 +1,141 @@
+"""The permission tree: workspace > team > project > project …; roles are inherited downwards only."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from runward.core.call import Scope
+from runward.core.ids import ProjectId, TeamId
+from runward.core.permissions import Role
+from runward.governance.model import Actor
+from runward.store.database import Tx
+
+_CHAIN = """WITH RECURSIVE up(id, parent_id, depth) AS (
+  SELECT id, parent_id, 0 FROM projects WHERE id = ?
+  UNION ALL SELECT p.id, p.parent_id, up.depth + 1 FROM projects p JOIN up ON p.id = up.parent_id
+) SELECT id FROM up ORDER BY depth"""
+
+
+class Clause(NamedTuple):
+    """A piece of SQL with its parameters."""
+
+    sql: str
+    params: tuple[object, ...]
+
+
+class ProjectRow(NamedTuple):
+    """A project as stored."""
+
+    id: ProjectId
+    team_id: TeamId
+    parent_id: ProjectId | None
+    path: str
+    name: str
+
+
+def project_scope(tx: Tx, project_id: str) -> Scope | None:
+    """Scope of a project by id; None where there is none."""
+    team_id = tx.scalar("SELECT team_id FROM projects WHERE id = ? AND deleted_at IS NULL", (project_id,))
+    if team_id is None:
+        return None
+    return Scope(tuple(row[0] for row in tx.all(_CHAIN, (project_id,))), team_id)
+
+
+def find_project(tx: Tx, reference: str) -> ProjectRow | None:
+    """A project by id or path; in a path ``:`` may stand for ``/``."""
+    row = tx.one(
+        "SELECT id, team_id, parent_id, path, name FROM projects WHERE (id = ? OR path = ?) AND deleted_at IS NULL",
+        (reference, reference.replace(":", "/")),
+    )
+    return ProjectRow(*row) if row else None
+
+
+def role_at(tx: Tx, actor: Actor, scope: Scope) -> Role | None:
+    """The highest role that the actor holds at a scope, capped by their token."""
+    marks = ", ".join("?" for _ in scope.projects) or "NULL"
+    found = tx.scalar(
+        f"""SELECT max(role) FROM grants WHERE member_id = ? AND (scope_kind = 'workspace'
+            OR (scope_kind = 'team' AND scope_id = ?) OR (scope_kind = 'project' AND scope_id IN ({marks})))""",
+        (actor.member_id, scope.team_id, *scope.projects),
+    )
+    return Role(min(found, actor.role_cap)) if found else None
+
+
+def role_on_workspace(tx: Tx, actor: Actor) -> Role | None:
+    """The actor's role on the whole workspace, if any."""
+    found = tx.scalar(
+        "SELECT max(role) FROM grants WHERE member_id = ? AND scope_kind = 'workspace'", (actor.member_id,)
+    )
+    return Role(min(found, actor.role_cap)) if found else None
+
+
+def readable_teams(actor: Actor) -> Clause:
+    """The ids of the teams that the actor may read, as a subquery."""
+    return Clause(
+        """(SELECT t.id FROM teams t WHERE EXISTS (SELECT 1 FROM grants g WHERE g.member_id = ?
+            AND (g.scope_kind = 'workspace' OR (g.scope_kind = 'team' AND g.scope_id = t.id))))""",
+        (actor.member_id,),
+    )
+
+
+def readable_projects(actor: Actor) -> Clause:
+    """The ids of the projects that the actor may read, as a subquery: the one clause behind every list."""
+    return Clause(
+        """(WITH RECURSIVE seen(id) AS (
+            SELECT p.id FROM projects p JOIN grants g ON g.member_id = ? AND (g.scope_kind = 'workspace'
+              OR (g.scope_kind = 'team' AND g.scope_id = p.team_id)
+              OR (g.scope_kind = 'project' AND g.scope_id = p.id))
+            UNION SELECT c.id FROM projects c JOIN seen ON c.parent_id = seen.id
+        ) SELECT id FROM seen)""",
+        (actor.member_id,),
+    )
+
+
+def visible_ids(tx: Tx, actor: Actor) -> tuple[set[str], set[str]]:
+    """(project ids, team ids) that the actor may read, for what is filtered outside the database."""
+    projects, teams = readable_projects(actor), readable_teams(actor)
+    return (
+        {row[0] for row in tx.all(f"SELECT id FROM projects WHERE id IN {projects.sql}", projects.params)},
+        {row[0] for row in tx.all(f"SELECT id FROM teams WHERE id IN {teams.sql}", teams.params)},
+    )
+
+
+def projects_below(project_id: str) -> Clause:
+    """A project's id and those of all projects below it, as a subquery."""
+    return Clause(
+        """(WITH RECURSIVE below(id) AS (SELECT CAST(? AS TEXT)
+            UNION SELECT c.id FROM projects c JOIN below ON c.parent_id = below.id) SELECT id FROM below)""",
+        (project_id,),
+    )
+
+
+def home_team(tx: Tx, actor: Actor, name: str = "") -> TeamId | None:
+    """A team by name or id; with an empty name the first team that the actor belongs to, else the oldest team."""
+    if name:
+        found = tx.scalar("SELECT id FROM teams WHERE name = ? OR id = ?", (name, name))
+    else:
+        found = tx.scalar(
+            """SELECT t.id FROM teams t LEFT JOIN grants g ON g.member_id = ? AND g.scope_kind = 'team'
+               AND g.scope_id = t.id ORDER BY CASE WHEN g.role IS NULL THEN 1 ELSE 0 END, t.created_at, t.id LIMIT 1""",
+            (actor.member_id,),
+        )
+    return TeamId(found) if found else None
+
+
+def members_of_team(tx: Tx, team_id: str) -> list[tuple[str, str]]:
+    """(id, name) of the members who hold a role in a team or on the whole workspace, disabled ones left out."""
+    return [
+        (row[0], row[1])
+        for row in tx.all(
+            """SELECT DISTINCT m.id, m.name FROM members m JOIN grants g ON g.member_id = m.id
+               WHERE m.disabled_at IS NULL AND (g.scope_kind = 'workspace'
+               OR (g.scope_kind = 'team' AND g.scope_id = ?)) ORDER BY m.name""",
+            (team_id,),
+        )
+    ]
+
+
+def member_by_name(tx: Tx, name: str) -> str | None:
+    """A member's id by name or id."""
+    found = tx.scalar("SELECT id FROM members WHERE name = ? OR id = ?", (name, name))
+    return str(found) if found else None

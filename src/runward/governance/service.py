@@ -1,0 +1,201 @@
+"""Governance in plain Python: members, teams, tokens, audit."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import ClassVar, get_args
+
+from runward.core.call import Room, Scope
+from runward.core.clock import to_us
+from runward.core.ids import MemberId, TeamId, new_id
+from runward.core.permissions import Role
+from runward.errors import AlreadyExistsError, ForbiddenError, InvalidError, NotFoundError
+from runward.governance import repository as sql
+from runward.governance.api import Governance
+from runward.governance.dispatch import Call
+from runward.governance.model import (
+    AuditPage,
+    Invitation,
+    Me,
+    Member,
+    NewMember,
+    NewToken,
+    RoleName,
+    ScopeKind,
+    Team,
+    Token,
+    TokenSecret,
+)
+from runward.governance.names import check_name
+from runward.governance.scopes import find_project, home_team, member_by_name, role_on_workspace
+from runward.governance.secrets import fingerprint, new_secret, new_token
+
+INVITATION_LASTS = timedelta(days=7)
+
+
+def role_by_name(name: str) -> Role:
+    """A role by its name. Raises: InvalidError."""
+    if name not in get_args(RoleName):
+        raise InvalidError(f"role {name!r} is not known", hint=f"one of: {', '.join(get_args(RoleName))}")
+    return Role[name.upper()]
+
+
+class GovernanceService(Governance):
+    """See :class:`Governance`."""
+
+    room: ClassVar[str] = "governance"
+
+    def __init__(self, call: Call) -> None:
+        self.call, self.tx = call, call.tx
+
+    def whoami(self) -> Me:
+        """See the contract."""
+        actor = self.call.actor
+        role = role_on_workspace(self.tx, actor)
+        info = sql.workspace_info(self.tx)
+        return Me(
+            member_id=actor.member_id,
+            name=actor.name,
+            verified=actor.verified,
+            via=actor.via,
+            workspace_id=info.get("id", ""),
+            workspace_name=info.get("name", ""),
+            role=_label(role),
+            teams={name: _label(Role(held)) or "viewer" for name, held in sql.team_roles(self.tx, actor.member_id)},
+        )
+
+    def list_members(self) -> list[Member]:
+        """See the contract."""
+        return sql.members(self.tx)
+
+    def create_member(self, new: NewMember) -> Invitation:
+        """See the contract."""
+        check_name(new.name, "the member's name", limit=100)
+        role = self._grantable(new.role)
+        if member_by_name(self.tx, new.name):
+            raise AlreadyExistsError(f"there is a member {new.name!r} already")
+        member_id = MemberId(new_id())
+        sql.insert_member(self.tx, member_id, new, self.call.now_us)
+        if new.team == "*":
+            sql.set_grant(self.tx, member_id, "workspace", "*", role)
+        else:
+            sql.set_grant(self.tx, member_id, "team", self._team(new.team), role)
+        return self._invitation(member_id, new.name)
+
+    def invite(self, member: str) -> Invitation:
+        """See the contract."""
+        member_id = self._member(member)
+        sql.end_credentials(self.tx, member_id)
+        return self._invitation(member_id, member)
+
+    def _invitation(self, member_id: str, name: str) -> Invitation:
+        secret, expires = new_secret(), self.call.now + INVITATION_LASTS
+        self._store_secret(secret, "invitation", member_id, expires)
+        return Invitation(member=name, secret=secret, path=f"/welcome#{secret}", expires_at=expires)
+
+    def _store_secret(self, secret: str, kind: str, member_id: str, expires: datetime) -> None:
+        sql.insert_secret(self.tx, fingerprint(secret), kind, member_id, self.call.now_us, to_us(expires))
+
+    def grant(self, member: str, scope_kind: ScopeKind, scope: str, role: RoleName | None) -> Member:
+        """See the contract."""
+        member_id = self._member(member)
+        scope_id = self._scope_id(scope_kind, scope)
+        if role is None:
+            sql.remove_grant(self.tx, member_id, scope_kind, scope_id)
+        else:
+            sql.set_grant(self.tx, member_id, scope_kind, scope_id, self._grantable(role))
+        return next(found for found in sql.members(self.tx) if found.id == member_id)
+
+    def _grantable(self, name: str) -> Role:
+        role, own = role_by_name(name), role_on_workspace(self.tx, self.call.actor)
+        if own is None or role > own:
+            raise ForbiddenError(f"{self.call.actor.name} cannot grant {name}: nobody can grant more than they hold")
+        return role
+
+    def _scope_id(self, kind: str, scope: str) -> str:
+        if kind == "workspace":
+            return "*"
+        if kind == "team":
+            return self._team(scope)
+        project = find_project(self.tx, scope)
+        if project is None:
+            raise NotFoundError(f"there is no project {scope!r}")
+        return project.id
+
+    def _team(self, name: str) -> TeamId:
+        team = home_team(self.tx, self.call.actor, name)
+        if team is None:
+            raise NotFoundError(f"there is no team {name!r}", hint="`runward team create NAME` makes one")
+        return team
+
+    def _member(self, name: str) -> str:
+        found = member_by_name(self.tx, name)
+        if found is None:
+            raise NotFoundError(f"there is no member {name!r}")
+        return found
+
+    def list_teams(self) -> list[Team]:
+        """See the contract."""
+        return sql.teams(self.tx, self.call.actor)
+
+    def create_team(self, name: str) -> Team:
+        """See the contract."""
+        check_name(name, "the team's name", limit=100)
+        if self.tx.scalar("SELECT id FROM teams WHERE name = ?", (name,)):
+            raise AlreadyExistsError(f"there is a team {name!r} already")
+        team_id = TeamId(new_id())
+        sql.insert_team(self.tx, team_id, name, self.call.now_us)
+        return Team(id=team_id, name=name, created_at=self.call.now)
+
+    def list_tokens(self) -> list[Token]:
+        """See the contract."""
+        return sql.tokens(self.tx, self.call.actor.member_id)
+
+    def create_token(self, new: NewToken) -> TokenSecret:
+        """See the contract."""
+        check_name(new.name, "the token's name", limit=100)
+        actor, role = self.call.actor, role_by_name(new.role)
+        own = role_on_workspace(self.tx, actor)
+        member_id = self._member(new.member) if new.member else actor.member_id
+        if member_id != actor.member_id and own != Role.ADMIN:
+            raise ForbiddenError("only an admin of the workspace can create a token for somebody else")
+        cap = min(role, actor.role_cap)
+        expires = self.call.now + timedelta(days=new.expires_in_days) if new.expires_in_days is not None else None
+        secret, token_id = new_token(), new_id()
+        sql.insert_token(
+            self.tx, token_id, member_id, new.name, secret[:8], fingerprint(secret), cap, self.call.now_us, expires
+        )
+        name = str(self.tx.scalar("SELECT name FROM members WHERE id = ?", (member_id,)))
+        return TokenSecret(
+            id=token_id,
+            name=new.name,
+            member=name,
+            role=_label(Role(cap)) or "viewer",
+            secret=secret,
+            expires_at=expires,
+        )
+
+    def revoke_token(self, token_id: str) -> None:
+        """See the contract."""
+        is_admin = role_on_workspace(self.tx, self.call.actor) == Role.ADMIN
+        owner = self.tx.scalar("SELECT member_id FROM tokens WHERE id = ?", (token_id,))
+        if owner is None or (owner != self.call.actor.member_id and not is_admin):
+            raise NotFoundError(f"there is no token {token_id!r} of yours")
+        self.tx.execute("UPDATE tokens SET revoked_at = ? WHERE id = ?", (self.call.now_us, token_id))
+
+    def audit(self, before: int | None = None, object_id: str = "", limit: int = 100) -> AuditPage:
+        """See the contract."""
+        events = sql.audit_events(self.tx, before, object_id, min(max(limit, 1), 1000))
+        return AuditPage(events=events, next_before=events[-1].id if len(events) == limit else None)
+
+
+def _label(role: Role | None) -> RoleName | None:
+    return None if role is None else role.label  # type: ignore[return-value]
+
+
+def _team_scope(call: Call, team: str) -> Scope | None:
+    found = home_team(call.tx, call.actor, team)
+    return Scope((), found) if found else None
+
+
+ROOM = Room(Governance, GovernanceService, {"team": _team_scope}, {})

@@ -1,0 +1,187 @@
+"""Who stands behind a request: folder owner, token, session, one-time link."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+from datetime import timedelta
+from pathlib import Path
+
+from runward.core.clock import to_us, utc_now
+from runward.core.ids import MemberId, TeamId, new_id
+from runward.core.permissions import Role
+from runward.errors import QuotaExceededError, UnauthenticatedError
+from runward.governance import repository as sql
+from runward.governance.model import Actor, NewMember
+from runward.governance.passwords import hash_password, password_matches
+from runward.governance.scopes import home_team, member_by_name
+from runward.governance.secrets import fingerprint, is_well_formed, new_secret
+from runward.store.database import Database, Tx
+
+SESSION_LASTS = timedelta(days=14)
+LINK_LASTS = timedelta(hours=1)
+DEFAULT_TEAM = "team"
+_TRIES, _WINDOW_S = 10, 300.0
+
+
+def local_name() -> str:
+    """The local user's name: git identity, else the name of the operating system's user. It is not verified."""
+    for variable in ("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"):
+        if name := os.environ.get(variable, "").strip():
+            return name[:100]
+    return _git_config_name() or _system_name()
+
+
+def _git_config_name() -> str:
+    # Read as text: starting `git config` would cost more than everything else at the start of a run.
+    for path in (Path.home() / ".gitconfig", Path.home() / ".config" / "git" / "config"):
+        try:
+            text = path.read_text(errors="replace")
+        except OSError:
+            continue
+        if match := re.search(r"^\[user\][^\[]*?^\s*name\s*=\s*(.+?)\s*$", text, re.MULTILINE | re.DOTALL):
+            return match[1].strip('"')[:100]
+    return ""
+
+
+def _system_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid-{os.getuid()}"
+
+
+def prepare_workspace(tx: Tx, name: str) -> None:
+    """Give a new workspace its id, name and first team."""
+    if "id" in sql.workspace_info(tx):
+        return
+    sql.set_workspace_info(tx, "id", new_id())
+    sql.set_workspace_info(tx, "name", name)
+    sql.insert_team(tx, TeamId(new_id()), DEFAULT_TEAM, to_us(utc_now()))
+
+
+def ensure_member(tx: Tx, name: str, *, kind: str, role: Role) -> MemberId:
+    """A member by name, created with a role on the workspace (admins) or the default team where missing."""
+    found = member_by_name(tx, name)
+    if found:
+        return MemberId(found)
+    member_id = MemberId(new_id())
+    sql.insert_member(tx, member_id, NewMember(name=name), to_us(utc_now()), kind)
+    if role is Role.ADMIN:
+        sql.set_grant(tx, member_id, "workspace", "*", role)
+    else:
+        team = home_team(tx, Actor(member_id, name, True, "system"))
+        sql.set_grant(tx, member_id, "team", str(team), role)
+    return member_id
+
+
+def folder_actor(database: Database, name: str = "") -> Actor:
+    """The local user of a folder, who owns the folder and so the workspace; their name is only claimed."""
+    name = name or local_name()
+    with database.transaction(write=False) as tx:
+        found = member_by_name(tx, name)
+    if not found:
+        with database.transaction(write=True) as tx:
+            found = ensure_member(tx, name, kind="local", role=Role.ADMIN)
+    return Actor(MemberId(found), name, verified=False, via="folder")
+
+
+def actor_by_token(database: Database, token: str) -> Actor:
+    """The member behind a token. Raises: UnauthenticatedError."""
+    wrong = UnauthenticatedError(
+        "the token is not valid: mistyped, expired or revoked",
+        hint="make a new one: runward token create --member NAME",
+    )
+    if not is_well_formed(token):
+        raise wrong
+    now = to_us(utc_now())
+    with database.transaction(write=False) as tx:
+        row = sql.member_by_token(tx, fingerprint(token), now)
+        last_used = tx.scalar("SELECT last_used_at FROM tokens WHERE id = ?", (row[2],)) if row else None
+    if row is None:
+        raise wrong
+    if last_used is None or now - last_used > 60_000_000:
+        with database.transaction(write=True) as tx:
+            tx.execute("UPDATE tokens SET last_used_at = ? WHERE id = ?", (now, row[2]))
+    return Actor(MemberId(row[0]), row[1], verified=True, via=f"token:{row[2]}", role_cap=row[3])
+
+
+def actor_by_session(database: Database, secret: str) -> Actor:
+    """The member behind a session cookie. Raises: UnauthenticatedError."""
+    with database.transaction(write=False) as tx:
+        row = sql.find_secret(tx, fingerprint(secret), "session", to_us(utc_now()))
+    if row is None:
+        raise UnauthenticatedError("the session has ended", hint="sign in again")
+    return Actor(MemberId(row[0]), row[1], verified=True, via="session")
+
+
+def new_session(tx: Tx, member_id: str) -> str:
+    """A session for a member; returns the cookie's secret."""
+    secret, now = new_secret(), utc_now()
+    sql.insert_secret(tx, fingerprint(secret), "session", member_id, to_us(now), to_us(now + SESSION_LASTS))
+    return secret
+
+
+def new_link(database: Database, member_id: str, kind: str = "link") -> str:
+    """A one-time secret: ``link`` signs in at once, ``invitation`` lets its owner choose a password."""
+    secret, now = new_secret(), utc_now()
+    with database.transaction(write=True) as tx:
+        sql.insert_secret(tx, fingerprint(secret), kind, member_id, to_us(now), to_us(now + LINK_LASTS))
+    return secret
+
+
+def end_session(database: Database, secret: str) -> None:
+    """End a session."""
+    with database.transaction(write=True) as tx:
+        tx.execute("DELETE FROM secrets WHERE hash = ? AND kind = 'session'", (fingerprint(secret),))
+
+
+def sign_in_by_link(database: Database, secret: str, password: str | None = None) -> str:
+    """Use a one-time link: sign in, or choose a password and sign in. Returns the session's secret.
+
+    Raises: UnauthenticatedError (used, expired or unknown), InvalidError (password).
+    """
+    kind = "link" if password is None else "invitation"
+    stored = hash_password(password) if password is not None else None
+    with database.transaction(write=True) as tx:
+        row = sql.find_secret(tx, fingerprint(secret), kind, to_us(utc_now()))
+        if row is None or not sql.use_secret(tx, fingerprint(secret), to_us(utc_now())):
+            raise UnauthenticatedError(
+                "this link was used, has expired or was replaced", hint="ask an admin for a new one"
+            )
+        if stored is not None:
+            sql.set_password(tx, row[0], stored)
+        return new_session(tx, row[0])
+
+
+class SignIn:
+    """Password sign-in with a limit on wrong tries per account and address. Thread-safe enough for counting."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._failures: dict[str, list[float]] = {}
+
+    def __call__(self, name: str, password: str, address: str, now: float) -> str:
+        """Sign a member in; returns the session's secret.
+
+        Raises: UnauthenticatedError (one message for every cause), QuotaExceededError (too many wrong tries).
+        """
+        for key in (f"name:{name}", f"address:{address}"):
+            recent = [at for at in self._failures.get(key, []) if now - at < _WINDOW_S]
+            self._failures[key] = recent
+            if len(recent) >= _TRIES:
+                raise QuotaExceededError("too many wrong sign-ins", hint=f"try again in {int(_WINDOW_S // 60)} minutes")
+        with self.database.transaction(write=False) as tx:
+            found = sql.credentials(tx, name)
+        if not password_matches(found[1] if found else None, password) or found is None:
+            for key in (f"name:{name}", f"address:{address}"):
+                self._failures[key].append(now)
+            self._forget_old(now)
+            raise UnauthenticatedError("name or password is wrong")
+        with self.database.transaction(write=True) as tx:
+            return new_session(tx, found[0])
+
+    def _forget_old(self, now: float) -> None:
+        if len(self._failures) > 10_000:
+            self._failures = {k: v for k, v in self._failures.items() if v and now - v[-1] < _WINDOW_S}

@@ -1,0 +1,146 @@
+"""The command and environment of a rerun: what was captured, pointed at the restored tree."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from runward.core.hashing import digest_file
+from runward.errors import SourceMissingError
+from runward.repro.model import CheckStatus, InputCheck
+from runward.tracking.capture.model import Capture, FileRead, decode_path
+
+_SYSTEM_PATH = ("/usr/local/bin", "/usr/bin", "/bin")
+_CACHES = (
+    ("HF_HOME", ".cache/huggingface"),
+    ("TORCH_HOME", ".cache/torch"),
+    ("KERAS_HOME", ".keras"),
+    ("SCIKIT_LEARN_DATA", "scikit_learn_data"),
+    ("NLTK_DATA", "nltk_data"),
+)
+
+
+class Relocation(msgspec.Struct, frozen=True, kw_only=True):
+    """Where things were when the run was captured, and where they are for the rerun."""
+
+    captured_root: str
+    root: Path
+    captured_prefix: str
+    python: Path
+
+    def moved(self, path: str) -> str:
+        """A path below the old tree or environment, in the new one; any other path as it is."""
+        places = (
+            (self.captured_root, str(self.root)),
+            (self.captured_prefix, str(self.python.parent.parent)),
+        )
+        # An environment may lie inside of the tree (.venv), so the longer of the two old places decides.
+        for old, new in sorted(places, key=lambda place: -len(place[0])):
+            if old and (path == old or path.startswith(f"{old}{os.sep}")):
+                return new + path[len(old) :]
+        return path
+
+
+def relocation(capture: Capture, root: Path, python: Path) -> Relocation:
+    """From where a run was captured to a restored tree and a rebuilt environment."""
+    return Relocation(
+        captured_root=_text(capture.code.root),
+        root=root,
+        captured_prefix=capture.environment.prefix,
+        python=python,
+    )
+
+
+def rerun_command(argv: Iterable[str], move: Relocation) -> list[str]:
+    """A captured command for the restored tree and the rebuilt Python.
+
+    Args:
+        argv: ``ProcessSnapshot.argv``.
+        move: Where things are now.
+
+    Raises:
+        SourceMissingError: A word of the command was a secret and is not known.
+    """
+    words = [_text(word) for word in argv]
+    if hidden := [str(index) for index, word in enumerate(words) if "[redacted:" in word]:
+        raise SourceMissingError(
+            f"argv: word {', '.join(hidden)} of the command was a secret and was not recorded",
+            hint="Pass secrets by environment variable or file, not on the command line.",
+        )
+    is_python = os.path.basename(words[0]).startswith("python") if words else False
+    return (
+        [str(move.python) if is_python else move.moved(words[0]), *map(move.moved, words[1:])]
+        if words
+        else []
+    )
+
+
+def clean_environment(
+    captured: Mapping[str, str], move: Relocation, home: Path, extra_paths: Sequence[Path] = ()
+) -> dict[str, str]:
+    """The environment of a rerun: the captured variables, and nothing of this session's but model and data caches.
+
+    Args:
+        captured: ``EnvironmentSnapshot.variables``; masked values are left out.
+        move: Where things are now.
+        home: A writable folder that stands in for the home folder.
+        extra_paths: Folders to import from, before the environment's own.
+    """
+    temporary = home / "tmp"
+    temporary.mkdir(parents=True, exist_ok=True)
+    kept = {
+        name: value for name, value in captured.items() if "[redacted:" not in value and name != "LD_PRELOAD"
+    }
+    search = [path for path in kept.pop("PYTHONPATH", "").split(os.pathsep) if path]
+    return {
+        **_caches(),
+        **kept,
+        "PATH": os.pathsep.join([str(move.python.parent), *_SYSTEM_PATH]),
+        "HOME": str(home),
+        "TMPDIR": str(temporary),
+        "VIRTUAL_ENV": str(move.python.parent.parent),
+        "PYTHONPATH": os.pathsep.join([*map(str, extra_paths), *map(move.moved, search)]),
+        "PYTHONNOUSERSITE": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+def place_inputs(reads: Iterable[FileRead], capture: Capture, root: Path) -> list[InputCheck]:
+    """Bring the files that a run read, and that are not part of its code, into the restored tree, and check them.
+
+    A file below the captured tree (ignored data, for instance) is copied from where it was; one outside is checked
+    where it is. A file that changed since is placed all the same and reported as different.
+    """
+    code = {entry.path for entry in capture.code.files} | {
+        item.path for item in capture.code.left_out if item.digest
+    }
+    return [_place(read, root) for read in reads if not (read.relative and read.relative in code)]
+
+
+def _place(read: FileRead, root: Path) -> InputCheck:
+    source = Path(_text(read.path))
+    present = digest_file(source) if source.is_file() else None
+    if present and read.relative:
+        target = root / _text(read.relative)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+    known = read.digest if read.digest and not read.changed else None
+    status: CheckStatus = "same" if present == known else "different"
+    if known is None or present is None:
+        status = "unchecked"
+    return InputCheck(
+        kind="data", name=read.relative or read.path, status=status, before=known, after=present
+    )
+
+
+def _caches() -> dict[str, str]:
+    places = {name: os.environ.get(name, str(Path.home() / folder)) for name, folder in _CACHES}
+    return {name: folder for name, folder in places.items() if Path(folder).is_dir()}
+
+
+def _text(encoded: str) -> str:
+    return os.fsdecode(decode_path(encoded))

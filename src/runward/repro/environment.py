@@ -1,0 +1,290 @@
+"""Rebuilding the captured environment: the exact set of packages in a fresh virtual environment, by uv."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import tomllib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+
+from runward.core.hashing import digest_value
+from runward.errors import EnvironmentNotRebuiltError
+from runward.repro.graft import graft, installed_record
+from runward.tracking.capture.environment import normalised_name, scan_packages
+from runward.tracking.capture.model import EnvironmentSnapshot, Package, decode_path
+
+_TIMEOUT_S = 1800.0
+
+
+class RebuiltEnvironment(msgspec.Struct, frozen=True, kw_only=True):
+    """A virtual environment with the captured packages."""
+
+    python: Path
+    digest: str
+    """Names the cached environment: Python version and exact set."""
+    created: bool
+    """False where a finished one was found in the cache."""
+    packages: list[Package] = []
+    extra_paths: list[Path] = []
+    """To be put on ``PYTHONPATH``: the restored project, and editable sources used as they are now."""
+    problems: list[str] = []
+
+
+class _Builder(NamedTuple):
+    interpreter: str
+    uv: str
+    options: list[str]
+    site_dirs: list[str]
+
+
+class _Plan(msgspec.Struct, kw_only=True):
+    """How each captured package comes back."""
+
+    lines: list[str] = []
+    grafts: list[Package] = []
+    extra_paths: list[Path] = []
+    problems: list[str] = []
+
+
+def rebuild_environment(
+    snapshot: EnvironmentSnapshot,
+    cache_dir: Path,
+    *,
+    uv: str | None = None,
+    offline: bool = False,
+    project_dir: Path | None = None,
+    captured_root: str = "",
+    site_dirs: Sequence[str] | None = None,
+    compile_bytecode: bool = True,
+) -> RebuiltEnvironment:
+    """Build the captured environment, or find it in the cache. Nothing is resolved anew.
+
+    Packages from an index come from the index that uv is configured for, checked against the hashes in the
+    project's ``uv.lock`` where it has them. The project itself, where it was installed editable, is the restored
+    tree. A package from a local file is copied from an environment that still has exactly it.
+
+    Args:
+        snapshot: The captured environment.
+        cache_dir: Where finished environments are kept, by digest.
+        uv: The uv program; by default the one on ``PATH`` or of the ``uv`` package.
+        offline: Use only what uv has in its cache.
+        project_dir: The restored tree.
+        captured_root: ``CodeSnapshot.root`` of the run, to tell the project from other editable installs.
+        site_dirs: Where packages from local files are looked for; by default this interpreter's import path.
+        compile_bytecode: Compile once here, so that no rerun pays for it.
+
+    Raises:
+        EnvironmentNotRebuiltError: uv or that Python is missing, or the exact set cannot be installed.
+    """
+    program = uv or find_uv()
+    plan = _plan(snapshot, project_dir, os.fsdecode(decode_path(captured_root)), site_dirs or sys.path)
+    digest = digest_value([snapshot.python, platform.machine(), sorted(plan.lines), _records(plan.grafts)])[
+        :32
+    ]
+    place = Path(cache_dir) / digest
+    created = not place.exists()
+    if created:
+        interpreter = _interpreter(snapshot, program)
+        options = [*(["--offline"] if offline else []), *(["--compile-bytecode"] if compile_bytecode else [])]
+        _build(place, _Builder(interpreter, program, options, list(site_dirs or sys.path)), plan)
+    return RebuiltEnvironment(
+        python=_python_of(place),
+        digest=digest,
+        created=created,
+        packages=scan_packages([str(_site_packages(place))]),
+        extra_paths=plan.extra_paths,
+        problems=plan.problems,
+    )
+
+
+def find_uv() -> str:
+    """The uv program on ``PATH`` or beside this Python. Raises: EnvironmentNotRebuiltError."""
+    found = shutil.which("uv") or shutil.which("uv", path=sysconfig.get_path("scripts"))
+    if not found:
+        raise EnvironmentNotRebuiltError(
+            "uv: the program that builds environments was not found", hint="Install it: `pip install uv`."
+        )
+    return found
+
+
+def locked_hashes(project_dir: Path | None) -> dict[tuple[str, str], list[str]]:
+    """Hashes of packages by name and version from a tree's ``uv.lock``; empty without a readable one."""
+    try:
+        lock = tomllib.loads((project_dir / "uv.lock").read_text("utf-8")) if project_dir else {}
+    except (OSError, ValueError):
+        return {}
+    packages = [item for item in lock.get("package", []) if "registry" in item.get("source", {})]
+    return {(normalised_name(item["name"]), item.get("version", "")): _hashes(item) for item in packages}
+
+
+def _hashes(item: dict[str, object]) -> list[str]:
+    sdist, wheels = item.get("sdist"), item.get("wheels")
+    files = [*([sdist] if isinstance(sdist, dict) else []), *(wheels if isinstance(wheels, list) else [])]
+    return sorted(str(file["hash"]) for file in files if "hash" in file)
+
+
+def _plan(snapshot: EnvironmentSnapshot, project: Path | None, root: str, site_dirs: Iterable[str]) -> _Plan:
+    plan, hashes, dirs = _Plan(), locked_hashes(project), list(site_dirs)
+    for package in snapshot.packages:
+        if package.source in ("editable", "local"):
+            _plan_local(package, plan, project, root, dirs)
+        elif package.source == "index" or package.url.startswith("http") or package.commit:
+            plan.lines.append(_requirement(package, hashes))
+        elif package.record and installed_record(package, dirs):
+            plan.grafts.append(package)
+        else:
+            plan.problems.append(
+                f"{package.name} {package.version} came from {package.url}, which is not here any more"
+            )
+    return plan
+
+
+def _plan_local(package: Package, plan: _Plan, project: Path | None, root: str, site_dirs: list[str]) -> None:
+    source = unquote(urlsplit(package.url).path)
+    if project is not None and root and Path(source).is_relative_to(root):
+        plan.extra_paths += _project_paths(package, project, Path(source), root)
+    elif package.source == "local" and package.record and installed_record(package, site_dirs):
+        plan.grafts.append(package)
+    elif package.source == "editable" and (
+        found := [Path(path) for path in package.paths if Path(path).is_dir()]
+    ):
+        plan.extra_paths += found
+        plan.problems.append(
+            f"{package.name} is installed from {source} as it is now, which was not captured"
+        )
+    else:
+        plan.problems.append(
+            f"{package.name} {package.version} was installed from {source}, which is not here any more"
+        )
+
+
+def _project_paths(package: Package, project: Path, source: Path, root: str) -> list[Path]:
+    inside = [
+        project / Path(path).relative_to(root) for path in package.paths if Path(path).is_relative_to(root)
+    ]
+    home = project / source.relative_to(root)
+    return inside or [home / "src" if (home / "src").is_dir() else home]
+
+
+def _requirement(package: Package, hashes: dict[tuple[str, str], list[str]]) -> str:
+    if package.source == "index":
+        known = hashes.get((package.name, package.version), [])
+        return " ".join([f"{package.name}=={package.version}", *(f"--hash={item}" for item in known)])
+    commit = f"@{package.commit}" if package.commit else ""
+    marks = [f"subdirectory={package.subdirectory}" if package.subdirectory else ""]
+    marks.append(f"sha256={package.sha256}" if package.sha256 else "")
+    fragment = "&".join(mark for mark in marks if mark)
+    return f"{package.name} @ {package.url}{commit}" + (f"#{fragment}" if fragment else "")
+
+
+def _records(packages: Iterable[Package]) -> list[tuple[str, str]]:
+    return sorted((package.name, package.record) for package in packages)
+
+
+def _interpreter(snapshot: EnvironmentSnapshot, uv: str) -> str:
+    if (
+        platform.python_version() == snapshot.python
+        and platform.python_implementation() == snapshot.implementation
+    ):
+        return str(getattr(sys, "_base_executable", "") or sys.executable)
+    wanted = f"{snapshot.implementation.lower()}@{snapshot.python}"
+    done = _run([uv, "python", "find", "--no-project", "--system", "--no-python-downloads", wanted])
+    if done.returncode:
+        raise EnvironmentNotRebuiltError(
+            f"python: the run used {snapshot.implementation} {snapshot.python}, which is not installed here",
+            hint=f"Install it (`uv python install {snapshot.python}`) or verify on a machine that has it.",
+        )
+    return done.stdout.strip()
+
+
+def _build(place: Path, tools: _Builder, plan: _Plan) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(dir=place.parent, prefix="building-"))
+    try:
+        venv = work / "venv"
+        create = ["venv", "--no-project", "--relocatable", "--python", tools.interpreter, str(venv)]
+        _must([tools.uv, *create], "the virtual environment")
+        if plan.lines:
+            _install(venv, plan.lines, tools)
+        for package in plan.grafts:
+            graft(package, tools.site_dirs, _site_packages(venv))
+        _check_exact(venv, plan)
+        (venv / "runward-environment.json").write_text(json.dumps({"exact": sorted(plan.lines)}, indent=1))
+        _publish(venv, place)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _install(venv: Path, lines: list[str], tools: _Builder) -> None:
+    exact = venv.parent / "exact.txt"
+    exact.write_text("\n".join(sorted(lines)) + "\n", "utf-8")
+    into = ["--python", str(_python_of(venv)), *tools.options]
+    _must([tools.uv, "pip", "install", "--no-deps", "-r", str(exact), *into], "the exact set of packages")
+
+
+def _publish(venv: Path, place: Path) -> None:
+    try:
+        venv.rename(place)
+    except OSError:
+        if not place.exists():  # otherwise somebody else finished the same environment first
+            raise
+
+
+def _check_exact(venv: Path, plan: _Plan) -> None:
+    built = {package.name: package.version for package in scan_packages([str(_site_packages(venv))])}
+    expected = [line.split(" ")[0].partition("==") for line in plan.lines]
+    wrong = [
+        f"{name} {built.get(name, 'missing')} instead of {version or 'the captured one'}"
+        for name, _, version in expected
+        if name not in built or (version and built[name] != version)
+    ]
+    if wrong:
+        raise EnvironmentNotRebuiltError(
+            f"packages: built {', '.join(wrong)}", hint="Report this set of packages."
+        )
+
+
+def _must(command: list[str], what: str) -> None:
+    done = _run(command)
+    if done.returncode:
+        raise EnvironmentNotRebuiltError(
+            f"environment: {what} could not be installed: {done.stderr.strip()[-800:]}",
+            hint="Check that the package index is reachable and still has these versions.",
+        )
+
+
+def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
+    # VIRTUAL_ENV and the caller's project must not decide where uv works; its index settings must.
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH")
+    }
+    try:
+        return subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S, env=environment,
+            stdin=subprocess.DEVNULL, cwd=tempfile.gettempdir(),
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise EnvironmentNotRebuiltError(
+            f"uv: {error}", hint="Check that uv runs and the network answers."
+        ) from error
+
+
+def _python_of(venv: Path) -> Path:
+    return venv / "Scripts" / "python.exe" if os.name == "nt" else venv / "bin" / "python"
+
+
+def _site_packages(venv: Path) -> Path:
+    if os.name == "nt":
+        return venv / "Lib" / "site-packages"
+    return next(iter(sorted(venv.glob("lib/python*/site-packages"))), venv / "lib" / "site-packages")

@@ -1,0 +1,204 @@
+"""Running a command again in a clean place: no network, a read-only system, one writable folder."""
+
+from __future__ import annotations
+
+import functools
+import glob
+import os
+import selectors
+import shutil
+import signal
+import subprocess
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import msgspec
+
+from runward.errors import InvalidError
+from runward.repro.model import SandboxKind
+
+_OUTPUT_BYTES = 64 << 20
+_DRAIN_S = 2.0
+_MARKER = "RUNWARD_RERUN"
+
+
+class _Limits(NamedTuple):
+    deadline: float
+    output_bytes: int
+
+
+class RerunOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """How a rerun went."""
+
+    exit_code: int
+    """Negative where a signal ended it."""
+    timed_out: bool
+    stdout_path: Path
+    stderr_path: Path
+    truncated: bool
+    """More was printed than is kept."""
+    wall_s: float
+    sandbox: SandboxKind
+    sandbox_note: str
+    """What the isolation was, or why there was none."""
+
+
+def rerun(
+    argv: Sequence[str],
+    cwd: Path,
+    env: Mapping[str, str],
+    timeout_s: float,
+    *,
+    writable: Path,
+    output_dir: Path,
+    sandbox: bool = True,
+    output_bytes: int = _OUTPUT_BYTES,
+) -> RerunOutcome:
+    """Run a command to its end, or kill it and all it started at the time limit.
+
+    Args:
+        argv: The command.
+        cwd: Where it runs; below ``writable``.
+        env: Its whole environment, such as ``command.clean_environment`` makes.
+        timeout_s: Seconds until it is killed.
+        writable: The one folder that it may change.
+        output_dir: Receives ``stdout`` and ``stderr``.
+        sandbox: Isolate with bubblewrap where that works; False or absent, the outcome says that it did not.
+        output_bytes: How much of each stream is kept.
+
+    Raises:
+        InvalidError: The command is empty, or ``cwd`` is not below ``writable``.
+    """
+    if not argv or not cwd.is_relative_to(writable):
+        raise InvalidError(
+            f"cwd: {cwd} is not below {writable}, or the command is empty", hint="Run inside the tree."
+        )
+    kind, note = _isolation(sandbox)
+    mark = uuid.uuid4().hex
+    command = [*_bubblewrap(cwd, writable), *argv] if kind == "bubblewrap" else list(argv)
+    output_dir.mkdir(parents=True, exist_ok=True)
+    paths = output_dir / "stdout", output_dir / "stderr"
+    begun = time.monotonic()
+    limits = _Limits(begun + timeout_s, output_bytes)
+    with open(paths[0], "wb") as out, open(paths[1], "wb") as err:
+        exit_code, timed_out, truncated = _run(command, cwd, {**env, _MARKER: mark}, (out, err), limits)
+    _kill_marked(mark)
+    return RerunOutcome(
+        exit_code=exit_code,
+        timed_out=timed_out,
+        stdout_path=paths[0],
+        stderr_path=paths[1],
+        truncated=truncated,
+        wall_s=time.monotonic() - begun,
+        sandbox=kind,
+        sandbox_note=note,
+    )
+
+
+@functools.cache
+def probe_bubblewrap() -> str:
+    """Try bubblewrap once: an empty string if it isolates here, else why not."""
+    program = shutil.which("bwrap")
+    if not program:
+        return "bubblewrap is not installed"
+    command = [program, *_ISOLATE, "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "true"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"bubblewrap does not start: {error}"
+    return "" if done.returncode == 0 else f"bubblewrap does not work here: {done.stderr.strip()[-200:]}"
+
+
+_ISOLATE = (
+    "--unshare-net", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--die-with-parent", "--new-session",
+)  # fmt: skip
+
+
+def _isolation(wanted: bool) -> tuple[SandboxKind, str]:
+    if not wanted:
+        return "none", "NOT ISOLATED: switched off; the rerun had the network and could change files"
+    if reason := probe_bubblewrap():
+        return "none", f"NOT ISOLATED: {reason}; the rerun had the network and could change files"
+    return "bubblewrap", "no network, read-only system, one writable folder, own processes"
+
+
+def _bubblewrap(cwd: Path, writable: Path) -> list[str]:
+    devices = [
+        word for device in sorted(glob.glob("/dev/nvidia*")) for word in ("--dev-bind", device, device)
+    ]
+    return [
+        shutil.which("bwrap") or "bwrap", *_ISOLATE, "--ro-bind", "/", "/", "--dev", "/dev", *devices,
+        "--proc", "/proc", "--bind", str(writable), str(writable), "--chdir", str(cwd), "--",
+    ]  # fmt: skip
+
+
+def _run(
+    command: list[str], cwd: Path, env: dict[str, str], files: tuple[BinaryIO, BinaryIO], limits: _Limits
+) -> tuple[int, bool, bool]:
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    try:
+        process = subprocess.Popen(command, cwd=cwd, env=env, start_new_session=True, **pipes)
+    except OSError as error:
+        files[1].write(f"{command[0]}: {error}\n".encode())
+        return 127, False, False
+    with process:
+        try:
+            truncated = _copy_output(process, files, limits)
+            timed_out = process.poll() is None
+        finally:
+            _kill_group(process)
+        return process.wait(), timed_out, truncated
+
+
+def _copy_output(process: subprocess.Popen[bytes], files: tuple[BinaryIO, BinaryIO], limits: _Limits) -> bool:
+    """Copy both streams until they end, time is up, or the command is gone and only orphans hold them."""
+    truncated, deadline = False, limits.deadline
+    with selectors.DefaultSelector() as selector:
+        for stream, file in zip((process.stdout, process.stderr), files, strict=True):
+            if stream:
+                selector.register(stream, selectors.EVENT_READ, file)
+        while selector.get_map() and time.monotonic() < deadline:
+            for key, _ in selector.select(timeout=max(0.0, min(0.2, deadline - time.monotonic()))):
+                data = os.read(key.fd, 1 << 16)
+                if not data:
+                    selector.unregister(key.fileobj)
+                truncated |= _keep(data, key.data, limits.output_bytes)
+            if process.poll() is not None:
+                deadline = min(deadline, time.monotonic() + _DRAIN_S)
+    _wait(process, limits.deadline)
+    return truncated
+
+
+def _keep(data: bytes, file: BinaryIO, limit: int) -> bool:
+    room = limit - file.tell()
+    file.write(data[: max(0, room)])
+    return len(data) > room
+
+
+def _wait(process: subprocess.Popen[bytes], deadline: float) -> None:
+    try:
+        process.wait(max(0.0, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        return
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        return
+
+
+def _kill_marked(mark: str) -> None:
+    """Kill what left the process group: its environment still carries this rerun's mark (Linux)."""
+    needle = f"{_MARKER}={mark}".encode()
+    for path in glob.glob("/proc/[0-9]*/environ"):
+        try:
+            with open(path, "rb") as file:
+                if needle in file.read():
+                    os.kill(int(path.split("/")[2]), signal.SIGKILL)
+        except OSError:
+            continue

@@ -1,0 +1,150 @@
+"""Verifications as records: stored, signed, shown on the run they speak of."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from typing import Any, ClassVar
+
+import msgspec
+
+from runward._version import __version__
+from runward.core.call import Room, Scope
+from runward.core.clock import from_us
+from runward.core.ids import VerificationId, new_id
+from runward.errors import InvalidError, NotFoundError
+from runward.governance.dispatch import Call
+from runward.governance.scopes import Clause, find_project, project_scope, projects_below, readable_projects
+from runward.repro import certificate
+from runward.repro.api import Repro
+from runward.repro.records import NewVerification, Verification, VerificationDetail
+from runward.store.database import Row
+from runward.tracking.content import content_digest, content_of
+from runward.tracking.marks import publish_on_run, set_mark
+
+_VERDICTS = ("reproduced", "not_reproduced", "undecided")
+_LEVELS = ("none", "basic", "environment")
+_COLUMNS = """v.id, v.run_id, r.name, p.path, v.verdict, v.level, v.reason, v.author, v.host, v.at, v.duration_s, v.digest
+  FROM verifications v JOIN runs r ON r.id = v.run_id JOIN projects p ON p.id = r.project_id"""
+
+
+class ReproService(Repro):
+    """See :class:`Repro`."""
+
+    room: ClassVar[str] = "repro"
+
+    def __init__(self, call: Call) -> None:
+        self.call, self.tx = call, call.tx
+
+    def record(self, run_id: str, new: NewVerification) -> VerificationDetail:
+        """See the contract."""
+        _check(new)
+        verification_id, digest = VerificationId(new_id()), content_digest(self.tx, run_id)
+        envelope = self._certificate(run_id, new) if new.level != "none" else None
+        self.tx.execute(
+            """INSERT INTO verifications (id, run_id, digest, verdict, level, reason, report, certificate, author, host,
+               at, duration_s) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+            (
+                verification_id,
+                run_id,
+                digest,
+                new.verdict,
+                new.level,
+                new.reason,
+                json.dumps(new.report),
+                json.dumps(envelope) if envelope else None,
+                self.call.actor.name,
+                new.host,
+                self.call.now_us,
+                new.duration_s,
+            ),
+        )
+        label = new.level if new.level != "none" else {"undecided": "undecided"}.get(new.verdict, "differs")
+        set_mark(self.call, run_id, "verification", label, verification_id)
+        data: dict[str, object] = {"level": new.level, "verdict": new.verdict, "title": f"Verification: {new.reason}"}
+        publish_on_run(self.call, "verification.recorded", "verification", verification_id, run_id, data)
+        return self.get_verification(verification_id)
+
+    def _certificate(self, run_id: str, new: NewVerification) -> dict[str, Any] | None:
+        """A signed statement; None where this installation cannot sign (the extra ``sign`` is missing)."""
+        if importlib.util.find_spec("cryptography") is None:
+            return None
+        key = certificate.load_or_create_key(self.call.blobs.root.parent / "keys" / "signing.pem")
+        statement = certificate.statement_for(
+            run_id=run_id,
+            level=new.level,
+            verdict=new.verdict,
+            content=content_of(self.tx, run_id),
+            report=new.report,
+            tool_version=__version__,
+        )
+        found: dict[str, Any] = msgspec.to_builtins(certificate.sign(statement, key))
+        return found
+
+    def list_verifications(self, project: str = "", run_id: str = "", limit: int = 200) -> list[Verification]:
+        """See the contract."""
+        visible = self._visible(project)
+        condition, params = f"r.deleted_at IS NULL AND r.project_id IN {visible.sql}", list(visible.params)
+        if run_id:
+            condition, params = f"{condition} AND v.run_id = ?", [*params, run_id]
+        rows = self.tx.all(
+            f"SELECT {_COLUMNS} WHERE {condition} ORDER BY v.at DESC LIMIT ?", [*params, min(max(limit, 1), 1000)]
+        )
+        digests = {run: content_digest(self.tx, run) for run in {row[1] for row in rows}}
+        return [_verification(row, digests[row[1]]) for row in rows]
+
+    def _visible(self, project: str) -> Clause:
+        if not project:
+            return readable_projects(self.call.actor)
+        found = find_project(self.tx, project)
+        if found is None or self.call.role_on("project", found.id) is None:
+            raise NotFoundError(f"there is no project {project!r}")
+        return projects_below(found.id)
+
+    def get_verification(self, verification_id: str) -> VerificationDetail:
+        """See the contract."""
+        row = self.tx.one(f"SELECT {_COLUMNS} WHERE v.id = ?", (verification_id,))
+        texts = self.tx.one("SELECT report, certificate FROM verifications WHERE id = ?", (verification_id,))
+        assert row is not None
+        assert texts is not None
+        return VerificationDetail(
+            verification=_verification(row, content_digest(self.tx, row[1])),
+            report=json.loads(texts[0]),
+            certificate=json.loads(texts[1]) if texts[1] else None,
+        )
+
+
+def _check(new: NewVerification) -> None:
+    if new.verdict not in _VERDICTS:
+        raise InvalidError(f"verdict {new.verdict!r} is not known", hint=f"one of: {', '.join(_VERDICTS)}")
+    if new.level not in _LEVELS:
+        raise InvalidError(f"level {new.level!r} cannot be recorded", hint=f"one of: {', '.join(_LEVELS)}")
+    if (new.level != "none") != (new.verdict == "reproduced"):
+        raise InvalidError(f"level {new.level!r} does not go with the verdict {new.verdict!r}")
+
+
+def _verification(row: Row, digest: str) -> Verification:
+    return Verification(
+        id=row[0],
+        run_id=row[1],
+        run_name=row[2],
+        project=row[3],
+        verdict=row[4],
+        level=row[5],
+        reason=row[6],
+        by=row[7],
+        host=row[8],
+        at=from_us(row[9]),
+        duration_s=row[10],
+        outdated=row[11] != digest,
+    )
+
+
+def _scope(call: Call, verification_id: str) -> Scope | None:
+    row = call.tx.one(
+        "SELECT r.project_id FROM verifications v JOIN runs r ON r.id = v.run_id WHERE v.id = ?", (verification_id,)
+    )
+    return project_scope(call.tx, row[0]) if row else None
+
+
+ROOM = Room(Repro, ReproService, {"verification": _scope}, {})

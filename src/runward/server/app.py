@@ -1,0 +1,141 @@
+"""The HTTP application: every operation as a route, the hand-written doors, the web app."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import anyio.to_thread
+import msgspec
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from runward.core.codec import JSON, MSGPACK, PROBLEM, decode, encode, problem
+from runward.core.operation import Door, Operation
+from runward.core.remote import API
+from runward.core.zstd import decompress
+from runward.errors import ForbiddenError, InvalidError, RunwardError, UnauthenticatedError
+from runward.governance.dispatch import Dispatcher
+from runward.governance.model import Actor
+from runward.governance.signin import SignIn, actor_by_session, actor_by_token
+from runward.server.pulse import Pulse
+
+COOKIE = "runward_session"
+_MAX_BODY_BYTES = 64 << 20
+_GROUPED = {"tracking.append"}
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class Server:
+    """What the routes share: the workspace, sign-in, live changes."""
+
+    def __init__(self, dispatcher: Dispatcher, *, allowed_hosts: frozenset[str] | None = None) -> None:
+        self.dispatcher = dispatcher
+        self.sign_in = SignIn(dispatcher.database)
+        self.pulse = Pulse(dispatcher.database)
+        self.allowed_hosts = allowed_hosts
+        dispatcher.listeners.append(lambda events: self.pulse.wake())
+
+    def actor(self, request: Request) -> Actor:
+        """Who sent the request. Raises: UnauthenticatedError, ForbiddenError (a forged cross-site write)."""
+        kind, _, credential = request.headers.get("authorization", "").partition(" ")
+        if kind.lower() == "bearer":
+            return actor_by_token(self.dispatcher.database, credential.strip())
+        session = request.cookies.get(COOKIE)
+        if session:
+            # A page of another site cannot set this header without our consent, so it cannot write for the reader.
+            if request.method not in ("GET", "HEAD") and "x-runward" not in request.headers:
+                raise ForbiddenError("a write with a session needs the header X-Runward")
+            return actor_by_session(self.dispatcher.database, session)
+        raise UnauthenticatedError(
+            "nobody is signed in", hint="set RUNWARD_TOKEN (runward token create --member NAME), or sign in"
+        )
+
+    def routes(self) -> list[BaseRoute]:
+        """One route for each operation; the path's shape decides, so literal paths come first."""
+        ops = sorted(self.dispatcher.operations.values(), key=lambda op: (op.path.count("{"), op.path))
+        return [self._route(op) for op in ops]
+
+    def _route(self, op: Operation) -> Route:
+        async def endpoint(request: Request) -> Response:
+            arguments = await _arguments(op, request)
+            run = self.dispatcher.call_grouped if op.id in _GROUPED else self.dispatcher.call
+            result = await in_thread(lambda: run(op, self.actor(request), arguments))
+            return answer(request, result)
+
+        endpoint.operation = op  # type: ignore[attr-defined]
+        return Route(API + op.path, endpoint, methods=[op.method], name=op.id)
+
+
+async def in_thread(work: Callable[[], Any]) -> Any:
+    """Run blocking work (the database) off the event loop."""
+    return await anyio.to_thread.run_sync(work, abandon_on_cancel=False)
+
+
+def door(declared: Door, endpoint: Handler) -> Route:
+    """A hand-written route with its declaration on it."""
+
+    @functools.wraps(endpoint)
+    async def guarded(request: Request) -> Response:
+        return await endpoint(request)
+
+    guarded.operation = declared  # type: ignore[attr-defined]
+    prefix = "" if declared.path.startswith("//") else API
+    return Route(prefix + declared.path.replace("//", "/", 1), guarded, methods=[declared.method])
+
+
+def answer(request: Request, value: Any) -> Response:
+    """A value in the form that the client asked for."""
+    media_type = MSGPACK if MSGPACK in request.headers.get("accept", "") else JSON
+    if value is None:
+        return Response(status_code=204)
+    return Response(encode(value, media_type), media_type=media_type)
+
+
+async def read_body(request: Request) -> bytes:
+    """The body, unpacked. Raises: InvalidError (too large, not valid zstd)."""
+    data = bytearray()
+    async for chunk in request.stream():
+        data += chunk
+        if len(data) > _MAX_BODY_BYTES:
+            raise InvalidError(f"the body is larger than {_MAX_BODY_BYTES >> 20} MiB")
+    if request.headers.get("content-encoding") == "zstd":
+        return decompress(bytes(data), _MAX_BODY_BYTES)
+    return bytes(data)
+
+
+async def _arguments(op: Operation, request: Request) -> dict[str, Any]:
+    arguments: dict[str, Any] = {}
+    for param in op.params:
+        if param.place == "path":
+            arguments[param.name] = request.path_params[param.name]
+        elif param.place == "query":
+            arguments[param.name] = _query_value(param, request)
+    if op.body is not None:
+        media_type = MSGPACK if MSGPACK in request.headers.get("content-type", "") else JSON
+        body = decode(await read_body(request), op.body, media_type)
+        for param in (p for p in op.params if p.place == "body"):
+            arguments[param.name] = body if op.has_whole_body else getattr(body, param.name)
+    return arguments
+
+
+def _query_value(param: Any, request: Request) -> Any:
+    given = request.query_params.getlist(param.name)
+    if not given:
+        if param.required:
+            raise InvalidError(f"the query needs {param.name!r}")
+        return param.default
+    is_list = getattr(param.type, "__origin__", None) is list
+    try:
+        return msgspec.convert(given if is_list else given[-1], param.type, strict=False)
+    except msgspec.ValidationError as error:
+        raise InvalidError(f"query parameter {param.name!r}: {error}") from error
+
+
+def error_response(error: RunwardError) -> Response:
+    """An error as problem+json."""
+    headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else {}
+    return JSONResponse(problem(error), status_code=error.status, media_type=PROBLEM, headers=headers)

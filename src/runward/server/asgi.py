@@ -1,0 +1,41 @@
+"""Puts the application together."""
+
+from __future__ import annotations
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+
+from runward.core.codec import JSON, encode
+from runward.core.openapi import openapi
+from runward.core.operation import Door
+from runward.errors import RunwardError
+from runward.governance.dispatch import Dispatcher
+from runward.server.app import Server, door, error_response
+from runward.server.doors import doors
+from runward.server.middleware import Border
+
+
+def create_app(dispatcher: Dispatcher, *, allowed_hosts: frozenset[str] | None = None) -> Starlette:
+    """The application over a workspace.
+
+    Args:
+        dispatcher: The workspace's rooms.
+        allowed_hosts: Values of the Host header that are answered (against DNS rebinding); None for any.
+    """
+    server = Server(dispatcher, allowed_hosts=allowed_hosts)
+    document = openapi(dispatcher.operations.values())
+
+    async def serve_openapi(request: Request) -> Response:
+        return Response(encode(document, JSON), media_type=JSON)
+
+    contract = door(Door("GET", "/openapi.json", "open", "@self", "the contract"), serve_openapi)
+    app = Starlette(
+        routes=[contract, *server.routes(), *doors(server)],
+        middleware=[Middleware(Border, allowed_hosts=allowed_hosts)],
+        exception_handlers={RunwardError: lambda request, error: error_response(error)},
+        lifespan=server.pulse.lifespan,
+    )
+    app.state.server = server
+    return app

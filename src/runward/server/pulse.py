@@ -1,0 +1,135 @@
+"""Live changes: one look at the database for all open pages, twice a second while somebody watches."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, NamedTuple
+
+import msgspec
+
+from runward.core.clock import utc_now
+from runward.governance.model import Actor
+from runward.governance.scopes import visible_ids
+from runward.store.database import Database, Tx
+
+INTERVAL_S = 0.4
+# On PostgreSQL a lower id may become visible after a higher one: look back a little and pass over what was seen.
+_LOOK_BACK = 200
+
+
+class Change(NamedTuple):
+    """Something that open pages may want to read again."""
+
+    kind: str
+    object_kind: str
+    object_id: str
+    project_id: str
+    team_id: str
+
+    def encode(self) -> bytes:
+        """The change as an SSE message."""
+        data = {k: v for k, v in self._asdict().items() if k != "team_id"}
+        return b"event: change\ndata: " + msgspec.json.encode(data) + b"\n\n"
+
+
+class _Tail:
+    """Follows a table with growing ids."""
+
+    def __init__(self, table: str, columns: str) -> None:
+        self.table, self.columns = table, columns
+        self.last = -1
+        self.seen: set[int] = set()
+
+    def new(self, tx: Tx) -> list[tuple[Any, ...]]:
+        if self.last < 0:
+            self.last = int(tx.scalar(f"SELECT COALESCE(max(id), 0) FROM {self.table}"))
+            return []
+        since = max(self.last - _LOOK_BACK, 0)
+        rows = tx.all(f"SELECT id, {self.columns} FROM {self.table} WHERE id > ? ORDER BY id LIMIT 5000", (since,))
+        fresh = [row for row in rows if row[0] not in self.seen and row[0] > self.last - _LOOK_BACK]
+        if not self.seen:
+            fresh = [row for row in fresh if row[0] > self.last]
+        self.seen = {row[0] for row in rows}
+        self.last = max([self.last, *self.seen])
+        return fresh
+
+
+class Pulse:
+    """Thread-safe. Subscribers get the changes that their member may see."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._subscribers: dict[queue.SimpleQueue[list[Change]], Actor] = {}
+        self._mutex = threading.Lock()
+        self._wake = threading.Event()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self.stopping = self._stop
+
+    @contextlib.asynccontextmanager
+    async def lifespan(self, app: object) -> AsyncIterator[None]:
+        """Runs while the application does."""
+        self._thread = threading.Thread(target=self._loop, name="runward-pulse", daemon=True)
+        self._thread.start()
+        try:
+            yield
+        finally:
+            self._stop.set()
+            self._wake.set()
+
+    def wake(self) -> None:
+        """Look now: something was changed through this server."""
+        self._wake.set()
+
+    @contextlib.contextmanager
+    def subscribe(self, actor: Actor) -> Iterator[queue.SimpleQueue[list[Change]]]:
+        """A queue of changes for one open page."""
+        mine: queue.SimpleQueue[list[Change]] = queue.SimpleQueue()
+        with self._mutex:
+            self._subscribers[mine] = actor
+        self._wake.set()
+        try:
+            yield mine
+        finally:
+            with self._mutex:
+                del self._subscribers[mine]
+
+    def _loop(self) -> None:
+        events = _Tail("events", "kind, object_kind, object_id, project_id, team_id")
+        segments = _Tail("segments", "run_id")
+        while not self._stop.is_set():
+            self._wake.wait(INTERVAL_S if self._subscribers else None)
+            self._wake.clear()
+            if self._subscribers and not self._stop.is_set():
+                with contextlib.suppress(Exception):
+                    # The next look comes in less than a second; a database that is away must not end live updates.
+                    self._look(events, segments)
+                self._stop.wait(0.1)
+
+    def _look(self, events: _Tail, segments: _Tail) -> None:
+        with self.database.transaction(write=False) as tx:
+            changes = [Change(*row[1:]) for row in events.new(tx)]
+            runs = dict.fromkeys(row[1] for row in segments.new(tx))
+            for run_id in runs:
+                row = tx.one("SELECT project_id FROM runs WHERE id = ?", (run_id,))
+                changes.append(Change("run.points", "run", run_id, row[0] if row else "", ""))
+            if not changes:
+                return
+            with self._mutex:
+                subscribers = list(self._subscribers.items())
+            visible: dict[str, tuple[set[str], set[str]]] = {}
+            for mine, actor in subscribers:
+                if actor.member_id not in visible:
+                    visible[actor.member_id] = visible_ids(tx, actor)
+                projects, teams = visible[actor.member_id]
+                own = [c for c in changes if c.project_id in projects or (not c.project_id and c.team_id in teams)]
+                if own:
+                    mine.put(own)
+
+
+def heartbeat() -> bytes:
+    """A comment that keeps proxies from closing the stream."""
+    return f": {utc_now().isoformat()}\n\n".encode()

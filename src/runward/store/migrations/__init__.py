@@ -1,0 +1,83 @@
+"""Numbered schema changes, run up and down on both databases.
+
+Each module ``mNNNN_*.py`` has ``UP`` and ``DOWN``, lists of statements in the portable subset of SQL. What the two
+databases call differently is written as ``{serial}``, ``{int}``, ``{real}`` and ``{blob}``.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from runward.errors import MigrationNeededError
+from runward.store.database import Database, Dialect, Tx
+from runward.store.migrations import m0001_first_light
+
+MIGRATIONS: list[ModuleType] = [m0001_first_light]
+"""All migrations in order; the position (from 1) is the schema's version."""
+
+LATEST = len(MIGRATIONS)
+
+_TYPES: dict[Dialect, dict[str, str]] = {
+    "sqlite": {"serial": "INTEGER PRIMARY KEY AUTOINCREMENT", "int": "INTEGER", "real": "REAL", "blob": "BLOB"},
+    "postgresql": {
+        "serial": "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+        "int": "BIGINT",
+        "real": "DOUBLE PRECISION",
+        "blob": "BYTEA",
+    },
+}
+
+
+def schema_version(tx: Tx) -> int:
+    """The schema's version; 0 for an empty database."""
+    if tx.dialect == "sqlite":
+        found = tx.scalar("SELECT count(*) FROM sqlite_master WHERE name = 'schema_version'")
+    else:
+        found = tx.scalar("SELECT count(*) FROM pg_tables WHERE tablename = 'schema_version' AND schemaname = 'public'")
+    return int(tx.scalar("SELECT version FROM schema_version")) if found else 0
+
+
+def migrate(database: Database, target: int = LATEST) -> int:
+    """Bring the schema to a version, up or down, in one transaction; returns the version before.
+
+    Raises: MigrationNeededError (made by a newer Runward).
+    """
+    with database.transaction(write=True) as tx:
+        if tx.dialect == "postgresql":
+            # Two servers that start together must not both create the tables.
+            tx.execute("SELECT pg_advisory_xact_lock(4747)")
+        before = schema_version(tx)
+        if before > LATEST:
+            raise MigrationNeededError(
+                f"this workspace has format {before}, this Runward knows formats up to {LATEST}",
+                hint="upgrade Runward: pip install --upgrade runward",
+            )
+        for number in range(before + 1, target + 1):
+            _apply(tx, MIGRATIONS[number - 1].UP, number)
+        for number in range(before, target, -1):
+            _apply(tx, MIGRATIONS[number - 1].DOWN, number - 1)
+    return before
+
+
+def _apply(tx: Tx, statements: list[str], version: int) -> None:
+    for statement in statements:
+        tx.execute(statement.format(**_TYPES[tx.dialect]))
+    if version:
+        tx.execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
+        tx.execute("DELETE FROM schema_version")
+        tx.execute("INSERT INTO schema_version (version) VALUES (?)", (version,))
+    else:
+        tx.execute("DROP TABLE IF EXISTS schema_version")
+
+
+def check_schema(database: Database) -> None:
+    """Make sure that the schema is this version's; an empty database is filled. Raises: MigrationNeededError."""
+    with database.transaction(write=False) as tx:
+        version = schema_version(tx)
+    if version == 0 or version > LATEST:
+        migrate(database)
+    elif version < LATEST:
+        raise MigrationNeededError(
+            f"this workspace has format {version}, this Runward needs {LATEST}",
+            hint="make a copy of it, then run `runward migrate`",
+        )

@@ -1,0 +1,79 @@
+"""What differs between two captured trees, and what was not committed: for people to read, never executed."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from runward.tracking.model import FileChange
+
+MAX_BYTES = 400_000
+Read = Callable[[str], bytes | None]
+"""Digest -> content, or None for what is not stored in the run's project or larger than MAX_BYTES.
+
+A captured document is data from a client: the digests in it must never open another project's bytes.
+"""
+
+
+def _text(read: Read, digest: str | None) -> str | None:
+    """A blob as text; None for what is binary, very large or not stored."""
+    if digest is None:
+        return ""
+    data = read(digest)
+    return None if data is None or b"\0" in data else data.decode("utf-8", errors="replace")
+
+
+def _files(capture: bytes) -> dict[str, tuple[str | None, str]]:
+    """Path -> (digest of the content, mode) of a captured tree."""
+    document: dict[str, Any] = msgspec.json.decode(capture)
+    return {item["path"]: (item.get("digest"), item.get("mode", "")) for item in document.get("files", [])}
+
+
+def changed_files(read: Read, before: bytes, after: bytes) -> list[FileChange]:
+    """The files that two captures do not share, with unified diffs of the text among them."""
+    old, new = _files(before), _files(after)
+    changes = []
+    for path in sorted(old.keys() | new.keys()):
+        if old.get(path) == new.get(path):
+            continue
+        kind = "removed" if path not in new else "added" if path not in old else "modified"
+        was, now = (old.get(path) or (None, ""))[0], (new.get(path) or (None, ""))[0]
+        changes.append(FileChange(path, kind, _diff(read, path, was, now)))  # type: ignore[arg-type]
+    return changes
+
+
+def _diff(read: Read, path: str, was: str | None, now: str | None) -> str:
+    before, after = _text(read, was), _text(read, now)
+    if before is None or after is None:
+        return ""
+    lines = difflib.unified_diff(
+        before.splitlines(keepends=True), after.splitlines(keepends=True), f"a/{path}", f"b/{path}"
+    )
+    return "".join(line if line.endswith("\n") else line + "\n" for line in lines)
+
+
+def file_changes(read: Read, capture: bytes) -> list[FileChange]:
+    """What was not committed when the capture was made, one entry a file."""
+    document: dict[str, Any] = msgspec.json.decode(capture)
+    text = _text(read, document.get("diff")) or ""
+    pieces = _split(text)
+    changes = []
+    for group, kind in (("changed", "modified"), ("untracked", "added"), ("deleted", "removed")):
+        for path in document.get(group) or []:
+            shown = pieces.get(path, "")
+            if group == "untracked":
+                digest = next((f.get("digest") for f in document.get("files", []) if f["path"] == path), None)
+                shown = _diff(read, path, None, digest) if digest else ""
+            changes.append(FileChange(path, kind, shown))  # type: ignore[arg-type]
+    return changes
+
+
+def _split(text: str) -> dict[str, str]:
+    pieces: dict[str, str] = {}
+    for piece in ("\n" + text).split("\ndiff --git ")[1:]:
+        head = piece.partition("\n")[0]
+        pieces[head.rpartition(" b/")[2]] = "diff --git " + piece
+    return pieces

@@ -1,0 +1,34 @@
+"""The digest of a run's content: what evidence (gates, approvals, certificates) is bound to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from runward.core.hashing import digest_value
+from runward.core.ids import Digest
+from runward.store.database import Tx
+from runward.tracking import repository as sql
+
+
+def content_of(tx: Tx, run_id: str) -> dict[str, Any]:
+    """The parts of a run that a result stands on: params, metrics, artifacts, captures, seed, end.
+
+    Name, purpose and tags are left out: describing a result better does not make it another one.
+    """
+    run = sql.run(tx, run_id)
+    return {
+        "run": run_id,
+        "status": run.status,
+        "seed": run.seed,
+        "params": run.params,
+        "metrics": {
+            key: [m.n, m.last, m.last_special, m.last_step, m.min, m.max] for key, m in sorted(run.metrics.items())
+        },
+        "artifacts": {item.path: item.digest for item in sql.artifacts(tx, run_id)},
+        "captures": {part.kind: part.digest for part in sql.captures(tx, run_id)},
+    }
+
+
+def content_digest(tx: Tx, run_id: str) -> Digest:
+    """The digest of :func:`content_of`: it changes as soon as any of these parts does."""
+    return digest_value(content_of(tx, run_id))

@@ -1,0 +1,183 @@
+"""Bytes in and out: uploads to a project, artifacts and captured documents of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple, Protocol
+from urllib.parse import quote
+
+from runward.core.hashing import digest_bytes, digest_file
+from runward.core.ids import Digest
+from runward.core.operation import Door
+from runward.core.remote import HttpClient
+from runward.errors import NotFoundError
+from runward.governance.dispatch import Call, Dispatcher
+from runward.governance.model import Actor
+from runward.governance.scopes import find_project
+from runward.store.blobs import check_digest
+from runward.tracking import repository as sql
+
+UPLOAD = Door("PUT", "/projects/{project}/blobs/{digest}", "run.write", "project", "a stream of bytes")
+PRESENT = Door("GET", "/projects/{project}/blobs/{digest}", "run.write", "project", "HEAD: is it there already?")
+ARTIFACT = Door("GET", "/runs/{run_id}/files/{path:path}", "run.read", "run", "a download")
+CAPTURE = Door("GET", "/runs/{run_id}/captures/{kind}", "run.read", "run", "a captured document as it was stored")
+BLOB = Door("GET", "/runs/{run_id}/blobs/{digest}", "run.read", "run", "bytes of the run's project, by digest")
+
+_CHUNK = 1 << 20
+
+
+class Stored(NamedTuple):
+    """What a run holds under a name."""
+
+    digest: Digest
+    size: int
+    media_type: str
+
+
+class Files(Protocol):
+    """Bytes of a workspace, the same for a folder and a server. Thread-safe."""
+
+    def put_file(self, project: str, path: Path) -> tuple[Digest, int]:
+        """Upload a file to a project; bytes that are there already are not sent again."""
+        ...
+
+    def put_bytes(self, project: str, data: bytes) -> Digest:
+        """Upload bytes to a project."""
+        ...
+
+    def read(self, run_id: str, digest: str) -> bytes:
+        """Bytes of the run's project by digest. Raises: NotFoundError."""
+        ...
+
+    def artifact(self, run_id: str, path: str) -> Iterator[bytes]:
+        """An artifact's bytes, in pieces. Raises: NotFoundError."""
+        ...
+
+    def capture(self, run_id: str, kind: str) -> bytes:
+        """A captured document. Raises: NotFoundError."""
+        ...
+
+
+def record_upload(call: Call, project: str, digest: Digest, size: int) -> None:
+    """Note an upload, once its bytes are in the store."""
+    found = find_project(call.tx, project)
+    assert found is not None
+    sql.remember_blob(call.tx, found.id, digest, size, call.now_us)
+
+
+def is_present(call: Call, project: str, digest: str) -> bool:
+    """Whether the project has these bytes. What other projects have is not told."""
+    found = find_project(call.tx, project)
+    return found is not None and sql.blob_size(call.tx, found.id, check_digest(digest)) is not None
+
+
+def find_artifact(call: Call, run_id: str, path: str) -> Stored:
+    """An artifact by path. Raises: NotFoundError."""
+    for artifact in sql.artifacts(call.tx, run_id):
+        if artifact.path == path:
+            return Stored(artifact.digest, artifact.size, artifact.media_type)
+    raise NotFoundError(f"run {run_id} has no artifact {path[:200]!r}")
+
+
+def find_capture(call: Call, run_id: str, kind: str) -> Stored:
+    """A captured document by kind. Raises: NotFoundError."""
+    for part in sql.captures(call.tx, run_id):
+        if part.kind == kind:
+            return Stored(part.digest, call.blobs.size(part.digest), "application/json")
+    raise NotFoundError(f"run {run_id} has no captured {kind[:40]!r}")
+
+
+def find_blob(call: Call, run_id: str, digest: str) -> Stored:
+    """Bytes of the run's project by digest. Raises: NotFoundError."""
+    project_id = call.tx.scalar("SELECT project_id FROM runs WHERE id = ?", (run_id,))
+    size = sql.blob_size(call.tx, project_id, check_digest(digest))
+    if size is None:
+        raise NotFoundError(f"run {run_id} has no bytes with digest {digest[:12]}")
+    return Stored(Digest(digest), size, "application/octet-stream")
+
+
+def read_chunks(path: Path) -> Iterator[bytes]:
+    """A file in pieces."""
+    with open(path, "rb") as file:
+        while chunk := file.read(_CHUNK):
+            yield chunk
+
+
+class FolderFiles:
+    """The files of a folder workspace."""
+
+    def __init__(self, dispatcher: Dispatcher, actor: Actor) -> None:
+        self._dispatcher, self._actor = dispatcher, actor
+
+    def _put(self, project: str, digest: Digest, chunks: Iterable[bytes]) -> tuple[Digest, int]:
+        with self._dispatcher.enter(UPLOAD, self._actor, project, write=False) as call:
+            present = is_present(call, project, digest)
+        blobs = self._dispatcher.blobs
+        size = blobs.size(digest) if blobs.has(digest) else blobs.put_stream(chunks, digest)[1]
+        if not present:
+            with self._dispatcher.enter(UPLOAD, self._actor, project, write=True) as call:
+                record_upload(call, project, digest, size)
+        return digest, size
+
+    def put_file(self, project: str, path: Path) -> tuple[Digest, int]:
+        """See :class:`Files`."""
+        return self._put(project, digest_file(path), read_chunks(path))
+
+    def put_bytes(self, project: str, data: bytes) -> Digest:
+        """See :class:`Files`."""
+        return self._put(project, digest_bytes(data), [data])[0]
+
+    def read(self, run_id: str, digest: str) -> bytes:
+        """See :class:`Files`."""
+        with self._dispatcher.enter(BLOB, self._actor, run_id, write=False) as call:
+            found = find_blob(call, run_id, digest)
+        return self._dispatcher.blobs.read(found.digest)
+
+    def artifact(self, run_id: str, path: str) -> Iterator[bytes]:
+        """See :class:`Files`."""
+        with self._dispatcher.enter(ARTIFACT, self._actor, run_id, write=False) as call:
+            found = find_artifact(call, run_id, path)
+        return read_chunks(self._dispatcher.blobs.path_of(found.digest))
+
+    def capture(self, run_id: str, kind: str) -> bytes:
+        """See :class:`Files`."""
+        with self._dispatcher.enter(CAPTURE, self._actor, run_id, write=False) as call:
+            found = find_capture(call, run_id, kind)
+        return self._dispatcher.blobs.read(found.digest)
+
+
+class RemoteFiles:
+    """The files of a server."""
+
+    def __init__(self, http: HttpClient) -> None:
+        self._http = http
+
+    def _put(self, project: str, digest: Digest, chunks: Iterable[bytes]) -> None:
+        path = f"/projects/{project.replace('/', ':')}/blobs/{digest}"
+        if not self._http.exists(path):
+            self._http.upload(path, chunks)
+
+    def put_file(self, project: str, path: Path) -> tuple[Digest, int]:
+        """See :class:`Files`."""
+        digest = digest_file(path)
+        self._put(project, digest, read_chunks(path))
+        return digest, path.stat().st_size
+
+    def put_bytes(self, project: str, data: bytes) -> Digest:
+        """See :class:`Files`."""
+        digest = digest_bytes(data)
+        self._put(project, digest, [data])
+        return digest
+
+    def read(self, run_id: str, digest: str) -> bytes:
+        """See :class:`Files`."""
+        return b"".join(self._http.download(f"/runs/{run_id}/blobs/{digest}"))
+
+    def artifact(self, run_id: str, path: str) -> Iterator[bytes]:
+        """See :class:`Files`."""
+        return self._http.download(f"/runs/{run_id}/files/{quote(path)}")
+
+    def capture(self, run_id: str, kind: str) -> bytes:
+        """See :class:`Files`."""
+        return b"".join(self._http.download(f"/runs/{run_id}/captures/{kind}"))

@@ -1,0 +1,496 @@
+"""All SQL on experiments, runs and what belongs to them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+
+from runward.core.clock import from_us
+from runward.core.ids import ExperimentId, RunId
+from runward.governance.scopes import Clause
+from runward.store.database import Row, Tx
+from runward.tracking.model import (
+    Artifact,
+    CapturePart,
+    Experiment,
+    HistoryEntry,
+    KnownKeys,
+    Mark,
+    MetricSummary,
+    NewRun,
+    OutputChunk,
+    Plain,
+    Project,
+    Run,
+    RunParam,
+    RunStatus,
+)
+from runward.tracking.points import Columns, special_name
+
+
+def _time(value: int | None) -> datetime | None:
+    return None if value is None else from_us(value)
+
+
+def _number(value: Plain) -> float | None:
+    """A value's number for indexes: NaN and what is no number have none."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return None if math.isnan(number) else number
+
+
+def encode(value: Plain) -> str:
+    """A value as JSON text; NaN and ±inf by the names that JavaScript gives them."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def decode(text: str) -> Plain:
+    """A value from :func:`encode`; what is not finite comes back as its name, because JSON has no words for it."""
+    return json.loads(text, parse_constant=str)
+
+
+def _marks(count: int) -> str:
+    return ", ".join("?" * count)
+
+
+# projects ----------------------------------------
+
+_PROJECT = """SELECT p.id, p.path, p.name, t.name, p.parent_id, p.description, p.created_by, p.created_at,
+  (SELECT count(*) FROM runs r WHERE r.project_id = p.id AND r.deleted_at IS NULL)
+  FROM projects p JOIN teams t ON t.id = p.team_id"""
+
+
+def _project(row: Row) -> Project:
+    return Project(row[0], row[1], row[2], row[3], row[4], row[5], row[6], from_us(row[7]), row[8])
+
+
+def projects(tx: Tx, readable: Clause) -> list[Project]:
+    """The readable projects, by path."""
+    sql = f"{_PROJECT} WHERE p.deleted_at IS NULL AND p.id IN {readable.sql} ORDER BY p.path"
+    return [_project(row) for row in tx.all(sql, readable.params)]
+
+
+def project(tx: Tx, project_id: str) -> Project:
+    """One project."""
+    row = tx.one(f"{_PROJECT} WHERE p.id = ?", (project_id,))
+    assert row is not None
+    return _project(row)
+
+
+def insert_project(
+    tx: Tx, project_id: str, team_id: str, parent_id: str | None, path: str, description: str, author: str, now: int
+) -> None:
+    """Store a project."""
+    tx.execute(
+        """INSERT INTO projects (id, team_id, parent_id, path, name, description, created_by, created_at)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
+        (project_id, team_id, parent_id, path, path.rpartition("/")[2], description, author, now),
+    )
+
+
+def known_keys(tx: Tx, projects_clause: Clause) -> KnownKeys:
+    """The keys of the runs in some projects, at most 10,000 of a kind."""
+
+    def of(table: str) -> list[str]:
+        sql = f"""SELECT DISTINCT x.key FROM {table} x JOIN runs r ON r.id = x.run_id
+                  WHERE r.project_id IN {projects_clause.sql} ORDER BY 1 LIMIT 10000"""
+        return [row[0] for row in tx.all(sql, projects_clause.params)]
+
+    return KnownKeys(params=of("params"), metrics=of("metrics"), tags=of("tags"))
+
+
+# experiments ----------------------------------------
+
+_EXPERIMENT = """SELECT e.id, e.project_id, p.path, e.name, e.description, e.status, e.metadata, e.metadata_version,
+  e.plan, e.created_by, e.created_at, e.ended_at,
+  (SELECT count(*) FROM runs r WHERE r.experiment_id = e.id AND r.deleted_at IS NULL)
+  FROM experiments e JOIN projects p ON p.id = e.project_id"""
+
+
+def _experiment(row: Row) -> Experiment:
+    return Experiment(
+        id=row[0],
+        project_id=row[1],
+        project=row[2],
+        name=row[3],
+        description=row[4],
+        status=RunStatus(row[5]),
+        metadata=decode(row[6]),
+        metadata_version=row[7],
+        plan=decode(row[8]),
+        created_by=row[9],
+        created_at=from_us(row[10]),
+        ended_at=_time(row[11]),
+        runs=row[12],
+    )
+
+
+def experiment(tx: Tx, experiment_id: str) -> Experiment:
+    """One experiment."""
+    row = tx.one(f"{_EXPERIMENT} WHERE e.id = ?", (experiment_id,))
+    assert row is not None
+    return _experiment(row)
+
+
+def experiments(tx: Tx, projects_clause: Clause, limit: int) -> list[Experiment]:
+    """Experiments of some projects, newest first."""
+    sql = f"{_EXPERIMENT} WHERE e.project_id IN {projects_clause.sql} ORDER BY e.created_at DESC LIMIT ?"
+    return [_experiment(row) for row in tx.all(sql, (*projects_clause.params, limit))]
+
+
+def insert_experiment(tx: Tx, values: dict[str, Any]) -> None:
+    """Store an experiment; keys are column names."""
+    tx.execute(f"INSERT INTO experiments ({', '.join(values)}) VALUES ({_marks(len(values))})", tuple(values.values()))
+
+
+def set_metadata(tx: Tx, experiment_id: str, metadata: dict[str, Plain], version: int, author: str, now: int) -> None:
+    """Store a version of an experiment's metadata and make its scalar leaves searchable."""
+    text = encode(metadata)
+    tx.execute("UPDATE experiments SET metadata = ?, metadata_version = ? WHERE id = ?", (text, version, experiment_id))
+    tx.execute(
+        "INSERT INTO experiment_metadata (experiment_id, version, metadata, author, at) VALUES (?, ?, ?, ?, ?)",
+        (experiment_id, version, text, author, now),
+    )
+    tx.execute("DELETE FROM metadata_values WHERE experiment_id = ?", (experiment_id,))
+    tx.many(
+        "INSERT INTO metadata_values (experiment_id, key, value, number) VALUES (?, ?, ?, ?)",
+        [(experiment_id, key, encode(value), _number(value)) for key, value in _leaves("", metadata)],
+    )
+
+
+def _leaves(prefix: str, value: Plain) -> Iterable[tuple[str, Plain]]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _leaves(f"{prefix}.{key}" if prefix else str(key), item)
+    elif not isinstance(value, list):
+        yield prefix, value
+
+
+# runs ----------------------------------------
+
+_RUN = """SELECT r.id, r.name, r.project_id, p.path, r.experiment_id, e.name, r.status, r.purpose, r.created_by,
+  r.created_at, r.started_at, r.ended_at, r.exit_code, r.error, r.seed, r.git_commit, r.git_branch, r.dirty, r.rerun_of,
+  r.fingerprint, r.revision"""
+_FROM = " FROM runs r JOIN projects p ON p.id = r.project_id LEFT JOIN experiments e ON e.id = r.experiment_id"
+
+
+def _run(row: Row) -> Run:
+    started, ended = row[10], row[11]
+    return Run(
+        id=RunId(row[0]),
+        name=row[1],
+        project_id=row[2],
+        project=row[3],
+        experiment_id=ExperimentId(row[4]) if row[4] else None,
+        experiment=row[5],
+        status=RunStatus(row[6]),
+        purpose=row[7],
+        created_by=row[8],
+        created_at=from_us(row[9]),
+        started_at=from_us(started),
+        ended_at=_time(ended),
+        duration_s=(ended - started) / 1e6 if ended is not None else None,
+        exit_code=row[12],
+        error=row[13],
+        seed=row[14],
+        commit=row[15],
+        branch=row[16],
+        dirty=None if row[17] is None else bool(row[17]),
+        rerun_of=RunId(row[18]) if row[18] else None,
+        fingerprint=row[19],
+        revision=row[20],
+    )
+
+
+def count_runs(tx: Tx, where: Clause) -> int:
+    """How many runs match."""
+    return int(tx.scalar(f"SELECT count(*){_FROM} WHERE {where.sql}", where.params))
+
+
+def find_runs(tx: Tx, where: Clause, order: Clause, limit: int, offset: int = 0) -> list[Run]:
+    """Runs that match, with params, metrics, tags and marks."""
+    sql = f"{_RUN}{_FROM} WHERE {where.sql} ORDER BY {order.sql} LIMIT ? OFFSET ?"
+    found = [_run(row) for row in tx.all(sql, (*where.params, *order.params, limit, offset))]
+    return fill(tx, found)
+
+
+def run(tx: Tx, run_id: str) -> Run:
+    """One run with params, metrics, tags and marks."""
+    return find_runs(tx, Clause("r.id = ?", (run_id,)), Clause("r.id", ()), 1)[0]
+
+
+def fill(tx: Tx, found: list[Run]) -> list[Run]:
+    """The runs with their keyed values, read by one query a table and not one a run."""
+    ids = [item.id for item in found]
+    params, metrics, tags, marks = params_of(tx, ids), metrics_of(tx, ids), tags_of(tx, ids), marks_of(tx, ids)
+    return [
+        msgspec.structs.replace(
+            item,
+            params={p.key: p.value for p in params.get(item.id, [])},
+            metrics={m.key: m for m in metrics.get(item.id, [])},
+            tags=tags.get(item.id, {}),
+            marks=marks.get(item.id, []),
+        )
+        for item in found
+    ]
+
+
+def _by_run(tx: Tx, columns: str, table: str, ids: Sequence[str], order: str) -> list[Row]:
+    rows: list[Row] = []
+    for start in range(0, len(ids), 500):
+        part = ids[start : start + 500]
+        sql = f"SELECT run_id, {columns} FROM {table} WHERE run_id IN ({_marks(len(part))}) ORDER BY {order}"
+        rows += tx.all(sql, part)
+    return rows
+
+
+def params_of(tx: Tx, ids: Sequence[str]) -> dict[str, list[RunParam]]:
+    """Params by run."""
+    found: dict[str, list[RunParam]] = {}
+    for run_id, key, value, origin in _by_run(tx, "key, value, origin", "params", ids, "key"):
+        found.setdefault(run_id, []).append(RunParam(key, decode(value), origin))
+    return found
+
+
+def metrics_of(tx: Tx, ids: Sequence[str]) -> dict[str, list[MetricSummary]]:
+    """Metric summaries by run."""
+    found: dict[str, list[MetricSummary]] = {}
+    rows = _by_run(tx, "key, n, last, last_step, minimum, maximum", "metrics", ids, "key")
+    for run_id, key, n, last, last_step, low, high in rows:
+        value = math.nan if last is None else float(last)
+        special = special_name(value)
+        found.setdefault(run_id, []).append(
+            MetricSummary(key, n, None if special else value, last_step, _finite(low), _finite(high), special)
+        )
+    return found
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def tags_of(tx: Tx, ids: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Tags by run."""
+    found: dict[str, dict[str, str]] = {}
+    for run_id, key, value in _by_run(tx, "key, value", "tags", ids, "key"):
+        found.setdefault(run_id, {})[key] = value
+    return found
+
+
+def marks_of(tx: Tx, ids: Sequence[str]) -> dict[str, list[Mark]]:
+    """Marks by run."""
+    found: dict[str, list[Mark]] = {}
+    for run_id, kind, label, ref, at in _by_run(tx, "kind, label, ref, at", "marks", ids, "kind"):
+        found.setdefault(run_id, []).append(Mark(kind, label, ref, from_us(at)))
+    return found
+
+
+def insert_run(
+    tx: Tx, run_id: str, project_id: str, new: NewRun, author: tuple[str, str], times: tuple[int, int]
+) -> None:
+    """Store a run; ``author`` is (id, name), ``times`` are (created, started)."""
+    tx.execute(
+        """INSERT INTO runs (id, project_id, experiment_id, name, purpose, status, created_by, creator_id, created_at,
+           started_at, error, seed, git_commit, git_branch, rerun_of, fingerprint, revision)
+           VALUES (?, ?, ?, ?, ?, 'running', ?, ?, ?, ?, '', ?, '', '', ?, '', 1)""",
+        (
+            run_id,
+            project_id,
+            new.experiment_id,
+            new.name,
+            new.purpose,
+            author[1],
+            author[0],
+            *times,
+            new.seed,
+            new.rerun_of,
+        ),
+    )
+
+
+def update_run(tx: Tx, run_id: str, values: dict[str, Any]) -> None:
+    """Set columns of a run and count its revision up."""
+    columns = "".join(f"{name} = ?, " for name in values)
+    tx.execute(f"UPDATE runs SET {columns}revision = revision + 1 WHERE id = ?", (*values.values(), run_id))
+
+
+def set_params(tx: Tx, run_id: str, params: Iterable[RunParam]) -> None:
+    """Store params; a later value of a key replaces the earlier one."""
+    tx.many(
+        """INSERT INTO params (run_id, key, value, number, origin) VALUES (?, ?, ?, ?, ?)
+           ON CONFLICT (run_id, key) DO UPDATE SET value = excluded.value, number = excluded.number,
+           origin = excluded.origin""",
+        [(run_id, p.key, encode(p.value), _number(p.value), p.origin) for p in params],
+    )
+
+
+def set_tags(tx: Tx, run_id: str, tags: dict[str, str | None]) -> None:
+    """Store tags; None removes one."""
+    tx.many("DELETE FROM tags WHERE run_id = ? AND key = ?", [(run_id, key) for key in tags])
+    tx.many(
+        "INSERT INTO tags (run_id, key, value) VALUES (?, ?, ?)",
+        [(run_id, key, value) for key, value in tags.items() if value is not None],
+    )
+
+
+def set_mark(tx: Tx, run_id: str, mark: tuple[str, str, str], now: int) -> None:
+    """Store (kind, label, ref) of an upper room on a run."""
+    tx.execute(
+        """INSERT INTO marks (run_id, kind, label, ref, at) VALUES (?, ?, ?, ?, ?) ON CONFLICT (run_id, kind)
+           DO UPDATE SET label = excluded.label, ref = excluded.ref, at = excluded.at""",
+        (run_id, *mark, now),
+    )
+
+
+# journals: points and output ----------------------------------------
+
+
+def next_frame(tx: Tx, run_id: str, client: str) -> int:
+    """The frame expected next from a client; the row stays locked until the commit."""
+    tx.execute(
+        "INSERT INTO journals (run_id, client, next_frame) VALUES (?, ?, 0) ON CONFLICT (run_id, client) DO NOTHING",
+        (run_id, client),
+    )
+    sql = f"SELECT next_frame FROM journals WHERE run_id = ? AND client = ?{tx.for_update}"
+    return int(tx.scalar(sql, (run_id, client)))
+
+
+def set_next_frame(tx: Tx, run_id: str, client: str, frame: int) -> None:
+    """Remember how far a client's journal is stored."""
+    tx.execute("UPDATE journals SET next_frame = ? WHERE run_id = ? AND client = ?", (frame, run_id, client))
+
+
+def insert_segment(tx: Tx, run_id: str, client: str, first: int, points: int, data: bytes) -> None:
+    """Store a batch's points."""
+    tx.execute(
+        "INSERT INTO segments (run_id, client, first_frame, points, data) VALUES (?, ?, ?, ?, ?)",
+        (run_id, client, first, points, data),
+    )
+
+
+class _Summary(NamedTuple):
+    key: str
+    n: int
+    last: float | None
+    last_step: int
+    low: float | None
+    high: float | None
+
+
+def summarise(key: str, columns: Columns) -> _Summary:
+    """One line for a piece of a series. The last value is the one with the greatest step, the latest among equals."""
+    steps, values = columns.steps, columns.values
+    position = max(range(len(steps)), key=lambda i: (steps[i], i))
+    comparable = [v for v in values if not math.isnan(v)]
+    last = values[position]
+    return _Summary(
+        key,
+        len(steps),
+        None if math.isnan(last) else last,
+        steps[position],
+        min(comparable, default=None),
+        max(comparable, default=None),
+    )
+
+
+def add_summaries(tx: Tx, run_id: str, summaries: Sequence[_Summary]) -> None:
+    """Fold new points into the run's summaries."""
+    tx.many(
+        """INSERT INTO metrics (run_id, key, n, last, last_step, minimum, maximum) VALUES (?, ?, ?, ?, ?, ?, ?)
+           ON CONFLICT (run_id, key) DO UPDATE SET n = metrics.n + excluded.n,
+           last = CASE WHEN excluded.last_step >= metrics.last_step THEN excluded.last ELSE metrics.last END,
+           last_step = CASE WHEN excluded.last_step >= metrics.last_step THEN excluded.last_step
+             ELSE metrics.last_step END,
+           minimum = CASE WHEN metrics.minimum IS NULL OR excluded.minimum < metrics.minimum THEN excluded.minimum
+             ELSE metrics.minimum END,
+           maximum = CASE WHEN metrics.maximum IS NULL OR excluded.maximum > metrics.maximum THEN excluded.maximum
+             ELSE metrics.maximum END""",
+        [(run_id, *summary) for summary in summaries],
+    )
+
+
+def segments(tx: Tx, run_id: str) -> Iterable[bytes]:
+    """A run's segments in order of arrival."""
+    for row in tx.all("SELECT data FROM segments WHERE run_id = ? ORDER BY id", (run_id,)):
+        yield bytes(row[0])
+
+
+def insert_output(tx: Tx, run_id: str, chunks: Sequence[OutputChunk]) -> None:
+    """Store what a run printed."""
+    tx.many(
+        "INSERT INTO outputs (run_id, stream, at, text) VALUES (?, ?, ?, ?)",
+        # PostgreSQL's text cannot hold NUL; a terminal shows nothing for it either.
+        [(run_id, chunk.stream, chunk.at, chunk.text.replace("\0", "␀")) for chunk in chunks],
+    )
+
+
+def output_after(tx: Tx, run_id: str, after: int, limit: int) -> list[tuple[int, OutputChunk]]:
+    """(id, chunk) of what a run printed after a chunk."""
+    sql = "SELECT id, stream, text, at FROM outputs WHERE run_id = ? AND id > ? ORDER BY id LIMIT ?"
+    return [(row[0], OutputChunk(row[1], row[2], row[3])) for row in tx.all(sql, (run_id, after, limit))]
+
+
+# artifacts and captures ----------------------------------------
+
+
+def remember_blob(tx: Tx, project_id: str, digest: str, size: int, now: int) -> None:
+    """Note that a project's member uploaded these bytes; only then can they be attached or read in the project."""
+    tx.execute(
+        """INSERT INTO blobs (project_id, digest, size, created_at) VALUES (?, ?, ?, ?)
+           ON CONFLICT (project_id, digest) DO NOTHING""",
+        (project_id, digest, size, now),
+    )
+
+
+def blob_size(tx: Tx, project_id: str, digest: str) -> int | None:
+    """Size of a blob of the project; None where it was not uploaded there."""
+    found = tx.scalar("SELECT size FROM blobs WHERE project_id = ? AND digest = ?", (project_id, digest))
+    return None if found is None else int(found)
+
+
+def set_artifact(tx: Tx, run_id: str, artifact: tuple[str, str, int, str], now: int) -> None:
+    """Attach (path, digest, size, media type) to a run."""
+    tx.execute(
+        """INSERT INTO artifacts (run_id, path, digest, size, media_type, created_at) VALUES (?, ?, ?, ?, ?, ?)
+           ON CONFLICT (run_id, path) DO UPDATE SET digest = excluded.digest, size = excluded.size,
+           media_type = excluded.media_type, created_at = excluded.created_at""",
+        (run_id, *artifact, now),
+    )
+
+
+def artifacts(tx: Tx, run_id: str) -> list[Artifact]:
+    """A run's files by path."""
+    sql = "SELECT path, digest, size, media_type, created_at FROM artifacts WHERE run_id = ? ORDER BY path"
+    return [Artifact(row[0], row[1], row[2], row[3], from_us(row[4])) for row in tx.all(sql, (run_id,))]
+
+
+def set_capture(tx: Tx, run_id: str, part: CapturePart) -> None:
+    """Record one captured document."""
+    tx.execute(
+        """INSERT INTO captures (run_id, kind, digest, summary) VALUES (?, ?, ?, ?)
+           ON CONFLICT (run_id, kind) DO UPDATE SET digest = excluded.digest, summary = excluded.summary""",
+        (run_id, part.kind, part.digest, encode(part.summary)),
+    )
+
+
+def captures(tx: Tx, run_id: str) -> list[CapturePart]:
+    """A run's captured documents."""
+    sql = "SELECT kind, digest, summary FROM captures WHERE run_id = ? ORDER BY kind"
+    return [CapturePart(row[0], row[1], decode(row[2])) for row in tx.all(sql, (run_id,))]
+
+
+def events_of(tx: Tx, object_id: str) -> list[HistoryEntry]:
+    """What happened to an object, oldest first."""
+    rows = tx.all(
+        "SELECT id, at, kind, actor, data FROM events WHERE object_id = ? ORDER BY id LIMIT 1000", (object_id,)
+    )
+    return [HistoryEntry(row[0], from_us(row[1]), row[2], row[3], decode(row[4])) for row in rows]

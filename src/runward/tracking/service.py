@@ -1,0 +1,588 @@
+"""The rules of tracking."""
+
+from __future__ import annotations
+
+import json
+import mimetypes
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import msgspec
+
+from runward.core.call import Event, Room, Scope
+from runward.core.clock import to_us
+from runward.core.ids import ExperimentId, ProjectId, RunId, new_id
+from runward.errors import (
+    AlreadyExistsError,
+    ConflictError,
+    InvalidError,
+    InvalidTransitionError,
+    NotFoundError,
+    StaleVersionError,
+)
+from runward.governance.dispatch import Call
+from runward.governance.names import check_name
+from runward.governance.scopes import (
+    Clause,
+    ProjectRow,
+    find_project,
+    home_team,
+    project_scope,
+    projects_below,
+    readable_projects,
+)
+from runward.store.blobs import check_digest
+from runward.tracking import repository as sql
+from runward.tracking.api import Tracking
+from runward.tracking.codediff import MAX_BYTES, changed_files, file_changes
+from runward.tracking.model import (
+    Ack,
+    Artifact,
+    Batch,
+    CapturePart,
+    ComparedRow,
+    Comparison,
+    Experiment,
+    FileChange,
+    HistoryEntry,
+    KnownKeys,
+    NewArtifact,
+    NewExperiment,
+    NewProject,
+    NewRun,
+    OutputPage,
+    Plain,
+    Project,
+    Run,
+    RunDetail,
+    RunEnd,
+    RunPage,
+    RunParam,
+    RunPatch,
+    RunSeries,
+    RunStatus,
+)
+from runward.tracking.points import as_series, collect, pack_segment, unpack_columns
+from runward.tracking.search import compile_sort, compile_where
+
+MAX_KEY = 1000
+_MAX_PAGE = 1000
+_MAX_DEPTH = 32
+
+
+def check_key(key: str, what: str) -> str:
+    """A param's, metric's or tag's key. Raises: InvalidError."""
+    return check_name(key, f"{what} key", limit=MAX_KEY)
+
+
+def check_artifact_path(path: str) -> str:
+    """A relative path that stays inside the run. Raises: InvalidError naming the part that does not."""
+    check_name(path, "the artifact's path", limit=MAX_KEY)
+    parts = path.split("/")
+    if "\\" in path or ":" in parts[0] or any(part in ("", ".", "..") for part in parts):
+        raise InvalidError(
+            f"artifact path {path!r} must be relative, with '/' between names and without '..', '.', or '\\'",
+            hint="for example plots/confusion.png",
+        )
+    return path
+
+
+class TrackingService(Tracking):
+    """See :class:`Tracking`."""
+
+    room: ClassVar[str] = "tracking"
+
+    def __init__(self, call: Call) -> None:
+        self.call, self.tx = call, call.tx
+
+    # projects -------------------------------------------------------------------------------------------------------
+
+    def list_projects(self) -> list[Project]:
+        """See the contract."""
+        return sql.projects(self.tx, readable_projects(self.call.actor))
+
+    def create_project(self, new: NewProject) -> Project:
+        """See the contract."""
+        parts = new.path.split("/")
+        if len(parts) > _MAX_DEPTH:
+            raise InvalidError(f"project path {new.path[:80]!r} is deeper than {_MAX_DEPTH} levels")
+        for part in parts:
+            check_name(part, f"a part of the project path {new.path[:80]!r}", limit=100)
+            if ":" in part:
+                raise InvalidError(f"project path {new.path[:80]!r} has a ':', which URLs use for '/'")
+        existing = find_project(self.tx, new.path)
+        if existing is not None:
+            if not new.exist_ok:
+                raise AlreadyExistsError(f"there is a project {new.path!r} already", hint="exist_ok=True takes it")
+            self._check_visible(existing)
+            return sql.project(self.tx, existing.id)
+        project_id = self._create_path(parts, new)
+        return sql.project(self.tx, project_id)
+
+    def _check_visible(self, found: ProjectRow) -> None:
+        if self.call.role_on("project", found.id) is None:
+            # The path is another team's. Saying so is unavoidable: paths are one tree.
+            raise AlreadyExistsError(f"the path {found.path!r} is taken", hint="choose another name")
+
+    def _create_path(self, parts: list[str], new: NewProject) -> ProjectId:
+        parent: ProjectRow | None = None
+        for depth in range(1, len(parts) + 1):
+            path = "/".join(parts[:depth])
+            found = find_project(self.tx, path)
+            if found is None:
+                team_id = parent.team_id if parent else home_team(self.tx, self.call.actor, new.team)
+                assert team_id is not None
+                project_id = ProjectId(new_id())
+                sql.insert_project(
+                    self.tx,
+                    project_id,
+                    team_id,
+                    parent.id if parent else None,
+                    path,
+                    new.description if depth == len(parts) else "",
+                    self.call.actor.name,
+                    self.call.now_us,
+                )
+                self.call.publish(Event("project.created", "project", project_id, project_id, team_id, {"path": path}))
+                found = ProjectRow(project_id, team_id, parent.id if parent else None, path, parts[depth - 1])
+            else:
+                self._check_visible(found)
+            parent = found
+        assert parent is not None
+        return parent.id
+
+    def get_project(self, project: str) -> Project:
+        """See the contract."""
+        return sql.project(self.tx, self._project(project).id)
+
+    def _project(self, reference: str) -> ProjectRow:
+        found = find_project(self.tx, reference)
+        if found is None or self.call.role_on("project", found.id) is None:
+            raise NotFoundError(f"there is no project {reference!r}", hint="`runward projects list` shows yours")
+        return found
+
+    def _visible(self, project: str) -> Clause:
+        if project:
+            return projects_below(self._project(project).id)
+        return readable_projects(self.call.actor)
+
+    def known_keys(self, project: str) -> KnownKeys:
+        """See the contract."""
+        return sql.known_keys(self.tx, self._visible(project))
+
+    # experiments ----------------------------------------------------------------------------------------------------
+
+    def list_experiments(self, project: str = "", limit: int = 200) -> list[Experiment]:
+        """See the contract."""
+        return sql.experiments(self.tx, self._visible(project), min(max(limit, 1), _MAX_PAGE))
+
+    def create_experiment(self, new: NewExperiment) -> Experiment:
+        """See the contract."""
+        check_name(new.name, "the experiment's name")
+        project, experiment_id = self._project(new.project), ExperimentId(new_id())
+        sql.insert_experiment(
+            self.tx,
+            {
+                "id": experiment_id,
+                "project_id": project.id,
+                "name": new.name,
+                "description": new.description,
+                "status": RunStatus.RUNNING,
+                "metadata": "{}",
+                "metadata_version": 0,
+                "plan": sql.encode(new.plan),
+                "created_by": self.call.actor.name,
+                "created_at": self.call.now_us,
+            },
+        )
+        sql.set_metadata(self.tx, experiment_id, new.metadata, 1, self.call.actor.name, self.call.now_us)
+        self._publish("experiment.started", "experiment", experiment_id, project, {"name": new.name})
+        return sql.experiment(self.tx, experiment_id)
+
+    def _publish(
+        self, kind: str, object_kind: str, object_id: str, project: ProjectRow, data: dict[str, Plain]
+    ) -> None:
+        self.call.publish(Event(kind, object_kind, object_id, project.id, project.team_id, data))
+
+    def get_experiment(self, experiment_id: str) -> Experiment:
+        """See the contract."""
+        return sql.experiment(self.tx, experiment_id)
+
+    def set_metadata(self, experiment_id: str, metadata: dict[str, Plain], version: int | None = None) -> Experiment:
+        """See the contract."""
+        present = sql.experiment(self.tx, experiment_id)
+        if version is not None and version != present.metadata_version:
+            raise StaleVersionError(
+                f"the metadata is at version {present.metadata_version}, you changed version {version}",
+                hint="read it again and repeat the change",
+            )
+        if present.metadata == metadata:
+            return present
+        sql.set_metadata(
+            self.tx, experiment_id, metadata, present.metadata_version + 1, self.call.actor.name, self.call.now_us
+        )
+        project = self._project(present.project_id)
+        self._publish("experiment.updated", "experiment", experiment_id, project, {"name": present.name})
+        return sql.experiment(self.tx, experiment_id)
+
+    def end_experiment(self, experiment_id: str, status: RunStatus) -> Experiment:
+        """See the contract."""
+        present = sql.experiment(self.tx, experiment_id)
+        if present.status == status:
+            return present
+        self.tx.execute(
+            "UPDATE experiments SET status = ?, ended_at = ? WHERE id = ?", (status, self.call.now_us, experiment_id)
+        )
+        project = self._project(present.project_id)
+        self._publish("experiment.ended", "experiment", experiment_id, project, {"status": status})
+        return sql.experiment(self.tx, experiment_id)
+
+    # runs -----------------------------------------------------------------------------------------------------------
+
+    def search_runs(
+        self, project: str = "", where: str = "", sort: str = "", limit: int = 100, cursor: str | None = None
+    ) -> RunPage:
+        """See the contract."""
+        visible = self._visible(project)
+        keys = _once(lambda: sql.known_keys(self.tx, visible))
+        condition, order = compile_where(where, keys), compile_sort(sort, keys)
+        clause = Clause(
+            f"r.deleted_at IS NULL AND r.project_id IN {visible.sql} AND ({condition.sql})",
+            (*visible.params, *condition.params),
+        )
+        offset = _offset(cursor)
+        size = min(max(limit, 1), _MAX_PAGE)
+        total = sql.count_runs(self.tx, clause)
+        runs = sql.find_runs(self.tx, clause, order, size, offset)
+        more = offset + len(runs) < total
+        return RunPage(runs=runs, total=total, next_cursor=str(offset + len(runs)) if more and runs else None)
+
+    def create_run(self, new: NewRun) -> Run:
+        """See the contract."""
+        project = self._project(new.project)
+        run_id = RunId(new.id or new_id())
+        if new.id and (existing := self._same_run(new, project)) is not None:
+            return existing
+        check_name(run_id, "the run's id", limit=64)
+        name = check_name(new.name or f"run-{run_id[:6]}", "the run's name")
+        self._check_run(new, project)
+        started = to_us(new.started_at) if new.started_at else self.call.now_us
+        author = (self.call.actor.member_id, self.call.actor.name)
+        named = msgspec.structs.replace(new, name=name)
+        sql.insert_run(self.tx, run_id, project.id, named, author, (self.call.now_us, started))
+        sql.set_params(self.tx, run_id, new.params)
+        sql.set_tags(self.tx, run_id, {**new.tags})
+        self._publish("run.started", "run", run_id, project, {"name": name})
+        return sql.run(self.tx, run_id)
+
+    def _same_run(self, new: NewRun, project: ProjectRow) -> Run | None:
+        row = self.tx.one("SELECT project_id, creator_id FROM runs WHERE id = ?", (new.id,))
+        if row is None:
+            return None
+        if row != (project.id, self.call.actor.member_id):
+            raise AlreadyExistsError(f"the run id {new.id!r} is taken", hint="leave the id out, or make a new one")
+        return sql.run(self.tx, new.id)
+
+    def _check_run(self, new: NewRun, project: ProjectRow) -> None:
+        for param in new.params:
+            check_key(param.key, "param")
+        for key, value in new.tags.items():
+            check_key(key, "tag")
+            _check_text(value, f"tag {key!r}")
+        if new.experiment_id is not None:
+            owner = self.tx.scalar("SELECT project_id FROM experiments WHERE id = ?", (new.experiment_id,))
+            if owner != project.id:
+                raise NotFoundError(f"there is no experiment {new.experiment_id!r} in project {project.path!r}")
+
+    def resolve_run(self, ref: str, project: str = "") -> Run:
+        """See the contract."""
+        visible = self._visible(project)
+        base = f"r.deleted_at IS NULL AND r.project_id IN {visible.sql}"
+        newest = Clause("r.created_at DESC, r.id", ())
+        if ref == "@last":
+            candidates = [Clause(base, visible.params)]
+        else:
+            prefix_end = ref[:-1] + chr(ord(ref[-1]) + 1) if ref else ""
+            candidates = [
+                Clause(f"{base} AND r.id = ?", (*visible.params, ref)),
+                Clause(f"{base} AND r.name = ?", (*visible.params, ref)),
+                Clause(f"{base} AND r.id >= ? AND r.id < ?", (*visible.params, ref, prefix_end)),
+            ]
+        for index, clause in enumerate(candidates):
+            found = sql.find_runs(self.tx, clause, newest, 6)
+            if index == 2 and len(found) > 1:
+                raise InvalidError(
+                    f"{ref!r} is the beginning of {len(found)} or more runs: {', '.join(r.id for r in found[:5])}",
+                    hint="give one more character",
+                )
+            if found:
+                return found[0]
+        raise NotFoundError(
+            f"there is no run {ref!r}" if ref != "@last" else "there is no run yet",
+            hint="give an id, the beginning of one, a name, or @last; `runward runs list` shows them",
+        )
+
+    def get_run(self, run_id: str) -> RunDetail:
+        """See the contract."""
+        run = sql.run(self.tx, run_id)
+        return RunDetail(
+            run=run,
+            params=sql.params_of(self.tx, [run_id]).get(run_id, []),
+            metrics=list(run.metrics.values()),
+            artifacts=sql.artifacts(self.tx, run_id),
+            captures=sql.captures(self.tx, run_id),
+        )
+
+    def update_run(self, run_id: str, patch: RunPatch) -> Run:
+        """See the contract."""
+        values: dict[str, Any] = {}
+        if patch.name is not msgspec.UNSET:
+            values["name"] = check_name(patch.name, "the run's name")
+        if patch.purpose is not msgspec.UNSET:
+            values["purpose"] = _check_text(patch.purpose, "purpose")
+        if patch.tags is not msgspec.UNSET:
+            for key, value in patch.tags.items():
+                check_key(key, "tag")
+                _check_text(value or "", f"tag {key!r}")
+            sql.set_tags(self.tx, run_id, patch.tags)
+        sql.update_run(self.tx, run_id, values)
+        self._run_event("run.updated", run_id, {"fields": sorted(values)})
+        return sql.run(self.tx, run_id)
+
+    def _run_event(self, kind: str, run_id: str, data: dict[str, Plain]) -> None:
+        project_id = self.tx.scalar("SELECT project_id FROM runs WHERE id = ?", (run_id,))
+        team_id = self.tx.scalar("SELECT team_id FROM projects WHERE id = ?", (project_id,))
+        self.call.publish(Event(kind, "run", run_id, project_id, team_id, data))
+
+    def append(self, run_id: str, batch: Batch) -> Ack:
+        """See the contract."""
+        check_name(batch.client, "the client's id", limit=64)
+        expected = sql.next_frame(self.tx, run_id, batch.client)
+        if batch.first > expected:
+            raise ConflictError(
+                f"frames {expected} to {batch.first - 1} of client {batch.client} are missing",
+                hint="send them first",
+                expected=expected,
+            )
+        if batch.count <= 0 or batch.first + batch.count <= expected:
+            return Ack(next=expected)
+        if batch.first < expected:
+            raise ConflictError(
+                f"frames before {expected} of client {batch.client} are stored already",
+                hint="send the journal again from there",
+                expected=expected,
+            )
+        self._store(run_id, batch)
+        sql.set_next_frame(self.tx, run_id, batch.client, batch.first + batch.count)
+        return Ack(next=batch.first + batch.count)
+
+    def _store(self, run_id: str, batch: Batch) -> None:
+        summaries, points = [], 0
+        for piece in batch.points:
+            check_key(piece.key, "metric")
+            columns = unpack_columns(piece)
+            if len(columns.steps):
+                points += len(columns.steps)
+                summaries.append(sql.summarise(piece.key, columns))
+        if points:
+            sql.insert_segment(self.tx, run_id, batch.client, batch.first, points, pack_segment(batch.points))
+            sql.add_summaries(self.tx, run_id, summaries)
+        for key in batch.params:
+            check_key(key, "param")
+        sql.set_params(self.tx, run_id, [RunParam(key, value) for key, value in batch.params.items()])
+        for key in batch.tags:
+            check_key(key, "tag")
+        sql.set_tags(self.tx, run_id, {**batch.tags})
+        sql.insert_output(self.tx, run_id, batch.output)
+        sql.update_run(self.tx, run_id, {})
+
+    def end_run(self, run_id: str, end: RunEnd) -> Run:
+        """See the contract."""
+        if not end.status.is_terminal:
+            raise InvalidError(f"status {end.status!r} is no end", hint="finished, failed, cancelled or timed_out")
+        row = self.tx.one(f"SELECT status, exit_code FROM runs WHERE id = ?{self.tx.for_update}", (run_id,))
+        assert row is not None
+        if RunStatus(row[0]).is_terminal:
+            if row[0] == end.status:
+                return sql.run(self.tx, run_id)
+            raise InvalidTransitionError(f"run {run_id} is over: it {row[0]}", hint="start a new run")
+        ended = to_us(end.ended_at) if end.ended_at else self.call.now_us
+        sql.update_run(
+            self.tx,
+            run_id,
+            {
+                "status": end.status,
+                "exit_code": end.exit_code,
+                "error": end.error[-4000:].replace("\0", "␀"),
+                "ended_at": ended,
+            },
+        )
+        self._run_event("run.ended", run_id, {"status": end.status})
+        return sql.run(self.tx, run_id)
+
+    def delete_run(self, run_id: str) -> None:
+        """See the contract."""
+        sql.update_run(self.tx, run_id, {"deleted_at": self.call.now_us})
+        self._run_event("run.deleted", run_id, {})
+
+    # what belongs to a run ----------------------------------------------------------------------------------------
+
+    def series(self, run_id: str, keys: list[str], width: int = 0) -> RunSeries:
+        """See the contract."""
+        columns = collect(sql.segments(self.tx, run_id), keys)
+        return RunSeries(
+            run_id=RunId(run_id), series=[as_series(key, columns[key], width) for key in dict.fromkeys(keys)]
+        )
+
+    def output(self, run_id: str, after: int = 0) -> OutputPage:
+        """See the contract."""
+        rows = sql.output_after(self.tx, run_id, after, 1001)
+        shown = rows[:1000]
+        return OutputPage(
+            chunks=[chunk for _, chunk in shown], next=shown[-1][0] if shown else after, more=len(rows) > len(shown)
+        )
+
+    def history(self, run_id: str) -> list[HistoryEntry]:
+        """See the contract."""
+        return sql.events_of(self.tx, run_id)
+
+    def add_artifact(self, run_id: str, artifact: NewArtifact) -> Artifact:
+        """See the contract."""
+        path = check_artifact_path(artifact.path)
+        digest, size = check_digest(artifact.digest), self._uploaded(run_id, artifact.digest)
+        media_type = artifact.media_type or mimetypes.guess_type(path)[0] or "application/octet-stream"
+        sql.set_artifact(self.tx, run_id, (path, digest, size, media_type), self.call.now_us)
+        sql.update_run(self.tx, run_id, {})
+        self._run_event("run.updated", run_id, {"artifact": path})
+        return Artifact(path, digest, size, media_type, self.call.now)
+
+    def _uploaded(self, run_id: str, digest: str) -> int:
+        project_id = self.tx.scalar("SELECT project_id FROM runs WHERE id = ?", (run_id,))
+        size = sql.blob_size(self.tx, project_id, digest)
+        if size is None:
+            raise NotFoundError(
+                f"no bytes with digest {digest[:12]}… were uploaded to this project", hint="upload first"
+            )
+        return size
+
+    def put_captures(self, run_id: str, parts: list[CapturePart]) -> None:
+        """See the contract."""
+        for part in parts:
+            self._uploaded(run_id, check_digest(part.digest))
+            sql.set_capture(self.tx, run_id, part)
+            if part.kind == "code":
+                values = {
+                    "git_commit": str(part.summary.get("commit") or ""),
+                    "git_branch": str(part.summary.get("branch") or ""),
+                    "dirty": int(bool(part.summary.get("dirty"))),
+                }
+                sql.update_run(self.tx, run_id, values)
+        self._run_event("run.updated", run_id, {"captured": [part.kind for part in parts]})
+
+    # comparison -----------------------------------------------------------------------------------------------------
+
+    def compare(self, run_ids: list[str]) -> Comparison:
+        """See the contract."""
+        if not 1 <= len(run_ids) <= 200:
+            raise InvalidError(f"{len(run_ids)} runs were given; 1 to 200 can be compared")
+        runs = [self.resolve_run(ref) for ref in run_ids]
+        captures = [{str(part.kind): part for part in sql.captures(self.tx, run.id)} for run in runs]
+        environment = [_environment_of(found) for found in captures]
+        code = [self.call.blobs.read(found["code"].digest) for found in captures[:2] if "code" in found]
+        return Comparison(
+            runs=runs,
+            params=_rows([run.params for run in runs]),
+            metrics=_rows([{k: _shown(m) for k, m in run.metrics.items()} for run in runs]),
+            environment=_rows(environment),
+            code=changed_files(self._reader(runs[:2]), code[0], code[1]) if len(code) == 2 else [],
+        )
+
+    def uncommitted(self, run_id: str) -> list[FileChange]:
+        """See the contract."""
+        code = next((part for part in sql.captures(self.tx, run_id) if part.kind == "code"), None)
+        if code is None:
+            return []
+        return file_changes(self._reader([sql.run(self.tx, run_id)]), self.call.blobs.read(code.digest))
+
+    def _reader(self, runs: list[Run]) -> Callable[[str], bytes | None]:
+        projects = {run.project_id for run in runs}
+
+        def read(digest: str) -> bytes | None:
+            sizes = [sql.blob_size(self.tx, project, digest) for project in projects]
+            if all(size is None or size > MAX_BYTES for size in sizes):
+                return None
+            return self.call.blobs.read(check_digest(digest))
+
+        return read
+
+
+def _once(make: Callable[[], KnownKeys]) -> Callable[[], KnownKeys]:
+    kept: list[KnownKeys] = []
+
+    def get() -> KnownKeys:
+        if not kept:
+            kept.append(make())
+        return kept[0]
+
+    return get
+
+
+def _offset(cursor: str | None) -> int:
+    if cursor is None:
+        return 0
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 12):
+        raise InvalidError(f"cursor {cursor[:40]!r} is not one that a page gave", hint="start again without a cursor")
+    return int(cursor)
+
+
+def _check_text(text: str, what: str) -> str:
+    if "\0" in text or len(text) > 100_000:
+        raise InvalidError(f"{what} has a NUL character or more than 100,000 characters")
+    return text
+
+
+def _shown(metric: Any) -> Plain:
+    return metric.last_special or metric.last
+
+
+def _environment_of(parts: dict[str, CapturePart]) -> dict[str, Plain]:
+    found: dict[str, Plain] = {}
+    for kind in ("environment", "machine"):
+        for key, value in (parts[kind].summary if kind in parts else {}).items():
+            if isinstance(value, dict):
+                found.update({f"{key}.{name}": item for name, item in value.items()})
+            else:
+                found[key] = value
+    return found
+
+
+def _rows(columns: list[dict[str, Plain]]) -> list[ComparedRow]:
+    keys = sorted({key for column in columns for key in column})
+    rows = []
+    for key in keys:
+        values = [column.get(key) for column in columns]
+        rows.append(ComparedRow(key, values, differs=len({json.dumps(v, sort_keys=True) for v in values}) > 1))
+    return rows
+
+
+def _run_scope(call: Call, run_id: str) -> Scope | None:
+    project_id = call.tx.scalar("SELECT project_id FROM runs WHERE id = ? AND deleted_at IS NULL", (run_id,))
+    return project_scope(call.tx, project_id) if project_id else None
+
+
+def _experiment_scope(call: Call, experiment_id: str) -> Scope | None:
+    project_id = call.tx.scalar("SELECT project_id FROM experiments WHERE id = ?", (experiment_id,))
+    return project_scope(call.tx, project_id) if project_id else None
+
+
+def _project_scope(call: Call, reference: str) -> Scope | None:
+    found = find_project(call.tx, reference)
+    return project_scope(call.tx, found.id) if found else None
+
+
+ROOM = Room(
+    Tracking,
+    TrackingService,
+    {"run": _run_scope, "experiment": _experiment_scope, "project": _project_scope},
+    {},
+)

@@ -1,0 +1,142 @@
+"""Composition root: puts the rooms together for a folder, a database, or a server's URL."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, cast
+
+from runward.coordination.api import Coordination
+from runward.coordination.service import ROOM as COORDINATION
+from runward.core.call import Room
+from runward.core.operation import Operation, make_proxy
+from runward.core.remote import HttpClient
+from runward.errors import InvalidError, StoreError
+from runward.governance.api import Governance
+from runward.governance.dispatch import Dispatcher
+from runward.governance.model import Actor
+from runward.governance.service import ROOM as GOVERNANCE
+from runward.governance.signin import folder_actor, prepare_workspace
+from runward.knowledge.api import Knowledge
+from runward.knowledge.service import ROOM as KNOWLEDGE
+from runward.repro.api import Repro
+from runward.repro.service import ROOM as REPRO
+from runward.review.api import Reviews
+from runward.review.service import ROOM as REVIEW
+from runward.store.blobs import FolderBlobs
+from runward.store.database import Database, open_database
+from runward.store.migrations import check_schema
+from runward.tracking.api import Tracking
+from runward.tracking.files import Files, FolderFiles, RemoteFiles
+from runward.tracking.service import ROOM as TRACKING
+
+ROOMS: tuple[Room, ...] = (GOVERNANCE, TRACKING, REPRO, KNOWLEDGE, COORDINATION, REVIEW)
+"""Every room of the house. The server's routes, its OpenAPI document and every client follow from this."""
+
+FOLDER = ".runward"
+
+
+class Workspace:
+    """One member's hold on a workspace. Thread-safe; the same for a folder and a server."""
+
+    def __init__(self, invoke: Any, files: Files, place: str, state_dir: Path) -> None:
+        self.place = place
+        """The folder or the URL, as a person would write it."""
+        self.state_dir = state_dir
+        """Where this client keeps journals and caches."""
+        self.files = files
+        self.governance = cast(Governance, make_proxy(Governance, invoke))
+        self.tracking = cast(Tracking, make_proxy(Tracking, invoke))
+        self.repro = cast(Repro, make_proxy(Repro, invoke))
+        self.knowledge = cast(Knowledge, make_proxy(Knowledge, invoke))
+        self.coordination = cast(Coordination, make_proxy(Coordination, invoke))
+        self.review = cast(Reviews, make_proxy(Reviews, invoke))
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether calls travel to a server."""
+        return "://" in self.place
+
+
+class FolderWorkspace(Workspace):
+    """A workspace in a folder, or in a database and a folder of blobs, in this process."""
+
+    def __init__(self, dispatcher: Dispatcher, place: str, state_dir: Path, actor: Actor) -> None:
+        self.dispatcher, self.actor = dispatcher, actor
+
+        def invoke(op: Operation, arguments: dict[str, Any]) -> Any:
+            if op.id == "tracking.append":
+                return dispatcher.call_grouped(op, actor, arguments)
+            return dispatcher.call(op, actor, arguments)
+
+        super().__init__(invoke, FolderFiles(dispatcher, actor), place, state_dir)
+
+    def as_member(self, actor: Actor) -> FolderWorkspace:
+        """The same workspace in the hands of another member."""
+        return FolderWorkspace(self.dispatcher, self.place, self.state_dir, actor)
+
+    def close(self) -> None:
+        """Close the database."""
+        self.dispatcher.database.close()
+
+
+def open_dispatcher(database: Database, blobs: Path, name: str) -> Dispatcher:
+    """The rooms over a database, whose tables are made where missing. Raises: StoreError, MigrationNeededError."""
+    check_schema(database)
+    with database.transaction(write=False) as tx:
+        ready = tx.scalar("SELECT count(*) FROM workspace WHERE key = 'id'")
+    if not ready:
+        with database.transaction(write=True) as tx:
+            prepare_workspace(tx, name)
+    return Dispatcher(database, FolderBlobs(blobs), ROOMS)
+
+
+def open_folder(path: str | Path, member: str = "") -> FolderWorkspace:
+    """The workspace in a folder (``…/.runward`` or any folder), made where missing.
+
+    Raises: StoreError (read-only, disk full), MigrationNeededError (made by a newer Runward).
+    """
+    folder = Path(path).absolute()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"the workspace folder {folder} cannot be made: {error.strerror}",
+            hint="set RUNWARD_DIR to a folder that you may write to",
+        ) from error
+    database = open_database(f"sqlite:///{folder / 'runward.db'}")
+    name = folder.parent.name if folder.name == FOLDER else folder.name
+    dispatcher = open_dispatcher(database, folder / "blobs", name)
+    return FolderWorkspace(dispatcher, str(folder), folder, folder_actor(database, member))
+
+
+def open_url(url: str, token: str = "") -> Workspace:
+    """The workspace of a server. No request is made yet."""
+    http = HttpClient(url, token)
+    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "runward"
+    place = http.url.replace("://", "_").replace("/", "_").replace(":", "_")
+    return Workspace(http.invoke, RemoteFiles(http), http.url, state / place)
+
+
+def find_folder(start: Path | None = None) -> Path:
+    """``RUNWARD_DIR``, else the nearest ``.runward`` upwards, else ``.runward`` in the present folder."""
+    if configured := os.environ.get("RUNWARD_DIR"):
+        return Path(configured)
+    here = (start or Path.cwd()).absolute()
+    for folder in (here, *here.parents):
+        if (folder / FOLDER).is_dir():
+            return folder / FOLDER
+    return here / FOLDER
+
+
+def connect(url: str = "", token: str = "") -> Workspace:
+    """The workspace that is meant: a URL, else ``RUNWARD_URL`` with ``RUNWARD_TOKEN``, else a folder.
+
+    Raises: InvalidError, StoreError.
+    """
+    url = url or os.environ.get("RUNWARD_URL", "")
+    if url:
+        if not url.startswith(("http://", "https://")):
+            raise InvalidError(f"server URL {url!r} is not understood", hint="write it like http://host:4747")
+        return open_url(url, token or os.environ.get("RUNWARD_TOKEN", ""))
+    return open_folder(find_folder())
