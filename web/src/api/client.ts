@@ -23,7 +23,7 @@ type Method = "get" | "post" | "put" | "patch" | "delete";
 type PathsWith<M extends Method> = {
   [P in keyof paths]: paths[P] extends Record<M, { responses: unknown }> ? P : never;
 }[keyof paths];
-type Answer<O> = O extends { responses: { 200: { content: { "application/json": infer T } } } } ? T : void;
+type Answer<O> = O extends { responses: { 200: { content: { "application/json": infer T } } } } ? T : undefined;
 type PathOf<O> = O extends { parameters: { path: infer T } } ? { path: T } : { path?: undefined };
 type QueryOf<O> = O extends { parameters: { query?: infer T } } ? { query?: Partial<T> } : { query?: undefined };
 type BodyOf<O> = O extends { requestBody: { content: { "application/json": infer T } } } ? { body: Partial<T> } : { body?: undefined };

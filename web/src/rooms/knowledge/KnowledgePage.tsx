@@ -48,10 +48,11 @@ function Found({ wanted }: { wanted: string }) {
   );
 }
 
+const overdue = (page: Article) => page.review_by !== null && Date.parse(page.review_by) < Date.now();
+
 function Articles({ pages }: { pages: Article[] }) {
   const [, navigate] = useLocation();
   const active = useRowKeys(pages.length, { open: (i) => pages[i] && navigate(`/knowledge/${pages[i].id}`) });
-  const overdue = (page: Article) => page.review_by !== null && Date.parse(page.review_by) < Date.now();
   return (
     <div className="table-scroll">
       <table className="plain-table">

@@ -1,13 +1,13 @@
 import type { ReviewDetail } from "@/api/types";
 import { Badge } from "@/ui/Badge";
-import { BADGES, VERDICTS } from "@/ui/badges";
+import { BADGES } from "@/ui/badges";
 import { Name, Section, Time } from "@/ui/bits";
 import { Markdown } from "@/ui/Markdown";
 
 type Entry = { at: string; key: string; who: string; what: React.ReactNode; body: string };
 
 function voteWord(vote: ReviewDetail["votes"][number]) {
-  const spec = vote.verdict === "approve" ? { ...VERDICTS.pass!, word: "approves" } : { ...BADGES.changes_requested, word: "asks for changes" };
+  const spec = vote.verdict === "approve" ? { ...BADGES.team_result, word: "approves", meaning: "This reviewer agrees that it becomes a team result." } : { ...BADGES.changes_requested, word: "asks for changes" };
   return (
     <>
       <Badge spec={spec} quiet /> {vote.outdated && <Badge spec={BADGES.outdated} />}

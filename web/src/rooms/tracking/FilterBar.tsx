@@ -5,11 +5,11 @@ import { pointerOf } from "./filterError";
 
 /** What is wrong with a condition, under the box: the word marked, and the keys that exist to put in its place. */
 function FilterError({ text, error, onFix }: { text: string; error: ApiError; onFix: (text: string) => void }) {
-  const { start, end, offers } = pointerOf(text, error);
+  const { problem, start, end, offers } = pointerOf(text, error);
   return (
     <div className="filter-error tone-red" role="alert">
       <pre><code>{text.slice(0, start)}<mark>{text.slice(start, end) || " "}</mark>{text.slice(end)}</code></pre>
-      <span>{error.message} {error.hint && <span className="muted">{error.hint}</span>} </span>
+      <span>{problem}. {offers.length === 0 && <span className="muted">{error.hint}</span>} </span>
       <span className="chips">
         {offers.map((offer) => (
           <button key={offer} type="button" className="chip" onClick={() => onFix(text.slice(0, start) + offer + text.slice(end))}>{offer}</button>

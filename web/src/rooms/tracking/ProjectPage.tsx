@@ -11,7 +11,7 @@ import { useUrlState } from "@/ui/urlState";
 import { useRowKeys } from "@/ui/useRowKeys";
 import { ApiError } from "@/api/client";
 import { ColumnChooser } from "./ColumnChooser";
-import { allColumns, columnOf, defaultColumns } from "./columns";
+import { allColumns, columnOf, defaultColumns, fieldOf } from "./columns";
 import { FilterBar } from "./FilterBar";
 import { ProjectCharts } from "./ProjectCharts";
 import { itemsOf, nextSort, recipeOf, useKnownKeys, useRuns } from "./runList";
@@ -38,7 +38,7 @@ export default function ProjectPage({ path }: { path: string }) {
   const loaded = useMemo(() => pages?.flatMap((page) => page.runs) ?? NO_RUNS, [pages]);
   const items = useMemo(() => itemsOf(loaded, grouped && !sort), [loaded, grouped, sort]);
   const chosen = url.get("cols")?.split(",") ?? defaultColumns(keys);
-  const columns = chosen.map(columnOf).filter((column) => column !== undefined);
+  const columns = chosen.map((id) => columnOf(id, loaded.slice(0, 20))).filter((column) => column !== undefined);
   const selection = url.getAll("sel");
   const selected = new Set(selection);
   const total = pages?.at(-1)?.total ?? 0;
@@ -75,7 +75,7 @@ export default function ProjectPage({ path }: { path: string }) {
         : <Empty title="No run yet" code={snippet(path)}>Runs appear here while they run. Three lines fill this page:</Empty>)}
       {url.get("charts") !== "off" && pictured.length > 0 && <ProjectCharts runs={pictured} chosen={chosen} chosenByHand={selection.length > 0} />}
       {total > 0 && (
-        <RunTable items={items} columns={columns} total={total} sort={sort} onSort={(field) => setUrl({ sort: nextSort(sort, field) })} selected={selected}
+        <RunTable items={items} columns={columns} total={total} sort={sort} onSort={(id) => setUrl({ sort: nextSort(sort, fieldOf(id)) })} selected={selected}
           onSelect={select} active={active} cards={cards} hasMore={runs.hasNextPage} onMore={more} />
       )}
       {selection.length > 0 && (

@@ -12,9 +12,13 @@ import { useUrlState } from "@/ui/urlState";
 import { useRowKeys } from "@/ui/useRowKeys";
 import { snippet } from "./snippets";
 
+/** Runs of a project and of everything below it, as its table shows them. */
+const runsIn = (project: Project, all: Project[]): number =>
+  all.filter((other) => other.id === project.id || other.path.startsWith(`${project.path}/`)).reduce((sum, other) => sum + other.runs, 0);
+
 const depth = (project: Project) => project.path.split("/").length - 1;
 
-function Tree({ projects, filtered }: { projects: Project[]; filtered: boolean }) {
+function Tree({ projects, all, filtered }: { projects: Project[]; all: Project[]; filtered: boolean }) {
   const active = useRowKeys(projects.length, {
     open: (i) => document.querySelectorAll<HTMLAnchorElement>("[data-row] a")[i]?.click(),
   });
@@ -28,7 +32,7 @@ function Tree({ projects, filtered }: { projects: Project[]; filtered: boolean }
               <th scope="row" style={{ paddingLeft: filtered ? 0 : depth(project) * 20 }}>
                 <Link href={`/projects/${project.path}`}><Name title={project.path}>{filtered ? project.path : project.name}</Name></Link>
               </th>
-              <td className="num">{formatCount(project.runs)}</td>
+              <td className="num">{formatCount(runsIn(project, all))}</td>
               <td className="wide">{project.team}</td>
               <td className="wide muted">{project.description}</td>
               <td className="wide muted"><Time at={project.created_at} /></td>
@@ -61,7 +65,7 @@ export default function ProjectsPage() {
                   onChange={(event) => setUrl({ q: event.currentTarget.value })} />
                 <span className="muted">{plural(shown.length, "project")}</span>
               </div>
-              {shown.length ? <Tree projects={shown} filtered={wanted !== ""} /> : <p className="muted">No project’s path contains “{wanted}”.</p>}
+              {shown.length ? <Tree projects={shown} all={projects} filtered={wanted !== ""} /> : <p className="muted">No project’s path contains “{wanted}”.</p>}
             </>
           );
         }}

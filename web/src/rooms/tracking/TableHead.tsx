@@ -1,10 +1,11 @@
-import type { Column } from "./columns";
+import { type Column, fieldOf } from "./columns";
 
 const ARIA = { "-": "descending", "+": "ascending", "": "none" } as const;
 
 function direction(column: Column, sort: string): keyof typeof ARIA {
-  if (sort === column.id) return "+";
-  return sort === `-${column.id}` ? "-" : "";
+  const field = fieldOf(column.id);
+  if (sort === field) return "+";
+  return sort === `-${field}` ? "-" : "";
 }
 
 /** The head of the run table; a click sorts downwards, then upwards, then not. */
@@ -27,7 +28,7 @@ export function TableHead({ columns, sort, onSort, template }: {
                 <button type="button" className="sorter" onClick={() => onSort(column.id)}>
                   {column.label}<span aria-hidden="true">{to === "-" ? " ↓" : to === "+" ? " ↑" : ""}</span>
                 </button>
-              ) : <span className="muted">{column.label}</span>}
+              ) : column.label}
             </div>
           );
         })}

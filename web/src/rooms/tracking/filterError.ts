@@ -1,15 +1,24 @@
 import type { ApiError } from "@/api/client";
 
-const list = (value: unknown): string[] => (Array.isArray(value) ? value.map(String) : []);
 const number = (value: unknown): number | null => (typeof value === "number" ? value : null);
 
-/** Where a refused condition is wrong (`details.position` and `details.token`) and what could stand there. */
-export function pointerOf(text: string, error: ApiError): { start: number; end: number; offers: string[] } {
-  const { details } = error;
-  const token = String(details.token ?? "");
-  const named = token ? text.indexOf(token) : -1;
-  const start = number(details.position) ?? number(details.start) ?? (named >= 0 ? named : text.length);
-  const end = number(details.end) ?? start + (token.length || 1);
-  const offers = [details.keys, details.suggestions, details.known, details.choices].map(list).find((some) => some.length) ?? [];
-  return { start: Math.min(start, text.length), end: Math.min(end, text.length), offers: offers.slice(0, 8) };
+/** What the refusal offers in place of the wrong word: `details.choices`, or else the words of its hint. */
+function offersOf(error: ApiError): string[] {
+  if (Array.isArray(error.details.choices)) return error.details.choices.map(String);
+  const listed = /^(?:there are|did you mean|fields|one of):? (.+?)\??$/.exec(error.hint);
+  return listed?.[1]?.split(/,\s*/) ?? [];
+}
+
+export interface Pointer {
+  problem: string;
+  start: number;
+  end: number;
+  offers: string[];
+}
+
+/** Where a refused condition is wrong, and what could stand there. */
+export function pointerOf(text: string, error: ApiError): Pointer {
+  const start = Math.min(number(error.details.at) ?? text.length, text.length);
+  const end = Math.min(start + Math.max(1, number(error.details.length) ?? 1), text.length);
+  return { problem: error.message.split("\n")[0] ?? "", start, end, offers: offersOf(error).slice(0, 8) };
 }

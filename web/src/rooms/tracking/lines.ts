@@ -15,16 +15,20 @@ export function linesOf(key: string, runs: Pick<Run, "id" | "name">[], answers: 
   });
 }
 
+type Answer = { data: RunSeries | undefined };
+const dataOf = (results: Answer[]): (RunSeries | undefined)[] => results.map((result) => result.data);
+
 /** Lines for each of some metrics, one request a run, at most one point a pixel column. */
 export function useLines(runs: Pick<Run, "id" | "name">[], keys: string[], width: number): { key: string; lines: Line[] }[] {
   const answers = useQueries({
     queries: runs.map((run) => ({ ...seriesQuery(run.id, keys, width), enabled: keys.length > 0 })),
-    combine: (results) => ({ data: results.map((result) => result.data) }),
+    combine: dataOf,
   });
   const names = runs.map((run) => `${run.id} ${run.name}`).join("\n");
+  const wanted = keys.join("\n");
   return useMemo(
-    () => keys.map((key) => ({ key, lines: linesOf(key, runs, answers.data) })),
+    () => keys.map((key) => ({ key, lines: linesOf(key, runs, answers) })),
     // eslint-disable-next-line react-hooks/exhaustive-deps -- runs and keys are compared by content, so that charts are not redrawn for nothing
-    [names, keys.join("\n"), answers.data],
+    [names, wanted, answers],
   );
 }

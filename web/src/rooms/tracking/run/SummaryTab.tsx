@@ -2,7 +2,9 @@ import type { RunDetail } from "@/api/types";
 import { Facts, Figure, Name, Section, Time } from "@/ui/bits";
 import { CodeBlock } from "@/ui/CodeBlock";
 import { formatCount, formatDuration, formatValue, plural } from "@/ui/format";
+import { ChartPanel } from "@/ui/chart/ChartPanel";
 import { Empty } from "@/ui/states";
+import { useLines } from "../lines";
 
 function Metrics({ detail }: { detail: RunDetail }) {
   if (detail.metrics.length === 0) {
@@ -29,6 +31,18 @@ function Metrics({ detail }: { detail: RunDetail }) {
   );
 }
 
+/** The first curves, so that the page answers "how did it go" at once. */
+function Curves({ detail }: { detail: RunDetail }) {
+  const keys = detail.metrics.filter((metric) => metric.n > 1).slice(0, 2).map((metric) => metric.key);
+  const charts = useLines([detail.run], keys, 400);
+  if (keys.length === 0) return null;
+  return (
+    <div className="charts strip">
+      {charts.map(({ key, lines }) => <ChartPanel key={key} title={key} lines={lines} height={150} />)}
+    </div>
+  );
+}
+
 /** What failed, when something did. */
 function Failure({ detail: { run } }: { detail: RunDetail }) {
   if (run.status !== "failed" && !run.error) return null;
@@ -50,6 +64,7 @@ export function SummaryTab({ detail }: { detail: RunDetail }) {
       <Failure detail={detail} />
       <div className="columns">
         <div>
+          <Curves detail={detail} />
           <Section title="Metrics"><Metrics detail={detail} /></Section>
           <Section title="Parameters" aside={<a href={`/runs/${run.id}/config`}>All {plural(detail.params.length, "parameter")}</a>}>
             <Facts rows={detail.params.slice(0, 12).map((param) => [param.key, <span key="v" className="mono">{formatValue(param.value)}</span>])} />
