@@ -99,7 +99,7 @@ def _captures(ws: FolderWorkspace, run_id: str, version: str) -> None:
     documents = {"code": code, "environment": environment, "machine": machine, "process": process}
     summaries = {
         "code": {"commit": code["commit"], "branch": "main", "dirty": True},
-        "environment": {"python": "3.12.4", "packages": [f"{p['name']}=={p['version']}" for p in packages]},
+        "environment": {"python": "3.12.4", "packages": {p["name"]: p["version"] for p in packages}},
     }
     parts = [
         CapturePart(kind, ws.files.put_bytes(PROJECT, msgspec.json.encode(document)), summaries.get(kind, {}))  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ function differs(values: unknown[], i: number): boolean {
   return i > 0 && JSON.stringify(values[i]) !== JSON.stringify(values[0]);
 }
 
-/** Rows of a comparison with one column a run; a value that is not the first run's is marked. */
+/** Rows of a comparison with one column a run. What is not the first run's is marked; figures always differ, so they are not. */
 export function ComparedRows({ title, rows, runs, all, numeric = false }: {
   title: string;
   rows: ComparedRow[];
@@ -29,8 +29,8 @@ export function ComparedRows({ title, rows, runs, all, numeric = false }: {
                 <tr key={row.key}>
                   <th scope="row" className="mono">{row.key}</th>
                   {row.values.map((value, i) => (
-                    <td key={runs[i]?.id ?? i} className={`mono break${numeric ? " num" : ""}${differs(row.values, i) ? " differs" : ""}`} title={formatValue(value)}>
-                      {differs(row.values, i) && <span className="sr-only">differs: </span>}{shown(value, numeric)}
+                    <td key={runs[i]?.id ?? i} className={`mono break${numeric ? " num" : ""}${!numeric && differs(row.values, i) ? " differs" : ""}`} title={formatValue(value)}>
+                      {!numeric && differs(row.values, i) && <span className="sr-only">differs: </span>}{shown(value, numeric)}
                     </td>
                   ))}
                 </tr>

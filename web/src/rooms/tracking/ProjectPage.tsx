@@ -14,7 +14,7 @@ import { ColumnChooser } from "./ColumnChooser";
 import { allColumns, columnOf, defaultColumns, fieldOf } from "./columns";
 import { FilterBar } from "./FilterBar";
 import { ProjectCharts } from "./ProjectCharts";
-import { itemsOf, nextSort, recipeOf, useKnownKeys, useRuns } from "./runList";
+import { itemsOf, nextSort, recipeOf, useKnownKeys, useRuns, type View } from "./runList";
 import { RunTable } from "./RunTable";
 import { snippet } from "./snippets";
 import { SubProjects } from "./SubProjects";
@@ -22,6 +22,14 @@ import { SubProjects } from "./SubProjects";
 const NO_KEYS = { params: [], metrics: [], tags: [] };
 const GROUPED_SORT = "experiment,-started_at";
 const NO_RUNS: Run[] = [];
+
+/** The runs that fit; while the condition is refused, all of them, so that the page is not emptied by a typing error. */
+function useRunsOrAll(view: View) {
+  const fitting = useRuns(view);
+  const refused = fitting.error instanceof ApiError && fitting.error.status === 422 && view.where !== "";
+  const all = useRuns({ ...view, where: "" }, refused);
+  return { runs: refused ? all : fitting, error: fitting.error, refused };
+}
 
 /** A project: its runs as a table that holds its whole state in the address, with charts above. */
 export default function ProjectPage({ path }: { path: string }) {
@@ -32,7 +40,7 @@ export default function ProjectPage({ path }: { path: string }) {
   const sort = url.get("sort") ?? "";
   const grouped = url.get("group") === "experiment";
   const view = { project: path, where, sort: grouped && !sort ? GROUPED_SORT : sort };
-  const runs = useRuns(view);
+  const { runs, error, refused } = useRunsOrAll(view);
   const keys = useKnownKeys(path).data ?? NO_KEYS;
   const pages = runs.data?.pages;
   const loaded = useMemo(() => pages?.flatMap((page) => page.runs) ?? NO_RUNS, [pages]);
@@ -56,24 +64,25 @@ export default function ProjectPage({ path }: { path: string }) {
   const more = useCallback(() => {
     if (!isFetchingNextPage) void fetchNextPage();
   }, [fetchNextPage, isFetchingNextPage]);
-  const refused = runs.error instanceof ApiError && runs.error.status === 422;
+  const charts = (url.get("charts") ?? (cards ? "off" : "on")) === "on";
   const pictured = selection.length ? loaded.filter((run) => selected.has(run.id)) : loaded.slice(0, 5);
   return (
     <Page fill title={path.split("/").at(-1) ?? path} trail={projectTrail(path).slice(0, -1)} actions={<CopyAs recipe={recipeOf(view)} />}>
       <SubProjects path={path} />
       <div className="toolbar">
-        <FilterBar key={where} where={where} error={runs.error} onApply={(q) => setUrl({ q })} />
+        <FilterBar key={where} where={where} error={error} onApply={(q) => setUrl({ q })} />
         <Checkbox size="xs" label="Group by experiment" checked={grouped} onChange={() => setUrl({ group: grouped ? null : "experiment" })} />
-        <Checkbox size="xs" label="Charts" checked={url.get("charts") !== "off"} onChange={() => setUrl({ charts: url.get("charts") === "off" ? null : "off" })} />
+        <Checkbox size="xs" label="Charts" checked={charts} onChange={() => setUrl({ charts: charts ? "off" : "on" })} />
         <ColumnChooser all={allColumns(keys)} chosen={chosen} onChange={(ids) => setUrl({ cols: ids?.join(",") ?? null })} />
         <strong className="total" aria-live="polite">{runs.data ? plural(total, "run") : "…"}</strong>
       </div>
-      {runs.isError && !refused && <ErrorNote error={runs.error} retry={() => void runs.refetch()} />}
+      {refused && total > 0 && <p className="muted kept">All runs are shown until the condition is mended.</p>}
+      {runs.isError && <ErrorNote error={runs.error} retry={() => void runs.refetch()} />}
       {runs.isPending && <Loading rows={12} label="Loading runs" />}
       {runs.isSuccess && total === 0 && (where
         ? <p className="muted">No run fits this condition. <Button variant="subtle" onClick={() => setUrl({ q: null })}>Show all runs</Button></p>
         : <Empty title="No run yet" code={snippet(path)}>Runs appear here while they run. Three lines fill this page:</Empty>)}
-      {url.get("charts") !== "off" && pictured.length > 0 && <ProjectCharts runs={pictured} chosen={chosen} chosenByHand={selection.length > 0} />}
+      {charts && pictured.length > 0 && <ProjectCharts runs={pictured} chosen={chosen} chosenByHand={selection.length > 0} />}
       {total > 0 && (
         <RunTable items={items} columns={columns} total={total} sort={sort} onSort={(id) => setUrl({ sort: nextSort(sort, fieldOf(id)) })} selected={selected}
           onSelect={select} active={active} cards={cards} hasMore={runs.hasNextPage} onMore={more} />

@@ -12,8 +12,9 @@ export interface View {
 }
 
 /** Runs of a project in pages of 200, with the exact total. */
-export const useRuns = (view: View) =>
+export const useRuns = (view: View, enabled = true) =>
   useInfiniteQuery({
+    enabled,
     queryKey: ["runs", view],
     queryFn: ({ pageParam, signal }) => api.get("/api/v1/runs", { query: { ...view, limit: PAGE, cursor: pageParam }, signal }),
     initialPageParam: "",
