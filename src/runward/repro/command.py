@@ -82,7 +82,7 @@ def rerun_command(argv: Iterable[str], move: Relocation) -> list[str]:
 def clean_environment(
     captured: Mapping[str, str], move: Relocation, home: Path, extra_paths: Sequence[Path] = ()
 ) -> dict[str, str]:
-    """The environment of a rerun: the captured variables, and nothing of this session's but model and data caches.
+    """The environment of a rerun: the captured variables, and nothing of this session's but its caches.
 
     Args:
         captured: ``EnvironmentSnapshot.variables``; masked values are left out.
@@ -110,10 +110,10 @@ def clean_environment(
 
 
 def place_inputs(reads: Iterable[FileRead], capture: Capture, root: Path) -> list[InputCheck]:
-    """Bring the files that a run read, and that are not part of its code, into the restored tree, and check them.
+    """Bring what a run read, and what is not part of its code, into the restored tree, and check it.
 
-    A file below the captured tree (ignored data, for instance) is copied from where it was; one outside is checked
-    where it is. A file that changed since is placed all the same and reported as different.
+    A file below the captured tree (ignored data, for instance) is copied from where it was; one outside is
+    checked where it is. A file that changed since is placed all the same and reported as different.
     """
     code = {entry.path for entry in capture.code.files} | {
         item.path for item in capture.code.left_out if item.digest
@@ -124,8 +124,9 @@ def place_inputs(reads: Iterable[FileRead], capture: Capture, root: Path) -> lis
 def _place(read: FileRead, root: Path) -> InputCheck:
     source = Path(_text(read.path))
     present = digest_file(source) if source.is_file() else None
-    if present and read.relative:
-        target = root / _text(read.relative)
+    target = root / _text(read.relative)
+    # Neither a hostile record nor a symlink in the tree may lead the copy out of it.
+    if present and read.relative and not target.exists() and target.resolve().is_relative_to(root.resolve()):
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
     known = read.digest if read.digest and not read.changed else None

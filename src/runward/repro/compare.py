@@ -34,7 +34,7 @@ Inputs = Mapping[tuple[str, str], str | None]
 
 _DURATION = re.compile(
     r"(?:^|[/_. -])(?:time|times|duration|elapsed|runtime|walltime|seconds|secs|latency|throughput|timestamp)"
-    r"(?:_s|_ms|_sec|_seconds)?$|(?:^|[/_.])(?:system|sys)/|per_(?:s|sec|second)$",
+    r"(?:_s|_ms|_sec|_seconds)?$|(?:^|/)(?:system|sys|times?|timing)/|per_(?:s|sec|second)$",
     re.IGNORECASE,
 )
 _MASKS = (

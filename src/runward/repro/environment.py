@@ -71,8 +71,8 @@ def rebuild_environment(
     """Build the captured environment, or find it in the cache. Nothing is resolved anew.
 
     Packages from an index come from the index that uv is configured for, checked against the hashes in the
-    project's ``uv.lock`` where it has them. The project itself, where it was installed editable, is the restored
-    tree. A package from a local file is copied from an environment that still has exactly it.
+    project's ``uv.lock`` where it has them. The project itself, where it was installed editable, is the
+    restored tree. A package from a local file is copied from an environment that still has exactly it.
 
     Args:
         snapshot: The captured environment.
@@ -89,9 +89,15 @@ def rebuild_environment(
     """
     program = uv or find_uv()
     plan = _plan(snapshot, project_dir, os.fsdecode(decode_path(captured_root)), site_dirs or sys.path)
-    digest = digest_value([snapshot.python, platform.machine(), sorted(plan.lines), _records(plan.grafts)])[
-        :32
-    ]
+    digest = digest_value(
+        [
+            snapshot.implementation,
+            snapshot.python,
+            platform.machine(),
+            sorted(plan.lines),
+            _records(plan.grafts),
+        ]
+    )[:32]
     place = Path(cache_dir) / digest
     created = not place.exists()
     if created:
@@ -140,7 +146,7 @@ def _plan(snapshot: EnvironmentSnapshot, project: Path | None, root: str, site_d
         if package.source in ("editable", "local"):
             _plan_local(package, plan, project, root, dirs)
         elif package.source == "index" or package.url.startswith("http") or package.commit:
-            plan.lines.append(_requirement(package, hashes))
+            plan.lines.append(requirement_line(package, hashes))
         elif package.record and installed_record(package, dirs):
             plan.grafts.append(package)
         else:
@@ -177,7 +183,8 @@ def _project_paths(package: Package, project: Path, source: Path, root: str) -> 
     return inside or [home / "src" if (home / "src").is_dir() else home]
 
 
-def _requirement(package: Package, hashes: dict[tuple[str, str], list[str]]) -> str:
+def requirement_line(package: Package, hashes: dict[tuple[str, str], list[str]]) -> str:
+    """The line of a requirements file that installs exactly that package, with the hashes known for it."""
     if package.source == "index":
         known = hashes.get((package.name, package.version), [])
         return " ".join([f"{package.name}=={package.version}", *(f"--hash={item}" for item in known)])

@@ -138,9 +138,11 @@ def _bubblewrap(cwd: Path, writable: Path) -> list[str]:
 def _run(
     command: list[str], cwd: Path, env: dict[str, str], files: tuple[BinaryIO, BinaryIO], limits: _Limits
 ) -> tuple[int, bool, bool]:
-    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    null, pipe = subprocess.DEVNULL, subprocess.PIPE
     try:
-        process = subprocess.Popen(command, cwd=cwd, env=env, start_new_session=True, **pipes)
+        process = subprocess.Popen(
+            command, cwd=cwd, env=env, stdin=null, stdout=pipe, stderr=pipe, start_new_session=True
+        )
     except OSError as error:
         files[1].write(f"{command[0]}: {error}\n".encode())
         return 127, False, False

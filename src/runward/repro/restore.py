@@ -41,7 +41,7 @@ def restore_code(
         snapshot: The captured code.
         blobs: Holds the contents.
         target: Where the tree goes.
-        fill_from: A tree that may still hold files too large to be stored; used only where the digest matches.
+        fill_from: A tree that may still hold files too large to be stored; used where the digest matches.
 
     Raises:
         InvalidError: The target is not an empty folder, or the manifest names a path outside of the tree.
@@ -81,7 +81,7 @@ def _refuse_submodules(snapshot: CodeSnapshot) -> None:
         names = ", ".join(map(repr, snapshot.submodules))
         raise SourceMissingError(
             f"code: submodule {names} was not captured, so the tree cannot be restored",
-            hint="Vendor the submodule into the repository, or install it as a package from its URL and commit.",
+            hint="Vendor the submodule into the repository, or install it from its URL and commit.",
         )
 
 

@@ -69,16 +69,27 @@ class ReproService(Repro):
         """A signed statement; None where this installation cannot sign (the extra ``sign`` is missing)."""
         if importlib.util.find_spec("cryptography") is None:
             return None
-        key = certificate.load_or_create_key(self.call.blobs.root.parent / "keys" / "signing.pem")
-        statement = certificate.statement_for(
-            run_id=run_id,
-            level=new.level,
-            verdict=new.verdict,
-            content=content_of(self.tx, run_id),
-            report=new.report,
-            tool_version=__version__,
-        )
-        found: dict[str, Any] = msgspec.to_builtins(certificate.sign(statement, key))
+        key = self.call.blobs.root.parent / "keys" / "signing.pem"
+        if not key.exists():
+            certificate.create_key(key)
+        content = content_of(self.tx, run_id)
+        predicate = {
+            "run": run_id,
+            "verdict": new.verdict,
+            "level": new.level,
+            "reason": new.reason,
+            "conditions": new.report.get("conditions", {}),
+            "inputs": content["captures"],
+            "unchecked": new.report.get("unchecked", []),
+            "by": self.call.actor.name,
+            "host": new.host,
+            "at": self.call.now.isoformat(),
+            "tool": {"name": "runward", "version": __version__},
+        }
+        outputs = {"run": content_digest(self.tx, run_id), **content["artifacts"]}
+        subjects = [certificate.Subject(name, {"blake3": digest}) for name, digest in sorted(outputs.items())]
+        envelope = certificate.sign(certificate.Statement(subject=subjects, predicate=predicate), key.read_bytes())
+        found: dict[str, Any] = msgspec.to_builtins(envelope)
         return found
 
     def list_verifications(self, project: str = "", run_id: str = "", limit: int = 200) -> list[Verification]:

@@ -19,6 +19,7 @@ _SKIPPED_FOLDERS = frozenset(
     b"venv env node_modules __pycache__ site-packages mlruns wandb lightning_logs build dist".split()
 )
 _MAX_SEEN = 20_000
+_DIFF_BYTES = 4 << 20
 
 
 class PendingCode:
@@ -101,7 +102,7 @@ def _add_repository(
 
 
 def _with_state(snapshot: CodeSnapshot, state: GitState, blobs: BlobSink) -> CodeSnapshot:
-    diff = redact(state.diff.decode("utf-8", "replace")).encode()
+    diff = redact(state.diff[:_DIFF_BYTES].decode("utf-8", "replace")).encode()
     return msgspec.structs.replace(
         snapshot,
         kind="git",

@@ -58,7 +58,7 @@ def captured_variables(environ: Mapping[str, str] | None = None) -> dict[str, st
 
 
 def scan_packages(paths: Iterable[str]) -> list[Package]:
-    """Every distribution on an import path, sorted by name; the first one found hides later ones, as on import.
+    """Every distribution on an import path, sorted by name; the first one hides later ones, as on import.
 
     Reads the names of ``*.dist-info`` folders, which is a thousand times cheaper than ``importlib.metadata``.
     """

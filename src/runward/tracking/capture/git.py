@@ -112,7 +112,7 @@ class _Git:
         return redact_url(remotes.get("origin") or next(iter(remotes.values()), ""))
 
     def diff(self) -> bytes:
-        options = ("--no-ext-diff", "--no-textconv", "--no-color", "--binary", "--ignore-submodules=all")
+        options = ("--no-ext-diff", "--no-textconv", "--no-color", "--ignore-submodules=all")
         return self.run("diff", *options, "HEAD", "--", ok=(0, 128))
 
     def run(self, *arguments: str, ok: tuple[int, ...] = (0,)) -> bytes:

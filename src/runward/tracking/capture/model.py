@@ -107,7 +107,7 @@ class CodeSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     left_out: list[LeftOut] = []
     problems: list[str] = []
     diff: str = ""
-    """Digest of the unified diff against HEAD, redacted: for display, never for restoring."""
+    """Digest of the unified diff against HEAD, redacted and its start only: for display, not to restore."""
     digest: str = ""
     """One digest for the tree: paths, modes and contents."""
 

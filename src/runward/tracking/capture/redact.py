@@ -6,10 +6,6 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-_NAME = (
-    r"(?:[A-Za-z0-9_.\-]{0,60}(?:passw(?:or)?d|passphrase|secret|api[_\-]?key|apikey|access[_\-]?key|"
-    r"private[_\-]?key|auth[_\-]?token|credential|token)s?|pwd)"
-)
 _SECRET_NAME = re.compile(
     r"(?:^|[_.\-])(?:pwd|passwd|pass|auth|sas|pat)(?:$|[_.\-])|passw(?:or)?d|passphrase|secret|api[_\-]?key|"
     r"access[_\-]?key|private[_\-]?key|credential|token(?!iz|s?_(?:count|per))",
@@ -65,14 +61,17 @@ _KINDS: tuple[tuple[str, str], ...] = (
     ("url-token", r"(?<=https://)[A-Za-z0-9_\-]{20,}(?=@)"),
     ("authorization", r"(?i:(?<=bearer )|(?<=basic ))[A-Za-z0-9+/_.\-]{12,}={0,2}"),
 )  # fmt: skip
-_FOUND = re.compile("|".join(f"(?P<k{index}>{pattern})" for index, (_, pattern) in enumerate(_KINDS)))
+_PATTERNS = tuple((kind, re.compile(pattern)) for kind, pattern in _KINDS)
+# Starts at the telling word; the rest of the name is looked up afterwards, so that long lines stay cheap.
 _ASSIGNED = re.compile(
-    rf"(?P<name>--?{_NAME}|\b{_NAME})(?P<quote>[\"']?)(?P<between>\s*(?:=|:|=>)\s*|(?<=[a-z])\s+(?=[^\s=:]))"
+    r"(?:passw(?:or)?d|passphrase|secret|api[_\-]?key|access[_\-]?key|private[_\-]?key|auth[_\-]?token|"
+    r"credential|token|\bpwd)s?(?P<quote>[\"']?)(?P<between>\s{0,4}(?:=>|=|:)\s{0,4}|(?<!\s)\s{1,4}(?=[^\s=:]))"
     r"(?P<value>\"[^\"\n]+\"|'[^'\n]+'|[^\s,;&\"'(){}\[\]]+)",
     re.IGNORECASE,
 )
+_NAME_BEFORE = re.compile(r"[A-Za-z0-9_.\-]*\Z")
 _NOT_SECRET = re.compile(
-    r"[\"']?(?:|none|null|true|false|\*+|<[^>]*>|\$\{?\w+\}?|\[redacted.*|-?[\d.]{1,7}|os\.\S*|self\.\S*|args\.\S*)[\"']?",
+    r"[\"']?(?:|none|null|true|false|\*+|<.*|\$\S*|\[redacted.*|-?[\d.]{1,7}|(?:os|self|args)\.\S*)[\"']?",
     re.IGNORECASE,
 )
 
@@ -133,15 +132,17 @@ def is_secret_name(name: str) -> bool:
 
 
 def _candidates(text: str) -> Iterator[Finding]:
-    for match in _FOUND.finditer(text):
-        yield Finding(_KINDS[int((match.lastgroup or "k0")[1:])][0], match.start(), match.end())
+    for kind, pattern in _PATTERNS:
+        for match in pattern.finditer(text):
+            yield Finding(kind, match.start(), match.end())
     for match in _ASSIGNED.finditer(text):
-        if _is_assignment(match):
+        if not _NOT_SECRET.fullmatch(match["value"]) and _assigns(text, match):
             yield Finding("assignment", *match.span("value"))
 
 
-def _is_assignment(match: re.Match[str]) -> bool:
-    spaced = not match["between"].strip()
-    if spaced and not match["name"].startswith("--"):
-        return False
-    return not _NOT_SECRET.fullmatch(match["value"]) and is_secret_name(match["name"].lstrip("-"))
+def _assigns(text: str, match: re.Match[str]) -> bool:
+    """Whether the word found ends the name of something secret, and a value really follows it."""
+    before = _NAME_BEFORE.search(text[max(0, match.start() - 60) : match.start()])
+    name = (before[0] if before else "") + text[match.start() : match.start("quote")]
+    follows = bool(match["between"].strip()) or (name.startswith("--") and not match["quote"])
+    return follows and is_secret_name(name.lstrip("-"))

@@ -1,0 +1,86 @@
+"""Gates: a run against its team's standards. Pure; NaN, missing and empty never pass."""
+
+from __future__ import annotations
+
+import re
+
+from runward.core.ids import Digest
+from runward.review.model import CheckResult, EvidenceItem, MetricRule, Standards, Verdict
+from runward.tracking.model import MetricSummary, Run, RunStatus
+
+
+def evaluate(run: Run, standards: Standards) -> list[CheckResult]:
+    """All gates of a run: it finished, its metrics are there, they hold, it is named and described."""
+    gates = [_finished(run)]
+    gates += [_required(name, run.metrics.get(name)) for name in standards.required_metrics]
+    gates += [_threshold(rule, run.metrics.get(rule.metric)) for rule in standards.thresholds]
+    if standards.naming:
+        gates.append(_naming(run.name, standards))
+    if standards.documentation_required:
+        gates.append(_documented(run))
+    return gates
+
+
+def passed(gates: list[CheckResult]) -> bool:
+    """Whether the gate is open: nothing failed and nothing was left undecided."""
+    return all(gate.verdict in (Verdict.PASS, Verdict.WARN) for gate in gates)
+
+
+def _gate(name: str, good: bool, message: str, evidence: list[EvidenceItem] | None = None) -> CheckResult:
+    return CheckResult(name, "gate", Verdict.PASS if good else Verdict.FAIL, message, evidence or [], required=True)
+
+
+def _finished(run: Run) -> CheckResult:
+    return _gate("finished", run.status is RunStatus.FINISHED, f"the run is {run.status.replace('_', ' ')}")
+
+
+def _evidence(metric: MetricSummary) -> EvidenceItem:
+    shown = metric.last_special or f"{metric.last:g}"
+    return EvidenceItem(f"last value {shown} at step {metric.last_step}", metric=metric.key, value=metric.last)
+
+
+def _required(name: str, metric: MetricSummary | None) -> CheckResult:
+    gate = f"metric {name}"
+    if metric is None:
+        return _gate(gate, False, f"the team requires {name}; the run did not log it")
+    if metric.last is None:
+        return _gate(gate, False, f"{name} ended as {metric.last_special}, which proves nothing", [_evidence(metric)])
+    return _gate(gate, True, f"{name} was logged", [_evidence(metric)])
+
+
+def _threshold(rule: MetricRule, metric: MetricSummary | None) -> CheckResult:
+    gate = f"{rule.metric} {rule.op} {rule.value:g}"
+    if metric is None:
+        return _gate(gate, False, f"{rule.metric} was not logged")
+    if metric.last is None:
+        return _gate(gate, False, f"{rule.metric} ended as {metric.last_special}", [_evidence(metric)])
+    good = metric.last >= rule.value if rule.op == ">=" else metric.last <= rule.value
+    words = "meets" if good else "misses"
+    return _gate(gate, good, f"{rule.metric} = {metric.last:g} {words} {rule.op} {rule.value:g}", [_evidence(metric)])
+
+
+def name_problem(name: str, standards: Standards) -> str:
+    """Why a name breaks the team's rule, with the rule quoted; empty when it does not."""
+    if not standards.naming or re.fullmatch(standards.naming, name):
+        return ""
+    rule = standards.naming_help or f"names match {standards.naming}"
+    return f"the name {name!r} breaks the rule of {standards.name}: {rule}"
+
+
+def _naming(name: str, standards: Standards) -> CheckResult:
+    problem = name_problem(name, standards)
+    return _gate("naming", not problem, problem or "the name follows the rule")
+
+
+def _documented(run: Run) -> CheckResult:
+    return _gate(
+        "documentation", bool(run.purpose.strip()), "a purpose is given" if run.purpose else "no purpose given"
+    )
+
+
+def summary(gates: list[CheckResult], digest: Digest) -> str:
+    """The gates in one line."""
+    failed = [gate for gate in gates if gate.verdict not in (Verdict.PASS, Verdict.WARN)]
+    if not failed:
+        return f"all {len(gates)} gates pass on {digest[:8]}"
+    return f"{len(failed)} of {len(gates)} gates closed: " + "; ".join(gate.message for gate in failed)

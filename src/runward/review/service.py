@@ -1,0 +1,396 @@
+"""The rules of review: what makes a run a team result, and what does not."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import ClassVar
+
+import msgspec
+
+from runward.core.call import Event, Room, Scope
+from runward.core.clock import from_us
+from runward.core.ids import Digest, ReviewId, new_id
+from runward.core.permissions import PERMISSIONS
+from runward.errors import (
+    ConflictError,
+    ForbiddenError,
+    GateClosedError,
+    InvalidError,
+    InvalidTransitionError,
+    NotFoundError,
+    StaleVersionError,
+)
+from runward.governance.dispatch import Call
+from runward.governance.names import check_name
+from runward.governance.scopes import Clause, find_project, project_scope, projects_below, readable_projects
+from runward.review import repository as sql
+from runward.review.api import Reviews
+from runward.review.checks import check_sources
+from runward.review.gates import evaluate, name_problem, passed, summary
+from runward.review.model import (
+    GateReport,
+    NewReview,
+    Review,
+    ReviewDetail,
+    ReviewState,
+    Standards,
+    StandardsVersion,
+    Verdict,
+    Vote,
+)
+from runward.store.blobs import check_digest
+from runward.tracking.api import Tracking
+from runward.tracking.content import content_digest
+from runward.tracking.files import find_blob, find_capture
+from runward.tracking.marks import publish_on_run, set_mark
+from runward.tracking.model import Run
+
+_MAX_FILES = 60
+_MAX_FILE_BYTES = 400_000
+_LEVELS = {"": 0, "none": 0, "basic": 1, "environment": 2, "statistical": 3, "conceptual": 4}
+
+
+class ReviewService(Reviews):
+    """See :class:`Reviews`."""
+
+    room: ClassVar[str] = "review"
+
+    def __init__(self, call: Call) -> None:
+        self.call, self.tx = call, call.tx
+
+    # standards and gates --------------------------------------------------------------------------------------------
+
+    def get_standards(self, project: str) -> StandardsVersion:
+        """See the contract."""
+        found = find_project(self.tx, project)
+        assert found is not None
+        return _standards_of(self.call, found.id)
+
+    def set_standards(self, project: str, standards: Standards) -> StandardsVersion:
+        """See the contract."""
+        _check_standards(standards)
+        found = find_project(self.tx, project)
+        assert found is not None
+        sql.add_standards(self.tx, found.id, standards, self.call.actor.name, self.call.now_us)
+        data = {"title": f"Standards of {found.path}"}
+        self.call.publish(Event("standards.updated", "project", found.id, found.id, found.team_id, data))
+        return self.get_standards(project)
+
+    def gates(self, run_id: str) -> GateReport:
+        """See the contract."""
+        found = sql.gates(self.tx, run_id, content_digest(self.tx, run_id))
+        if found is None:
+            raise NotFoundError(f"the gates of run {run_id} were not evaluated yet", hint="they are when the run ends")
+        return found
+
+    def evaluate_gates(self, run_id: str) -> GateReport:
+        """See the contract."""
+        run = self.call.use(Tracking).get_run(run_id).run
+        results = evaluate(run, _standards_of(self.call, run.project_id).standards)
+        digest = content_digest(self.tx, run_id)
+        sql.store_gates(self.tx, run_id, digest, results, passed(results), self.call.now_us)
+        set_mark(self.call, run_id, "gates", "passed" if passed(results) else "closed", digest)
+        data: dict[str, object] = {"passed": passed(results), "summary": summary(results, digest)}
+        publish_on_run(self.call, "gates.evaluated", "run", run_id, run_id, data)
+        return self.gates(run_id)
+
+    # reviews --------------------------------------------------------------------------------------------------------
+
+    def list_reviews(self, state: ReviewState | None = None, project: str = "", limit: int = 200) -> list[Review]:
+        """See the contract."""
+        rows = sql.reviews(self.tx, self._visible(project), state, min(max(limit, 1), 1000))
+        return [self._shown(row) for row in rows]
+
+    def _visible(self, project: str) -> Clause:
+        if not project:
+            return readable_projects(self.call.actor)
+        found = find_project(self.tx, project)
+        if found is None or self.call.role_on("project", found.id) is None:
+            raise NotFoundError(f"there is no project {project!r}")
+        return projects_below(found.id)
+
+    def _shown(self, row: sql.ReviewRow) -> Review:
+        revision = content_digest(self.tx, row.run_id)
+        needed = _standards_of(self.call, row.project_id).standards.approvals
+        votes = [vote for vote in self._votes(row, revision) if vote.counts and vote.verdict == "approve"]
+        return row.shown(revision, len(votes), needed)
+
+    def request_review(self, new: NewReview) -> ReviewDetail:
+        """See the contract."""
+        run = self.call.use(Tracking).get_run(new.run_id).run
+        if not run.status.is_terminal:
+            raise InvalidTransitionError(
+                f"run {run.name!r} is still running", hint="ask for a review when it has ended"
+            )
+        if (existing := sql.open_review_of(self.tx, run.id)) is not None:
+            raise ConflictError(f"review #{existing[1]} of run {run.name!r} is open already", review_id=existing[0])
+        if any(mark.kind == "team_result" for mark in run.marks):
+            raise ConflictError(f"run {run.name!r} is a team result already")
+        title = check_name(new.title or f"Review of {run.name}", "the review's title")
+        review_id, now, actor = ReviewId(new_id()), self.call.now_us, self.call.actor
+        number = sql.insert_review(
+            self.tx,
+            {
+                "id": review_id,
+                "run_id": run.id,
+                "title": title,
+                "description": new.description,
+                "state": ReviewState.OPEN,
+                "author": actor.name,
+                "author_id": actor.member_id,
+                "reviewers": json.dumps(new.reviewers),
+                "created_at": now,
+                "updated_at": now,
+            },
+        )
+        self._run_checks(review_id, run)
+        set_mark(self.call, run.id, "review", ReviewState.OPEN, review_id)
+        data: dict[str, object] = {
+            "title": title,
+            "number": number,
+            "reviewers": new.reviewers,
+            "author_id": actor.member_id,
+        }
+        publish_on_run(self.call, "review.requested", "review", review_id, run.id, data)
+        return self.get_review(review_id)
+
+    def run_checks(self, review_id: str) -> ReviewDetail:
+        """See the contract."""
+        row = self._open(review_id)
+        self._run_checks(review_id, self.call.use(Tracking).get_run(row.run_id).run)
+        self._settle(row)
+        return self.get_review(review_id)
+
+    def _run_checks(self, review_id: str, run: Run) -> None:
+        report = self.evaluate_gates(run.id)
+        results = [*report.results, *check_sources(self._sources(run))]
+        sql.store_checks(self.tx, review_id, content_digest(self.tx, run.id), results, self.call.now_us)
+
+    def _sources(self, run: Run) -> dict[str, str]:
+        """The Python files that the run ran with: its entry and what was not committed first."""
+        try:
+            document = msgspec.json.decode(self.call.blobs.read(find_capture(self.call, run.id, "code").digest))
+        except NotFoundError:
+            return {}
+        touched = {*document.get("changed", []), *document.get("untracked", [])}
+        entries = [f for f in document.get("files", []) if f["path"].endswith(".py") and f["mode"] != "symlink"]
+        entries.sort(key=lambda f: (f["path"] not in touched, "test" in f["path"], f["path"].count("/"), f["path"]))
+        sources: dict[str, str] = {}
+        for entry in entries[:_MAX_FILES]:
+            if entry["size"] <= _MAX_FILE_BYTES:
+                # The document comes from a client: only bytes of the run's own project are opened.
+                stored = find_blob(self.call, run.id, check_digest(entry["digest"]))
+                sources[entry["path"]] = self.call.blobs.read(stored.digest).decode("utf-8", errors="replace")
+        return sources
+
+    def get_review(self, review_id: str) -> ReviewDetail:
+        """See the contract."""
+        row = sql.review(self.tx, review_id)
+        tracking = self.call.use(Tracking)
+        run = tracking.get_run(row.run_id).run
+        shown = self._shown(row)
+        checks = sql.checks(self.tx, review_id, shown.revision)
+        why_not = self._why_not(row)
+        return ReviewDetail(
+            review=shown,
+            run=run,
+            checks=checks,
+            votes=self._votes(row, shown.revision),
+            comments=sql.comments(self.tx, review_id),
+            missing=[] if row.state.is_terminal else self._missing(row, run, shown.revision),
+            changes=tracking.uncommitted(row.run_id),
+            may_approve=not why_not,
+            why_not=why_not,
+            verification=_level(run),
+        )
+
+    def _votes(self, row: sql.ReviewRow, revision: Digest) -> list[Vote]:
+        involved = self._involved(row)
+        return [
+            Vote(
+                reviewer=member,
+                verdict=verdict,
+                comment=comment,
+                revision=digest,
+                at=from_us(at),
+                outdated=digest != revision,
+                counts=digest == revision and member_id not in involved,
+            )
+            for member_id, member, verdict, comment, digest, at in sql.votes(self.tx, row.id)
+        ]
+
+    def _involved(self, row: sql.ReviewRow) -> dict[str, str]:
+        """Whose approval never counts, and why: the review's author and who started the run."""
+        author_id = self.tx.scalar("SELECT author_id FROM reviews WHERE id = ?", (row.id,))
+        creator_id = self.tx.scalar("SELECT creator_id FROM runs WHERE id = ?", (row.run_id,))
+        return {creator_id: "you started this run", author_id: "you asked for this review"}
+
+    def _why_not(self, row: sql.ReviewRow) -> str:
+        if row.state.is_terminal:
+            return f"the review is {row.state}"
+        role = self.call.role_on("run", row.run_id)
+        if role is None or role < PERMISSIONS["review.approve"]:
+            return "approving needs the role reviewer in this project"
+        reason = self._involved(row).get(self.call.actor.member_id, "")
+        return f"{reason}: your own approval does not count" if reason else ""
+
+    def _missing(self, row: sql.ReviewRow, run: Run, revision: Digest) -> list[str]:
+        standards = _standards_of(self.call, row.project_id).standards
+        missing = list[str]()
+        checks = sql.checks(self.tx, row.id, revision)
+        if not checks:
+            missing.append("The checks did not run on the present revision: run them again.")
+        for check in checks:
+            if check.required and check.verdict not in (Verdict.PASS, Verdict.WARN):
+                missing.append(f"{check.name}: {check.message}. The author can mend it with a new run.")
+        if _LEVELS[_level(run)] < _LEVELS[standards.require_level]:
+            missing.append(
+                f"A verification of level {standards.require_level}: anybody can run `runward verify {run.id} "
+                f"--level {standards.require_level}`."
+            )
+        votes = [vote for vote in self._votes(row, revision) if vote.counts]
+        approvals = sum(vote.verdict == "approve" for vote in votes)
+        if approvals < standards.approvals:
+            missing.append(
+                f"{standards.approvals - approvals} approval(s) by a reviewer other than {row.author} and {run.created_by}."
+            )
+        missing += [f"{vote.reviewer} asked for changes." for vote in votes if vote.verdict == "request_changes"]
+        return missing
+
+    def approve(self, review_id: str, revision: str = "", comment: str = "") -> ReviewDetail:
+        """See the contract."""
+        row = self._open(review_id)
+        if why_not := self._why_not(row):
+            raise ForbiddenError(why_not, hint="another reviewer of the team has to approve it")
+        self._vote(row, "approve", revision, comment)
+        self._event(row, "review.approved", comment)
+        self._settle(row)
+        return self.get_review(review_id)
+
+    def request_changes(self, review_id: str, comment: str, revision: str = "") -> ReviewDetail:
+        """See the contract."""
+        row = self._open(review_id)
+        if not comment.strip():
+            raise InvalidError("comment is empty", hint="say what should change")
+        self._vote(row, "request_changes", revision, comment)
+        self._set_state(row, ReviewState.CHANGES_REQUESTED)
+        self._event(row, "review.changes_requested", comment)
+        return self.get_review(review_id)
+
+    def _vote(self, row: sql.ReviewRow, verdict: str, revision: str, comment: str) -> None:
+        present = content_digest(self.tx, row.run_id)
+        if revision and revision != present:
+            raise StaleVersionError(
+                f"you looked at revision {revision[:12]}, the present one is {present[:12]}",
+                hint="look again, then decide",
+            )
+        actor = self.call.actor
+        sql.add_vote(self.tx, row.id, (actor.member_id, actor.name), (verdict, comment, present), self.call.now_us)
+
+    def _settle(self, row: sql.ReviewRow) -> None:
+        """Apply the review in this very transaction as soon as nothing is missing."""
+        run = self.call.use(Tracking).get_run(row.run_id).run
+        revision = content_digest(self.tx, row.run_id)
+        if self._missing(row, run, revision):
+            changes = any(v.counts and v.verdict == "request_changes" for v in self._votes(row, revision))
+            self._set_state(row, ReviewState.CHANGES_REQUESTED if changes else ReviewState.OPEN)
+            return
+        self._set_state(row, ReviewState.APPLIED)
+        set_mark(self.call, row.run_id, "team_result", revision, row.id)
+        self._event(row, "review.applied", "")
+
+    def _set_state(self, row: sql.ReviewRow, state: ReviewState) -> None:
+        sql.set_state(self.tx, row.id, state, self.call.now_us)
+        set_mark(self.call, row.run_id, "review", state, row.id)
+
+    def _open(self, review_id: str) -> sql.ReviewRow:
+        sql.lock_review(self.tx, review_id)
+        row = sql.review(self.tx, review_id)
+        if row.state.is_terminal:
+            raise InvalidTransitionError(f"review #{row.number} is {row.state}", hint="open a new review")
+        return row
+
+    def _event(self, row: sql.ReviewRow, kind: str, comment: str) -> None:
+        author_id = self.tx.scalar("SELECT author_id FROM reviews WHERE id = ?", (row.id,))
+        data: dict[str, object] = {"title": row.title, "number": row.number, "comment": comment, "author_id": author_id}
+        publish_on_run(self.call, kind, "review", row.id, row.run_id, data)
+
+    def comment(self, review_id: str, body: str, anchor: str = "") -> ReviewDetail:
+        """See the contract."""
+        if not body.strip():
+            raise InvalidError("body is empty", hint="say something")
+        row = sql.review(self.tx, review_id)
+        sql.add_comment(self.tx, review_id, self.call.actor.name, body, anchor, self.call.now_us)
+        self._event(row, "review.commented", body)
+        return self.get_review(review_id)
+
+    def withdraw(self, review_id: str, reason: str = "") -> ReviewDetail:
+        """See the contract."""
+        row = self._open(review_id)
+        author_id = self.tx.scalar("SELECT author_id FROM reviews WHERE id = ?", (review_id,))
+        role = self.call.role_on("run", row.run_id)
+        if self.call.actor.member_id != author_id and (role is None or role < PERMISSIONS["project.update"]):
+            raise ForbiddenError(f"only {row.author} or a maintainer can withdraw this review")
+        self._set_state(row, ReviewState.WITHDRAWN)
+        publish_on_run(
+            self.call, "review.withdrawn", "review", row.id, row.run_id, {"title": row.title, "comment": reason}
+        )
+        return self.get_review(review_id)
+
+    def reject(self, review_id: str, reason: str) -> ReviewDetail:
+        """See the contract."""
+        row = self._open(review_id)
+        if not reason.strip():
+            raise InvalidError("reason is empty", hint="say why the result is rejected")
+        self._set_state(row, ReviewState.REJECTED)
+        self._event(row, "review.rejected", reason)
+        return self.get_review(review_id)
+
+
+def _standards_of(call: Call, project_id: str) -> StandardsVersion:
+    return sql.standards_for(call.tx, project_id) or StandardsVersion("", 0, Standards(), "", None)
+
+
+def _level(run: Run) -> str:
+    label = next((mark.label for mark in run.marks if mark.kind == "verification"), "")
+    return label if label in _LEVELS else ""
+
+
+def _check_standards(standards: Standards) -> None:
+    try:
+        re.compile(standards.naming)
+    except re.error as error:
+        raise InvalidError(f"naming {standards.naming!r} is no regular expression: {error}") from error
+    if not 0 <= standards.approvals <= 20:
+        raise InvalidError(f"approvals = {standards.approvals}: 0 to 20 can be asked")
+    for rule in standards.thresholds:
+        if not math.isfinite(rule.value):
+            raise InvalidError(f"threshold of {rule.metric} is {rule.value}, which nothing can meet")
+    for metric in standards.required_metrics:
+        check_name(metric, "a required metric", limit=1000)
+
+
+def _on_run_ended(call: Call, event: Event) -> None:
+    ReviewService(call).evaluate_gates(event.object_id)
+
+
+def _on_named(call: Call, event: Event) -> None:
+    """Refuse a name that breaks the project's rule, in the transaction that would have created it."""
+    standards = _standards_of(call, event.project_id).standards
+    if problem := name_problem(str(event.data.get("name", "")), standards):
+        raise GateClosedError(problem, hint=f"the rule is {standards.naming!r}", gates=["naming"])
+
+
+def _scope(call: Call, review_id: str) -> Scope | None:
+    row = call.tx.one("SELECT r.project_id FROM reviews w JOIN runs r ON r.id = w.run_id WHERE w.id = ?", (review_id,))
+    return project_scope(call.tx, row[0]) if row else None
+
+
+ROOM = Room(
+    Reviews,
+    ReviewService,
+    {"review": _scope},
+    {"run.ended": (_on_run_ended,), "run.started": (_on_named,), "experiment.started": (_on_named,)},
+)

@@ -1,0 +1,128 @@
+"""Starting a server: the socket, the first sign-in, a clean end."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import threading
+from pathlib import Path
+
+import uvicorn
+
+from runward.core.permissions import Role
+from runward.errors import ConflictError, InvalidError, StoreError
+from runward.governance.dispatch import Dispatcher
+from runward.governance.signin import ensure_member, new_link
+from runward.server.asgi import create_app
+from runward.store.database import open_database
+from runward.workspace import open_dispatcher
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+def open_store(folder: Path, database: str = "", blobs: str = "") -> Dispatcher:
+    """The rooms for a server: a folder, or a database URL with a folder of blobs.
+
+    Raises: StoreError, InvalidError, MissingExtraError, MigrationNeededError.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"the folder {folder} cannot be made: {error.strerror}", hint="choose another --dir") from error
+    store = open_database(database or f"sqlite:///{folder / 'runward.db'}")
+    name = folder.parent.name if folder.name == ".runward" else folder.name
+    return open_dispatcher(store, Path(blobs) if blobs else folder / "blobs", name)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound socket; port 0 takes a free one. Raises: ConflictError (port in use), InvalidError (host)."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        if error.errno == errno.EADDRINUSE:
+            raise ConflictError(
+                f"port {port} on {host} is in use", hint=f"choose another one: --port {port + 1}, or --port 0 for any"
+            ) from error
+        raise InvalidError(f"cannot listen on {host}:{port}: {error.strerror}", hint="check --host and --port") from error
+    return bound
+
+
+def check_exposure(host: str, behind_proxy: bool) -> frozenset[str] | None:
+    """The Host names to answer to; None for any.
+
+    Raises: InvalidError: the address is public and nothing says that a TLS proxy stands in front of it.
+    """
+    if host in LOOPBACK:
+        return None if behind_proxy else LOOPBACK
+    if not behind_proxy:
+        raise InvalidError(
+            f"--host {host} is reachable by others, and passwords would travel unencrypted",
+            hint="put a TLS proxy in front and say --behind-proxy, or stay on 127.0.0.1",
+        )
+    return None
+
+
+def first_link(dispatcher: Dispatcher) -> str:
+    """The page at which the first admin chooses a password; empty when somebody has one.
+
+    There is no default credential: until the link is used, nobody can sign in by password.
+    """
+    with dispatcher.database.transaction(write=False) as tx:
+        if tx.scalar("SELECT count(*) FROM members WHERE password_hash IS NOT NULL"):
+            return ""
+    with dispatcher.database.transaction(write=True) as tx:
+        member = ensure_member(tx, "admin", kind="person", role=Role.ADMIN)
+    return f"/welcome#{new_link(dispatcher.database, member, 'invitation')}"
+
+
+class RunningServer:
+    """A server on a bound socket, in the foreground or in a thread of its own."""
+
+    def __init__(self, dispatcher: Dispatcher, bound: socket.socket, allowed_hosts: frozenset[str] | None) -> None:
+        self.socket = bound
+        host, port = bound.getsockname()[:2]
+        self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        config = uvicorn.Config(
+            create_app(dispatcher, allowed_hosts=allowed_hosts),
+            log_level="warning",
+            timeout_graceful_shutdown=3,
+            server_header=False,
+            lifespan="on",
+        )
+        self._server = uvicorn.Server(config)
+        self._thread: threading.Thread | None = None
+
+    def serve(self) -> None:
+        """Serve until Ctrl-C or a termination signal."""
+        self._server.run(sockets=[self.socket])
+
+    def start(self) -> RunningServer:
+        """Serve in a thread; returns when requests are answered. Raises: StoreError (it did not come up)."""
+        self._thread = threading.Thread(target=self.serve, name="runward-server", daemon=True)
+        self._thread.start()
+        for _ in range(3000):
+            if self._server.started:
+                return self
+            if not self._thread.is_alive():
+                break
+            self._thread.join(0.01)
+        raise StoreError("the server did not come up")
+
+    def stop(self) -> None:
+        """End the server and wait for it."""
+        self._server.should_exit = True
+        if self._thread is not None:
+            self._thread.join(10)
+        self.socket.close()
+
+    def __enter__(self) -> RunningServer:
+        """Start in a thread."""
+        return self.start()
+
+    def __exit__(self, *error: object) -> None:
+        """Stop."""
+        self.stop()

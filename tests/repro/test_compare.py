@@ -1,0 +1,364 @@
+"""The two axes and what follows from them, case by case."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runward.repro.compare import (
+    compare_artifacts,
+    compare_exit_codes,
+    compare_inputs,
+    compare_metrics,
+    compare_stdout,
+    inputs_of,
+    mask,
+    measures_time,
+    result_report,
+    unchecked_of,
+)
+from runward.repro.levels import decide
+from runward.repro.model import (
+    Conditions,
+    InputCheck,
+    ItemStatus,
+    Level,
+    MetricCheck,
+    OutputCheck,
+    ResultReport,
+    ResultStatus,
+    Series,
+    Tolerance,
+    Verdict,
+    VerificationReport,
+)
+from runward.tracking.capture.model import FileRead, Package
+from tests.repro.captures import make_capture
+
+NAN = float("nan")
+
+
+def series(*values: float) -> Series:
+    return Series(steps=list(range(len(values))), values=list(values))
+
+
+def check(before: Series | None, after: Series | None, tolerance: Tolerance | None = None) -> MetricCheck:
+    first = {} if before is None else {"loss": before}
+    second = {} if after is None else {"loss": after}
+    (found,) = compare_metrics(first, second, {"loss": tolerance} if tolerance else None)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "tolerance", "status"),
+    [
+        (series(1.0, 0.5), series(1.0, 0.5), None, "identical"),
+        (series(NAN, math.inf), series(NAN, math.inf), None, "identical"),
+        (series(0.0), series(-0.0), None, "different"),
+        (series(0.1 + 0.2), series(0.3), None, "different"),
+        (series(0.1 + 0.2), series(0.3), Tolerance(abs=1e-9), "within_tolerance"),
+        (series(100.0), series(100.9), Tolerance(rel=0.01), "within_tolerance"),
+        (series(100.0), series(101.1), Tolerance(rel=0.01), "different"),
+        (series(1.0, 1.0), series(1.0, 2.0), Tolerance(abs=0.5), "different"),
+        (series(NAN), series(1.0), Tolerance(abs=1e9), "different"),
+        (series(math.inf), series(-math.inf), Tolerance(abs=1e9), "different"),
+        (series(1.0), series(1.0, 2.0), Tolerance(abs=9), "different"),
+        (series(1.0), None, None, "missing"),
+        (None, series(1.0), None, "added"),
+        (series(), series(), None, "identical"),
+    ],
+)
+def test_metrics(
+    before: Series | None, after: Series | None, tolerance: Tolerance | None, status: ItemStatus
+) -> None:
+    """At full precision, over all steps."""
+    assert check(before, after, tolerance).status == status
+
+
+def test_metric_says_where_and_how_much() -> None:
+    """First step and largest difference."""
+    found = check(series(1.0, 2.0, 3.0), series(1.0, 2.5, 2.0))
+    assert (found.first_step, found.max_difference, found.points) == (1, 1.0, 3)
+    assert "2 of 3 points differ; first 2.0 became 2.5" in found.detail
+
+
+@given(st.lists(st.floats(allow_nan=True)))
+def test_any_series_equals_itself(values: list[float]) -> None:
+    """Whatever the bits."""
+    assert check(series(*values), series(*values)).status == "identical"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "training_time",
+        "time/epoch",
+        "epoch_duration_s",
+        "samples_per_second",
+        "system/cpu",
+        "latency",
+        "wall.elapsed",
+    ],
+)
+def test_durations_are_not_compared(name: str) -> None:
+    """No rerun repeats them; the report lists them as unchecked."""
+    (found,) = compare_metrics({name: series(1.0)}, {name: series(2.0)})
+    assert found.status == "unchecked"
+    assert unchecked_of([], result_report([found], [])) == [f"metric {name}"]
+
+
+@pytest.mark.parametrize(
+    "name", ["loss", "accuracy", "timesteps", "perplexity", "val/f1", "times_table_accuracy"]
+)
+def test_results_are_compared(name: str) -> None:
+    """A metric whose name merely resembles time."""
+    assert not measures_time(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after", "tolerance", "status"),
+    [
+        ("m.json", b'{"a": 1, "b": 2}', b'{"b":2,"a":1}', None, "identical"),
+        ("m.json", b'{"a": 1.0}', b'{"a": 1.001}', None, "different"),
+        ("m.json", b'{"a": [1.0]}', b'{"a": [1.001]}', Tolerance(abs=0.01), "within_tolerance"),
+        ("m.json", b'{"a": 1}', b'{"a": true}', Tolerance(abs=9), "different"),
+        ("m.json", b'{"a": 1}', b'{"a": 1, "b": 2}', None, "different"),
+        ("m.json", b"not json", b"nor this", None, "different"),
+        ("m.jsonl", b'{"a":1}\n{"a":2}\n', b'{"a": 1}\n{"a": 2}', None, "identical"),
+        ("t.csv", b"a,b\n1,2.0\n", b"a,b\r\n1,2.0\r\n", None, "identical"),
+        ("t.csv", b"a\n0.5\n", b"a\n0.50001\n", Tolerance(rel=0.01), "within_tolerance"),
+        ("t.tsv", b"a\tb\n", b"a\tc\n", None, "different"),
+        ("model.bin", b"abc", b"abd", Tolerance(abs=9), "different"),
+    ],
+)
+def test_artifacts(
+    name: str, before: bytes, after: bytes, tolerance: Tolerance | None, status: ItemStatus
+) -> None:
+    """By digest first; JSON and tables by content; other bytes as they are."""
+    (found,) = compare_artifacts(
+        {name: "d1"}, {name: "d2"}, {"d1": before, "d2": after}.__getitem__, tolerance
+    )
+    assert found.status == status
+    assert found.detail
+
+
+def test_artifacts_without_their_bytes() -> None:
+    """Digests decide; missing and added ones are named."""
+    found = compare_artifacts({"a": "1", "b": "2", "c": "3"}, {"a": "1", "b": "9", "d": "4"})
+    assert [(item.name, item.status) for item in found] == [
+        ("a", "identical"), ("b", "different"), ("c", "missing"), ("d", "added"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("done 2026-01-02T03:04:05Z", "done 2026-11-20 23:59:59.123"),
+        ("[12:01:02] epoch 1", "[13:59:00] epoch 1"),
+        ("epoch 1 took 3.2s", "epoch 1 took 41 seconds"),
+        ("<Model object at 0x7f3a10b2>", "<Model object at 0x55d0c1ff>"),
+        ("saved to /home/ada/run1/model.bin", "saved to /tmp/x/y/model.bin"),
+        ("pid 123 ready", "pid 9 ready"),
+        ("\x1b[32mok\x1b[0m", "ok"),
+        ("12.5 it/s", "99 it/s"),
+    ],
+)
+def test_what_changes_with_every_start_is_masked(before: str, after: str) -> None:
+    """Times, addresses, paths and colours."""
+    assert compare_stdout(before, after).status == "identical"
+
+
+def test_different_output_names_the_line() -> None:
+    """The first that differs, or the lengths."""
+    assert "line 2: 'loss 0.5' became 'loss 0.6'" in compare_stdout("a\nloss 0.5", "a\nloss 0.6").detail
+    assert compare_stdout("a\n", "a\nb\n").detail == "1 lines before, 2 after"
+
+
+@given(st.text())
+def test_masking_is_stable(text: str) -> None:
+    """Masked text has nothing more to mask that would make equal texts differ."""
+    assert mask(text) == mask(text)
+    assert compare_stdout(text, text).status == "identical"
+
+
+def test_inputs_of_two_captures() -> None:
+    """Same, different and unchecked, the most telling kind first."""
+    before = make_capture(
+        packages=[Package(name="numpy", version="2.0"), Package(name="gone", version="1")],
+        reads=[
+            FileRead(path="/w/data.csv", relative="data.csv", size=1, digest="d1"),
+            FileRead(path="/w/moving", relative="moving", size=1, digest="d2", changed=True),
+            FileRead(path="/x/only-before", size=1, digest="d3"),
+            FileRead(path="/w/train.py", relative="train.py", size=1, digest="c"),
+        ],
+        seeds={"python": 1},
+    )
+    after = make_capture(
+        packages=[Package(name="numpy", version="2.1")],
+        reads=[
+            FileRead(path="/y/data.csv", relative="data.csv", size=1, digest="CHANGED"),
+            FileRead(path="/y/moving", relative="moving", size=1, digest="d2"),
+        ],
+        seeds={"python": 1},
+    )
+    checks = compare_inputs(inputs_of(before, {"lr": 0.1}), inputs_of(after, {"lr": 0.1}))
+    status = {(item.kind, item.name): item.status for item in checks}
+    assert status["code", "tree"] == status["config", "lr"] == status["seed", "python"] == "same"
+    assert (
+        status["data", "data.csv"] == status["package", "numpy"] == status["package", "gone"] == "different"
+    )
+    assert status["data", "moving"] == status["data", "/x/only-before"] == "unchecked"
+    assert ("data", "train.py") not in status
+    assert next(item.name for item in checks if item.status == "different") == "data.csv"
+
+
+SAME = [
+    InputCheck(kind="code", name="tree", status="same"),
+    InputCheck(kind="seed", name="python", status="same"),
+    InputCheck(kind="package", name="numpy", status="same"),
+]
+BUILT = Conditions(environment_rebuilt=True, sandbox="bubblewrap")
+BUILT_OPEN = Conditions(environment_rebuilt=True, sandbox="none")
+PLAIN = Conditions()
+IDENTICAL, CLOSE, DIFFERENT, NOTHING = (
+    ResultStatus.IDENTICAL, ResultStatus.WITHIN_TOLERANCE, ResultStatus.DIFFERENT, ResultStatus.UNDECIDED,
+)  # fmt: skip
+
+
+def other(kind: str, name: str = "x") -> InputCheck:
+    return InputCheck(kind=kind, name=name, status="different", before="a", after="b")
+
+
+UNKNOWN = InputCheck(kind="package", name="numpy", status="unchecked")
+UNKNOWN_DATA = InputCheck(kind="data", name="x", status="unchecked")
+
+
+REPRODUCED, NOT_REPRODUCED, OPEN = Verdict.REPRODUCED, Verdict.NOT_REPRODUCED, Verdict.UNDECIDED
+NONE, BASIC, ENVIRONMENT = Level.NONE, Level.BASIC, Level.ENVIRONMENT
+KERNELS, LOCALE, ZONE = (
+    other("variable", "ATEN_CPU_CAPABILITY"),
+    other("variable", "LANG"),
+    other("variable", "TZ"),
+)
+DATA, NUMPY, THREADS = other("data", "d.csv"), other("package", "np"), other("threads")
+TIMEOUT = Conditions(timed_out=True)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "result", "conditions", "expected", "reason"),
+    [
+        (SAME, IDENTICAL, PLAIN, (REPRODUCED, BASIC), "identical in the same environment"),
+        (SAME, IDENTICAL, BUILT, (REPRODUCED, ENVIRONMENT), "isolation: bubblewrap"),
+        (SAME, IDENTICAL, BUILT_OPEN, (REPRODUCED, ENVIRONMENT), "isolation: none"),
+        (SAME, CLOSE, PLAIN, (REPRODUCED, NONE), "within the declared tolerance, but"),
+        (SAME, CLOSE, BUILT, (REPRODUCED, NONE), "within the declared tolerance, but"),
+        ([*SAME, THREADS], CLOSE, BUILT, (REPRODUCED, ENVIRONMENT), "other hardware"),
+        ([*SAME, other("cpu_level")], CLOSE, BUILT, (REPRODUCED, ENVIRONMENT), "other hardware"),
+        ([*SAME, KERNELS], CLOSE, BUILT, (REPRODUCED, ENVIRONMENT), "other hardware"),
+        ([*SAME, LOCALE], CLOSE, BUILT, (REPRODUCED, NONE), "within the declared tolerance, but"),
+        ([*SAME, THREADS], CLOSE, PLAIN, (REPRODUCED, NONE), "within the declared tolerance, but"),
+        ([*SAME, THREADS], IDENTICAL, PLAIN, (REPRODUCED, BASIC), "identical in the same environment"),
+        ([*SAME, NUMPY], IDENTICAL, BUILT, (REPRODUCED, NONE), "another environment"),
+        ([*SAME, other("python")], IDENTICAL, PLAIN, (REPRODUCED, NONE), "another environment"),
+        ([*SAME, UNKNOWN], IDENTICAL, PLAIN, (REPRODUCED, NONE), "another environment"),
+        ([*SAME, UNKNOWN_DATA], IDENTICAL, PLAIN, (REPRODUCED, BASIC), "identical"),
+        ([*SAME, DATA], IDENTICAL, BUILT, (OPEN, NONE), "data d.csv differs"),
+        ([*SAME, other("seed")], IDENTICAL, BUILT, (OPEN, NONE), "not the same experiment"),
+        ([*SAME, DATA], DIFFERENT, BUILT, (NOT_REPRODUCED, NONE), "differs is data d.csv"),
+        ([*SAME, NUMPY], DIFFERENT, BUILT, (NOT_REPRODUCED, NONE), "differs is package np"),
+        (SAME, DIFFERENT, BUILT, (NOT_REPRODUCED, NONE), "every checked input is the same (0 inputs"),
+        (SAME[:1], DIFFERENT, BUILT, (NOT_REPRODUCED, NONE), "no seed was recorded; results differ"),
+        (SAME[:1], IDENTICAL, BUILT, (REPRODUCED, ENVIRONMENT), "identical"),
+        ([SAME[0], ZONE], DIFFERENT, BUILT, (NOT_REPRODUCED, NONE), "--seed (variable TZ differs too)"),
+        (SAME, NOTHING, BUILT, (OPEN, NONE), "nothing to compare"),
+        (SAME, DIFFERENT, TIMEOUT, (OPEN, NONE), "did not end in time"),
+    ],
+)
+def test_levels(
+    inputs: list[InputCheck],
+    result: ResultStatus,
+    conditions: Conditions,
+    expected: tuple[Verdict, Level],
+    reason: str,
+) -> None:
+    """Every way in which a level is earned or not."""
+    decision = decide(inputs, ResultReport(status=result), conditions)
+    assert (decision.verdict, decision.level) == expected
+    assert reason in decision.reason
+    assert decision.cause == [f"{item.kind} {item.name}" for item in inputs if item.status == "different"]
+
+
+CHECKS = st.builds(
+    InputCheck,
+    kind=st.sampled_from(["code", "data", "package", "threads"]),
+    name=st.just("x"),
+    status=st.sampled_from(["same", "different", "unchecked"]),
+)
+
+
+@given(st.lists(CHECKS), st.builds(Conditions, environment_rebuilt=st.booleans(), timed_out=st.booleans()))
+def test_a_difference_never_earns_a_level(inputs: list[InputCheck], conditions: Conditions) -> None:
+    """Whatever the inputs: same inputs do not make a result the same."""
+    decision = decide(inputs, ResultReport(status=DIFFERENT), conditions)
+    assert decision.level == Level.NONE
+    assert decision.verdict != Verdict.REPRODUCED
+
+
+@pytest.mark.parametrize(
+    ("metrics", "stdout", "exit_code", "status"),
+    [
+        ([MetricCheck(name="a", status="identical")], None, None, IDENTICAL),
+        ([MetricCheck(name="a", status="within_tolerance")], None, None, CLOSE),
+        ([MetricCheck(name="a", status="missing")], None, None, DIFFERENT),
+        ([MetricCheck(name="a", status="identical")], OutputCheck(status="different"), None, IDENTICAL),
+        ([], OutputCheck(status="identical"), None, IDENTICAL),
+        ([], OutputCheck(status="different"), None, DIFFERENT),
+        ([], None, compare_exit_codes(0, 0), NOTHING),
+        ([MetricCheck(name="a", status="identical")], None, compare_exit_codes(0, 1), DIFFERENT),
+        ([MetricCheck(name="time", status="unchecked")], None, None, NOTHING),
+    ],
+)
+def test_result_axis(
+    metrics: list[MetricCheck],
+    stdout: OutputCheck | None,
+    exit_code: OutputCheck | None,
+    status: ResultStatus,
+) -> None:
+    """The worst item decides; printed text counts where there is nothing else."""
+    assert result_report(metrics, [], stdout, exit_code).status == status
+
+
+def test_report_has_the_promised_shape() -> None:
+    """What programs read."""
+    result = result_report([MetricCheck(name="a", status="identical")], [])
+    decision = decide(SAME, result, BUILT)
+    report = VerificationReport(
+        run="r1", verdict=decision.verdict, level=decision.level, reason=decision.reason, result=result,
+        inputs=SAME, conditions=BUILT,
+    )  # fmt: skip
+    shape: dict[str, Any] = json.loads(msgspec.json.encode(report))
+    assert {
+        "run",
+        "verdict",
+        "level",
+        "result",
+        "inputs",
+        "cause",
+        "unchecked",
+        "certificate",
+    } <= shape.keys()
+    assert (shape["verdict"], shape["level"], shape["certificate"]) == ("reproduced", "environment", None)
+    assert shape["inputs"][0] == {
+        "kind": "code",
+        "name": "tree",
+        "status": "same",
+        "before": None,
+        "after": None,
+    }
+    assert msgspec.json.decode(msgspec.json.encode(report), type=VerificationReport) == report

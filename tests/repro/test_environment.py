@@ -1,0 +1,201 @@
+"""Environments are rebuilt from the exact set, cached, or refused with the reason."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from runward.errors import EnvironmentNotRebuiltError
+from runward.repro.environment import (
+    RebuiltEnvironment,
+    find_uv,
+    locked_hashes,
+    rebuild_environment,
+    requirement_line,
+)
+from runward.tracking.capture.environment import scan_packages
+from runward.tracking.capture.model import EnvironmentSnapshot, Package
+from tests.capture.test_host import install
+
+
+def snapshot(*packages: Package, python: str = platform.python_version()) -> EnvironmentSnapshot:
+    return EnvironmentSnapshot(
+        python=python,
+        implementation=platform.python_implementation(),
+        executable=sys.executable,
+        prefix=sys.prefix,
+        platform=platform.platform(),
+        packages=list(packages),
+    )
+
+
+def rebuild(tmp_path: Path, *packages: Package, **options: object) -> RebuiltEnvironment:
+    return rebuild_environment(
+        snapshot(*packages),
+        tmp_path / "cache",
+        offline=True,
+        compile_bytecode=False,
+        **options,  # type: ignore[arg-type]
+    )
+
+
+def answer(python: Path, program: str, paths: list[Path] | None = None) -> str:
+    env = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(map(str, paths or []))}
+    done = subprocess.run(
+        [str(python), "-c", program], capture_output=True, text=True, env=env, timeout=60, check=True
+    )
+    return done.stdout.strip()
+
+
+@pytest.fixture(autouse=True)
+def _needs_uv() -> None:
+    try:
+        find_uv()
+    except EnvironmentNotRebuiltError as error:
+        pytest.skip(str(error))
+
+
+def test_empty_environment_is_built_once(tmp_path: Path) -> None:
+    """The second time it comes from the cache, and it runs where it was moved to."""
+    first = rebuild(tmp_path)
+    second = rebuild(tmp_path)
+    assert (first.created, second.created) == (True, False)
+    assert first.python == second.python
+    assert first.packages == []
+    assert answer(first.python, "import sys; print(sys.prefix)") == str(first.python.parent.parent)
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == [first.digest]
+
+
+def test_package_from_a_local_wheel_is_copied(tmp_path: Path) -> None:
+    """From an environment that has exactly it, by its RECORD."""
+    site = tmp_path / "site"
+    origin = {"url": "file:///gone/tool-1.whl", "archive_info": {}}
+    site.mkdir()
+    install(site, "tool_x", "1.0", origin, {"tool_x.py": "VALUE = 42\n"})
+    (package,) = scan_packages([str(site)])
+    built = rebuild(tmp_path, package, site_dirs=[str(site)])
+    assert answer(built.python, "import tool_x; print(tool_x.VALUE)") == "42"
+    assert [(item.name, item.version) for item in built.packages] == [("tool-x", "1.0")]
+    assert built.problems == []
+    (site / "tool_x-1.0.dist-info" / "RECORD").write_text("other")
+    again = rebuild(tmp_path, package, site_dirs=[str(site)])
+    assert "tool-x 1.0" in again.problems[0]
+    assert again.digest != built.digest
+
+
+def test_incomplete_local_package_is_an_error(tmp_path: Path) -> None:
+    """Half a package is no rebuilt environment, and none is left in the cache."""
+    site = tmp_path / "site"
+    site.mkdir()
+    install(site, "tool", "1.0", {"url": "file:///x.whl", "archive_info": {}}, {"tool.py": ""})
+    (package,) = scan_packages([str(site)])
+    (site / "tool.py").unlink()
+    with pytest.raises(EnvironmentNotRebuiltError, match=r"tool\.py"):
+        rebuild(tmp_path, package, site_dirs=[str(site)])
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_project_installed_editable_is_the_restored_tree(tmp_path: Path) -> None:
+    """Its import folder moves with it; it is no part of the cached environment."""
+    project = tmp_path / "restored"
+    (project / "python").mkdir(parents=True)
+    (project / "python" / "mine.py").write_text("print('restored')")
+    package = Package(name="mine", version="0", source="editable", url="file:///old", paths=["/old/python"])
+    built = rebuild(tmp_path, package, project_dir=project, captured_root="/old")
+    assert built.extra_paths == [project / "python"]
+    assert answer(built.python, "import mine", built.extra_paths) == "restored"
+    assert built.problems == []
+    assert built.digest == rebuild(tmp_path).digest
+    hooked = Package(name="mine", version="0", source="editable", url="file:///old")
+    assert rebuild(tmp_path, hooked, project_dir=project, captured_root="/old").extra_paths == [project]
+
+
+def test_other_editable_sources_are_a_problem(tmp_path: Path) -> None:
+    """Used as they are now if they are here, named either way."""
+    here = Package(name="other", version="0", source="editable", url="file:///x", paths=[str(tmp_path)])
+    gone = Package(name="gone", version="0", source="editable", url="file:///y", paths=["/no/such/folder"])
+    archive = Package(name="arch", version="1", source="archive", url="file:///z.tar.gz")
+    built = rebuild(tmp_path, here, gone, archive)
+    assert built.extra_paths == [tmp_path]
+    assert [problem.split()[0] for problem in built.problems] == ["other", "gone", "arch"]
+
+
+def test_missing_python_says_which(tmp_path: Path) -> None:
+    """And how to get it."""
+    with pytest.raises(EnvironmentNotRebuiltError, match=r"CPython 3\.11\.99") as caught:
+        rebuild_environment(snapshot(python="3.11.99"), tmp_path / "cache")
+    assert "uv python install 3.11.99" in caught.value.hint
+
+
+def test_missing_uv_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not found anywhere."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("sysconfig.get_path", lambda name: str(tmp_path))
+    with pytest.raises(EnvironmentNotRebuiltError, match="uv") as caught:
+        find_uv()
+    assert "pip install uv" in caught.value.hint
+
+
+def test_package_that_cannot_be_installed(tmp_path: Path) -> None:
+    """What uv says is passed on; nothing is cached."""
+    missing = Package(name="runward-no-such-package", version="9.9.9")
+    with pytest.raises(EnvironmentNotRebuiltError, match="runward-no-such-package"):
+        rebuild(tmp_path, missing)
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_hashes_of_the_lock(tmp_path: Path) -> None:
+    """For exactly that version from an index, not for the project itself; a broken lock gives none."""
+    (tmp_path / "uv.lock").write_text(
+        '[[package]]\nname = "Six"\nversion = "1.17.0"\nsource = { registry = "https://e.org/simple" }\n'
+        'sdist = { url = "u", hash = "sha256:bb" }\nwheels = [{ url = "u", hash = "sha256:aa" }]\n'
+        '[[package]]\nname = "mine"\nversion = "0"\nsource = { editable = "." }\n'
+    )
+    assert locked_hashes(tmp_path) == {("six", "1.17.0"): ["sha256:aa", "sha256:bb"]}
+    (tmp_path / "uv.lock").write_text("not toml [")
+    assert locked_hashes(tmp_path) == {}
+    assert locked_hashes(None) == {}
+
+
+@pytest.mark.parametrize(
+    ("package", "line"),
+    [
+        (Package(name="six", version="1.17.0"), "six==1.17.0 --hash=sha256:aa"),
+        (Package(name="six", version="1.16.0"), "six==1.16.0"),
+        (
+            Package(
+                name="r", version="1", source="vcs", url="git+https://e.org/r", commit="c0", subdirectory="py"
+            ),
+            "r @ git+https://e.org/r@c0#subdirectory=py",
+        ),
+        (
+            Package(name="w", version="1", source="archive", url="https://e.org/w.whl", sha256="ff"),
+            "w @ https://e.org/w.whl#sha256=ff",
+        ),
+    ],
+)
+def test_requirement_lines(package: Package, line: str) -> None:
+    """From an index by version, from elsewhere by URL and commit or hash."""
+    assert requirement_line(package, {("six", "1.17.0"): ["sha256:aa"]}) == line
+
+
+@pytest.mark.network
+@pytest.mark.slow
+def test_real_packages_from_the_index(tmp_path: Path) -> None:
+    """The exact set, compiled; a hash of the lock that does not fit is refused."""
+    packages = [Package(name="six", version="1.16.0"), Package(name="packaging", version="24.2")]
+    built = rebuild_environment(snapshot(*packages), tmp_path / "cache")
+    assert {item.name: item.version for item in built.packages} == {"six": "1.16.0", "packaging": "24.2"}
+    assert answer(built.python, "import six; print(six.__version__)") == "1.16.0"
+    assert list(built.python.parent.parent.rglob("six*.pyc"))
+    (tmp_path / "uv.lock").write_text(
+        '[[package]]\nname = "six"\nversion = "1.16.0"\nsource = { registry = "r" }\n'
+        f'wheels = [{{ url = "u", hash = "sha256:{"0" * 64}" }}]\n'
+    )
+    with pytest.raises(EnvironmentNotRebuiltError, match=r"(?i)hash"):
+        rebuild_environment(snapshot(*packages), tmp_path / "cache", project_dir=tmp_path)
