@@ -11,8 +11,10 @@ from datetime import timedelta
 import msgspec
 
 from runward.core.clock import utc_now
+from runward.governance.signin import folder_actor
 from runward.knowledge.model import Evidence, NewPage
 from runward.repro.records import NewVerification
+from runward.review.model import NewReview
 from runward.tracking.api import Tracking
 from runward.tracking.files import UPLOAD
 from runward.tracking.model import (
@@ -46,6 +48,7 @@ class Seeded:
     runs: dict[str, str] = field(default_factory=dict)
     verification: str = ""
     page: str = ""
+    review: str = ""
 
 
 def points(key: str, values: list[float], first: int = 0) -> Points:
@@ -156,6 +159,17 @@ def _page(ws: FolderWorkspace, run_id: str) -> str:
     return ws.knowledge.publish(new).id
 
 
+def _review(ada: FolderWorkspace) -> tuple[str, str]:
+    """A review by somebody else, so that the owner of the workspace may approve it. Returns (run, review)."""
+    run_id = _run(ada, "adas-result", None, 3, purpose="Beat the baseline")
+    _captures(ada, run_id, "7")
+    ada.tracking.end_run(run_id, RunEnd(RunStatus.FINISHED, 0))
+    text = "The warm-up makes it **stable**; please look at `train.py`."
+    review = ada.review.request_review(NewReview(run_id, "Warm-up of five epochs", text))
+    ada.review.comment(review.review.id, "I kept the old schedule in a branch.", "train.py:2")
+    return run_id, review.review.id
+
+
 def fill(ws: FolderWorkspace) -> Seeded:
     """A project with one experiment and runs of every kind that a page must stand."""
     seeded = Seeded()
@@ -178,6 +192,8 @@ def fill(ws: FolderWorkspace) -> Seeded:
     seeded.runs["running"] = _run(ws, "still running", None, 8)
     seeded.verification = _verification(ws, seeded.runs["lr-sweep-1"])
     seeded.page = _page(ws, seeded.runs["lr-sweep-1"])
+    ada = ws.as_member(folder_actor(ws.dispatcher.database, "ada"))
+    seeded.runs["ada"], seeded.review = _review(ada)
     return seeded
 
 

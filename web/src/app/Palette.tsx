@@ -8,6 +8,9 @@ import { projectsQuery, searchQuery } from "@/api/queries";
 import { hrefOf } from "@/ui/links";
 import { ADMIN, PLACES } from "./nav";
 
+/** An id, the beginning of one, or the newest run. */
+const LIKE_AN_ID = /^(@last|[a-z][0-9a-z]{3,11})$/;
+
 interface Choice {
   key: string;
   group: string;
@@ -25,7 +28,7 @@ function useChoices(text: string, go: (href: string) => void): Choice[] {
   const run = useQuery({
     queryKey: ["run-ref", wanted],
     queryFn: ({ signal }) => api.get("/api/v1/run-refs", { query: { ref: wanted }, signal }),
-    enabled: wanted.length > 2 && !wanted.includes(" "),
+    enabled: LIKE_AN_ID.test(wanted),
     retry: false,
   });
   const link = (group: string, label: string, href: string): Choice => ({ key: `${group}${href}`, group, label, go: () => go(href) });

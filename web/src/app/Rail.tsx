@@ -39,13 +39,13 @@ function More() {
 }
 
 /** The rail on the left; on phones a bar at the bottom. */
-export function Rail({ me, onSearch }: { me: Me; onSearch: () => void }) {
+export function Rail({ me, onSearch }: { me: Me | undefined; onSearch: () => void }) {
   const unread = useUnread();
   return (
     <nav className="rail" aria-label="Main">
       <Link href="/projects" className="brand not-phone">
         <img src="/icon.svg" alt="" width={22} height={22} />
-        <span className="rail-label">{me.workspace_name || "Runward"}</span>
+        <span className="rail-label">{me?.workspace_name || "Runward"}</span>
       </Link>
       <button type="button" className="rail-search not-phone" onClick={onSearch} title="Go to, do, search (Ctrl K)">
         <Icon name="search" size={15} />
@@ -61,7 +61,7 @@ export function Rail({ me, onSearch }: { me: Me; onSearch: () => void }) {
       </ul>
       <ul className="rail-foot not-phone">
         <RailLink place={ADMIN} phone={false} />
-        <li><PersonMenu me={me} /></li>
+        {me && <li><PersonMenu me={me} /></li>}
       </ul>
     </nav>
   );

@@ -3,7 +3,7 @@ import { type ReactNode, useState } from "react";
 import { useLocation } from "wouter";
 import { useMe } from "@/api/session";
 import { useHotkeys } from "@/ui/hotkeys";
-import { ErrorNote, Loading } from "@/ui/states";
+import { ErrorNote } from "@/ui/states";
 import { ConnectionBanner } from "./ConnectionBanner";
 import { HelpOverlay } from "./HelpOverlay";
 import { useLive } from "./live";
@@ -24,8 +24,8 @@ export function Shell({ children }: { children: ReactNode }) {
   const [help, setHelp] = useState(false);
   useLive(client, me.isSuccess);
   useHotkeys({ "mod+k": () => setPalette(true), "?": () => setHelp(true), "/": focusFilter });
-  if (!me.data) {
-    return <main className="alone">{me.isError ? <ErrorNote error={me.error} retry={() => void me.refetch()} /> : <Loading />}</main>;
+  if (me.isError && !me.data) {
+    return <main className="alone"><ErrorNote error={me.error} retry={() => void me.refetch()} /></main>;
   }
   return (
     <div className="frame">

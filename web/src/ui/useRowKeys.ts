@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { useRef, useState } from "react";
 import { useHotkeys } from "./hotkeys";
 
 interface RowActions {
@@ -6,30 +6,29 @@ interface RowActions {
   select?: (index: number) => void;
   review?: (index: number) => void;
   compare?: () => void;
-  /** Called with the row that became the active one. */
-  moved?: (index: number) => void;
 }
 
 /** `j`, `k`, Enter, `x`, `r`, `c` on a list. Returns the active row, -1 before the first key. */
 export function useRowKeys(count: number, actions: RowActions): number {
   const [active, setActive] = useState(-1);
-  const current = Math.min(active, count - 1);
+  // Keys may come faster than React draws, so the row that they count from is kept beside the state.
+  const latest = useRef(-1);
   const move = (step: number) => {
-    const next = Math.max(0, Math.min(count - 1, current + step));
     if (count === 0) return;
-    setActive(next);
-    actions.moved?.(next);
+    latest.current = Math.max(0, Math.min(count - 1, latest.current + step));
+    setActive(latest.current);
   };
   const on = (action?: (index: number) => void) => () => {
-    if (current >= 0) action?.(current);
+    const at = Math.min(latest.current, count - 1);
+    if (at >= 0) action?.(at);
   };
   useHotkeys({
     j: () => move(1),
-    k: () => move(current < 0 ? 1 : -1),
+    k: () => move(-1),
     x: on(actions.select),
     r: on(actions.review),
     o: on(actions.open),
     c: () => actions.compare?.(),
   });
-  return current;
+  return Math.min(active, count - 1);
 }

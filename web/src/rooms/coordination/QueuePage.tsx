@@ -1,3 +1,4 @@
+import { Link } from "wouter";
 import { Page } from "@/ui/Page";
 import { Empty } from "@/ui/states";
 
@@ -7,7 +8,7 @@ export default function QueuePage() {
     <Page title="Queue" trail={[]}>
       <Empty title="Nothing is queued" code={'import runward as run\nexp = run.Experiment("sweep", executor="slurm")\nexp.run(detach=True)'}>
         Jobs that an executor holds will be listed here: who uses what now, what waits and why, in a sentence. Runs that are going on are in their{" "}
-        <a href="/projects">projects</a> already.
+        <Link href="/projects">projects</Link> already.
       </Empty>
     </Page>
   );

@@ -19,8 +19,15 @@ export default function EnterPage() {
     },
   });
   useEffect(() => {
-    if (!started.current) mutate(takeSecret());
-    started.current = true;
+    const enter = () => {
+      const secret = takeSecret();
+      if (secret || !started.current) mutate(secret);
+      started.current = true;
+    };
+    enter();
+    // A second link pasted into the same tab changes only the part behind #, which loads no page.
+    window.addEventListener("hashchange", enter);
+    return () => window.removeEventListener("hashchange", enter);
   }, [mutate]);
   return (
     <Alone title={isError ? "The link does not work" : "Signing in"}>

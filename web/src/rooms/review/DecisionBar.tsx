@@ -30,6 +30,7 @@ export function DecisionBar({ detail }: { detail: ReviewDetail }) {
     <section className="decision" aria-label="Decision">
       <Missing detail={detail} />
       {act.isError && <ErrorNote error={act.error} />}
+      <div className="decision-form">
       <Textarea autosize minRows={1} maxRows={8} aria-label="Comment" placeholder="Say something. Markdown works." value={text} onChange={(event) => setText(event.currentTarget.value)} />
       <div className="decision-buttons">
         <Button variant="default" disabled={empty} loading={act.isPending} onClick={() => perform({ kind: "comment", body: text, anchor: "" })}>Comment</Button>
@@ -41,6 +42,7 @@ export function DecisionBar({ detail }: { detail: ReviewDetail }) {
           </>
         )}
         {!over && !detail.may_approve && <span className="muted small">{detail.why_not}</span>}
+      </div>
       </div>
     </section>
   );

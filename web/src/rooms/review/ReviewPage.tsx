@@ -5,12 +5,13 @@ import type { ReviewDetail } from "@/api/types";
 import { Badge, Marks } from "@/ui/Badge";
 import { badgeFor } from "@/ui/badges";
 import { IdChip, Name, Section, Time } from "@/ui/bits";
+import { Checks } from "@/ui/Checks";
 import { CopyAs, pythonString } from "@/ui/CopyAs";
 import { Markdown } from "@/ui/Markdown";
 import { Page } from "@/ui/Page";
 import { ErrorNote, Loading } from "@/ui/states";
 import { Changes } from "./Changes";
-import { Checks } from "./Checks";
+
 import { Conversation } from "./Conversation";
 import { DecisionBar } from "./DecisionBar";
 import { reviewQuery, useAct } from "./queries";
@@ -43,7 +44,7 @@ export default function ReviewPage({ id }: { id: string }) {
       badges={<span className="badges"><Badge spec={badgeFor(review.state)} /><span className="muted">#{review.number}</span></span>}>
       <p className="byline muted">
         <Name>{review.author}</Name> asks for <Link href={`/runs/${run.id}`}><Name>{run.name || run.id}</Name></Link> in <Link href={`/projects/${review.project}`}>{review.project}</Link> to
-        become a team result · <Time at={review.created_at} /> · revision <IdChip id={review.revision} label="revision" /> <Marks run={run} />
+        become a team result · <Time at={review.created_at} /> · revision <IdChip id={review.revision} label="revision" /> <Marks run={run} without="review" />
       </p>
       {review.description && <Markdown text={review.description} />}
       <div className="columns review-columns">

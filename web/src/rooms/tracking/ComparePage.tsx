@@ -6,7 +6,8 @@ import type { Comparison } from "@/api/types";
 import { Marks, StatusBadge } from "@/ui/Badge";
 import { Name, Section } from "@/ui/bits";
 import { ChartPanel } from "@/ui/chart/ChartPanel";
-import { colorsOf, cssColor } from "@/ui/chart/colors";
+import { looksOf } from "@/ui/chart/colors";
+import { Swatch } from "@/ui/chart/Swatch";
 import { CopyAs, pythonString } from "@/ui/CopyAs";
 import { Diffs } from "@/ui/Diff";
 import { plural } from "@/ui/format";
@@ -20,12 +21,12 @@ import { useLines } from "./lines";
 const CHARTS = 12;
 
 function Heads({ runs, onDrop }: { runs: Comparison["runs"]; onDrop: (id: string) => void }) {
-  const colors = colorsOf(runs.map((run) => run.id));
+  const looks = looksOf(runs.map((run) => run.id));
   return (
     <ul className="compared">
       {runs.map((run) => (
         <li key={run.id}>
-          <span className="swatch" style={{ color: cssColor(colors.get(run.id) ?? 0) }} />
+          <Swatch look={looks.get(run.id)} />
           <Link href={`/runs/${run.id}`}><Name>{run.name || run.id}</Name></Link>
           <StatusBadge status={run.status} />
           <Marks run={run} />

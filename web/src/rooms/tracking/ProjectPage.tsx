@@ -50,7 +50,10 @@ export default function ProjectPage({ path }: { path: string }) {
   const selection = url.getAll("sel");
   const selected = new Set(selection);
   const total = pages?.at(-1)?.total ?? 0;
-  const select = (run: Run) => setUrl({ sel: selected.has(run.id) ? selection.filter((id) => id !== run.id) : [...selection, run.id] });
+  const select = (run: Run) => {
+    const now = new URLSearchParams(window.location.search).getAll("sel");
+    setUrl({ sel: now.includes(run.id) ? now.filter((id) => id !== run.id) : [...now, run.id] });
+  };
   const compare = () => {
     if (selection.length > 1) navigate(`/compare?${selection.map((id) => `run=${id}`).join("&")}`);
   };

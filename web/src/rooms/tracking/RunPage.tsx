@@ -1,6 +1,7 @@
 import { Button } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { lazy, type ReactNode, Suspense } from "react";
+import { Link } from "wouter";
 import { runQuery } from "@/api/queries";
 import type { RunDetail } from "@/api/types";
 import { Marks, StatusBadge } from "@/ui/Badge";
@@ -34,9 +35,18 @@ const TABS: Record<string, [string, (detail: RunDetail) => ReactNode]> = {
   history: ["History", (detail) => <HistoryTab detail={detail} />],
 };
 
+const OPEN_REVIEW = ["open", "changes_requested"];
+
+function ReviewButton({ detail: { run }, onReview }: { detail: RunDetail; onReview: () => void }) {
+  const open = run.marks.find((mark) => mark.kind === "review" && OPEN_REVIEW.includes(mark.label));
+  if (open) return <Button component={Link} href={`/reviews/${open.ref}`}>Go to the review</Button>;
+  if (run.marks.some((mark) => mark.kind === "team_result")) return null;
+  const running = run.status === "running";
+  return <Button onClick={onReview} disabled={running} title={running ? "A run can be reviewed when it has ended" : "Request a review (r)"}>Request review</Button>;
+}
+
 function Actions({ detail, onReview }: { detail: RunDetail; onReview: () => void }) {
   const { run } = detail;
-  const running = run.status === "running";
   const recipe = {
     cli: `runward runs show ${run.id}`,
     python: `detail = run.get_run(${pythonString(run.id)})\n`,
@@ -44,7 +54,7 @@ function Actions({ detail, onReview }: { detail: RunDetail; onReview: () => void
   return (
     <>
       <CopyAs recipe={recipe} />
-      <Button onClick={onReview} disabled={running} title={running ? "A run can be reviewed when it has ended" : "Request a review (r)"}>Request review</Button>
+      <ReviewButton detail={detail} onReview={onReview} />
     </>
   );
 }
@@ -54,7 +64,7 @@ function Facts({ detail: { run } }: { detail: RunDetail }) {
     <p className="byline muted">
       <IdChip id={run.id} label="run id" /> by <Name>{run.created_by}</Name> · started <Time at={run.started_at} /> · {formatDuration(run.duration_s)}
       {run.experiment && <> · experiment <Name>{run.experiment}</Name></>}
-      {run.rerun_of && <> · rerun of <a href={`/runs/${run.rerun_of}`} className="mono">{run.rerun_of.slice(0, 8)}</a></>}
+      {run.rerun_of && <> · rerun of <Link href={`/runs/${run.rerun_of}`} className="mono">{run.rerun_of.slice(0, 8)}</Link></>}
     </p>
   );
 }

@@ -30,7 +30,7 @@ function Row({ item, props, style }: { item: Item; props: Props; style: CSSPrope
   if (item.kind === "group") {
     return (
       <div role="row" className="grid-row group-row" style={style}>
-        <strong role="cell"><span className="muted">Experiment </span><bdi>{item.name}</bdi></strong>
+        <strong role="cell">{item.name === null ? <span className="muted">Without an experiment</span> : <><span className="muted">Experiment </span><bdi>{item.name}</bdi></>}</strong>
       </div>
     );
   }

@@ -2,16 +2,16 @@ import { useQueries } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { seriesQuery } from "@/api/queries";
 import type { Run, RunSeries } from "@/api/types";
-import { colorsOf } from "@/ui/chart/colors";
+import { looksOf } from "@/ui/chart/colors";
 import type { Line } from "@/ui/chart/types";
 
 /** The lines of one metric over several runs. */
 export function linesOf(key: string, runs: Pick<Run, "id" | "name">[], answers: (RunSeries | undefined)[]): Line[] {
-  const colors = colorsOf(runs.map((run) => run.id));
+  const looks = looksOf(runs.map((run) => run.id));
   return runs.flatMap((run, i) => {
     const series = answers[i]?.series.find((one) => one.key === key);
     if (!series || series.steps.length === 0) return [];
-    return [{ id: run.id, label: run.name || run.id, color: colors.get(run.id) ?? 0, steps: series.steps, values: series.values, special: series.special as Record<string, string> }];
+    return [{ id: run.id, label: run.name || run.id, ...(looks.get(run.id) ?? { color: 0, dash: 0 }), steps: series.steps, values: series.values, special: series.special as Record<string, string> }];
   });
 }
 

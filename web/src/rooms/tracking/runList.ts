@@ -30,7 +30,7 @@ export const useKnownKeys = (project: string) =>
     staleTime: 60_000,
   });
 
-export type Item = { kind: "run"; run: Run; index: number } | { kind: "group"; name: string };
+export type Item = { kind: "run"; run: Run; index: number } | { kind: "group"; name: string | null };
 
 /** The rows to draw: runs, and before each experiment its name when grouped. */
 export function itemsOf(runs: Run[], grouped: boolean): Item[] {
@@ -39,7 +39,7 @@ export function itemsOf(runs: Run[], grouped: boolean): Item[] {
   runs.forEach((run, index) => {
     if (grouped && run.experiment !== group) {
       group = run.experiment;
-      items.push({ kind: "group", name: group ?? "Without an experiment" });
+      items.push({ kind: "group", name: group ?? null });
     }
     items.push({ kind: "run", run, index });
   });

@@ -1,7 +1,8 @@
 import { lazy, Suspense, useMemo, useState } from "react";
+import { Link } from "wouter";
 import { Figure, Name } from "../bits";
 import { plural } from "../format";
-import { cssColor } from "./colors";
+import { Swatch } from "./Swatch";
 import type { Line, Range } from "./types";
 
 const LineChart = lazy(() => import("./LineChart"));
@@ -45,8 +46,8 @@ export function ChartPanel({ title, lines, log, weight, height, range, onRange, 
       <ul className="chart-legend">
         {lines.map((line) => (
           <li key={line.id}>
-            <span className="swatch" style={{ color: cssColor(line.color) }} />
-            {linkOf ? <a href={linkOf(line)}><Name>{line.label}</Name></a> : lines.length > 1 && <Name>{line.label}</Name>}
+            <Swatch look={line} />
+            {linkOf ? <Link href={linkOf(line)}><Name>{line.label}</Name></Link> : lines.length > 1 && <Name>{line.label}</Name>}
             <Figure {...valueAt(line, step)} />
             {specials(line) > 0 && <span className="tone-amber">× {plural(specials(line), "value")} not finite</span>}
           </li>

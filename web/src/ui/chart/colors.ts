@@ -1,23 +1,29 @@
 /** How many colours of the series palette there are (tokens.css: --rw-s0 and on). */
 export const COLORS = 8;
 
-function hash(text: string): number {
-  let h = 2166136261;
-  for (let i = 0; i < text.length; i += 1) h = Math.imul(h ^ text.charCodeAt(i), 16777619);
-  return h >>> 0;
+export interface Look {
+  color: number;
+  /** 0 for a solid line; more where another line of the picture has the same colour. */
+  dash: number;
 }
 
-/** A colour for each id: an id has the same one everywhere unless two in the same picture would clash. */
-export function colorsOf(ids: string[]): Map<string, number> {
-  const taken = new Set<number>();
-  const colors = new Map<string, number>();
-  for (const id of [...ids].sort()) {
-    let color = hash(id) % COLORS;
-    while (taken.has(color) && taken.size < COLORS) color = (color + 1) % COLORS;
-    taken.add(color);
-    colors.set(id, color);
+const given = new Map<string, number>();
+
+function fresh(ids: string[]): number {
+  const uses = (color: number, among: Iterable<string>) => [...among].filter((id) => given.get(id) === color).length;
+  const all = Array.from({ length: COLORS }, (_, color) => ({ color, here: uses(color, ids), ever: uses(color, given.keys()) }));
+  return all.sort((a, b) => a.here - b.here || a.ever - b.ever || a.color - b.color)[0]?.color ?? 0;
+}
+
+/** How each run is drawn. A run keeps its colour on every page; two of one colour in a picture differ by their dashes. */
+export function looksOf(ids: string[]): Map<string, Look> {
+  const looks = new Map<string, Look>();
+  for (const id of ids) {
+    const color = given.get(id) ?? fresh(ids);
+    given.set(id, color);
+    looks.set(id, { color, dash: [...looks.values()].filter((look) => look.color === color).length });
   }
-  return colors;
+  return looks;
 }
 
 /** The CSS colour of a place in the palette. */

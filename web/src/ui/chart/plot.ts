@@ -44,8 +44,8 @@ function markSpecial(plot: uPlot, lines: Line[], color: (line: Line) => string):
 }
 
 function seriesOf(lines: Line[], weight: number, color: (line: Line) => string): uPlot.Series[] {
-  return lines.flatMap((line, i) => {
-    const dash = DASHES[Math.floor(i / COLORS) % DASHES.length];
+  return lines.flatMap((line) => {
+    const dash = DASHES[line.dash % DASHES.length];
     const alone = line.steps.length <= 1;
     const main: uPlot.Series = {
       label: line.label, stroke: color(line), width: 1.6, dash, spanGaps: false,

@@ -2,6 +2,7 @@ export interface Line {
   id: string;
   label: string;
   color: number;
+  dash: number;
   steps: number[];
   values: (number | null)[];
   /** Positions whose value is NaN or infinite, with its name. */

@@ -1,3 +1,4 @@
+import { Link } from "wouter";
 import type { RunDetail } from "@/api/types";
 import { Facts, Figure, Name, Section, Time } from "@/ui/bits";
 import { CodeBlock } from "@/ui/CodeBlock";
@@ -5,6 +6,7 @@ import { formatCount, formatDuration, formatValue, plural } from "@/ui/format";
 import { ChartPanel } from "@/ui/chart/ChartPanel";
 import { Empty } from "@/ui/states";
 import { useLines } from "../lines";
+import { Gates } from "./Gates";
 
 function Metrics({ detail }: { detail: RunDetail }) {
   if (detail.metrics.length === 0) {
@@ -17,7 +19,7 @@ function Metrics({ detail }: { detail: RunDetail }) {
         <tbody>
           {detail.metrics.map((metric) => (
             <tr key={metric.key}>
-              <th scope="row"><a href={`/runs/${detail.run.id}/metrics?m=${encodeURIComponent(metric.key)}`}><Name>{metric.key}</Name></a></th>
+              <th scope="row"><Link href={`/runs/${detail.run.id}/metrics?m=${encodeURIComponent(metric.key)}`}><Name>{metric.key}</Name></Link></th>
               <td className="num"><Figure value={metric.last} special={metric.last_special} /></td>
               <td className="num"><Figure value={metric.min} /></td>
               <td className="num"><Figure value={metric.max} /></td>
@@ -50,7 +52,7 @@ function Failure({ detail: { run } }: { detail: RunDetail }) {
     <div className="note tone-red failure">
       <strong>The run failed{run.exit_code === null ? "" : ` with exit code ${run.exit_code}`}</strong>
       {run.error && <CodeBlock code={run.error} label="error" />}
-      <p><a href={`/runs/${run.id}/output`}>All of its output</a></p>
+      <p><Link href={`/runs/${run.id}/output`}>All of its output</Link></p>
     </div>
   );
 }
@@ -66,23 +68,26 @@ export function SummaryTab({ detail }: { detail: RunDetail }) {
         <div>
           <Curves detail={detail} />
           <Section title="Metrics"><Metrics detail={detail} /></Section>
-          <Section title="Parameters" aside={<a href={`/runs/${run.id}/config`}>All {plural(detail.params.length, "parameter")}</a>}>
+          <Section title="Parameters" aside={<Link href={`/runs/${run.id}/config`}>All {plural(detail.params.length, "parameter")}</Link>}>
             <Facts rows={detail.params.slice(0, 12).map((param) => [param.key, <span key="v" className="mono">{formatValue(param.value)}</span>])} />
           </Section>
         </div>
+        <div>
+        <Gates run={run} />
         <Section title="How it came to be">
           <Facts rows={[
-            ["Commit", run.commit ? <a key="c" className="mono" href={`/runs/${run.id}/code`}>{run.commit.slice(0, 12)}{run.dirty ? " + uncommitted changes" : ""}</a> : "not in a repository"],
+            ["Commit", run.commit ? <Link key="c" className="mono" href={`/runs/${run.id}/code`}>{run.commit.slice(0, 12)}{run.dirty ? " + uncommitted changes" : ""}</Link> : "not in a repository"],
             ["Branch", <span key="b" className="mono">{run.branch || "–"}</span>],
             ["Seed", run.seed === null ? "not set" : <span key="s" className="figure">{run.seed}</span>],
             ["Started", <Time key="t" at={run.started_at} />],
             ["Duration", formatDuration(run.duration_s)],
             ["Exit code", run.exit_code === null ? "–" : String(run.exit_code)],
-            ["Artifacts", <a key="a" href={`/runs/${run.id}/artifacts`}>{plural(detail.artifacts.length, "file")}</a>],
+            ["Artifacts", <Link key="a" href={`/runs/${run.id}/artifacts`}>{plural(detail.artifacts.length, "file")}</Link>],
             ["Fingerprint", <span key="f" className="mono">{run.fingerprint ? run.fingerprint.slice(0, 12) : "–"}</span>],
             ...tags.map(([key, value]): [string, React.ReactNode] => [`tag ${key}`, <Name key={key}>{value}</Name>]),
           ]} />
         </Section>
+        </div>
       </div>
     </>
   );

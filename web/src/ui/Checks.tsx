@@ -1,7 +1,7 @@
 import type { CheckResult } from "@/api/types";
-import { Badge } from "@/ui/Badge";
-import { VERDICTS } from "@/ui/badges";
-import { formatNumber } from "@/ui/format";
+import { Badge } from "./Badge";
+import { VERDICTS } from "./badges";
+import { formatNumber } from "./format";
 
 type Item = CheckResult["evidence"][number];
 const GROUPS = { gate: "Gates", code: "Code", custom: "The project’s own" } as const;
@@ -31,11 +31,12 @@ export function Checks({ checks }: { checks: CheckResult[] }) {
     title,
     checks: checks.filter((check) => check.group === group).sort((a, b) => RANK.indexOf(a.verdict) - RANK.indexOf(b.verdict)),
   }));
+  const shown = groups.filter((group) => group.checks.length > 0);
   return (
     <>
-      {groups.filter((group) => group.checks.length).map((group) => (
+      {shown.map((group) => (
         <div key={group.title} className="check-group">
-          <h3>{group.title}</h3>
+          {shown.length > 1 && <h3>{group.title}</h3>}
           {group.checks.map((check) => (
             <details key={check.name} className="check" open={check.verdict !== "pass" && check.evidence.length > 0}>
               <summary>
