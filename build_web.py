@@ -67,6 +67,7 @@ def run(what: str, command: list[str], node: str) -> None:
             text=True,
             errors="replace",
             timeout=_TIMEOUT_S,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         raise RuntimeError(f"building the web app: {what} took longer than {_TIMEOUT_S // 60} minutes") from None
@@ -78,11 +79,16 @@ def run(what: str, command: list[str], node: str) -> None:
         )
 
 
+def is_installed() -> bool:
+    """Whether the packages of the present lock file are there (npm writes its note when it is done)."""
+    note, lock = WEB / "node_modules" / ".package-lock.json", WEB / "package-lock.json"
+    return note.exists() and note.stat().st_mtime >= lock.stat().st_mtime
+
+
 def build() -> None:
     """Run ``npm ci`` (no install scripts, nothing that only tests need) and ``vite build`` into the package."""
     node, npm = node_and_npm()
-    has_all = (WEB / "node_modules" / ".bin" / "eslint").exists()
-    if not has_all:
+    if not is_installed():
         run("npm ci", [*npm, "ci", "--omit=dev", "--no-audit", "--no-fund", "--ignore-scripts"], node)
     vite = WEB / "node_modules" / "vite" / "bin" / "vite.js"
     run("vite build", [node, str(vite), "build", "--outDir", str(OUT), "--emptyOutDir"], node)

@@ -95,7 +95,9 @@ def _captures(ws: FolderWorkspace, run_id: str, version: str) -> None:
         "remote": "https://example.org/digits.git", "changed": ["train.py"], "untracked": [], "deleted": [],
         "files": [file], "left_out": [], "problems": [], "diff": ws.files.put_bytes(PROJECT, diff.encode()),
     }  # fmt: skip
-    packages = [{"name": name, "version": f"2.{i}.{version}", "source": "index"} for i, name in enumerate(("numpy", "torch"))]
+    packages = [
+        {"name": name, "version": f"2.{i}.{version}", "source": "index"} for i, name in enumerate(("numpy", "torch"))
+    ]
     environment = {"python": "3.12.4", "implementation": "CPython", "platform": "linux-x86_64", "packages": packages}
     machine = {"hostname": "gpu-3", "os": "Linux", "cpu": "EPYC 7763", "usable_cpus": 8, "cpus": 64, "gpus": []}
     process = {"argv": ["python", "train.py", "--lr", "0.1"], "cwd": "/work/digits", "entry": "train.py"}
@@ -186,8 +188,10 @@ def fill(ws: FolderWorkspace) -> Seeded:
     seeded.runs["rtl"] = _run(ws, RTL, None, 6)
     ws.tracking.end_run(seeded.runs["rtl"], RunEnd(RunStatus.CANCELLED))
     seeded.runs["nan"] = _run(ws, "diverged", None, 7, n=40)
-    ws.tracking.append(seeded.runs["nan"], Batch("seed", 1, 1, points=[points("loss", [math.nan, math.inf, math.nan], 40)]))
-    error = "Traceback (most recent call last):\n  File \"train.py\", line 31, in <module>\nValueError: loss is NaN"
+    ws.tracking.append(
+        seeded.runs["nan"], Batch("seed", 1, 1, points=[points("loss", [math.nan, math.inf, math.nan], 40)])
+    )
+    error = 'Traceback (most recent call last):\n  File "train.py", line 31, in <module>\nValueError: loss is NaN'
     ws.tracking.end_run(seeded.runs["nan"], RunEnd(RunStatus.FAILED, 1, error))
     seeded.runs["running"] = _run(ws, "still running", None, 8)
     seeded.verification = _verification(ws, seeded.runs["lr-sweep-1"])
