@@ -16,7 +16,10 @@ const HEADING = /^(#{1,6})\s+(.*?)\s*#*$/;
 const RULE = /^\s*([-*_])(?:\s*\1){2,}\s*$/;
 const TABLE_LINE = /^\s*\|?(?:\s*:?-+:?\s*\|)+\s*:?-*:?\s*$/;
 const SAFE_LINK = /^(https?:\/\/|mailto:|\/(?!\/)|#)/i;
-const SPAN = /(`+)(.+?)\1|\*\*(.+?)\*\*|__(.+?)__|\*(?!\s)(.+?)\*|\b_(?!\s)(.+?)_\b|\[([^\]]+)\]\(([^()\s]+)\)|(https?:\/\/[^\s<>()]+[^\s<>().,;:!?])/g;
+// Every repetition is bounded or stops at its own opening sign, so that no text makes matching slow.
+const SPAN =
+  /(`{1,3})(.{1,1000}?)\1|\*\*(.{1,1000}?)\*\*|__(.{1,1000}?)__|\*(?!\s)(.{1,500}?)\*|\b_(?!\s)(.{1,500}?)_\b|\[([^[\]]{1,500})\]\(([^()\s]{1,2000})\)|(https?:\/\/[^\s<>()]{1,2000}(?<![.,;:!?]))/g;
+const DEEPEST_QUOTE = 8;
 
 const cells = (line: string): string[] => line.replace(/^\s*\||\|\s*$/g, "").split("|").map((cell) => cell.trim());
 
@@ -34,11 +37,12 @@ function takeCode(lines: string[], at: number): Taken | null {
   return { block: { kind: "code", language: fence[2] ?? "", text: lines.slice(at + 1, end).join("\n") }, next: end + 1 };
 }
 
-function takeQuote(lines: string[], at: number): Taken | null {
+function takeQuote(lines: string[], at: number, depth: number): Taken | null {
+  if (depth >= DEEPEST_QUOTE) return null;
   let end = at;
   while (end < lines.length && lines[end]?.startsWith(">")) end += 1;
   if (end === at) return null;
-  return { block: { kind: "quote", blocks: parseBlocks(lines.slice(at, end).map((line) => line.replace(/^> ?/, "")).join("\n")) }, next: end };
+  return { block: { kind: "quote", blocks: parseBlocks(lines.slice(at, end).map((line) => line.replace(/^> ?/, "")).join("\n"), depth + 1) }, next: end };
 }
 
 function takeTable(lines: string[], at: number): Taken | null {
@@ -69,10 +73,11 @@ function takeLine(lines: string[], at: number): Taken | null {
 }
 
 const TAKERS = [takeCode, takeLine, takeQuote, takeTable, takeList];
-const take = (lines: string[], at: number): Taken | null => TAKERS.reduce<Taken | null>((found, taker) => found ?? taker(lines, at), null);
+const take = (lines: string[], at: number, depth: number): Taken | null =>
+  TAKERS.reduce<Taken | null>((found, taker) => found ?? taker(lines, at, depth), null);
 
 /** The blocks of a Markdown text: headings, lists, code, quotes, tables, paragraphs. */
-export function parseBlocks(text: string): Block[] {
+export function parseBlocks(text: string, depth = 0): Block[] {
   const lines = text.replaceAll("\r\n", "\n").split("\n");
   const blocks: Block[] = [];
   let at = 0;
@@ -81,14 +86,14 @@ export function parseBlocks(text: string): Block[] {
       at += 1;
       continue;
     }
-    const taken = take(lines, at);
+    const taken = take(lines, at, depth);
     if (taken) {
       blocks.push(taken.block);
       at = taken.next;
       continue;
     }
     let end = at + 1;
-    while (end < lines.length && lines[end]?.trim() && !take(lines, end)) end += 1;
+    while (end < lines.length && lines[end]?.trim() && !take(lines, end, depth)) end += 1;
     blocks.push({ kind: "paragraph", text: lines.slice(at, end).join("\n") });
     at = end;
   }
