@@ -210,4 +210,3 @@ def fill_many(ws: FolderWorkspace, project: str, count: int) -> None:
             new = NewRun(project=project, name=f"run-{i:05}", params=[RunParam("lr", i / 1000)])
             run = tracking.create_run(new)
             tracking.append(run.id, Batch("seed", 0, 1, points=[points("loss", [1.0, 1 / (i + 1)])]))
-            tracking.end_run(run.id, RunEnd(RunStatus.FINISHED, 0))
