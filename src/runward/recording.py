@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 import warnings
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -16,15 +17,17 @@ from runward import face
 from runward.config.merge import Origin, merge
 from runward.config.serialise import flatten_plain
 from runward.core.ids import new_id
-from runward.errors import NotFoundError, RunwardError
+from runward.errors import GateClosedError, NotFoundError, RunwardError
 from runward.execution import experiment as execution
 from runward.execution.backend import RunEnd, RunHandle, RunOutcome, set_backend_factory
 from runward.execution.model import Task, TaskState
 from runward.execution.spec import SPEC_FILE
 from runward.execution.worker import READS_FILE, read_plain
-from runward.review.model import GateReport
+from runward.review.gates import name_problem
+from runward.review.model import GateReport, Standards
 from runward.tracking import journal as j
 from runward.tracking.captor import Part, parts_of
+from runward.tracking.capture.background import Background
 from runward.tracking.capture.model import decode_path
 from runward.tracking.capture.reads import ReadRecorder
 from runward.tracking.capture.snapshot import PendingCapture, start_capture
@@ -63,7 +66,9 @@ class WorkspaceBackend:
         self.uploader = face.uploader_of(self.space)
         self._project = ""
         self._runs: dict[str, ActiveRun] = {}
-        self._pending: PendingCapture | None = None
+        self._pending: Background[PendingCapture] | None = None
+        self._standards = Standards()
+        self._experiment = NewExperiment(project="", name="")
         self._parts: list[Part] | None = None
         self._root: Path | None = None
         self._seeds: dict[str, int | None] = {}
@@ -71,21 +76,44 @@ class WorkspaceBackend:
         """Where the values of a task's parameters came from, by task and dotted key."""
 
     def begin_experiment(self, name: str, project: str | None, about: Mapping[str, Any]) -> str:
-        """Record an experiment and begin its capture. Raises: StoreError, GateClosedError (naming), ForbiddenError."""
+        """Note an experiment; it is stored beside the start of its first task, not before it.
+
+        Raises: GateClosedError: the name breaks the project's rule.
+        """
         self._project = project or face.default_project()
-        self._pending = start_capture(Path.cwd(), self.space.local_blobs, self.space.state_dir / "cache")
-        self.space.tracking.create_project(NewProject(path=self._project, exist_ok=True))
-        found = self.space.tracking.create_experiment(
-            NewExperiment(
-                project=self._project,
-                name=name,
-                description=str(about.get("description") or ""),
-                metadata=plain(about["metadata"]),
-                plan=str(about.get("plan", "")),
-            )
+        self._standards = self._standards_in_force()
+        self._check_name(name)
+        self._experiment = NewExperiment(
+            id=new_id(),
+            project=self._project,
+            name=name,
+            description=str(about.get("description") or ""),
+            metadata=plain(about["metadata"]),
+            plan=str(about.get("plan", "")),
         )
         self._tags = {str(key): str(value) for key, value in dict(about.get("tags") or {}).items()}
-        return found.id
+        self._pending = Background(self._start_capture)
+        return self._experiment.id
+
+    def _start_capture(self) -> PendingCapture:
+        # The first task's process is being started now; a moment later the capture no longer competes with that.
+        time.sleep(0.02)
+        return start_capture(Path.cwd(), self.space.local_blobs, self.space.state_dir / "cache")
+
+    def _standards_in_force(self) -> Standards:
+        try:
+            return self.space.review.get_standards(self._project).standards
+        except RunwardError:
+            return Standards()
+
+    def _check_name(self, name: str) -> None:
+        """Refuse before anything starts what the store would refuse afterwards."""
+        if problem := name_problem(name, self._standards):
+            raise GateClosedError(problem, hint=f"the rule is {self._standards.naming!r}", gates=["naming"])
+
+    def _store_experiment(self) -> None:
+        self.space.tracking.create_project(NewProject(path=self._project, exist_ok=True))
+        self.space.tracking.create_experiment(self._experiment)
 
     def work_dir(self, experiment_id: str) -> Path:
         """``experiments/ID`` in the workspace's folder on this machine."""
@@ -96,7 +124,8 @@ class WorkspaceBackend:
     def begin_run(
         self, experiment_id: str, task_name: str, config: Mapping[str, Any], tags: Mapping[str, str], seed: int | None
     ) -> RunHandle:
-        """Create the run and open the driver's journal of it. Raises: GateClosedError (naming), StoreError."""
+        """Open the run's journal, whose first entry creates it. Raises: GateClosedError (naming), StoreError (disk)."""
+        self._check_name(task_name)
         run_id = new_id()
         new = NewRun(
             id=run_id,
@@ -107,9 +136,9 @@ class WorkspaceBackend:
             tags={**self._tags, **{str(k): str(v) for k, v in tags.items()}},
             seed=seed,
         )
-        self.space.tracking.create_run(new)
         folder = self.space.state_dir / "journals" / run_id
-        self._runs[run_id] = ActiveRun(run_id, folder)
+        run = self._runs[run_id] = ActiveRun(run_id, folder)
+        run.journal.append([j.CREATE, msgspec.to_builtins(new), msgspec.to_builtins(self._experiment)])
         self._seeds[run_id] = seed
         self.uploader.follow(folder)
         return RunHandle(run_id, {RUN_VARIABLE: run_id, JOURNAL_VARIABLE: str(folder)})
@@ -132,7 +161,7 @@ class WorkspaceBackend:
     def _captured(self) -> list[Part]:
         """The experiment's capture, made once for all of its runs."""
         if self._parts is None and self._pending is not None:
-            capture = self._pending.finish(timeout_s=_CAPTURE_S)
+            capture = self._pending.result(_CAPTURE_S).finish(timeout_s=_CAPTURE_S)
             self._root = Path(os.fsdecode(decode_path(capture.code.root)))
             early, late = (parts_of(self.space.local_blobs, capture, final=final) for final in (False, True))
             self._parts = [*early, *(part for part in late if part[0] not in ("reads", "machine"))]
@@ -227,11 +256,13 @@ class WorkspaceBackend:
     def save_metadata(self, experiment_id: str, metadata: Mapping[str, Any], version: int) -> None:
         """Keep a new version of the experiment's metadata."""
         with contextlib.suppress(RunwardError):
+            self._store_experiment()
             self.space.tracking.set_metadata(experiment_id, plain(metadata))
 
     def end_experiment(self, experiment_id: str, state: TaskState, gates: Mapping[str, Any]) -> None:
         """Record the experiment's end."""
         with contextlib.suppress(RunwardError):
+            self._store_experiment()
             self.space.tracking.end_experiment(experiment_id, _STATUS.get(state, RunStatus.FAILED))
 
     def entry_point(self, project: str | None) -> str | None:
