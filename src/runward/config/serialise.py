@@ -254,7 +254,7 @@ class _Decoder:
 
     def _buildable(self, data: dict[str, Any], path: str) -> Buildable:
         target = data["_target_"]
-        fn = self.value(target, path) if isinstance(target, dict) else Reference(_text(target, path))
+        fn = self.value(target, path) if isinstance(target, dict) else Reference(_text(target, join(path, "_target_")))
         if not isinstance(fn, Reference | Opaque):
             raise InvalidError(f"'_target_' at {path or 'the top'!r} must be an import path, got {target!r}")
         kind: type[Buildable] = Partial if data.get("_partial_") is True else Config

@@ -30,7 +30,7 @@ class RunEnd:
         exit_code: The process's; negative is the signal that ended it; ``None`` if it never started.
         error: One line for people, "" on success.
         metrics: The numbers of the dict that the function returned.
-        value_folder: Folder with ``result.json`` (and ``value.pkl``), readable by ``worker.read_value``.
+        value_folder: Folder with ``result.bin`` (and ``value.pkl``), readable by ``worker.read_value``.
         log_path: Standard output and error, or ``None`` if it never started.
         started_at: UTC ISO text, or ``None``.
         ended_at: UTC ISO text.

@@ -147,10 +147,6 @@ class Experiment:
         return self.entry or entry_point() or self._connect().entry_point(self.project)
 
     def _append(self, task: Task) -> Task:
-        if not isinstance(task, Task):
-            raise InvalidError(
-                f"expected a Task, got {type(task).__name__}", hint="write run.Task(name, function)"
-            )
         if any(known.name == task.name for known in self._tasks):
             raise AlreadyExistsError(
                 f"the experiment {self.name!r} already has a task {task.name!r}", hint="give it another name="
@@ -308,9 +304,16 @@ def _task_list(given: str | Iterable[Task], name: str | None) -> list[Task]:
             hint='write run.Experiment("name") or run.Experiment([run.Task(…)], name="name")',
         )
     tasks = list(given)
+    for task in tasks:
+        _check_task(task)
     if not tasks and name is None:
         raise InvalidError("an experiment needs a name or tasks", hint='write run.Experiment("name")')
     return tasks
+
+
+def _check_task(task: object) -> None:
+    if not isinstance(task, Task):
+        raise InvalidError(f"expected a Task, got {type(task).__name__}", hint="write Task(name, function)")
 
 
 def _name_of(what: Any) -> str:

@@ -8,7 +8,6 @@ import re
 import signal
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,7 @@ from runward.execution.model import (
 )
 from runward.execution.plan import script_command
 from runward.execution.spec import upstream_parameters, worker_command, write_source, write_spec
-from runward.execution.worker import RESULT_FILE
+from runward.execution.worker import RESULT_FILE, read_plain
 
 STATE_FILE = "state.json"
 TAIL_LINES = 20
@@ -139,7 +138,7 @@ class Runner:
 
     def save(self) -> None:
         """Write ``state.json``: what another process may know of this execution."""
-        tasks = {name: asdict(result) for name, result in self.results.items()}
+        tasks = {name: vars(result) for name, result in self.results.items()}
         state = {
             "experiment_id": self.experiment_id,
             "name": self.name,
@@ -232,7 +231,7 @@ class _TaskJob:
         path = self._folder / RESULT_FILE
         if not path.exists():
             return None
-        left: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        left: dict[str, Any] = read_plain(str(path))
         return left
 
     def ended(self, exit: Exit, final: bool) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import json
 import os
 import re
 import sys
@@ -18,9 +17,9 @@ from runward.config.buildable import Buildable, holds_buildable
 from runward.config.identity import source_of
 from runward.config.targets import display_name, import_location, is_importable, signature_of
 from runward.errors import SubmitError
-from runward.execution.worker import is_json
+from runward.execution.worker import is_plain, write_plain
 
-SPEC_FILE = "spec.json"
+SPEC_FILE = "spec.bin"
 _PAYLOAD_FILE = "call.pkl"
 _SOURCE_FILE = "source.py"
 # Cheaper than ``-m``, which imports runpy; the folder is for a Runward that only the driver's sys.path knows.
@@ -53,7 +52,7 @@ def write_spec(folder: Path, call: Buildable, upstream: Mapping[str, Path], seed
     """
     target = import_location(call.fn)
     simple = _takes_keywords(call) and not holds_buildable(call.fn) and not holds_buildable(call.arguments)
-    direct = target is not None and simple and is_json(call.arguments)
+    direct = target is not None and simple and is_plain(call.arguments)
     if not direct:
         # What needs no building is sent as a plain function: its process then need not load the builder.
         ready = functools.partial(call.fn, **call.arguments) if simple else call.build()
@@ -69,7 +68,7 @@ def write_spec(folder: Path, call: Buildable, upstream: Mapping[str, Path], seed
         "sys_path": [entry or os.getcwd() for entry in sys.path],
         "argv": sys.argv or [""],
     }
-    (folder / SPEC_FILE).write_text(json.dumps(spec), encoding="utf-8")
+    write_plain(str(folder / SPEC_FILE), spec)
 
 
 def write_source(folder: Path, call: Buildable) -> None:
