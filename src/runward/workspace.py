@@ -39,7 +39,9 @@ FOLDER = ".runward"
 class Workspace:
     """One member's hold on a workspace. Thread-safe; the same for a folder and a server."""
 
-    def __init__(self, invoke: Any, files: Files, place: str, state_dir: Path) -> None:
+    def __init__(self, invoke: Any, files: Files, place: str, state_dir: Path, local_blobs: FolderBlobs) -> None:
+        self.local_blobs = local_blobs
+        """Where captured bytes are put first; for a folder it is the workspace's own store."""
         self.place = place
         """The folder or the URL, as a person would write it."""
         self.state_dir = state_dir
@@ -69,7 +71,7 @@ class FolderWorkspace(Workspace):
                 return dispatcher.call_grouped(op, actor, arguments)
             return dispatcher.call(op, actor, arguments)
 
-        super().__init__(invoke, FolderFiles(dispatcher, actor), place, state_dir)
+        super().__init__(invoke, FolderFiles(dispatcher, actor), place, state_dir, dispatcher.blobs)
 
     def as_member(self, actor: Actor) -> FolderWorkspace:
         """The same workspace in the hands of another member."""
@@ -114,8 +116,10 @@ def open_url(url: str, token: str = "") -> Workspace:
     """The workspace of a server. No request is made yet."""
     http = HttpClient(url, token)
     state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "runward"
-    place = http.url.replace("://", "_").replace("/", "_").replace(":", "_")
-    return Workspace(http.invoke, RemoteFiles(http), http.url, state / place)
+    place = state / http.url.replace("://", "_").replace("/", "_").replace(":", "_")
+    local = FolderBlobs(place / "blobs")
+    files = RemoteFiles(http, cast(Tracking, make_proxy(Tracking, http.invoke)), local)
+    return Workspace(http.invoke, files, http.url, place, local)
 
 
 def find_folder(start: Path | None = None) -> Path:

@@ -18,6 +18,7 @@ from runward.errors import InvalidError, NotFoundError, StoreError
 API = "/api/v1"
 _COMPRESS_FROM = 2048
 _CHUNK = 1 << 20
+_CONNECT_S = 5.0
 
 
 class HttpClient:
@@ -60,6 +61,11 @@ class HttpClient:
             connection = self._connection()
             fresh = connection.sock is None
             try:
+                if fresh:
+                    # A server that is away must be noticed soon; one that works on an answer may take its time.
+                    connection.timeout = _CONNECT_S
+                    connection.connect()
+                    connection.sock.settimeout(self.timeout_s)
                 connection.request(method, self._base + path, body, headers, encode_chunked=not repeatable)
                 response = connection.getresponse()
                 break

@@ -130,7 +130,7 @@ def _check(new: NewVerification) -> None:
         raise InvalidError(f"verdict {new.verdict!r} is not known", hint=f"one of: {', '.join(_VERDICTS)}")
     if new.level not in _LEVELS:
         raise InvalidError(f"level {new.level!r} cannot be recorded", hint=f"one of: {', '.join(_LEVELS)}")
-    if (new.level != "none") != (new.verdict == "reproduced"):
+    if new.level != "none" and new.verdict != "reproduced":
         raise InvalidError(f"level {new.level!r} does not go with the verdict {new.verdict!r}")
 
 

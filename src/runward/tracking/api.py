@@ -57,6 +57,11 @@ class Tracking(Protocol):
         """The keys of params, metrics and tags that the project's runs have."""
         ...
 
+    @operation("POST", "/projects/{project}/missing-blobs", may="run.write", on="project", audit=False)
+    def missing_blobs(self, project: str, digests: list[str]) -> list[str]:
+        """Which of these bytes the project does not have yet, so that only those are uploaded."""
+        ...
+
     @operation("GET", "/experiments", may="run.read", on=ON_LIST)
     def list_experiments(self, project: str = "", limit: int = 200) -> list[Experiment]:
         """Experiments, newest first, of one project or of all visible ones."""

@@ -15,8 +15,9 @@ from runward.errors import NotFoundError
 from runward.governance.dispatch import Call, Dispatcher
 from runward.governance.model import Actor
 from runward.governance.scopes import find_project
-from runward.store.blobs import check_digest
+from runward.store.blobs import FolderBlobs, check_digest
 from runward.tracking import repository as sql
+from runward.tracking.api import Tracking
 
 UPLOAD = Door("PUT", "/projects/{project}/blobs/{digest}", "run.write", "project", "a stream of bytes")
 PRESENT = Door("GET", "/projects/{project}/blobs/{digest}", "run.write", "project", "HEAD: is it there already?")
@@ -44,6 +45,10 @@ class Files(Protocol):
 
     def put_bytes(self, project: str, data: bytes) -> Digest:
         """Upload bytes to a project."""
+        ...
+
+    def put_many(self, project: str, digests: list[Digest]) -> None:
+        """Upload blobs of the client's local store, those that the project has already left out."""
         ...
 
     def read(self, run_id: str, digest: str) -> bytes:
@@ -128,6 +133,13 @@ class FolderFiles:
         """See :class:`Files`."""
         return self._put(project, digest_bytes(data), [data])[0]
 
+    def put_many(self, project: str, digests: list[Digest]) -> None:
+        """See :class:`Files`. A folder's local store is the workspace's own: only the notes are missing."""
+        blobs = self._dispatcher.blobs
+        with self._dispatcher.enter(UPLOAD, self._actor, project, write=True) as call:
+            for digest in digests:
+                record_upload(call, project, digest, blobs.size(digest))
+
     def read(self, run_id: str, digest: str) -> bytes:
         """See :class:`Files`."""
         with self._dispatcher.enter(BLOB, self._actor, run_id, write=False) as call:
@@ -150,8 +162,8 @@ class FolderFiles:
 class RemoteFiles:
     """The files of a server."""
 
-    def __init__(self, http: HttpClient) -> None:
-        self._http = http
+    def __init__(self, http: HttpClient, tracking: Tracking, local: FolderBlobs) -> None:
+        self._http, self._tracking, self._local = http, tracking, local
 
     def _put(self, project: str, digest: Digest, chunks: Iterable[bytes]) -> None:
         path = f"/projects/{project.replace('/', ':')}/blobs/{digest}"
@@ -169,6 +181,12 @@ class RemoteFiles:
         digest = digest_bytes(data)
         self._put(project, digest, [data])
         return digest
+
+    def put_many(self, project: str, digests: list[Digest]) -> None:
+        """See :class:`Files`."""
+        for digest in self._tracking.missing_blobs(project, list(digests)):
+            path = self._local.path_of(Digest(digest))
+            self._http.upload(f"/projects/{project.replace('/', ':')}/blobs/{digest}", read_chunks(path))
 
     def read(self, run_id: str, digest: str) -> bytes:
         """See :class:`Files`."""

@@ -457,6 +457,16 @@ def blob_size(tx: Tx, project_id: str, digest: str) -> int | None:
     return None if found is None else int(found)
 
 
+def present_blobs(tx: Tx, project_id: str, digests: Sequence[str]) -> set[str]:
+    """Those of some digests that were uploaded to a project."""
+    found: set[str] = set()
+    for start in range(0, len(digests), 500):
+        part = digests[start : start + 500]
+        sql = f"SELECT digest FROM blobs WHERE project_id = ? AND digest IN ({_marks(len(part))})"
+        found.update(row[0] for row in tx.all(sql, (project_id, *part)))
+    return found
+
+
 def set_artifact(tx: Tx, run_id: str, artifact: tuple[str, str, int, str], now: int) -> None:
     """Attach (path, digest, size, media type) to a run."""
     tx.execute(

@@ -170,6 +170,11 @@ class TrackingService(Tracking):
         """See the contract."""
         return sql.known_keys(self.tx, self._visible(project))
 
+    def missing_blobs(self, project: str, digests: list[str]) -> list[str]:
+        """See the contract."""
+        present = sql.present_blobs(self.tx, self._project(project).id, digests)
+        return [digest for digest in dict.fromkeys(digests) if digest not in present]
+
     # experiments ----------------------------------------------------------------------------------------------------
 
     def list_experiments(self, project: str = "", limit: int = 200) -> list[Experiment]:

@@ -1,0 +1,92 @@
+"""A run's capture on its way into the run's journal."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from runward.store.blobs import FolderBlobs
+from runward.tracking.capture.model import Capture
+from runward.tracking.capture.reads import unrecorded
+from runward.tracking.capture.snapshot import PendingCapture, start_capture
+from runward.tracking.client import ActiveRun
+
+Part = tuple[str, str, dict[str, Any]]
+_LIMIT_S = 120.0
+
+
+class Captor:
+    """Captures for one run. The caller waits a few milliseconds at the start; the rest happens beside the training."""
+
+    def __init__(self, blobs: FolderBlobs, cache: Path, argv: Sequence[str] | None = None) -> None:
+        self._blobs, self._cache, self._argv = blobs, cache, argv
+        self._pending: PendingCapture | None = None
+        self._seeds: dict[str, int] = {}
+        self._early = threading.Event()
+
+    def start(self, run: ActiveRun, seeds: Mapping[str, int], cwd: Path | None = None) -> None:
+        """Begin. What is known early is in the journal soon, so that even a killed run keeps it."""
+        self._seeds = dict(seeds)
+        self._pending = start_capture(cwd or Path.cwd(), self._blobs, self._cache, argv=self._argv)
+        threading.Thread(
+            target=self._note_early, args=(run, self._pending), daemon=True, name="runward-capture"
+        ).start()
+
+    def _note_early(self, run: ActiveRun, pending: PendingCapture) -> None:
+        try:
+            with unrecorded():
+                run.note_captures(parts_of(self._blobs, pending.early(_LIMIT_S), final=False))
+        except TimeoutError:
+            run.set_tag("runward.capture", "timed out")
+        finally:
+            self._early.set()
+
+    def finish(self, run: ActiveRun) -> None:
+        """Add what is known only at the end: the files that were read, and the threads in use."""
+        if self._pending is None:
+            return
+        try:
+            self._early.wait(_LIMIT_S)
+            capture = self._pending.finish(self._seeds, _LIMIT_S)
+        except TimeoutError:
+            return
+        run.note_captures(parts_of(self._blobs, capture, final=True))
+
+
+def parts_of(blobs: FolderBlobs, capture: Capture, *, final: bool) -> list[Part]:
+    """A capture as documents in the blob store, each with the few facts that lists show."""
+    code, environment, machine = capture.code, capture.environment, capture.machine
+    parts: list[tuple[str, Any, dict[str, Any]]] = [
+        ("machine", machine, _facts(machine, "hostname", "os", "kernel", "cpu", "cpu_level", "usable_cpus", "threads")),
+        ("process", capture.process, _facts(capture.process, "argv", "cwd", "entry")),
+    ]
+    if final:
+        reads = {"seeds": capture.seeds, "reads": msgspec.to_builtins(capture.reads)}
+        parts.append(("reads", reads, {"files": len(capture.reads), "seeds": capture.seeds}))
+    else:
+        parts.append(("code", code, _code_facts(capture)))
+        packages = {package.name: package.version for package in environment.packages}
+        facts = {**_facts(environment, "python", "platform", "libc", "variables"), "packages": packages}
+        parts.append(("environment", environment, facts))
+    with unrecorded():
+        return [(kind, blobs.put_bytes(msgspec.json.encode(value)), facts) for kind, value, facts in parts]
+
+
+def _facts(value: Any, *names: str) -> dict[str, Any]:
+    return {name: msgspec.to_builtins(getattr(value, name)) for name in names}
+
+
+def _code_facts(capture: Capture) -> dict[str, Any]:
+    code = capture.code
+    return {
+        **_facts(code, "commit", "branch", "remote", "dirty", "digest", "problems"),
+        "files": len(code.files),
+        "changed": len(code.changed),
+        "untracked": len(code.untracked),
+        "deleted": len(code.deleted),
+        "left_out": len(code.left_out),
+    }

@@ -1,0 +1,328 @@
+"""What training code holds: ``log_metric`` and its kin. Nothing here blocks on a network or loads a database.
+
+After ``start`` nothing raises into the training: what cannot be logged is refused with one warning for each reason.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import mimetypes
+import os
+import shutil
+import threading
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from runward.core.hashing import digest_bytes, digest_file
+from runward.core.ids import new_id
+from runward.errors import NotFoundError, RunwardError
+from runward.tracking import journal as j
+from runward.tracking.journal import Journal
+
+MAX_STEP = 2**63 - 1
+JOURNAL_VARIABLE = "RUNWARD_JOURNAL"
+RUN_VARIABLE = "RUNWARD_RUN_ID"
+
+
+class RunwardWarning(UserWarning):
+    """Something could not be logged; the training goes on."""
+
+
+class Hooks:
+    """What its owner does around the end of a run: nothing, inside a task."""
+
+    def before_end(self, run: ActiveRun) -> None:
+        """Called before the end is written."""
+
+    def after_end(self, run: ActiveRun) -> None:
+        """Called when the journal is closed."""
+
+
+class ActiveRun:
+    """A run that is being logged. Thread-safe; usable as a context manager."""
+
+    def __init__(self, run_id: str, folder: Path, hooks: Hooks | None = None) -> None:
+        self.id = run_id
+        self._folder, self._hooks = folder, hooks or Hooks()
+        self._journal = Journal(folder, run_id)
+        self._pid = os.getpid()
+        self._steps: dict[str, int] = {}
+        self._warned: set[str] = set()
+        self._ended = False
+        self._spool_lock = threading.Lock()
+
+    @property
+    def folder(self) -> Path:
+        """Where the run's journals and spooled files lie."""
+        return self._folder
+
+    @property
+    def journal(self) -> Journal:
+        """This process's journal; a forked child gets one of its own."""
+        if self._pid != os.getpid():
+            self._journal, self._pid = Journal(self._folder, self.id), os.getpid()
+            self._hooks = Hooks()
+        return self._journal
+
+    def _write(self, frame: list[Any]) -> None:
+        try:
+            self.journal.append(frame)
+        except (RunwardError, TypeError, ValueError, OverflowError, OSError) as error:
+            self._warn("write", f"an entry could not be logged: {error}")
+
+    def _warn(self, reason: str, message: str) -> None:
+        if reason not in self._warned:
+            self._warned.add(reason)
+            warnings.warn(message, RunwardWarning, stacklevel=4)
+
+    # what is logged -------------------------------------------------------------------------------------------------
+
+    def log_metric(self, key: str, value: float, step: int | None = None) -> None:
+        """Log one number. See :meth:`log_metrics`."""
+        self.log_metrics({key: value}, step)
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Log numbers at one step.
+
+        Args:
+            metrics: Numbers by key. NaN and ±inf are legal and kept bit for bit. A 0-d array or tensor counts as a
+                number; text does not.
+            step: A whole number from -2^63 to 2^63-1; without one each key counts its own from 0.
+        """
+        values = {}
+        for key, value in metrics.items():
+            number = self._number(key, value)
+            if number is not None:
+                values[key] = number
+        if not values:
+            return
+        if step is not None and not self._step_fits(step):
+            return
+        steps: int | list[int]
+        if step is None:
+            steps = [self._next_step(key) for key in values]
+        else:
+            steps = int(step)
+            self._steps.update(dict.fromkeys(values, steps))
+        self._write([j.POINTS, steps, j.now(), list(values), list(values.values())])
+
+    def _number(self, key: Any, value: Any) -> float | None:
+        if type(value) is float and type(key) is str and 0 < len(key) <= 1000:
+            return value
+        if not isinstance(key, str) or not key or len(key) > 1000 or not key.isprintable():
+            self._warn(f"key:{key!r:.80}", f"metric key {key!r:.80} is not printable text of 1 to 1,000 characters")
+            return None
+        if isinstance(value, str | bytes) or value is None:
+            self._warn(
+                f"value:{key}", f"metric {key!r} is {value!r:.80}, not a number; log text with log_param or set_tag"
+            )
+            return None
+        try:
+            return float(value)
+        except OverflowError:
+            return math.inf if value > 0 else -math.inf
+        except (TypeError, ValueError):
+            self._warn(f"value:{key}", f"metric {key!r} is a {type(value).__name__}, not a number")
+            return None
+
+    def _step_fits(self, step: Any) -> bool:
+        try:
+            fits = bool(int(step) == step and -MAX_STEP - 1 <= step <= MAX_STEP)
+        except (TypeError, ValueError, OverflowError):
+            fits = False
+        if not fits:
+            self._warn("step", f"step {step!r:.40} is not a whole number from -2^63 to 2^63-1; the values are dropped")
+        return fits
+
+    def _next_step(self, key: str) -> int:
+        step = self._steps.get(key, -1) + 1
+        self._steps[key] = step
+        return step
+
+    def log_param(self, key: str, value: Any) -> None:
+        """Record one parameter. See :meth:`log_params`."""
+        self.log_params({key: value})
+
+    def log_params(self, params: Mapping[str, Any]) -> None:
+        """Record parameters: text, numbers, truth values, None, and lists and dicts of them; others as their text."""
+        self._write([j.PARAMS, {str(key): plain(value) for key, value in params.items()}])
+
+    def set_tag(self, key: str, value: Any) -> None:
+        """Set a tag, a short text to find the run by."""
+        self._write([j.TAGS, {str(key): str(value)}])
+
+    def log_artifact(self, path: str | Path, name: str = "") -> None:
+        """Attach a file, or every file of a folder, as it is now.
+
+        Args:
+            path: The file or folder.
+            name: Its path in the run; by default its own name.
+        """
+        source = Path(path)
+        try:
+            if source.is_dir():
+                for file in sorted(p for p in source.rglob("*") if p.is_file() and not p.is_symlink()):
+                    self._spool(file, f"{name or source.name}/{file.relative_to(source).as_posix()}")
+            else:
+                self._spool(source, name or source.name)
+        except OSError as error:
+            self._warn(f"artifact:{path}", f"artifact {str(path)!r} cannot be read: {error.strerror}")
+
+    def log_artifacts(self, folder: str | Path, name: str = "") -> None:
+        """Attach every file of a folder, by default under the folder's name."""
+        self.log_artifact(folder, name)
+
+    def log_bytes(self, data: bytes, name: str, media_type: str = "") -> None:
+        """Attach bytes as a file."""
+        spool = self._folder / "blobs"
+        spool.mkdir(exist_ok=True)
+        digest = digest_bytes(data)
+        (spool / digest).write_bytes(data)
+        self._note_artifact(name, digest, media_type)
+
+    def _spool(self, source: Path, name: str) -> None:
+        # The bytes are copied now: what the script does to its file afterwards must not change what was logged.
+        spool = self._folder / "blobs"
+        spool.mkdir(exist_ok=True)
+        temporary = spool / f".{new_id()}"
+        shutil.copyfile(source, temporary)
+        digest = digest_file(temporary)
+        temporary.rename(spool / digest)
+        self._note_artifact(name, digest, "")
+
+    def _note_artifact(self, name: str, digest: str, media_type: str) -> None:
+        clean = name.replace(os.sep, "/")
+        if clean.startswith("/") or ".." in clean.split("/"):
+            self._warn(f"artifact:{name}", f"artifact path {name!r:.80} must be relative and without '..'")
+            return
+        kind = media_type or mimetypes.guess_type(clean)[0] or "application/octet-stream"
+        self._write([j.ARTIFACT, clean, digest, kind])
+
+    def log_output(self, stream: str, text: str) -> None:
+        """Record what the run printed."""
+        self._write([j.OUTPUT, stream, text, j.now()])
+
+    def note_captures(self, parts: list[tuple[str, str, dict[str, Any]]]) -> None:
+        """Record captured documents: (kind, digest of a spooled blob, summary)."""
+        self._write([j.CAPTURES, parts])
+
+    # the end --------------------------------------------------------------------------------------------------------
+
+    def finish(self, status: str = "finished", exit_code: int | None = None, error: str = "") -> None:
+        """End the run: ``finished``, ``failed``, ``cancelled`` or ``timed_out``. Ending it twice changes nothing."""
+        if self._ended:
+            return
+        self._ended = True
+        self._hooks.before_end(self)
+        if os.environ.get(JOURNAL_VARIABLE) is None or status != "finished":
+            self._write([j.END, status, exit_code, error, j.now()])
+        with contextlib.suppress(OSError, ValueError):
+            self.journal.flush()
+        self.journal.close()
+        _forget(self)
+        self._hooks.after_end(self)
+
+    def __enter__(self) -> ActiveRun:
+        """The run itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the run; as failed if an exception passes through."""
+        if kind is None:
+            self.finish()
+        else:
+            status = "cancelled" if issubclass(kind, KeyboardInterrupt) else "failed"
+            self.finish(status, 1, f"{kind.__name__}: {error}")
+
+
+_active: list[ActiveRun] = []
+
+
+def _forget(run: ActiveRun) -> None:
+    if run in _active:
+        _active.remove(run)
+
+
+def activate(run: ActiveRun) -> ActiveRun:
+    """Make a run the one that the module's functions log to."""
+    _active.append(run)
+    return run
+
+
+def active_run() -> ActiveRun:
+    """The run that is being logged here.
+
+    In a task of an experiment it is found by itself; elsewhere ``runward.start()`` begins one.
+
+    Raises: NotFoundError (no run is active).
+    """
+    if _active:
+        return _active[-1]
+    folder, run_id = os.environ.get(JOURNAL_VARIABLE), os.environ.get(RUN_VARIABLE)
+    if folder and run_id:
+        return activate(ActiveRun(run_id, Path(folder)))
+    raise NotFoundError("no run is active", hint="call runward.start(project=…) first, or log inside a task")
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON can hold it; what it cannot is kept as text."""
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, int):
+        return value if -(2**63) <= value < 2**64 else str(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else repr(value)
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if hasattr(value, "item") and getattr(value, "ndim", 1) == 0:
+        return plain(value.item())
+    return str(value)
+
+
+def log_metric(key: str, value: float, step: int | None = None) -> None:
+    """Log one number to the active run. See :meth:`ActiveRun.log_metrics`."""
+    active_run().log_metric(key, value, step)
+
+
+def log_metrics(metrics: Mapping[str, float], step: int | None = None) -> None:
+    """Log numbers at one step to the active run. See :meth:`ActiveRun.log_metrics`."""
+    active_run().log_metrics(metrics, step)
+
+
+def log_param(key: str, value: Any) -> None:
+    """Record one parameter of the active run."""
+    active_run().log_param(key, value)
+
+
+def log_params(params: Mapping[str, Any]) -> None:
+    """Record parameters of the active run. See :meth:`ActiveRun.log_params`."""
+    active_run().log_params(params)
+
+
+def log_artifact(path: str | Path, name: str = "") -> None:
+    """Attach a file or folder to the active run. See :meth:`ActiveRun.log_artifact`."""
+    active_run().log_artifact(path, name)
+
+
+def log_artifacts(folder: str | Path, name: str = "") -> None:
+    """Attach every file of a folder to the active run."""
+    active_run().log_artifacts(folder, name)
+
+
+def set_tag(key: str, value: Any) -> None:
+    """Set a tag of the active run."""
+    active_run().set_tag(key, value)
+
+
+def finish(status: str = "finished") -> None:
+    """End the active run; without one nothing happens."""
+    if _active:
+        _active[-1].finish(status)

@@ -1,0 +1,329 @@
+"""Journals on their way into the store: in order, exactly once, however often it breaks off."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+
+from runward.core.clock import from_us
+from runward.core.ids import Digest
+from runward.errors import ConflictError, CorruptedError, InvalidError, NotFoundError, RunwardError
+from runward.store.blobs import FolderBlobs
+from runward.tracking import journal as j
+from runward.tracking.api import Tracking
+from runward.tracking.capture.reads import unrecorded
+from runward.tracking.files import Files
+from runward.tracking.journal import Frame, JournalReader, journals_in
+from runward.tracking.model import (
+    Batch,
+    CapturePart,
+    NewArtifact,
+    NewProject,
+    NewRun,
+    OutputChunk,
+    Points,
+    RunEnd,
+    RunStatus,
+)
+from runward.tracking.points import Columns, empty_columns, pack_columns
+
+log = logging.getLogger("runward.upload")
+
+INTERVAL_S = 0.3
+_BATCH_FRAMES = 20_000
+_RETRY_S = 2.0
+
+
+class Destination(Protocol):
+    """Where journals go: a workspace in a member's hands."""
+
+    tracking: Tracking
+    files: Files
+    local_blobs: FolderBlobs
+
+
+def referenced(blobs: FolderBlobs, part: CapturePart) -> list[Digest]:
+    """The digests that a captured document needs beside it: the files of the tree, the diff, a task's payload."""
+    document = msgspec.json.decode(blobs.read(part.digest))
+    if part.kind == "code":
+        found = [entry["digest"] for entry in document["files"] if entry["mode"] != "symlink"]
+        return [Digest(digest) for digest in dict.fromkeys([*found, document.get("diff")]) if digest]
+    if part.kind == "spec":
+        return [Digest(digest) for digest in document.get("blobs", {}).values()]
+    return []
+
+
+class _Gathered:
+    """Frames on their way into one batch."""
+
+    def __init__(self) -> None:
+        self.columns: dict[str, Columns] = {}
+        self.params: dict[str, Any] = {}
+        self.tags: dict[str, str] = {}
+        self.output: list[OutputChunk] = []
+
+    def add(self, frame: Frame) -> None:
+        fields = frame.fields
+        if frame.kind == j.POINTS:
+            self._add_points(*fields)
+        elif frame.kind == j.PARAMS:
+            self.params.update(fields[0])
+        elif frame.kind == j.TAGS:
+            self.tags.update(fields[0])
+        elif frame.kind == j.OUTPUT:
+            self.output.append(OutputChunk(fields[0], fields[1], fields[2]))
+
+    def _add_points(self, steps: int | list[int], at: float, keys: list[str], values: list[float]) -> None:
+        for index, (key, value) in enumerate(zip(keys, values, strict=True)):
+            columns = self.columns.get(key) or self.columns.setdefault(key, empty_columns())
+            columns.steps.append(steps if isinstance(steps, int) else steps[index])
+            columns.times.append(at)
+            columns.values.append(value)
+
+    def points(self) -> list[Points]:
+        return [pack_columns(key, columns) for key, columns in self.columns.items()]
+
+
+class JournalUpload:
+    """One journal's way into the store."""
+
+    def __init__(self, path: Path, destination: Destination, project: str = "") -> None:
+        self.reader = JournalReader(path)
+        self.path, self.destination, self.project = path, destination, project
+        self.ended = False
+        self._position: int | None = None
+
+    def push(self) -> bool:
+        """Send what is new; returns whether there was anything.
+
+        Raises: StoreError (the store is away; try again), other RunwardErrors (the store refuses it for good).
+        """
+        if self._position is None:
+            self._create_if_asked()
+            self._position = self._expected()
+            self.reader.rewind_to(self._position)
+        frames = list(self.reader.frames(_BATCH_FRAMES))
+        if not frames:
+            return False
+        try:
+            self._send(frames)
+        except RunwardError as error:
+            self.reader.rewind_to(frames[0].number)
+            expected = error.details.get("expected")
+            if isinstance(error, ConflictError) and isinstance(expected, int):
+                self.reader.rewind_to(expected)
+                return True
+            raise
+        return True
+
+    def _expected(self) -> int:
+        empty = Batch(client=self.reader.client, first=0, count=0)
+        return self.destination.tracking.append(self.reader.run_id, empty).next
+
+    def _create_if_asked(self) -> None:
+        """A run that was started while the store was away is created from its journal's first frame."""
+        first = next(iter(self.reader.frames(1)), None)
+        if first is not None and first.kind == j.CREATE:
+            new = msgspec.convert(first.fields[0], NewRun)
+            self.destination.tracking.create_project(NewProject(path=new.project, exist_ok=True))
+            self.destination.tracking.create_run(new)
+            self.project = new.project
+        self.reader.rewind_to(0)
+
+    def _send(self, frames: list[Frame]) -> None:
+        gathered = _Gathered()
+        for frame in frames:
+            if frame.kind in (j.ARTIFACT, j.CAPTURES):
+                self._send_bytes(frame)
+            else:
+                gathered.add(frame)
+        batch = Batch(
+            client=self.reader.client,
+            first=frames[0].number,
+            count=len(frames),
+            points=gathered.points(),
+            params=gathered.params,
+            tags=gathered.tags,
+            output=gathered.output,
+        )
+        self.destination.tracking.append(self.reader.run_id, batch)
+        for frame in frames:
+            if frame.kind == j.END:
+                self._end(*frame.fields)
+
+    def _project(self) -> str:
+        if not self.project:
+            self.project = self.destination.tracking.get_run(self.reader.run_id).run.project_id
+        return self.project
+
+    def _send_bytes(self, frame: Frame) -> None:
+        run_id, files, spool = self.reader.run_id, self.destination.files, self.path.parent / "blobs"
+        if frame.kind == j.ARTIFACT:
+            name, digest, media_type = frame.fields
+            files.put_file(self._project(), spool / digest)
+            try:
+                self.destination.tracking.add_artifact(run_id, NewArtifact(name, digest, media_type))
+            except InvalidError as error:
+                log.warning("artifact %r of run %s was refused: %s", name, run_id, error.message)
+            return
+        parts = [CapturePart(kind, digest, summary) for kind, digest, summary in frame.fields[0]]
+        for part in parts:
+            files.put_many(self._project(), [part.digest, *referenced(self.destination.local_blobs, part)])
+        self.destination.tracking.put_captures(run_id, parts)
+
+    def _end(self, status: str, exit_code: int | None, error: str, at: float) -> None:
+        ended_at = from_us(int(at * 1e6))
+        self.destination.tracking.end_run(self.reader.run_id, RunEnd(RunStatus(status), exit_code, error, ended_at))
+        self.ended = True
+
+    def close(self, *, remove: bool) -> None:
+        """Let go of the journal; ``remove`` deletes it, and its folder when it was the last one."""
+        self.reader.close()
+        if remove:
+            self.path.unlink(missing_ok=True)
+            if not journals_in(self.path.parent):
+                shutil.rmtree(self.path.parent, ignore_errors=True)
+
+
+class Uploader:
+    """A thread that follows the journals of one process's runs. Training never waits for it."""
+
+    def __init__(self, make_destination: Callable[[], Destination]) -> None:
+        self._make = make_destination
+        self._destination: Destination | None = None
+        self._folders: set[Path] = set()
+        self._uploads: dict[Path, JournalUpload] = {}
+        # Two locks: `follow` is called by training code and must never wait for a network.
+        self._lock = threading.Lock()
+        self._pushing = threading.Lock()
+        self._wake = threading.Event()
+        self._stop = False
+        self._thread: threading.Thread | None = None
+        self._complained: set[str] = set()
+
+    def follow(self, folder: Path) -> None:
+        """Upload the journals that appear in a folder."""
+        with self._lock:
+            self._folders.add(folder)
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._loop, name="runward-upload", daemon=True)
+                self._thread.start()
+
+    def _loop(self) -> None:
+        while not self._stop:
+            self._wake.wait(INTERVAL_S)
+            self._wake.clear()
+            if not self._push_all():
+                self._wake.wait(_RETRY_S)
+
+    def _push_all(self) -> bool:
+        """One round over all journals; False when the store is away."""
+        with self._pushing, unrecorded():
+            with self._lock:
+                folders = list(self._folders)
+            try:
+                for folder in folders:
+                    for path in journals_in(folder):
+                        self._open(path)
+                for path in list(self._uploads):
+                    self._push(path)
+            except RunwardError as error:
+                self._complain(error)
+                return False
+        return True
+
+    def _push(self, path: Path) -> None:
+        upload = self._uploads[path]
+        try:
+            while upload.push():
+                pass
+        except RunwardError as error:
+            if error.retryable:
+                raise
+            # The store refuses this journal for good: it stays on disk, and the others go on.
+            self._complain(error)
+            upload.close(remove=False)
+            del self._uploads[path]
+            with self._lock:
+                self._folders.discard(path.parent)
+
+    def _open(self, path: Path) -> None:
+        if path in self._uploads:
+            return
+        if self._destination is None:
+            self._destination = self._make()
+        try:
+            self._uploads[path] = JournalUpload(path, self._destination)
+        except CorruptedError as error:
+            self._complain(error)
+
+    def _complain(self, error: RunwardError) -> None:
+        if error.message not in self._complained:
+            self._complained.add(error.message)
+            log.warning("not uploaded yet: %s", error)
+
+    def drain(self, folder: Path) -> bool:
+        """Upload all of a folder's journals now; returns whether everything of them is stored.
+
+        With the store away it returns at once: what is left stays on disk, for ``runward sync`` or the next start.
+        """
+        if not self._push_all():
+            return False
+        with self._pushing:
+            for path, upload in list(self._uploads.items()):
+                if path.parent == folder:
+                    upload.close(remove=upload.reader.writer_is_gone())
+                    del self._uploads[path]
+            with self._lock:
+                self._folders.discard(folder)
+        return not journals_in(folder)
+
+    def stop(self) -> None:
+        """End the thread; the journals stay."""
+        self._stop = True
+        self._wake.set()
+
+
+def adopt(folder: Path, destination: Destination) -> tuple[int, list[str]]:
+    """Upload journals that a dead process left behind; a run whose process is gone is ended as failed.
+
+    Returns: how many journals are stored now, and what is in the way of the others.
+    """
+    stored, problems = 0, list[str]()
+    for path in journals_in(folder) if folder.exists() else []:
+        try:
+            upload = JournalUpload(path, destination)
+        except (CorruptedError, OSError) as error:
+            problems.append(f"{path}: {error}")
+            continue
+        if not upload.reader.writer_is_gone():
+            upload.close(remove=False)
+            continue
+        try:
+            while upload.push():
+                pass
+            _end_orphan(upload, destination)
+            upload.close(remove=True)
+            stored += 1
+        except RunwardError as error:
+            upload.close(remove=False)
+            problems.append(f"{path}: {error.message}")
+    return stored, problems
+
+
+def _end_orphan(upload: JournalUpload, destination: Destination) -> None:
+    if upload.ended:
+        return
+    try:
+        run = destination.tracking.get_run(upload.reader.run_id).run
+    except NotFoundError:
+        return
+    if not run.status.is_terminal:
+        error = "the process ended without finishing the run"
+        destination.tracking.end_run(run.id, RunEnd(RunStatus.FAILED, None, error))
