@@ -212,6 +212,16 @@ def test_every_bad_end_is_a_failure(what: Any, exit_code: int, words: str) -> No
     assert words in task.error
 
 
+def test_an_async_function_runs_and_a_generator_is_refused() -> None:
+    async def work() -> int:
+        return 5
+
+    assert run_one(work).outputs == {"only": 5}
+    task = run_one(lambda: (n for n in range(3))).tasks["only"]
+    assert task.state is TaskState.FAILED
+    assert "nothing of it has run" in task.error
+
+
 def test_sys_exit_zero_is_a_success() -> None:
     assert run_one(Partial(jobs.leave, 0)).outputs == {"only": None}
 
@@ -610,7 +620,7 @@ def test_metadata_is_checked_kept_and_versioned(workspace: Path) -> None:
 
 def test_metadata_behaves_like_a_dict() -> None:
     exp = Experiment("m")
-    exp.metadata = {"a": 1}  # type: ignore[assignment]
+    exp.metadata = {"a": 1}
     exp.metadata |= {"b": 2}
     assert exp.metadata.setdefault("c", 3) == 3
     assert exp.metadata.pop("a") == 1

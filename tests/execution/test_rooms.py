@@ -23,6 +23,7 @@ from runward.execution.callbacks import EarlyStoppingCallback
 from runward.execution.experiment import Experiment
 from runward.execution.model import Script, Task, TaskState
 from tests.execution import jobs
+from tests.execution.test_experiment import is_gone
 
 
 class Recorder(NullBackend):
@@ -129,9 +130,13 @@ def test_a_backend_that_breaks_stops_everything_and_is_heard(tmp_path: Path) -> 
             raise RuntimeError("bug")
 
     set_backend_factory(Broken)
-    exp = Experiment([Task("a", Script(inline="true"))], name="b")
+    marks = [tmp_path / str(i) for i in range(3)]
+    tasks = [Task(f"hang{i}", Partial(jobs.hang, str(mark))) for i, mark in enumerate(marks)]
+    wait = Script(inline=" && ".join(f"until [ -s {mark} ]; do sleep 0.01; done" for mark in marks))
+    exp = Experiment([Task("ends", wait), *tasks], name="b", slots=4)
     with pytest.raises(RuntimeError, match="bug"):
         exp.run()
+    assert all(is_gone(int(mark.read_text())) for mark in marks)
 
 
 # early stopping

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import inspect
 import os
 import re
+import struct
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -17,22 +19,31 @@ from runward.config.buildable import Buildable, holds_buildable
 from runward.config.identity import source_of
 from runward.config.targets import display_name, import_location, is_importable, signature_of
 from runward.errors import SubmitError
+from runward.execution import worker
+from runward.execution.packing import pack
 from runward.execution.worker import is_plain, write_plain
 
 SPEC_FILE = "spec.bin"
 _PAYLOAD_FILE = "call.pkl"
 _SOURCE_FILE = "source.py"
-# Cheaper than ``-m``, which imports runpy; the folder is for a Runward that only the driver's sys.path knows.
-_BOOT = (
-    "import sys;sys.path.append(sys.argv.pop());"
-    "from runward.execution.worker import main;sys.exit(main(sys.argv[1]))"
-)
-_PACKAGE_PARENT = str(Path(__file__).parents[2])
 
 
 def worker_command(folder: Path) -> list[str]:
     """The command line of a worker process for a folder with a spec; the driver's own interpreter."""
-    return [sys.executable, "-P", "-c", _BOOT, str(folder / SPEC_FILE), _PACKAGE_PARENT]
+    return [sys.executable, "-P", _worker_program(), str(folder / SPEC_FILE)]
+
+
+@functools.cache
+def _worker_program() -> str:
+    """The worker's compiled file: neither runpy nor the package is imported, and nothing compiled again."""
+    source = Path(worker.__file__)
+    compiled = Path(importlib.util.cache_from_source(str(source)))
+    if not compiled.exists():
+        return str(source)
+    about = source.stat()
+    header = struct.pack("<4sIII", importlib.util.MAGIC_NUMBER, 0, int(about.st_mtime), about.st_size)
+    is_current = compiled.read_bytes()[: len(header)] == header
+    return str(compiled if is_current else source)
 
 
 def write_spec(folder: Path, call: Buildable, upstream: Mapping[str, Path], seed: int | None) -> None:
@@ -52,14 +63,16 @@ def write_spec(folder: Path, call: Buildable, upstream: Mapping[str, Path], seed
     """
     target = import_location(call.fn)
     simple = _takes_keywords(call) and not holds_buildable(call.fn) and not holds_buildable(call.arguments)
-    direct = target is not None and simple and is_plain(call.arguments)
-    if not direct:
+    direct = simple and is_plain(call.arguments)
+    packed = pack(call.fn) if direct and target is None else None
+    if not direct or (target is None and packed is None):
         # What needs no building is sent as a plain function: its process then need not load the builder.
         ready = functools.partial(call.fn, **call.arguments) if simple else call.build()
         (folder / _PAYLOAD_FILE).write_bytes(pickle_by_value(ready, call.fn))
     spec = {
         "function": display_name(call.fn),
         "target": target if direct else None,
+        "packed": packed,
         "arguments": call.arguments if direct else {},
         "payload": _PAYLOAD_FILE,
         "upstream": {name: str(where) for name, where in upstream.items()},

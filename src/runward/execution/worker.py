@@ -1,4 +1,4 @@
-"""The process of one task: ``python -m runward.execution.worker SPEC``.
+"""The process of one task: ``python worker.py SPEC``, or ``python -m runward.execution.worker SPEC``.
 
 It stands before the user's first line, so it imports next to nothing. It reads the spec, makes the
 interpreter look like the driver's (``sys.path``, working folder, arguments, seed), calls the function
@@ -36,7 +36,7 @@ def main(spec_path: str) -> int:
         sys.stderr.write(f"{why}\n")
         return _fail(folder, error, why, _NOT_STARTED)
     try:
-        value = call()
+        value = _finish(call())
     except SystemExit as error:
         return _leave(folder, error)
     except BaseException as error:  # noqa: BLE001  border to the user's code
@@ -59,18 +59,66 @@ def _imitate_driver(spec: dict[str, Any]) -> None:
 
 def _load(spec: dict[str, Any], folder: str) -> Any:
     given = {name: read_value(where) for name, where in spec["upstream"].items()}
-    if spec["target"] is None:
+    if spec["target"] is None and spec["packed"] is None:
         import pickle
 
         with open(os.path.join(folder, spec["payload"]), "rb") as file:
             fn = pickle.load(file)
         return lambda: fn(**given)
-    module, name = spec["target"]
-    __import__(module)
-    fn = sys.modules[module]
-    for part in name.split("."):
-        fn = getattr(fn, part)
+    fn = unpack(spec["packed"]) if spec["packed"] is not None else _import(*spec["target"])
     return lambda: fn(**{**spec["arguments"], **given})
+
+
+def _import(module: str, path: str) -> Any:
+    __import__(module)
+    found = sys.modules[module]
+    for part in path.split("."):
+        found = getattr(found, part)
+    return found
+
+
+def unpack(packed: dict[str, Any]) -> Any:
+    """The function that ``packing.pack`` took apart, in a world of its own with the globals it names.
+
+    Raises:
+        ImportError: A module it names is not there.
+        AttributeError: Something in a module it names is not there.
+    """
+    world: dict[str, Any] = {"__builtins__": __builtins__}
+    function: Any = type(main)
+    made = {key: function(parts[0], world, parts[1]) for key, parts in packed["functions"].items()}
+
+    def value(kind: str, first: Any, *rest: str) -> Any:
+        if kind == "module":
+            for name in (first, *rest):
+                __import__(name)
+            return sys.modules[first]
+        if kind == "object":
+            return _import(first, *rest)
+        return made[first] if kind == "function" else first
+
+    world.update({name: value(*item) for name, item in packed["globals"].items()})
+    for key, (_code, _name, qualname, defaults, named, notes) in packed["functions"].items():
+        fn = made[key]
+        fn.__module__, fn.__qualname__ = world["__name__"], qualname
+        fn.__defaults__ = tuple(value(*item) for item in defaults) or None
+        fn.__kwdefaults__ = {name: value(*item) for name, item in named.items()} or None
+        fn.__annotations__ = {name: value(*item) for name, item in notes.items()}
+    return made[packed["entry"]]
+
+
+def _finish(value: Any) -> Any:
+    """Run what a call only prepared: the body of an async function. A generator would do nothing unseen."""
+    kind = type(value).__name__
+    if kind == "coroutine":
+        import asyncio
+
+        return asyncio.run(value)
+    if kind in ("generator", "async_generator"):
+        raise TypeError(
+            f"the function returned a {kind}, so nothing of it has run; return a value, or list(...) of it"
+        )
+    return value
 
 
 def _leave(folder: str, request: SystemExit) -> int:
@@ -89,7 +137,7 @@ def _fail(folder: str, error: BaseException, message: str, exit_code: int) -> in
     import traceback
 
     shown = error.__traceback__
-    while shown is not None and shown.tb_frame.f_code.co_filename == __file__:
+    while shown is not None and shown.tb_frame.f_code.co_filename == main.__code__.co_filename:
         shown = shown.tb_next
     text = "".join(traceback.format_exception(type(error), error, shown))
     sys.stderr.write(text)
