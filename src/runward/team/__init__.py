@@ -23,7 +23,6 @@ _BY_MODULE = {
     ),
     "codereview": ("CodeReviewChecklist", "TeamCodeReview", "create_reviewed_experiment"),
     "components": ("ExperimentComponent", "TeamExperimentBuilder"),
-    "connection": ("current_workspace", "use_workspace"),
     "documented": ("DocumentedExperiment",),
     "knowledge": (
         "TeamKnowledgeBase",

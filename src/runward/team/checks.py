@@ -15,9 +15,9 @@ from runward.config.standards import HIGHER_IS_BETTER, LOWER_IS_BETTER
 from runward.errors import NotFoundError
 from runward.execution.experiment import Experiment
 from runward.execution.model import Results
+from runward.face import current_workspace
 from runward.review.checks import check_sources
 from runward.review.model import CheckResult, EvidenceItem, MetricRule, Standards, Verdict
-from runward.team.connection import current_workspace
 from runward.team.sources import sources_of
 from runward.team.standards import as_standards, standards_for
 from runward.team.verdicts import CheckVerdict, worst

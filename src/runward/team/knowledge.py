@@ -13,10 +13,11 @@ from runward.core.hashing import digest_value
 from runward.errors import InvalidError, NotFoundError
 from runward.execution.experiment import Experiment
 from runward.execution.model import Results
+from runward.face import current_workspace
 from runward.knowledge.model import Evidence, NewPage, Page, PageKind, Situation
 from runward.knowledge.tags import extract_tags
-from runward.team.connection import current_workspace, find_team
 from runward.team.plain import summary_of, to_data
+from runward.team.teams import find_team
 from runward.workspace import Workspace
 
 _KINDS = ("practice", "decision", "guide", "card", "post-mortem", "result")

@@ -9,8 +9,8 @@ from runward.config.merge import Merged, Origin, merge
 from runward.config.standards import TeamConfig, Threshold, thresholds
 from runward.errors import InvalidError, NotFoundError
 from runward.execution.model import Results
+from runward.face import current_workspace
 from runward.review.model import MetricRule, Standards, StandardsVersion
-from runward.team.connection import current_workspace
 from runward.tracking.model import NewProject
 
 

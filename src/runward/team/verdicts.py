@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from runward.execution.model import Results, TaskState
+from runward.execution.model import Results, TaskState, Unevaluated
 from runward.review.model import EvidenceItem, Verdict
 
 _WORTH = {Verdict.PASS: 1.0, Verdict.WARN: 0.5}
@@ -65,7 +65,9 @@ def read_verdict(value: Any) -> Verdict:
         return read_verdict(value.get("verdict", value.get("passed")))
     if isinstance(value, str):
         return Verdict(value) if value in list(Verdict) else Verdict.UNDECIDED
-    return read_verdict(getattr(value, "verdict", None)) if hasattr(value, "verdict") else Verdict.UNDECIDED
+    if value is None or isinstance(value, Unevaluated):
+        return Verdict.UNDECIDED
+    return read_verdict(getattr(value, "verdict", getattr(value, "passed", None)))
 
 
 def _message(value: Any) -> str:
