@@ -145,8 +145,9 @@ class TeamCodeReview:
     def _unit_tests(self, experiment: Experiment, files: Mapping[str, str]) -> CheckResult:
         item, untested, evidence = "unit_tests_written", list[str](), list[EvidenceItem]()
         folders = self._tests if self._tests is not None else sorted({_project_of(Path(path)) for path in files})
-        tests = list(_test_functions(folders))
-        for name in _function_names(experiment):
+        names = _function_names(experiment)
+        tests = list(_test_functions(folders, names))
+        for name in names:
             place = next(((path, node) for path, node in tests if _mentions(node, name)), None)
             if place is None:
                 untested.append(name)
@@ -186,10 +187,17 @@ def _project_of(path: Path) -> Path:
     return next((folder for folder in folders if any((folder / mark).exists() for mark in _ROOT_MARKS)), folders[0])
 
 
-def _test_functions(folders: Iterable[Path]) -> Iterator[tuple[Path, ast.FunctionDef | ast.AsyncFunctionDef]]:
+def _test_functions(
+    folders: Iterable[Path], names: Iterable[str]
+) -> Iterator[tuple[Path, ast.FunctionDef | ast.AsyncFunctionDef]]:
+    """Test functions in files that have any of the names in their text at all: parsing the others would be waste."""
+    wanted = [name.encode() for name in names]
     for path in _test_files(folders):
         try:
-            tree = ast.parse(path.read_bytes())
+            text = path.read_bytes()
+            if not any(name in text for name in wanted):
+                continue
+            tree = ast.parse(text)
         except (OSError, SyntaxError, ValueError, RecursionError):
             continue
         for node in ast.walk(tree):

@@ -10,6 +10,9 @@ from pathlib import Path
 
 from runward.errors import AlreadyExistsError, InvalidError
 
+_LONGEST = 48
+"""Characters of a name that files and functions carry, so that imports stay within a line."""
+
 
 class TeamWorkflow:
     """Names that a team's repositories share."""
@@ -61,6 +64,7 @@ def identifier_of(experiment_name: str) -> str:
             f"the experiment name {experiment_name!r} has no letter or digit that files can use",
             hint="use at least one of a-z and 0-9",
         )
+    words = words[:_LONGEST].rstrip("_")
     return f"experiment_{words}" if words[0].isdigit() or keyword.iskeyword(words) else words
 
 
@@ -211,8 +215,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from configs.@IDENTIFIER@_config import MODEL_CONFIG, TRAINING_CONFIG
-from experiments.@IDENTIFIER@ import create_@IDENTIFIER@_experiment, train_model
+from configs import @IDENTIFIER@_config
+from experiments import @IDENTIFIER@
+
+MODEL_CONFIG, TRAINING_CONFIG = @IDENTIFIER@_config.MODEL_CONFIG, @IDENTIFIER@_config.TRAINING_CONFIG
+create_experiment, train_model = @IDENTIFIER@.create_@IDENTIFIER@_experiment, @IDENTIFIER@.train_model
 
 
 def test_training_lowers_the_loss() -> None:
@@ -224,11 +231,11 @@ def test_an_empty_configuration_is_refused(configs: tuple[dict, dict]) -> None:
     with pytest.raises(ValueError, match="required"):
         train_model(*configs)
     with pytest.raises(ValueError, match="required"):
-        create_@IDENTIFIER@_experiment(*configs)
+        create_experiment(*configs)
 
 
 def test_the_experiment_has_its_task() -> None:
-    experiment = create_@IDENTIFIER@_experiment(MODEL_CONFIG, TRAINING_CONFIG)
+    experiment = create_experiment(MODEL_CONFIG, TRAINING_CONFIG)
     assert [task.name for task in experiment.tasks] == ["@IDENTIFIER@"]
 '''
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from runward.config.buildable import Config
 from runward.config.standards import TeamConfig
+from runward.errors import InvalidError
 from runward.execution.entry import EntryPoint, entry_point
 from runward.execution.experiment import Experiment
 from runward.execution.model import Results, TaskState
@@ -93,7 +94,7 @@ def code_review_workflow(
     Raises:
         InvalidError: Nothing that has source code.
     """
-    of = entry_point() if isinstance(experiment_config, Mapping) else experiment_config
+    of = _entry_function() if isinstance(experiment_config, Mapping) else experiment_config
     results = of if isinstance(of, Results) else _unrun(metrics or {})
     gates = {
         "static_analysis": code_quality_check(results, of),
@@ -102,6 +103,16 @@ def code_review_workflow(
         "documentation_check": doc_review_check(results, of),
     }
     return generate_review_report(replace(results, gates={**results.gates, **gates}), reviewer)
+
+
+def _entry_function() -> Any:
+    found = entry_point()
+    if not callable(found):
+        raise InvalidError(
+            "a dict of parameters has no source code, and this process has no entry function to review",
+            hint="call run.set_entry_point(function) before, or give the function itself",
+        )
+    return found
 
 
 def _unrun(metrics: Mapping[str, float]) -> Results:
