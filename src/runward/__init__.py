@@ -35,6 +35,11 @@ if TYPE_CHECKING:
 _LAZY: dict[str, str] = {
     "Config": "config.buildable",
     "Partial": "config.buildable",
+    "EarlyStoppingCallback": "execution.callbacks",
+    "Experiment": "recording",
+    "Results": "execution.model",
+    "Script": "execution.model",
+    "Task": "execution.model",
     "connect": "face",
     "current_workspace": "face",
     "finish": "tracking.client",
@@ -45,12 +50,13 @@ _LAZY: dict[str, str] = {
     "log_param": "tracking.client",
     "log_params": "tracking.client",
     "seed_everything": "core.seeding",
+    "set_entry_point": "execution.entry",
     "set_tag": "tracking.client",
     "start": "face",
     "sync": "face",
 }
 
-__all__ = ["RunwardError", "__version__", *_LAZY]
+__all__ = ["RunwardError", "__version__", *sorted(_LAZY)]  # noqa: PLE0604
 
 
 def __getattr__(name: str) -> Any:

@@ -16,12 +16,12 @@ from typing import Any
 import msgspec
 
 from runward import workspace as w
-from runward.tracking.captor import Captor
 from runward.core.ids import RunId, new_id
 from runward.core.seeding import seed_everything
 from runward.errors import RunwardError
 from runward.tracking import client
 from runward.tracking import journal as j
+from runward.tracking.captor import Captor
 from runward.tracking.client import ActiveRun, Hooks, RunwardWarning
 from runward.tracking.model import NewProject, NewRun, RunParam
 from runward.tracking.uploader import Uploader, adopt
@@ -119,8 +119,36 @@ def start(
         seed_everything(seed)
     if os.environ.get(client.JOURNAL_VARIABLE):
         return _join_task(params, tags)
-    space = current_workspace()
-    new = NewRun(
+    new = _new_run(name, project, params, tags, seed, purpose, experiment_id)
+    run = _begin(new, capture, None)
+    _watch_exit()
+    return client.activate(run)
+
+
+def begin_command(
+    name: str,
+    command: list[str],
+    *,
+    project: str = "",
+    experiment_id: str | None = None,
+    tags: Mapping[str, str] | None = None,
+    purpose: str = "",
+    seed: int | None = None,
+) -> ActiveRun:
+    """Begin a run for a command of its own, captured as that command. The caller ends it. Raises: as :func:`start`."""
+    return _begin(_new_run(name, project, None, tags, seed, purpose, experiment_id), True, command)
+
+
+def _new_run(
+    name: str,
+    project: str,
+    params: Mapping[str, Any] | None,
+    tags: Mapping[str, str] | None,
+    seed: int | None,
+    purpose: str,
+    experiment_id: str | None,
+) -> NewRun:
+    return NewRun(
         id=new_id(),
         project=project or default_project(),
         name=name,
@@ -130,17 +158,20 @@ def start(
         purpose=purpose,
         experiment_id=experiment_id,
     )
+
+
+def _begin(new: NewRun, capture: bool, command: list[str] | None) -> ActiveRun:
+    space = current_workspace()
     _create(space, new)
     folder = space.state_dir / "journals" / new.id
-    captor = Captor(space.local_blobs, space.state_dir / "cache") if capture else None
+    captor = Captor(space.local_blobs, space.state_dir / "cache", command) if capture else None
     run = ActiveRun(RunId(new.id), folder, _ScriptHooks(space, captor))
     run.journal.append([j.CREATE, msgspec.to_builtins(new)])
     if captor is not None:
-        captor.start(run, {"seed": seed} if seed is not None else {})
+        captor.start(run, {"seed": new.seed} if new.seed is not None else {})
     uploader_of(space).follow(folder)
-    _watch_exit()
     _adopt_once(space)
-    return client.activate(run)
+    return run
 
 
 def _join_task(params: Mapping[str, Any] | None, tags: Mapping[str, str] | None) -> ActiveRun:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Any, cast
@@ -106,6 +107,10 @@ def open_folder(path: str | Path, member: str = "") -> FolderWorkspace:
             f"the workspace folder {folder} cannot be made: {error.strerror}",
             hint="set RUNWARD_DIR to a folder that you may write to",
         ) from error
+    # A workspace inside a repository must not show up in it, nor in what is captured of it.
+    with contextlib.suppress(OSError):
+        if not (folder / ".gitignore").exists():
+            (folder / ".gitignore").write_text("*\n")
     database = open_database(f"sqlite:///{folder / 'runward.db'}")
     name = folder.parent.name if folder.name == FOLDER else folder.name
     dispatcher = open_dispatcher(database, folder / "blobs", name)

@@ -303,6 +303,13 @@ def flatten(value: Any) -> dict[str, Scalar]:
     return flat
 
 
+def flatten_plain(data: Any) -> dict[str, Scalar]:
+    """Like :func:`flatten`, for a value that is in its plain form already (:func:`describe`)."""
+    flat: dict[str, Scalar] = {}
+    _flatten(data, "", flat)
+    return flat
+
+
 def _flatten(data: Any, prefix: str, flat: dict[str, Scalar]) -> None:
     if isinstance(data, dict) and data and not _is_leaf(data):
         for key, part in data.items():

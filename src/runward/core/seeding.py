@@ -5,12 +5,15 @@ from __future__ import annotations
 import random
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from runward.errors import InvalidError
 
 _LIMIT = 2**32
+SEED_SITE = Path(__file__).parent / "seedsite"
+"""A folder that, first on ``PYTHONPATH``, seeds any Python by the environment variable ``RUNWARD_SEED``."""
 
 
 def _seed_numpy(numpy: Any, seed: int) -> None:

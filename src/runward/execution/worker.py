@@ -46,7 +46,8 @@ def main(spec_path: str) -> int:
 
 
 def _imitate_driver(spec: dict[str, Any]) -> None:
-    sys.path[:] = spec["sys_path"]
+    if spec["sys_path"] is not None:
+        sys.path[:] = spec["sys_path"]
     sys.argv[:] = spec["argv"]
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     if spec["cwd"] is not None:

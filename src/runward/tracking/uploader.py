@@ -90,6 +90,20 @@ class _Gathered:
         return [pack_columns(key, columns) for key, columns in self.columns.items()]
 
 
+def gather(paths: list[Path]) -> tuple[dict[str, Columns], dict[str, str]]:
+    """The series and the artifacts (digest by name) in some journals, without any store."""
+    found, artifacts = _Gathered(), dict[str, str]()
+    for path in paths:
+        reader = JournalReader(path)
+        for frame in reader.frames(100_000_000):
+            if frame.kind == j.ARTIFACT:
+                artifacts[frame.fields[0]] = frame.fields[1]
+            else:
+                found.add(frame)
+        reader.close()
+    return found.columns, artifacts
+
+
 class JournalUpload:
     """One journal's way into the store."""
 
@@ -155,7 +169,17 @@ class JournalUpload:
         self.destination.tracking.append(self.reader.run_id, batch)
         for frame in frames:
             if frame.kind == j.END:
+                self._push_siblings()
                 self._end(*frame.fields)
+
+    def _push_siblings(self) -> None:
+        """What other processes of the run wrote belongs to its result, so it must be there before the end."""
+        for path in journals_in(self.path.parent):
+            if path != self.path:
+                sibling = JournalUpload(path, self.destination, self.project)
+                while sibling.push():
+                    pass
+                sibling.close(remove=False)
 
     def _project(self) -> str:
         if not self.project:

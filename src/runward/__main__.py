@@ -1,0 +1,5 @@
+"""``python -m runward``."""
+
+from runward.cli.main import main
+
+main()

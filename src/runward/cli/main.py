@@ -1,0 +1,106 @@
+"""The ``runward`` command: lazy groups, one border for errors."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import sys
+from typing import Any
+
+import click
+
+from runward._version import __version__
+from runward.cli.output import NO, UNDECIDED, USAGE, Output
+from runward.errors import ExecutorError, GateClosedError, InvalidError, MissingExtraError, ReproError, RunwardError
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("runward.cli.demo:demo", "The main job on real data: run, verify, review, share."),
+    "run": ("runward.cli.run:run", "Track any command: runward run -- python train.py"),
+    "verify": ("runward.cli.verify:verify", "Rerun a run from what was captured, and say whether it holds."),
+    "runs": ("runward.cli.runs:runs", "List, show, compare and export runs."),
+    "projects": ("runward.cli.projects:projects", "List and create projects and their standards."),
+    "review": ("runward.cli.review:review", "Request, check, approve reviews."),
+    "kb": ("runward.cli.kb:kb", "Publish and find what the team knows."),
+    "inbox": ("runward.cli.kb:inbox", "What waits for you."),
+    "server": ("runward.cli.server:server", "Serve a workspace to a team."),
+    "member": ("runward.cli.members:member", "Members of the workspace on this machine."),
+    "team": ("runward.cli.members:team", "Teams of the workspace on this machine."),
+    "token": ("runward.cli.members:token", "Tokens for members of the workspace on this machine."),
+    "new": ("runward.cli.new:new", "Write an experiment with its config, test and page."),
+    "sync": ("runward.cli.workspace:sync", "Upload what was kept on disk while the server was away."),
+    "doctor": ("runward.cli.workspace:doctor", "Health of workspace and environment, and how to mend it."),
+    "migrate": ("runward.cli.workspace:migrate_command", "Bring a workspace to this version's format."),
+}
+"""Each command's place and its line in the help; modules load when they are used."""
+
+
+class LazyGroup(click.Group):
+    """Loads a command's module when it is called, so that ``runward --help`` stays fast."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All commands, in the order of everyday use."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """The command of a name."""
+        if name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[name][0].partition(":")
+        found: click.Command = getattr(importlib.import_module(module), attribute)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without loading them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="runward")
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """ML experiments that a team can trust."""
+    context.ensure_object(Output)
+    logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s", stream=sys.stderr)
+
+
+def exit_code_of(error: RunwardError) -> int:
+    """2 for wrong usage, 1 for a no, 3 for what could not be decided."""
+    if isinstance(error, GateClosedError | ExecutorError):
+        return NO
+    if isinstance(error, ReproError | MissingExtraError) or error.retryable or error.status >= 500:
+        return UNDECIDED
+    if isinstance(error, InvalidError) or error.status in (401, 403, 404, 409, 422):
+        return USAGE
+    return UNDECIDED
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Entry point of the ``runward`` script."""
+    output = Output()
+    try:
+        result = cli.main(arguments, prog_name="runward", standalone_mode=False, obj=output)
+    except click.exceptions.Exit as request:
+        sys.exit(request.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("stopped", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(141)
+    except RunwardError as error:
+        click.echo(f"error: {error.message}", err=True)
+        if error.hint:
+            click.echo(f"  {error.hint}", err=True)
+        if output.json:
+            from runward.core.codec import problem
+
+            output.result(problem(error))
+        sys.exit(exit_code_of(error))
+    sys.exit(result if isinstance(result, int) else 0)
+
+
+if __name__ == "__main__":
+    main()

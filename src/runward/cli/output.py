@@ -1,0 +1,81 @@
+"""The one place where commands print: data on stdout, talk on stderr, one JSON document with ``--json``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+import msgspec
+
+YES, NO, USAGE, UNDECIDED = 0, 1, 2, 3
+"""Exit codes: yes; the answer is no; wrong usage; it could not be decided."""
+
+
+class Output:
+    """Where a command's answer and its talk go."""
+
+    def __init__(self) -> None:
+        self.json = False
+
+    def result(self, value: Any, human: str | Iterable[str] = "") -> None:
+        """The answer: as the one JSON document, or as text for people."""
+        if self.json:
+            sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+            return
+        lines = [human] if isinstance(human, str) else human
+        for line in lines:
+            click.echo(line)
+
+    def table(self, value: Any, columns: Sequence[str], rows: Sequence[Sequence[Any]], note: str = "") -> None:
+        """The answer as a table for people."""
+        if self.json:
+            self.result(value)
+            return
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for column in columns:
+            numeric = all(isinstance(row[columns.index(column)], int | float | None) for row in rows)
+            table.add_column(column, justify="right" if numeric and rows else "left", overflow="fold")
+        for row in rows:
+            table.add_row(*(Text(shown(cell)) for cell in row))
+        console = Console(width=None if sys.stdout.isatty() else 200)
+        console.print(table)
+        if note:
+            console.print(Text(note, style="dim"))
+
+    def say(self, text: str) -> None:
+        """Talk: what is being done. It never disturbs the answer on stdout."""
+        click.echo(text, err=True)
+
+    def hint(self, text: str) -> None:
+        """The next step, for people only."""
+        if not self.json:
+            click.echo(click.style(text, dim=True), err=True)
+
+
+def shown(value: Any) -> str:
+    """A value in a table's cell, without control characters."""
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return "".join(c if c.isprintable() else "�" for c in str(value))
+
+
+pass_output = click.make_pass_decorator(Output, ensure=True)
+
+
+def with_json(command: Any) -> Any:
+    """Give a command ``--json``."""
+
+    def note(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+        context.ensure_object(Output).json |= value
+
+    return click.option(
+        "--json", is_flag=True, expose_value=False, callback=note, help="Print exactly one JSON document on stdout."
+    )(command)

@@ -1,0 +1,35 @@
+"""``runward server``: serve a workspace to a team."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from runward.cli.output import Output, pass_output
+from runward.workspace import find_folder
+
+
+@click.command()
+@click.option("--dir", "folder", type=click.Path(path_type=Path), default=None, help="The workspace's folder.")
+@click.option("--database", default="", help="postgresql://… instead of SQLite in the folder.")
+@click.option("--blobs", default="", help="Folder for artifacts and captured code; default: inside --dir.")
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=4747, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
+@click.option("--behind-proxy", is_flag=True, help="A TLS proxy stands in front: other hosts may connect.")
+@pass_output
+def server(
+    output: Output, folder: Path | None, database: str, blobs: str, host: str, port: int, behind_proxy: bool
+) -> None:
+    """Serve a workspace until Ctrl-C. The first start prints a one-time link; there is no default password."""
+    from runward.server.run import RunningServer, check_exposure, first_link, listen, open_store
+
+    allowed = check_exposure(host, behind_proxy)
+    bound = listen(host, port)
+    dispatcher = open_store((folder or find_folder()).absolute(), database, blobs)
+    running = RunningServer(dispatcher, bound, allowed)
+    output.say(f"Runward serves {dispatcher.database.url.rpartition('@')[2]} at {running.url}")
+    if link := first_link(dispatcher):
+        output.say(f"first sign-in (once, within the hour): {running.url}{link}")
+    output.say("Ctrl-C stops it")
+    running.serve()

@@ -1,0 +1,96 @@
+"""``runward verify``: rerun, compare, certify; or check a certificate offline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import msgspec
+
+from runward.cli.output import NO, UNDECIDED, YES, Output, pass_output, with_json
+from runward.errors import InvalidError
+from runward.face import current_workspace
+from runward.repro import certificate as certificates
+from runward.repro.model import Tolerance, VerificationReport
+from runward.repro.verify import verify as carry_out
+
+_CODES = {"reproduced": YES, "not_reproduced": NO, "undecided": UNDECIDED}
+
+
+@click.command()
+@click.argument("ref", metavar="RUN", required=False)
+@click.option("--level", type=click.Choice(["basic", "environment"]), default="environment", show_default=True)
+@click.option("--margin", "-m", multiple=True, metavar="METRIC=ABS", help="Allowed absolute difference of a metric.")
+@click.option("--timeout", default=3600.0, show_default=True, help="Seconds until the rerun is ended.")
+@click.option("--no-sandbox", is_flag=True, help="Rerun without isolation; the report says so.")
+@click.option("--certificate", type=click.Path(path_type=Path, exists=True), help="Check a certificate file instead.")
+@click.option("--key", type=click.Path(path_type=Path, exists=True), help="The signer's public key for --certificate.")
+@with_json
+@pass_output
+def verify(
+    output: Output,
+    ref: str | None,
+    level: str,
+    margin: tuple[str, ...],
+    timeout: float,
+    no_sandbox: bool,
+    certificate: Path | None,
+    key: Path | None,
+) -> int:
+    """Rerun a run from what was captured of it. Exit code 0: it holds; 1: it does not; 3: it could not be decided."""
+    if certificate is not None:
+        return _check_certificate(output, certificate, key)
+    if ref is None:
+        raise InvalidError("RUN is missing", hint="give an id, a name or @last")
+    outcome = carry_out(
+        current_workspace(),
+        ref,
+        level=level,
+        timeout_s=timeout,
+        tolerances=dict(_tolerance(text) for text in margin),
+        sandbox=not no_sandbox,
+        say=output.say,
+    )
+    document = msgspec.to_builtins(outcome.report)
+    document["certificate"] = outcome.record.certificate
+    document["verification"] = outcome.record.verification.id
+    output.result(document, _story(outcome.report))
+    return _CODES[outcome.report.verdict]
+
+
+def _tolerance(text: str) -> tuple[str, Tolerance]:
+    name, _sign, value = text.partition("=")
+    try:
+        return name, Tolerance(abs=float(value))
+    except ValueError:
+        raise InvalidError(f"margin {text!r} is not METRIC=NUMBER", hint="for example -m accuracy=0.01") from None
+
+
+def _story(report: VerificationReport) -> list[str]:
+    sign = {"reproduced": "≡", "not_reproduced": "≠", "undecided": "?"}[report.verdict]
+    level = f" · level {report.level}" if report.level != "none" else ""
+    lines = [f"{sign} {report.verdict.replace('_', ' ')}{level}: {report.reason}"]
+    counts: dict[str, int] = {}
+    for check in report.inputs:
+        counts[check.status] = counts.get(check.status, 0) + 1
+    lines.append("  inputs: " + (", ".join(f"{n} {status}" for status, n in sorted(counts.items())) or "none compared"))
+    for metric in report.result.metrics:
+        detail = f" ({metric.detail})" if metric.detail else ""
+        lines.append(f"  metric {metric.name}: {metric.status.replace('_', ' ')} over {metric.points} points{detail}")
+    lines += [f"  artifact {item.name}: {item.status.replace('_', ' ')}" for item in report.result.artifacts]
+    lines.append(f"  isolation: {report.conditions.sandbox} ({report.conditions.sandbox_note})")
+    return lines
+
+
+def _check_certificate(output: Output, path: Path, key: Path | None) -> int:
+    try:
+        envelope = msgspec.json.decode(path.read_bytes(), type=certificates.Envelope)
+    except msgspec.DecodeError as error:
+        raise InvalidError(f"{path} is no certificate: {error}") from error
+    if key is None:
+        raise InvalidError("--key is missing", hint="ask the signer for the workspace's public key (runward doctor)")
+    statement = certificates.verify(envelope, key.read_bytes())
+    output.result(
+        statement, [f"✓ signed by {envelope.signatures[0].keyid}", f"  {statement.predicate.get('reason', '')}"]
+    )
+    return YES

@@ -1,0 +1,28 @@
+"""Seeds the generators of a command that Runward started, then gives way to the environment's own ``sitecustomize``.
+
+Python imports the first module of this name that it finds; `runward run --seed` puts this folder first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import sys
+
+_here = os.path.dirname(os.path.abspath(__file__))
+_parent = os.path.dirname(os.path.dirname(os.path.dirname(_here)))
+sys.path[:] = [path for path in sys.path if os.path.abspath(path) != _here]
+
+if os.environ.get("RUNWARD_SEED", "").isdigit():
+    sys.path.append(_parent)
+    try:
+        from runward.core.seeding import seed_everything
+
+        seed_everything(int(os.environ["RUNWARD_SEED"]))
+    finally:
+        sys.path.remove(_parent)
+
+sys.modules.pop("sitecustomize", None)
+with contextlib.suppress(ModuleNotFoundError):
+    importlib.import_module("sitecustomize")

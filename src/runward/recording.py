@@ -1,0 +1,209 @@
+"""Where experiments record to: a workspace, one capture an experiment, one journal a run."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from runward import face
+from runward.config.serialise import flatten_plain
+from runward.core.ids import new_id
+from runward.errors import NotFoundError, RunwardError
+from runward.execution.backend import RunEnd, RunHandle, RunOutcome, set_backend_factory
+from runward.execution.experiment import Experiment
+from runward.execution.model import TaskState
+from runward.review.model import GateReport
+from runward.tracking import journal as j
+from runward.tracking.captor import Part, parts_of
+from runward.tracking.capture.snapshot import PendingCapture, start_capture
+from runward.tracking.client import JOURNAL_VARIABLE, RUN_VARIABLE, ActiveRun, RunwardWarning, plain
+from runward.tracking.model import NewExperiment, NewProject, NewRun, RunParam, RunStatus
+
+_STATUS = {
+    TaskState.SUCCEEDED: RunStatus.FINISHED,
+    TaskState.FAILED: RunStatus.FAILED,
+    TaskState.CANCELLED: RunStatus.CANCELLED,
+    TaskState.SKIPPED: RunStatus.CANCELLED,
+    TaskState.TIMED_OUT: RunStatus.TIMED_OUT,
+}
+_MAX_OUTPUT_BYTES = 8 << 20
+_CAPTURE_S = 120.0
+
+
+class GateVerdict(NamedTuple):
+    """A run's gates against the team's standards, as :attr:`Results.gates` holds them."""
+
+    name: str
+    passed: bool
+    message: str
+    report: GateReport
+
+    def __bool__(self) -> bool:
+        """Whether the gate is open."""
+        return self.passed
+
+
+class WorkspaceBackend:
+    """Records an experiment in the workspace in force. See :class:`runward.execution.backend.Backend`."""
+
+    def __init__(self) -> None:
+        self.space = face.current_workspace()
+        self.uploader = face.uploader_of(self.space)
+        self._project = ""
+        self._runs: dict[str, ActiveRun] = {}
+        self._seeds: dict[str, int | None] = {}
+        self._pending: PendingCapture | None = None
+        self._parts: list[Part] | None = None
+
+    def begin_experiment(self, name: str, project: str | None, about: Mapping[str, Any]) -> str:
+        """Record an experiment and begin its capture. Raises: StoreError, GateClosedError (naming), ForbiddenError."""
+        self._project = project or face.default_project()
+        self._pending = start_capture(Path.cwd(), self.space.local_blobs, self.space.state_dir / "cache")
+        self.space.tracking.create_project(NewProject(path=self._project, exist_ok=True))
+        found = self.space.tracking.create_experiment(
+            NewExperiment(
+                project=self._project,
+                name=name,
+                description=str(about.get("description") or ""),
+                metadata=plain(about["metadata"]),
+                plan=str(about.get("plan", "")),
+            )
+        )
+        self._tags = {str(key): str(value) for key, value in dict(about.get("tags") or {}).items()}
+        return found.id
+
+    def work_dir(self, experiment_id: str) -> Path:
+        """``experiments/ID`` in the workspace's folder on this machine."""
+        folder = self.space.state_dir / "experiments" / experiment_id
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def begin_run(
+        self, experiment_id: str, task_name: str, config: Mapping[str, Any], tags: Mapping[str, str], seed: int | None
+    ) -> RunHandle:
+        """Create the run and open the driver's journal of it. Raises: GateClosedError (naming), StoreError."""
+        run_id = new_id()
+        new = NewRun(
+            id=run_id,
+            project=self._project,
+            name=task_name,
+            experiment_id=experiment_id,
+            params=[
+                RunParam(key, plain(value)) for key, value in flatten_plain(dict(config)).items() if key != "_partial_"
+            ],
+            tags={**self._tags, **{str(k): str(v) for k, v in tags.items()}},
+            seed=seed,
+        )
+        self.space.tracking.create_run(new)
+        folder = self.space.state_dir / "journals" / run_id
+        self._runs[run_id] = ActiveRun(run_id, folder)
+        self._seeds[run_id] = seed
+        self.uploader.follow(folder)
+        return RunHandle(run_id, {RUN_VARIABLE: run_id, JOURNAL_VARIABLE: str(folder)})
+
+    def _captured(self) -> list[Part]:
+        """The experiment's capture, made once for all of its runs."""
+        if self._parts is None and self._pending is not None:
+            capture = self._pending.finish(timeout_s=_CAPTURE_S)
+            early, late = (parts_of(self.space.local_blobs, capture, final=final) for final in (False, True))
+            self._parts = [*early, *(part for part in late if part[0] not in ("reads", "machine"))]
+        return self._parts or []
+
+    def end_run(self, run_id: str, end: RunEnd) -> RunOutcome:
+        """Write captures, output and end into the journal and upload it; returns what the store then has."""
+        run = self._runs.pop(run_id)
+        with contextlib.suppress(TimeoutError):
+            run.note_captures([*self._captured(), *self._spec(run_id, end)])
+        self._note_output(run, end)
+        self._note_returned(run, end)
+        run._write([j.END, _STATUS[end.state], end.exit_code, end.error, j.now()])
+        run.journal.close()
+        if not self.uploader.drain(run.folder):
+            message = "the server is away: results are kept on disk; `runward sync` uploads them"
+            warnings.warn(message, RunwardWarning, stacklevel=2)
+            return RunOutcome(end.metrics)
+        return self._outcome(run_id, end)
+
+    def _outcome(self, run_id: str, end: RunEnd) -> RunOutcome:
+        detail = self.space.tracking.get_run(run_id)
+        metrics = {m.key: float(m.last_special or (m.last if m.last is not None else "nan")) for m in detail.metrics}
+        artifacts = {artifact.path: f"{run_id}/{artifact.path}" for artifact in detail.artifacts}
+        gates: dict[str, GateVerdict] = {}
+        with contextlib.suppress(NotFoundError):
+            report = self.space.review.gates(run_id)
+            closed = [gate.message for gate in report.results if gate.verdict not in ("pass", "warn")]
+            name = f"standards of {detail.run.name}"
+            gates[name] = GateVerdict(name, report.passed, "; ".join(closed) or "all gates pass", report)
+        return RunOutcome({**end.metrics, **metrics}, artifacts, gates)
+
+    def _note_returned(self, run: ActiveRun, end: RunEnd) -> None:
+        """Numbers that the function returned count as metrics, unless the task logged them itself."""
+        logged: set[str] = set()
+        for path in j.journals_in(run.folder):
+            reader = j.JournalReader(path)
+            for frame in reader.frames(10_000_000):
+                if frame.kind == j.POINTS:
+                    logged.update(frame.fields[2])
+            reader.close()
+        returned = {key: value for key, value in end.metrics.items() if key not in logged}
+        if returned:
+            run.log_metrics(returned)
+
+    def _note_output(self, run: ActiveRun, end: RunEnd) -> None:
+        if end.log_path is None:
+            return
+        with end.log_path.open("rb") as file:
+            data = file.read(_MAX_OUTPUT_BYTES)
+            cut = file.read(1) != b""
+        text = data.decode("utf-8", errors="replace")
+        for start in range(0, len(text), 60_000):
+            run.log_output("stdout", text[start : start + 60_000])
+        if cut:
+            run.log_output("stderr", f"\n… output beyond {_MAX_OUTPUT_BYTES >> 20} MiB was not kept\n")
+
+    def _spec(self, run_id: str, end: RunEnd) -> list[Part]:
+        """What the task's process was told, so that a verification can tell another one the same."""
+        if end.log_path is None:
+            return []
+        folder, blobs = end.log_path.parent, self.space.local_blobs
+        if not (folder / "spec.json").exists():
+            return []
+        names = [name for name in ("call.pkl", "source.py") if (folder / name).exists()]
+        document = {
+            "format": 1,
+            "kind": "task",
+            "spec": json.loads((folder / "spec.json").read_text(encoding="utf-8")),
+            "blobs": {name: blobs.put_file(folder / name) for name in names},
+            "python": sys.executable,
+            "seed": self._seeds.get(run_id),
+        }
+        data = msgspec.json.encode(document)
+        facts = {"function": document["spec"]["function"], "by_name": document["spec"]["target"] is not None}
+        return [("spec", blobs.put_bytes(data), facts)]
+
+    def save_metadata(self, experiment_id: str, metadata: Mapping[str, Any], version: int) -> None:
+        """Keep a new version of the experiment's metadata."""
+        with contextlib.suppress(RunwardError):
+            self.space.tracking.set_metadata(experiment_id, plain(metadata))
+
+    def end_experiment(self, experiment_id: str, state: TaskState, gates: Mapping[str, Any]) -> None:
+        """Record the experiment's end."""
+        with contextlib.suppress(RunwardError):
+            self.space.tracking.end_experiment(experiment_id, _STATUS.get(state, RunStatus.FAILED))
+
+    def entry_point(self, project: str | None) -> str | None:
+        """The import path of the project's entry function for plain parameters."""
+        return None
+
+
+# Importing this module is what makes experiments record to the workspace: the face takes `Experiment` from here.
+set_backend_factory(WorkspaceBackend)
+
+__all__ = ["Experiment", "GateVerdict", "WorkspaceBackend"]
