@@ -9,26 +9,20 @@ import pytest
 
 import runward
 from runward import face, team
+from runward.execution.backend import set_backend_factory
 from runward.execution.entry import set_entry_point
-
-_LATER = {
-    "EarlyStoppingCallback": "execution.callbacks",
-    "Experiment": "execution.experiment",
-    "Results": "execution.model",
-    "Script": "execution.model",
-    "Task": "execution.model",
-    "TeamConfig": "config.standards",
-    "set_entry_point": "execution.entry",
-}
+from runward.recording import WorkspaceBackend
 
 
 @pytest.fixture(autouse=True)
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("RUNWARD_DIR", str(tmp_path / "ws"))
     monkeypatch.setenv("RUNWARD_PROJECT", "lab")
-    for name, module in {**_LATER, **team.NAMES}.items():
+    for name, module in {**team.NAMES, "TeamConfig": "runward.config.standards"}.items():
         if name not in runward._LAZY:
             monkeypatch.setitem(runward._LAZY, name, module.removeprefix("runward."))
+    monkeypatch.chdir(tmp_path)
+    set_backend_factory(WorkspaceBackend)
     face.connect()
     yield tmp_path / "ws"
     set_entry_point(None)

@@ -8,8 +8,8 @@ from typing import Any, Self
 from runward.config.buildable import Partial
 from runward.config.targets import did_you_mean
 from runward.errors import AlreadyExistsError, InvalidError
-from runward.execution.experiment import Experiment
 from runward.execution.model import Task
+from runward.recording import Experiment
 
 
 class ExperimentComponent:

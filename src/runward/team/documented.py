@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib.metadata
 import logging
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from runward.config.buildable import Partial
+# The face, because its names load when they are used: a task that unpickles such an experiment needs none of them.
+import runward as run
 from runward.errors import GateClosedError, InvalidError
-from runward.execution.experiment import Experiment
-from runward.execution.model import Task
+
+if TYPE_CHECKING:
+    from runward.execution.experiment import Experiment
 
 
 class DocumentedExperiment:
@@ -92,8 +94,8 @@ class DocumentedExperiment:
                 hint="install the declared versions",
                 gates=["dependencies"],
             )
-        task = Task(self.name, Partial(self._execute_experiment, self._complete(config)))
-        experiment = Experiment([task], description=self.description)
+        task = run.Task(self.name, run.Partial(self._execute_experiment, self._complete(config)))
+        experiment: Experiment = run.Experiment([task], description=self.description)
         experiment.metadata.update({"author": self.author, "version": self.version, "notes": self.notes})
         if problems:
             experiment.metadata["dependency_problems"] = problems

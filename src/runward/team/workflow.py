@@ -10,8 +10,8 @@ from runward.config.buildable import Config
 from runward.config.standards import TeamConfig
 from runward.errors import InvalidError
 from runward.execution.entry import EntryPoint, entry_point
-from runward.execution.experiment import Experiment
 from runward.execution.model import Results, TaskState
+from runward.recording import Experiment
 from runward.team.checks import (
     code_quality_check,
     doc_review_check,
