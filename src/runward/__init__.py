@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 _LAZY: dict[str, str] = {
     "Config": "config.buildable",
     "Partial": "config.buildable",
+    "active_run": "tracking.client",
     "EarlyStoppingCallback": "execution.callbacks",
     "Experiment": "recording",
     "Results": "execution.model",

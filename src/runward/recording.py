@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import sys
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +17,8 @@ from runward.errors import NotFoundError, RunwardError
 from runward.execution.backend import RunEnd, RunHandle, RunOutcome, set_backend_factory
 from runward.execution.experiment import Experiment
 from runward.execution.model import TaskState
+from runward.execution.spec import SPEC_FILE
+from runward.execution.worker import read_plain
 from runward.review.model import GateReport
 from runward.tracking import journal as j
 from runward.tracking.captor import Part, parts_of
@@ -58,7 +58,6 @@ class WorkspaceBackend:
         self.uploader = face.uploader_of(self.space)
         self._project = ""
         self._runs: dict[str, ActiveRun] = {}
-        self._seeds: dict[str, int | None] = {}
         self._pending: PendingCapture | None = None
         self._parts: list[Part] | None = None
 
@@ -104,7 +103,6 @@ class WorkspaceBackend:
         self.space.tracking.create_run(new)
         folder = self.space.state_dir / "journals" / run_id
         self._runs[run_id] = ActiveRun(run_id, folder)
-        self._seeds[run_id] = seed
         self.uploader.follow(folder)
         return RunHandle(run_id, {RUN_VARIABLE: run_id, JOURNAL_VARIABLE: str(folder)})
 
@@ -173,19 +171,18 @@ class WorkspaceBackend:
         if end.log_path is None:
             return []
         folder, blobs = end.log_path.parent, self.space.local_blobs
-        if not (folder / "spec.json").exists():
+        if not (folder / SPEC_FILE).exists():
             return []
-        names = [name for name in ("call.pkl", "source.py") if (folder / name).exists()]
+        names = [name for name in (SPEC_FILE, "call.pkl", "source.py") if (folder / name).exists()]
+        spec = read_plain(str(folder / SPEC_FILE))
         document = {
             "format": 1,
             "kind": "task",
-            "spec": json.loads((folder / "spec.json").read_text(encoding="utf-8")),
+            "spec": {key: spec[key] for key in ("function", "upstream", "cwd", "sys_path", "argv", "seed")},
             "blobs": {name: blobs.put_file(folder / name) for name in names},
-            "python": sys.executable,
-            "seed": self._seeds.get(run_id),
         }
         data = msgspec.json.encode(document)
-        facts = {"function": document["spec"]["function"], "by_name": document["spec"]["target"] is not None}
+        facts = {"function": spec["function"], "by_value": "call.pkl" in names}
         return [("spec", blobs.put_bytes(data), facts)]
 
     def save_metadata(self, experiment_id: str, metadata: Mapping[str, Any], version: int) -> None:

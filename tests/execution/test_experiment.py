@@ -548,6 +548,10 @@ def test_a_missing_argument_stops_everything_before_it_starts(workspace: Path) -
     exp.add(jobs.add_one)
     with pytest.raises(InvalidError, match=r"'add_one'.*misses 'first'.*\n.*dependency 'first'"):
         exp.run()
+    loop: list[Any] = []
+    loop.append(loop)
+    with pytest.raises(InvalidError, match="'x' contains itself"):
+        _plan(Task("loop", Partial(jobs.value, loop)))
     nested = Task("n", Partial(jobs.scaled, Config(jobs.Scale)))
     with pytest.raises(InvalidError, match=r"misses 'scale\.by'"):
         _plan(nested)

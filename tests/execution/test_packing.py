@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import concurrent.futures
-import functools
 import json
 import marshal
 from dataclasses import dataclass
@@ -13,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from runward.config.buildable import Buildable, Config, Partial
+from runward.config.targets import Reference
 from runward.execution.packing import pack
 from runward.execution.worker import unpack
 from tests.execution import jobs
@@ -54,9 +55,13 @@ def as_main(fn: Any) -> Any:
             twin.__kwdefaults__, twin.__module__ = item.__kwdefaults__, "__main__"
             twin.__annotations__ = item.__annotations__
             world[name] = twin
-    packed = pack(world[fn.__name__])
+    return send(Partial(jobs.value, world[fn.__name__]))
+
+
+def send(call: Buildable) -> Any:
+    packed = pack(call)
     assert packed is not None
-    return unpack(marshal.loads(marshal.dumps(packed)))
+    return unpack(marshal.loads(marshal.dumps(packed)))()
 
 
 def test_functions_that_name_each_other_share_their_globals() -> None:
@@ -83,15 +88,15 @@ def test_what_is_not_plain_is_left_to_cloudpickle() -> None:
     captured = [1]
     marked = FunctionType(above.__code__, above.__globals__, "marked")
     marked.__dict__["cost"] = 1
-    for fn in (lambda: captured, marked, functools.partial(above, 1), "x".upper, Local):
-        assert pack(fn) is None
+    for fn in (lambda: captured, marked, "x".upper):
+        assert pack(Partial(fn)) is None
 
 
 def test_a_global_that_cannot_be_carried_is_left_to_cloudpickle() -> None:
     world: dict[str, Any] = {"__name__": "__main__", "odd": object()}
     exec("def names(): return odd\ndef free(): return 1", world)
-    assert pack(world["names"]) is None
-    assert pack(world["free"]) is not None
+    assert pack(Partial(world["names"])) is None
+    assert pack(Partial(world["free"])) is not None
 
 
 def test_importable_functions_are_named_not_copied() -> None:
@@ -102,15 +107,30 @@ def test_importable_functions_are_named_not_copied() -> None:
         "dataclass": dataclass,
     }
     exec("def names(): return value(Local)", world)
-    packed = pack(world["names"])
+    packed = pack(Partial(world["names"]))
     assert packed is not None
     assert packed["globals"]["value"] == ("object", "tests.execution.jobs", "value")
     assert unpack(packed)() is Local
 
 
+def test_nested_configs_are_called_in_the_task_and_shared_ones_once() -> None:
+    shared = Config(jobs.Scale, 2.0)
+    call = Partial(jobs.value, {"a": shared, "b": [shared, (Config(jobs.Pair, 1, right=2),)], "c": b"x"})
+    made = send(call)
+    assert made["a"] is made["b"][0]
+    assert (made["a"].by, made["b"][1], made["c"]) == (2.0, (jobs.Pair(1, 2),), b"x")
+    again = unpack(pack(call) or {})
+    assert again()["a"] is not made["a"]
+
+
+@pytest.mark.parametrize("item", [Partial(jobs.value), {1, 2}, Path("x"), Config(Reference("json.dumps"), 1)])
+def test_arguments_that_are_not_plain_are_left_to_pickle(item: Any) -> None:
+    assert pack(Partial(jobs.value, [item])) is None
+
+
 @pytest.mark.parametrize("name", ["no_such_module_at_all", "tests.execution.nothing"])
 def test_a_module_that_is_gone_is_an_import_error(name: str) -> None:
-    packed = pack(as_main(above))
+    packed = pack(Partial(as_main(above), 1))
     assert packed is not None
     packed["globals"]["gone"] = ("module", name)
     with pytest.raises(ImportError, match="No module named"):

@@ -161,9 +161,7 @@ class Experiment:
             InvalidError: An unknown dependency, a circle of them, a missing argument or file, or no task.
         """
         if not self._tasks:
-            raise InvalidError(
-                f"the experiment {self.name!r} has no tasks", hint="add one: exp.add(function)"
-            )
+            raise InvalidError(f"the experiment {self.name!r} has no tasks", hint="add one: exp.add(function)")
         return make_plan(self.name, self._tasks, self.slots)
 
     @overload
@@ -253,9 +251,7 @@ class Experiment:
 
     def _detach(self, runner: Runner) -> Handle:
         runner.save()
-        job = DetachedJob(
-            self.name, runner.experiment_id, self._tasks, backend_factory(), self.slots, self.seed
-        )
+        job = DetachedJob(self.name, runner.experiment_id, self._tasks, backend_factory(), self.slots, self.seed)
         self._handle = start_supervisor(runner.folder, job)
         return self._handle
 

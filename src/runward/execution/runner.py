@@ -173,9 +173,7 @@ class _TaskJob:
         self._result = runner.results[task.name]
 
     def launch(self, attempt: int) -> Launch:
-        self._folder = (
-            self._runner.folder / "tasks" / (self._place if attempt == 1 else f"{self._place}.{attempt}")
-        )
+        self._folder = self._runner.folder / "tasks" / (self._place if attempt == 1 else f"{self._place}.{attempt}")
         self._folder.mkdir(parents=True)
         argv = self._prepare()
         env = {**os.environ, **self._begin_run(attempt), **self._task.env}
@@ -223,9 +221,7 @@ class _TaskJob:
             return TaskState.FAILED, str(left["error"]["message"])
         if exit_code < 0:
             return TaskState.FAILED, _killed_by(-exit_code)
-        return TaskState.FAILED, f"it ended with exit code {exit_code}" + (
-            " and no result" if not exit_code else ""
-        )
+        return TaskState.FAILED, f"it ended with exit code {exit_code}" + (" and no result" if not exit_code else "")
 
     def _left_behind(self) -> dict[str, Any] | None:
         path = self._folder / RESULT_FILE

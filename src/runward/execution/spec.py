@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 import importlib.util
 import inspect
+import marshal
 import os
 import re
-import struct
 import sys
 from collections.abc import Iterable, Mapping
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,11 @@ import cloudpickle
 
 from runward.config.buildable import Buildable, holds_buildable
 from runward.config.identity import source_of
-from runward.config.targets import display_name, import_location, is_importable, signature_of
+from runward.config.targets import display_name, is_importable, signature_of
 from runward.errors import SubmitError
 from runward.execution import worker
 from runward.execution.packing import pack
-from runward.execution.worker import is_plain, write_plain
+from runward.execution.worker import write_plain
 
 SPEC_FILE = "spec.bin"
 _PAYLOAD_FILE = "call.pkl"
@@ -29,21 +30,23 @@ _SOURCE_FILE = "source.py"
 
 
 def worker_command(folder: Path) -> list[str]:
-    """The command line of a worker process for a folder with a spec; the driver's own interpreter."""
-    return [sys.executable, "-P", _worker_program(), str(folder / SPEC_FILE)]
+    """The command line of a worker process for a folder with a spec; the driver's own interpreter.
+
+    The worker's compiled file lies beside the task folders and is started directly: neither runpy nor the
+    package is imported, and nothing is compiled again, even where Python may not write bytecode.
+    """
+    program = folder.parent / "worker.pyc"
+    if not program.exists():
+        draft = program.with_suffix(".tmp")
+        draft.write_bytes(_compiled_worker())
+        draft.replace(program)
+    return [sys.executable, "-P", str(program), str(folder / SPEC_FILE)]
 
 
 @functools.cache
-def _worker_program() -> str:
-    """The worker's compiled file: neither runpy nor the package is imported, and nothing compiled again."""
-    source = Path(worker.__file__)
-    compiled = Path(importlib.util.cache_from_source(str(source)))
-    if not compiled.exists():
-        return str(source)
-    about = source.stat()
-    header = struct.pack("<4sIII", importlib.util.MAGIC_NUMBER, 0, int(about.st_mtime), about.st_size)
-    is_current = compiled.read_bytes()[: len(header)] == header
-    return str(compiled if is_current else source)
+def _compiled_worker() -> bytes:
+    code = SourceFileLoader(worker.__name__, worker.__file__).get_code(worker.__name__)
+    return importlib.util.MAGIC_NUMBER + bytes(12) + marshal.dumps(code)
 
 
 def write_spec(folder: Path, call: Buildable, upstream: Mapping[str, Path], seed: int | None) -> None:
@@ -61,19 +64,17 @@ def write_spec(folder: Path, call: Buildable, upstream: Mapping[str, Path], seed
     Raises:
         SubmitError: The call holds something that cannot be pickled.
     """
-    target = import_location(call.fn)
-    simple = _takes_keywords(call) and not holds_buildable(call.fn) and not holds_buildable(call.arguments)
-    direct = simple and is_plain(call.arguments)
-    packed = pack(call.fn) if direct and target is None else None
-    if not direct or (target is None and packed is None):
-        # What needs no building is sent as a plain function: its process then need not load the builder.
-        ready = functools.partial(call.fn, **call.arguments) if simple else call.build()
+    simple = _takes_keywords(call)
+    packed = pack(call) if simple else None
+    if packed is None:
+        # What needs no building goes as a plain function: its process then need not load the builder.
+        ready = call.build()
+        if simple and not holds_buildable(call.fn) and not holds_buildable(call.arguments):
+            ready = functools.partial(call.fn, **call.arguments)
         (folder / _PAYLOAD_FILE).write_bytes(pickle_by_value(ready, call.fn))
     spec = {
         "function": display_name(call.fn),
-        "target": target if direct else None,
         "packed": packed,
-        "arguments": call.arguments if direct else {},
         "payload": _PAYLOAD_FILE,
         "upstream": {name: str(where) for name, where in upstream.items()},
         "seed": seed,

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 RESULT_FILE = "result.bin"
 VALUE_FILE = "value.pkl"
+MOVED_SUFFIX = ".moved"
+"""A verification writes beside a spec where things are now; it never reads the captured spec itself."""
 _NOT_STARTED = 120
 _DEEPEST = 200
 
@@ -27,6 +29,8 @@ _DEEPEST = 200
 def main(spec_path: str) -> int:
     """Run the task of a spec file. Returns the exit code of the process."""
     spec = read_plain(spec_path)
+    if os.path.exists(spec_path + MOVED_SUFFIX):
+        spec |= read_plain(spec_path + MOVED_SUFFIX)
     folder = os.path.dirname(os.path.abspath(spec_path))
     _imitate_driver(spec)
     try:
@@ -60,14 +64,14 @@ def _imitate_driver(spec: dict[str, Any]) -> None:
 
 def _load(spec: dict[str, Any], folder: str) -> Any:
     given = {name: read_value(where) for name, where in spec["upstream"].items()}
-    if spec["target"] is None and spec["packed"] is None:
+    if spec["packed"] is None:
         import pickle
 
         with open(os.path.join(folder, spec["payload"]), "rb") as file:
             fn = pickle.load(file)
         return lambda: fn(**given)
-    fn = unpack(spec["packed"]) if spec["packed"] is not None else _import(*spec["target"])
-    return lambda: fn(**{**spec["arguments"], **given})
+    call = unpack(spec["packed"])
+    return lambda: call(**given)
 
 
 def _import(module: str, path: str) -> Any:
@@ -79,33 +83,61 @@ def _import(module: str, path: str) -> Any:
 
 
 def unpack(packed: dict[str, Any]) -> Any:
-    """The function that ``packing.pack`` took apart, in a world of its own with the globals it names.
+    """The call that ``packing.pack`` took apart; it takes further arguments by name.
+
+    Functions sent by value get a world of their own.
 
     Raises:
-        ImportError: A module it names is not there.
-        AttributeError: Something in a module it names is not there.
+        ImportError: A module that a function names is not there.
+        AttributeError: Something in such a module is not there.
     """
     world: dict[str, Any] = {"__builtins__": __builtins__}
     function: Any = type(main)
     made = {key: function(parts[0], world, parts[1]) for key, parts in packed["functions"].items()}
+    value = _Values(made)
+    world |= {name: value(item) for name, item in packed["globals"].items()}
+    for key, (_code, _name, qualname, defaults, named, notes) in packed["functions"].items():
+        fn = made[key]
+        fn.__module__, fn.__qualname__ = world["__name__"], qualname
+        fn.__defaults__ = tuple(map(value, defaults)) or None
+        fn.__kwdefaults__ = {name: value(item) for name, item in named.items()} or None
+        fn.__annotations__ = {name: value(item) for name, item in notes.items()}
+    entry, arguments = value(packed["entry"]), packed["arguments"]
+    return lambda **given: entry(**{name: value(item) for name, item in arguments.items()}, **given)
 
-    def value(kind: str, first: Any, *rest: str) -> Any:
+
+class _Values:
+    """Makes the values of a packed call; calls happen here, each once."""
+
+    def __init__(self, functions: dict[int, Any]) -> None:
+        self._functions = functions
+        self._called: dict[int, Any] = {}
+
+    def __call__(self, item: tuple[Any, ...]) -> Any:
+        kind, first, *rest = item
+        if kind == "plain":
+            return first
+        if kind == "function":
+            return self._functions[first]
+        if kind == "object":
+            return _import(first, *rest)
         if kind == "module":
             for name in (first, *rest):
                 __import__(name)
             return sys.modules[first]
-        if kind == "object":
-            return _import(first, *rest)
-        return made[first] if kind == "function" else first
+        if kind == "dict":
+            return {key: self(part) for key, part in first}
+        if kind == "call":
+            return self._call(first, *rest)
+        parts = [self(part) for part in first]
+        return tuple(parts) if kind == "tuple" else parts
 
-    world.update({name: value(*item) for name, item in packed["globals"].items()})
-    for key, (_code, _name, qualname, defaults, named, notes) in packed["functions"].items():
-        fn = made[key]
-        fn.__module__, fn.__qualname__ = world["__name__"], qualname
-        fn.__defaults__ = tuple(value(*item) for item in defaults) or None
-        fn.__kwdefaults__ = {name: value(*item) for name, item in named.items()} or None
-        fn.__annotations__ = {name: value(*item) for name, item in notes.items()}
-    return made[packed["entry"]]
+    def _call(self, key: int, *call: Any) -> Any:
+        if key not in self._called:
+            fn, args, kwargs = call
+            named = {name: self(part) for name, part in kwargs.items()}
+            self._called[key] = self(fn)(*map(self, args), **named)
+        return self._called[key]
 
 
 def _finish(value: Any) -> Any:
@@ -116,9 +148,7 @@ def _finish(value: Any) -> Any:
 
         return asyncio.run(value)
     if kind in ("generator", "async_generator"):
-        raise TypeError(
-            f"the function returned a {kind}, so nothing of it has run; return a value, or list(...) of it"
-        )
+        raise TypeError(f"the function returned a {kind}, so nothing of it has run; return a value, or list(...) of it")
     return value
 
 
@@ -243,9 +273,9 @@ def _is_number(item: Any) -> bool:
     if isinstance(item, int):
         return abs(item) < 2**1023
     # numpy scalars and tensors of one number
-    return getattr(item, "shape", None) == () and str(getattr(item, "dtype", "")).removeprefix(
-        "torch."
-    ).startswith(("int", "uint", "float", "bfloat", "half"))
+    return getattr(item, "shape", None) == () and str(getattr(item, "dtype", "")).removeprefix("torch.").startswith(
+        ("int", "uint", "float", "bfloat", "half")
+    )
 
 
 if __name__ == "__main__":

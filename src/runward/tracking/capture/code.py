@@ -39,9 +39,7 @@ def start_code_capture(
 ) -> PendingCode:
     """Read the head now and everything else in a background thread."""
     head = read_head(Path(cwd).absolute())
-    return PendingCode(
-        head, Background(lambda: _capture(Path(cwd), blobs, cache_dir, limits or Limits(), head))
-    )
+    return PendingCode(head, Background(lambda: _capture(Path(cwd), blobs, cache_dir, limits or Limits(), head)))
 
 
 def capture_code(
@@ -60,9 +58,7 @@ def capture_code(
     return _capture(Path(cwd), blobs, cache_dir, limits or Limits(), read_head(Path(cwd).absolute()))
 
 
-def _capture(
-    cwd: Path, blobs: BlobSink, cache_dir: Path | None, limits: Limits, head: GitHead | None
-) -> CodeSnapshot:
+def _capture(cwd: Path, blobs: BlobSink, cache_dir: Path | None, limits: Limits, head: GitHead | None) -> CodeSnapshot:
     cwd = cwd.absolute()
     root = Path(head.root) if head else cwd
     cache_file = cache_dir / f"code-{digest_bytes(os.fsencode(root))[:16]}.msgpack" if cache_dir else None
@@ -159,9 +155,7 @@ def _walk(root: bytes, reader: TreeReader) -> Iterator[tuple[bytes, int]]:
             seen += 1
             yield path, entry.stat(follow_symlinks=False).st_size
         if seen > _MAX_SEEN:
-            reader.leave_out(
-                folder, "limit", f"more than {_MAX_SEEN} files: the folders after this one are not listed"
-            )
+            reader.leave_out(folder, "limit", f"more than {_MAX_SEEN} files: the folders after this one are not listed")
             return
 
 

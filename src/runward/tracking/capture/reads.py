@@ -155,13 +155,9 @@ def _ignored_folders() -> tuple[str, ...]:
         *sysconfig.get_paths().values(),
         site.getusersitepackages(),
     }
-    return tuple(
-        f"{folder.rstrip('/')}/" for folder in (*_SYSTEM_FOLDERS, *prefixes) if folder not in ("", "/")
-    )
+    return tuple(f"{folder.rstrip('/')}/" for folder in (*_SYSTEM_FOLDERS, *prefixes) if folder not in ("", "/"))
 
 
 def _is_input(path: str, ignored: tuple[str, ...]) -> bool:
     inner = ("/site-packages/", "/dist-packages/", "/.runward/", "/__pycache__/", "/.git/", "/.venv/")
-    return not (
-        path.startswith(ignored) or path.endswith(_CODE_SUFFIXES) or any(part in path for part in inner)
-    )
+    return not (path.startswith(ignored) or path.endswith(_CODE_SUFFIXES) or any(part in path for part in inner))
