@@ -1,4 +1,4 @@
-"""Functions of tasks, well and badly written; `test_reviewed_code.py` beside it is what a project's tests look like."""
+"""A task as a review wishes it."""
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,12 +13,13 @@ from runward.errors import AlreadyExistsError, GateClosedError, InvalidError, No
 from runward.execution.entry import set_entry_point
 from runward.review.model import MetricRule, Standards
 from runward.team.components import ExperimentComponent, TeamExperimentBuilder
-from runward.team.documented import DocumentedExperiment
 from runward.team.knowledge import search_knowledge
 from runward.team.library import SharedModelConfig, TeamConfigLibrary
 from runward.team.standards import as_standards, get_standards, merge_team_config, set_standards
 from runward.team.workflow import code_review_workflow, team_experiment_workflow
 from tests.team import jobs
+from tests.team.stages import double, entry, load
+from tests.team.study import Study
 
 
 def model(**settings: Any) -> dict[str, Any]:
@@ -65,14 +65,6 @@ def test_a_team_registers_its_own() -> None:
         library.register("tiny", SharedModelConfig("mlp", [5]))
 
 
-def load(path: str) -> list[int]:
-    return [len(path)]
-
-
-def double(load: list[int]) -> list[int]:
-    return [2 * item for item in load]
-
-
 def builder() -> TeamExperimentBuilder:
     made = TeamExperimentBuilder()
     made.register_component(ExperimentComponent("double", double, ["load"]).set_description("Doubles"))
@@ -102,17 +94,6 @@ def test_what_cannot_be_built_is_refused() -> None:
     made.register_component(ExperimentComponent("load", load, ["double"], version="2.0.0").set_parameters({"path": ""}))
     with pytest.raises(InvalidError, match="circle"):
         made.create_experiment(["load"])
-
-
-class Study(DocumentedExperiment):
-    def __init__(self) -> None:
-        super().__init__("study", "Which rate?", "Ann", "2.0.0")
-        self.add_dependency("pytest", importlib.metadata.version("pytest")).add_dependency("msgspec")
-        self.add_parameter("rate", "Step size", 0.5).add_parameter("name", "A label")
-        self.add_expected_output("loss", "The loss", "float").set_notes("Small.")
-
-    def _run_experiment_logic(self, config: dict[str, Any]) -> Any:
-        return {} if config.get("name") == "forgetful" else {"loss": config["rate"]}
 
 
 def test_a_documented_experiment_keeps_its_promises() -> None:
@@ -184,10 +165,6 @@ def test_settings_merge_with_their_origins() -> None:
     }
     assert run == {"rate": 0.9}
     assert merge_team_config(project=Standards(default_hyperparameters={"a": 1})).values == {"a": 1}
-
-
-def entry(**settings: Any) -> dict[str, float]:
-    return {"accuracy": settings["rate"], "training_time": 1.0}
 
 
 def test_the_workflow_applies_the_teams_standards() -> None:

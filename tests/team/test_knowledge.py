@@ -26,6 +26,7 @@ from runward.team.knowledge import (
 )
 from runward.tracking.model import NewProject, NewRun
 from runward.workspace import FolderWorkspace, open_folder
+from tests.team.stages import train
 
 SUMMARY: dict[str, Any] = {
     "experiment_id": "e1",
@@ -38,10 +39,6 @@ PRACTICE = {"name": "Warm up", "description": "Warm up the learning rate over th
 def colleague(workspace: Path, name: str = "bea") -> FolderWorkspace:
     face.current_workspace().governance.create_member(NewMember(name, team="*"))
     return open_folder(workspace, name)
-
-
-def train() -> dict[str, float]:
-    return {"accuracy": 0.5}
 
 
 def new_run() -> str:
