@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-import runward
-from runward import face, team
+from runward import face
 from runward.execution.backend import set_backend_factory
 from runward.execution.entry import set_entry_point
 from runward.recording import WorkspaceBackend
@@ -18,9 +17,6 @@ from runward.recording import WorkspaceBackend
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("RUNWARD_DIR", str(tmp_path / "ws"))
     monkeypatch.setenv("RUNWARD_PROJECT", "lab")
-    for name, module in {**team.NAMES, "TeamConfig": "runward.config.standards"}.items():
-        if name not in runward._LAZY:
-            monkeypatch.setitem(runward._LAZY, name, module.removeprefix("runward."))
     monkeypatch.chdir(tmp_path)
     set_backend_factory(WorkspaceBackend)
     face.connect()

@@ -37,7 +37,7 @@ _BY_MODULE = {
         "store_results",
     ),
     "library": ("SharedModelConfig", "TeamConfigLibrary"),
-    "scaffold": ("TeamExperimentTemplate", "TeamWorkflow", "scaffold"),
+    "templates": ("TeamExperimentTemplate", "TeamWorkflow", "scaffold"),
     "standards": ("get_standards", "merge_team_config", "set_standards"),
     "verdicts": (
         "CheckVerdict",

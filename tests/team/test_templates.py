@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from runward.errors import AlreadyExistsError, InvalidError
-from runward.team.scaffold import TeamExperimentTemplate, TeamWorkflow, scaffold
+from runward.team.templates import TeamExperimentTemplate, TeamWorkflow, scaffold
 
 NAMES = ["New Model Training", "class", "3 layers", 'A "quoted" \\name\nwith """lines"""', "Größe & co.", "long " * 30]
 
