@@ -77,10 +77,10 @@ class NewExperiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     project: str
     name: str
-    id: str = ""
     description: str = ""
     metadata: dict[str, Plain] = {}
     plan: Plain = None
+    id: str = ""
 
 
 class RunParam(msgspec.Struct, frozen=True):
