@@ -170,8 +170,11 @@ class WorkspaceBackend:
     def end_run(self, run_id: str, end: RunEnd) -> RunOutcome:
         """Write captures, output and end into the journal and upload it; returns what the store then has."""
         run = self._runs.pop(run_id)
-        with contextlib.suppress(TimeoutError):
+        try:
             run.note_captures([*self._captured(), *self._spec(end), *self._reads(run_id, end)])
+        except (OSError, RunwardError) as error:
+            # A capture that failed is said on the run, and costs nobody a result.
+            run.set_tag("runward.capture", f"failed: {error}")
         self._note_output(run, end)
         self._note_returned(run, end)
         run._write([j.END, _STATUS[end.state], end.exit_code, end.error, j.now()])
