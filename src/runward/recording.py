@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import sys
+import os
+import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 
 from runward import face
+from runward.config.merge import Origin, merge
 from runward.config.serialise import flatten_plain
 from runward.core.ids import new_id
-from runward.errors import NotFoundError, RunwardError
+from runward.errors import GateClosedError, NotFoundError, RunwardError
+from runward.execution import experiment as execution
 from runward.execution.backend import RunEnd, RunHandle, RunOutcome, set_backend_factory
-from runward.execution.experiment import Experiment
-from runward.execution.model import TaskState
-from runward.review.model import GateReport
+from runward.execution.model import Task, TaskState
+from runward.execution.spec import SPEC_FILE
+from runward.execution.worker import READS_FILE, read_plain
+from runward.review.gates import name_problem
+from runward.review.model import GateReport, Standards
 from runward.tracking import journal as j
 from runward.tracking.captor import Part, parts_of
+from runward.tracking.capture.background import Background
+from runward.tracking.capture.model import decode_path
+from runward.tracking.capture.reads import ReadRecorder
 from runward.tracking.capture.snapshot import PendingCapture, start_capture
 from runward.tracking.client import JOURNAL_VARIABLE, RUN_VARIABLE, ActiveRun, RunwardWarning, plain
 from runward.tracking.model import NewExperiment, NewProject, NewRun, RunParam, RunStatus
@@ -58,26 +66,54 @@ class WorkspaceBackend:
         self.uploader = face.uploader_of(self.space)
         self._project = ""
         self._runs: dict[str, ActiveRun] = {}
-        self._seeds: dict[str, int | None] = {}
-        self._pending: PendingCapture | None = None
+        self._pending: Background[PendingCapture] | None = None
+        self._standards = Standards()
+        self._experiment = NewExperiment(project="", name="")
         self._parts: list[Part] | None = None
+        self._root: Path | None = None
+        self._seeds: dict[str, int | None] = {}
+        self.origins: dict[str, dict[str, str]] = {}
+        """Where the values of a task's parameters came from, by task and dotted key."""
 
     def begin_experiment(self, name: str, project: str | None, about: Mapping[str, Any]) -> str:
-        """Record an experiment and begin its capture. Raises: StoreError, GateClosedError (naming), ForbiddenError."""
+        """Note an experiment; it is stored beside the start of its first task, not before it.
+
+        Raises: GateClosedError: the name breaks the project's rule.
+        """
         self._project = project or face.default_project()
-        self._pending = start_capture(Path.cwd(), self.space.local_blobs, self.space.state_dir / "cache")
-        self.space.tracking.create_project(NewProject(path=self._project, exist_ok=True))
-        found = self.space.tracking.create_experiment(
-            NewExperiment(
-                project=self._project,
-                name=name,
-                description=str(about.get("description") or ""),
-                metadata=plain(about["metadata"]),
-                plan=str(about.get("plan", "")),
-            )
+        self._standards = self._standards_in_force()
+        self._check_name(name)
+        self._experiment = NewExperiment(
+            id=new_id(),
+            project=self._project,
+            name=name,
+            description=str(about.get("description") or ""),
+            metadata=plain(about["metadata"]),
+            plan=str(about.get("plan", "")),
         )
         self._tags = {str(key): str(value) for key, value in dict(about.get("tags") or {}).items()}
-        return found.id
+        self._pending = Background(self._start_capture)
+        return self._experiment.id
+
+    def _start_capture(self) -> PendingCapture:
+        # The first task's process is being started now; a moment later the capture no longer competes with that.
+        time.sleep(0.02)
+        return start_capture(Path.cwd(), self.space.local_blobs, self.space.state_dir / "cache")
+
+    def _standards_in_force(self) -> Standards:
+        try:
+            return self.space.review.get_standards(self._project).standards
+        except RunwardError:
+            return Standards()
+
+    def _check_name(self, name: str) -> None:
+        """Refuse before anything starts what the store would refuse afterwards."""
+        if problem := name_problem(name, self._standards):
+            raise GateClosedError(problem, hint=f"the rule is {self._standards.naming!r}", gates=["naming"])
+
+    def _store_experiment(self) -> None:
+        self.space.tracking.create_project(NewProject(path=self._project, exist_ok=True))
+        self.space.tracking.create_experiment(self._experiment)
 
     def work_dir(self, experiment_id: str) -> Path:
         """``experiments/ID`` in the workspace's folder on this machine."""
@@ -88,30 +124,45 @@ class WorkspaceBackend:
     def begin_run(
         self, experiment_id: str, task_name: str, config: Mapping[str, Any], tags: Mapping[str, str], seed: int | None
     ) -> RunHandle:
-        """Create the run and open the driver's journal of it. Raises: GateClosedError (naming), StoreError."""
+        """Open the run's journal, whose first entry creates it. Raises: GateClosedError (naming), StoreError (disk)."""
+        self._check_name(task_name)
         run_id = new_id()
         new = NewRun(
             id=run_id,
             project=self._project,
             name=task_name,
             experiment_id=experiment_id,
-            params=[
-                RunParam(key, plain(value)) for key, value in flatten_plain(dict(config)).items() if key != "_partial_"
-            ],
+            params=self._params(task_name, config),
             tags={**self._tags, **{str(k): str(v) for k, v in tags.items()}},
             seed=seed,
         )
-        self.space.tracking.create_run(new)
         folder = self.space.state_dir / "journals" / run_id
-        self._runs[run_id] = ActiveRun(run_id, folder)
+        run = self._runs[run_id] = ActiveRun(run_id, folder)
+        run.journal.append([j.CREATE, msgspec.to_builtins(new), msgspec.to_builtins(self._experiment)])
         self._seeds[run_id] = seed
         self.uploader.follow(folder)
         return RunHandle(run_id, {RUN_VARIABLE: run_id, JOURNAL_VARIABLE: str(folder)})
 
+    def _params(self, task_name: str, config: Mapping[str, Any]) -> list[RunParam]:
+        origins = self.origins.get(task_name, {})
+        flat = flatten_plain(dict(config))
+        return [
+            RunParam(key, plain(value), origins.get(key, "run")) for key, value in flat.items() if key != "_partial_"
+        ]
+
+    def team_defaults(self, project: str | None) -> dict[str, Any]:
+        """The default hyperparameters of the standards in force; none where the project or the server is not there."""
+        try:
+            found = self.space.review.get_standards(project or face.default_project())
+        except RunwardError:
+            return {}
+        return dict(found.standards.default_hyperparameters)
+
     def _captured(self) -> list[Part]:
         """The experiment's capture, made once for all of its runs."""
         if self._parts is None and self._pending is not None:
-            capture = self._pending.finish(timeout_s=_CAPTURE_S)
+            capture = self._pending.result(_CAPTURE_S).finish(timeout_s=_CAPTURE_S)
+            self._root = Path(os.fsdecode(decode_path(capture.code.root)))
             early, late = (parts_of(self.space.local_blobs, capture, final=final) for final in (False, True))
             self._parts = [*early, *(part for part in late if part[0] not in ("reads", "machine"))]
         return self._parts or []
@@ -119,8 +170,11 @@ class WorkspaceBackend:
     def end_run(self, run_id: str, end: RunEnd) -> RunOutcome:
         """Write captures, output and end into the journal and upload it; returns what the store then has."""
         run = self._runs.pop(run_id)
-        with contextlib.suppress(TimeoutError):
-            run.note_captures([*self._captured(), *self._spec(run_id, end)])
+        try:
+            run.note_captures([*self._captured(), *self._spec(end), *self._reads(run_id, end)])
+        except (OSError, RunwardError) as error:
+            # A capture that failed is said on the run, and costs nobody a result.
+            run.set_tag("runward.capture", f"failed: {error}")
         self._note_output(run, end)
         self._note_returned(run, end)
         run._write([j.END, _STATUS[end.state], end.exit_code, end.error, j.now()])
@@ -168,34 +222,50 @@ class WorkspaceBackend:
         if cut:
             run.log_output("stderr", f"\n… output beyond {_MAX_OUTPUT_BYTES >> 20} MiB was not kept\n")
 
-    def _spec(self, run_id: str, end: RunEnd) -> list[Part]:
+    def _spec(self, end: RunEnd) -> list[Part]:
         """What the task's process was told, so that a verification can tell another one the same."""
         if end.log_path is None:
             return []
         folder, blobs = end.log_path.parent, self.space.local_blobs
-        if not (folder / "spec.json").exists():
+        if not (folder / SPEC_FILE).exists():
             return []
-        names = [name for name in ("call.pkl", "source.py") if (folder / name).exists()]
+        names = [name for name in (SPEC_FILE, "call.pkl", "source.py") if (folder / name).exists()]
+        spec = read_plain(str(folder / SPEC_FILE))
         document = {
             "format": 1,
             "kind": "task",
-            "spec": json.loads((folder / "spec.json").read_text(encoding="utf-8")),
+            "spec": {key: spec[key] for key in ("function", "upstream", "cwd", "sys_path", "argv", "seed")},
             "blobs": {name: blobs.put_file(folder / name) for name in names},
-            "python": sys.executable,
-            "seed": self._seeds.get(run_id),
         }
         data = msgspec.json.encode(document)
-        facts = {"function": document["spec"]["function"], "by_name": document["spec"]["target"] is not None}
+        facts = {"function": spec["function"], "by_value": "call.pkl" in names}
         return [("spec", blobs.put_bytes(data), facts)]
+
+    def _reads(self, run_id: str, end: RunEnd) -> list[Part]:
+        """Which files the task's process read, by the audit hook in it."""
+        path = end.log_path.parent / READS_FILE if end.log_path else None
+        if path is None or not path.exists() or self._root is None:
+            return []
+        started = int(datetime.fromisoformat(end.started_at).timestamp() * 1e9) if end.started_at else 0
+        own = str(self.space.state_dir)
+        opened = [(name, writes) for name, writes in read_plain(str(path)) if not name.startswith(own)]
+        reads = ReadRecorder.replay(opened, os.getcwd(), started).collect(self._root)
+        seed = self._seeds.pop(run_id, None)
+        seeds = {} if seed is None else {"seed": seed}
+        document = {"seeds": seeds, "reads": msgspec.to_builtins(reads)}
+        digest = self.space.local_blobs.put_bytes(msgspec.json.encode(document))
+        return [("reads", digest, {"files": len(reads), "seeds": seeds})]
 
     def save_metadata(self, experiment_id: str, metadata: Mapping[str, Any], version: int) -> None:
         """Keep a new version of the experiment's metadata."""
         with contextlib.suppress(RunwardError):
+            self._store_experiment()
             self.space.tracking.set_metadata(experiment_id, plain(metadata))
 
     def end_experiment(self, experiment_id: str, state: TaskState, gates: Mapping[str, Any]) -> None:
         """Record the experiment's end."""
         with contextlib.suppress(RunwardError):
+            self._store_experiment()
             self.space.tracking.end_experiment(experiment_id, _STATUS.get(state, RunStatus.FAILED))
 
     def entry_point(self, project: str | None) -> str | None:
@@ -203,7 +273,30 @@ class WorkspaceBackend:
         return None
 
 
+class Experiment(execution.Experiment):
+    """An experiment that records to the workspace and fills in the team's defaults.
+
+    A dict of parameters gets the team's default hyperparameters where it is silent (run > user > project > team), and
+    the origin of every value is recorded with the run. See :class:`runward.execution.experiment.Experiment`.
+    """
+
+    def _add_parameters(
+        self,
+        parameters: dict[str, Any],
+        name: str | None,
+        dependencies: Iterable[str | Task],
+        options: dict[str, Any],
+    ) -> Task:
+        backend = self._connect()
+        defaults = backend.team_defaults(self.project) if isinstance(backend, WorkspaceBackend) else {}
+        if not defaults or "_target_" in parameters:
+            return super()._add_parameters(parameters, name, dependencies, options)
+        merged = merge([(Origin.TEAM, defaults), (Origin.RUN, parameters)])
+        task = super()._add_parameters(dict(merged.values), name, dependencies, options)
+        assert isinstance(backend, WorkspaceBackend)
+        backend.origins[task.name] = {key: str(origin) for key, origin in merged.origins.items()}
+        return task
+
+
 # Importing this module is what makes experiments record to the workspace: the face takes `Experiment` from here.
 set_backend_factory(WorkspaceBackend)
-
-__all__ = ["Experiment", "GateVerdict", "WorkspaceBackend"]

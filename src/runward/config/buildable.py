@@ -65,9 +65,7 @@ class Buildable:
         object.__setattr__(self, "_positional", tuple(args[len(names) :]))
         for key, value in kwargs.items():
             if key in self._arguments:
-                raise InvalidError(
-                    f"{display_name(self._fn)}() got {key!r} twice: by position and by keyword"
-                )
+                raise InvalidError(f"{display_name(self._fn)}() got {key!r} twice: by position and by keyword")
             self._set(key, value)
 
     @property
@@ -93,9 +91,7 @@ class Buildable:
             if key not in known and not open_ended:
                 raise InvalidError(
                     f"{display_name(self._fn)}() has no parameter {key!r}",
-                    hint=did_you_mean(key, known) or "it takes none"
-                    if not known
-                    else did_you_mean(key, known),
+                    hint=did_you_mean(key, known) or "it takes none" if not known else did_you_mean(key, known),
                 )
         self._arguments[key] = value
 
@@ -208,9 +204,7 @@ class Deferred:
         return f"<built {self.partial!r}>"
 
 
-def unchecked(
-    kind: type[Buildable], fn: Any, positional: tuple[Any, ...], arguments: dict[str, Any]
-) -> Buildable:
+def unchecked(kind: type[Buildable], fn: Any, positional: tuple[Any, ...], arguments: dict[str, Any]) -> Buildable:
     """A Config or Partial made of stored parts, without looking at the target's signature."""
     made = object.__new__(kind)
     object.__setattr__(made, "_fn", fn)
@@ -282,10 +276,16 @@ def missing(item: Buildable, supplied: frozenset[str] = frozenset()) -> list[str
     Args:
         item: The configuration to look at; nothing is built or imported.
         supplied: Names that the caller will give at call time (for the outermost callable only).
+
+    Raises:
+        InvalidError: The configuration contains itself.
     """
     found = [name for name in _unset(item) if name not in supplied]
     for step, child in _children(item):
-        _find_missing(child, step, found)
+        try:
+            _find_missing(child, step, found)
+        except RecursionError:
+            raise InvalidError(f"the value of {step!r} contains itself", hint="break the cycle") from None
     return found
 
 
@@ -352,8 +352,7 @@ class _Builder:
         absent = _unset(item, fn)
         if absent:
             raise InvalidError(
-                f"{display_name(fn)}() misses {', '.join(map(repr, absent))}"
-                + (f" (at {path})" if path else ""),
+                f"{display_name(fn)}() misses {', '.join(map(repr, absent))}" + (f" (at {path})" if path else ""),
                 hint=f"set {join(path, absent[0])} before it is built",
             )
         extra = tuple(self.value(v, join(path, i)) for i, v in enumerate(item.__positional__))
@@ -394,9 +393,25 @@ class _Copier:
 
 
 def _call(fn: Any, given: tuple[Any, ...], extra: tuple[Any, ...], named: dict[str, Any]) -> Any:
+    args, kwargs = arrange(fn, given, extra, named)
+    return fn(*args, **kwargs)
+
+
+def arrange(
+    fn: Any, given: tuple[Any, ...], extra: tuple[Any, ...], named: dict[str, Any]
+) -> tuple[list[Any], dict[str, Any]]:
+    """Turn named arguments into what the callable takes by position and by keyword.
+
+    Args:
+        fn: The callable.
+        given: Fills the parameters that ``named`` leaves free, in order.
+        extra: Goes into ``*args``.
+        named: Arguments by parameter name.
+    """
     signature = signature_of(fn)
     if signature is None:
-        return fn(*extra, *given, **named)
+        return [*extra, *given], named
+    named = dict(named)
     by_order = [p for p in _parameters(signature) if p.kind in _BY_ORDER]
     for parameter in by_order:
         if given and parameter.name not in named:
@@ -404,9 +419,8 @@ def _call(fn: Any, given: tuple[Any, ...], extra: tuple[Any, ...], named: dict[s
             given = given[1:]
     first: list[Any] = []
     for parameter in by_order:
-        if parameter.name not in named or (
-            parameter.kind is not parameter.POSITIONAL_ONLY and not (extra or given)
-        ):
+        by_keyword = parameter.kind is not parameter.POSITIONAL_ONLY and not (extra or given)
+        if parameter.name not in named or by_keyword:
             break
         first.append(named.pop(parameter.name))
-    return fn(*first, *extra, *given, **named)
+    return [*first, *extra, *given], named

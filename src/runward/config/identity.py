@@ -62,9 +62,7 @@ def _buildable_changes(before: Buildable, after: Buildable, path: str) -> Iterat
         return
     if before.fn is not after.fn and before.fn != after.fn and identify(before.fn) != identify(after.fn):
         yield Change(join(path, "_target_"), before.fn, after.fn)
-    yield from _mapping_changes(
-        dict(enumerate(before.__positional__)), dict(enumerate(after.__positional__)), path
-    )
+    yield from _mapping_changes(dict(enumerate(before.__positional__)), dict(enumerate(after.__positional__)), path)
     yield from _mapping_changes(before.arguments, after.arguments, path)
 
 

@@ -27,9 +27,7 @@ def apply_overrides(config: Any, overrides: Iterable[str]) -> Any:
     for override in overrides:
         key, equals, text = override.partition("=")
         if not equals or not key.strip():
-            raise InvalidError(
-                f"the override {override!r} is not key=value", hint="write e.g. optimizer.lr=0.1"
-            )
+            raise InvalidError(f"the override {override!r} is not key=value", hint="write e.g. optimizer.lr=0.1")
         _set(changed, key.strip(), text.strip())
     return changed
 
@@ -68,9 +66,7 @@ def _get(holder: Any, step: str, key: str) -> Any:
 def _known(step: str, known: Iterable[str], key: str) -> None:
     names = list(known)
     if step not in names:
-        raise InvalidError(
-            f"there is nothing to override at {key!r}: no {step!r}", hint=did_you_mean(step, names)
-        )
+        raise InvalidError(f"there is nothing to override at {key!r}: no {step!r}", hint=did_you_mean(step, names))
 
 
 def _index(holder: list[Any], step: str, key: str) -> int:

@@ -131,9 +131,7 @@ class _Encoder:
             return {"_tuple_": self._items(item, path)}
         if type(item) in (set, frozenset):
             parts = self._items(item, path)
-            return {
-                f"_{type(item).__name__}_": sorted(parts, key=lambda part: json.dumps(part, sort_keys=True))
-            }
+            return {f"_{type(item).__name__}_": sorted(parts, key=lambda part: json.dumps(part, sort_keys=True))}
         if type(item) is dict:
             return self._mapping(item, path)
         if callable(item) and hasattr(item, "__qualname__"):
@@ -146,9 +144,7 @@ class _Encoder:
     def _mapping(self, item: dict[Any, Any], path: str) -> dict[str, Any]:
         if all(type(key) is str for key in item) and not _WORDS & item.keys():
             return {key: self.value(part, join(path, key)) for key, part in item.items()}
-        pairs = [
-            [self.value(key, path), self.value(part, join(path, str(key)))] for key, part in item.items()
-        ]
+        pairs = [[self.value(key, path), self.value(part, join(path, str(key)))] for key, part in item.items()]
         return {"_items_": pairs}
 
     def _buildable(self, item: Any, path: str) -> Any:
@@ -227,8 +223,7 @@ class _Decoder:
             if word in self._single:
                 return self._special(word, part, path)
         return {
-            key: self.value(part, join(path, key if isinstance(key, str) else str(key)))
-            for key, part in data.items()
+            key: self.value(part, join(path, key if isinstance(key, str) else str(key))) for key, part in data.items()
         }
 
     def _special(self, word: str, part: Any, path: str) -> Any:
@@ -254,7 +249,7 @@ class _Decoder:
 
     def _buildable(self, data: dict[str, Any], path: str) -> Buildable:
         target = data["_target_"]
-        fn = self.value(target, path) if isinstance(target, dict) else Reference(_text(target, path))
+        fn = self.value(target, path) if isinstance(target, dict) else Reference(_text(target, join(path, "_target_")))
         if not isinstance(fn, Reference | Opaque):
             raise InvalidError(f"'_target_' at {path or 'the top'!r} must be an import path, got {target!r}")
         kind: type[Buildable] = Partial if data.get("_partial_") is True else Config

@@ -118,9 +118,7 @@ class TeamConfig:
         for item in fields(cls):
             optional = item.default is not MISSING or item.default_factory is not MISSING
             if item.name not in have and not optional:
-                raise InvalidError(
-                    f"the team configuration has no {item.name!r}", hint=did_you_mean(item.name, have)
-                )
+                raise InvalidError(f"the team configuration has no {item.name!r}", hint=did_you_mean(item.name, have))
         return cls(**{item.name: have[item.name] for item in fields(cls) if item.name in have})
 
 

@@ -90,9 +90,7 @@ def _walk(found: Any, names: Iterable[str], path: str) -> Any:
         try:
             found = getattr(found, name)
         except AttributeError:
-            raise _not_found(
-                path, f"{_label(found)} has no {name!r}", did_you_mean(name, dir(found))
-            ) from None
+            raise _not_found(path, f"{_label(found)} has no {name!r}", did_you_mean(name, dir(found))) from None
     return found
 
 

@@ -30,7 +30,7 @@ class RunEnd:
         exit_code: The process's; negative is the signal that ended it; ``None`` if it never started.
         error: One line for people, "" on success.
         metrics: The numbers of the dict that the function returned.
-        value_folder: Folder with ``result.json`` (and ``value.pkl``), readable by ``worker.read_value``.
+        value_folder: Folder with ``result.bin`` (and ``value.pkl``), readable by ``worker.read_value``.
         log_path: Standard output and error, or ``None`` if it never started.
         started_at: UTC ISO text, or ``None``.
         ended_at: UTC ISO text.
@@ -59,7 +59,7 @@ class RunOutcome:
 
 
 class Backend(Protocol):
-    """Records experiments. Called from one thread at a time; a run begins right before its task starts."""
+    """Records experiments. A run begins right before its task starts; ends are recorded one by one in a thread."""
 
     def begin_experiment(self, name: str, project: str | None, about: Mapping[str, Any]) -> str:
         """Record an experiment and return its id.

@@ -94,8 +94,7 @@ class EarlyStoppingCallback:
         if self.best is None:
             return f"{self.monitor} never had a usable value in {self._waited} checks; {last}"
         return (
-            f"{self.monitor} did not improve on {self.best:g} (step {self.best_step}) "
-            f"for {self._waited} checks; {last}"
+            f"{self.monitor} did not improve on {self.best:g} (step {self.best_step}) for {self._waited} checks; {last}"
         )
 
     # The Keras callback protocol

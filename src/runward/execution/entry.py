@@ -90,9 +90,7 @@ def _bind(entry: Callable[..., Any], parameters: dict[str, Any]) -> Partial:
 
 
 def _takes_whole_dict(signature: inspect.Signature, parameters: Mapping[str, Any]) -> bool:
-    by_order = [
-        p for p in signature.parameters.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
-    ]
+    by_order = [p for p in signature.parameters.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     needed = [
         p
         for p in signature.parameters.values()

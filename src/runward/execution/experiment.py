@@ -147,10 +147,6 @@ class Experiment:
         return self.entry or entry_point() or self._connect().entry_point(self.project)
 
     def _append(self, task: Task) -> Task:
-        if not isinstance(task, Task):
-            raise InvalidError(
-                f"expected a Task, got {type(task).__name__}", hint="write run.Task(name, function)"
-            )
         if any(known.name == task.name for known in self._tasks):
             raise AlreadyExistsError(
                 f"the experiment {self.name!r} already has a task {task.name!r}", hint="give it another name="
@@ -165,9 +161,7 @@ class Experiment:
             InvalidError: An unknown dependency, a circle of them, a missing argument or file, or no task.
         """
         if not self._tasks:
-            raise InvalidError(
-                f"the experiment {self.name!r} has no tasks", hint="add one: exp.add(function)"
-            )
+            raise InvalidError(f"the experiment {self.name!r} has no tasks", hint="add one: exp.add(function)")
         return make_plan(self.name, self._tasks, self.slots)
 
     @overload
@@ -257,9 +251,7 @@ class Experiment:
 
     def _detach(self, runner: Runner) -> Handle:
         runner.save()
-        job = DetachedJob(
-            self.name, runner.experiment_id, self._tasks, backend_factory(), self.slots, self.seed
-        )
+        job = DetachedJob(self.name, runner.experiment_id, self._tasks, backend_factory(), self.slots, self.seed)
         self._handle = start_supervisor(runner.folder, job)
         return self._handle
 
@@ -308,9 +300,16 @@ def _task_list(given: str | Iterable[Task], name: str | None) -> list[Task]:
             hint='write run.Experiment("name") or run.Experiment([run.Task(…)], name="name")',
         )
     tasks = list(given)
+    for task in tasks:
+        _check_task(task)
     if not tasks and name is None:
         raise InvalidError("an experiment needs a name or tasks", hint='write run.Experiment("name")')
     return tasks
+
+
+def _check_task(task: object) -> None:
+    if not isinstance(task, Task):
+        raise InvalidError(f"expected a Task, got {type(task).__name__}", hint="write Task(name, function)")
 
 
 def _name_of(what: Any) -> str:

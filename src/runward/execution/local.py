@@ -341,9 +341,11 @@ class _Loop:
         self._cancel()
 
     def stop(self) -> None:
-        """End all children now and tell their jobs."""
+        """End all children now and tell their jobs; the error that led here is already on its way."""
         self._cancel()
-        self.run()
+        while self._running or self._after:
+            with contextlib.suppress(Exception):
+                self.run()
 
 
 @contextlib.contextmanager

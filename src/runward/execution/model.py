@@ -44,9 +44,7 @@ def check_name(what: str, name: object) -> str:
     if not isinstance(name, str) or not name.strip():
         raise InvalidError(f"the {what} name must be text that is not empty, got {name!r:.80}")
     if len(name) > _MAX_NAME:
-        raise InvalidError(
-            f"the {what} name {name[:40]!r}… has {len(name)} characters, at most {_MAX_NAME} fit"
-        )
+        raise InvalidError(f"the {what} name {name[:40]!r}… has {len(name)} characters, at most {_MAX_NAME} fit")
     for character in name:
         if character in _BIDI or unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp"):
             raise InvalidError(
@@ -81,9 +79,7 @@ class Script:
 
     def __post_init__(self) -> None:
         if bool(self.path) == bool(self.inline):
-            raise InvalidError(
-                "a Script needs either path or inline", hint='write Script(inline="echo hello")'
-            )
+            raise InvalidError("a Script needs either path or inline", hint='write Script(inline="echo hello")')
         if self.m and self.inline:
             raise InvalidError("Script(m=True) runs a module: give its name as path, not inline")
         if isinstance(self.args, str) or "\0" in "".join([*map(str, self.args), str(self.path), self.inline]):
@@ -100,9 +96,7 @@ def check_env(what: str, env: Mapping[str, str] | None) -> dict[str, str]:
     for key, value in (env or {}).items():
         texts = isinstance(key, str) and isinstance(value, str)
         if not texts or not key or "=" in key or "\0" in key + value:
-            raise InvalidError(
-                f"{what}[{key!r}] must be text to text, got {value!r:.80}", hint="use str(value)"
-            )
+            raise InvalidError(f"{what}[{key!r}] must be text to text, got {value!r:.80}", hint="use str(value)")
     return dict(env or {})
 
 
@@ -196,11 +190,7 @@ def _as_call(what: Any, name: str) -> Buildable:
     except InvalidError as error:
         raise InvalidError(f"task {name!r}: {error.message}", hint=error.hint) from None
     # A Config as a task means the same call: it happens in the task's process.
-    return (
-        made
-        if isinstance(made, Partial)
-        else unchecked(Partial, made.fn, made.__positional__, made.arguments)
-    )
+    return made if isinstance(made, Partial) else unchecked(Partial, made.fn, made.__positional__, made.arguments)
 
 
 def _dependency_names(name: str, dependencies: Iterable[str | Task]) -> tuple[str, ...]:

@@ -51,13 +51,10 @@ class Plan:
     def __str__(self) -> str:
         head = ("wave", "task", "kind", "after", "slots", "configuration")
         table = [head] + [
-            (str(r.wave), r.name, r.kind, ", ".join(r.dependencies) or "-", str(r.slots), r.summary)
-            for r in self.rows
+            (str(r.wave), r.name, r.kind, ", ".join(r.dependencies) or "-", str(r.slots), r.summary) for r in self.rows
         ]
         widths = [max(len(line[column]) for line in table) for column in range(len(head))]
-        lines = [
-            "  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in table
-        ]
+        lines = ["  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in table]
         return "\n".join([f"{self.name}: {len(self.rows)} tasks, {self.slots} at once", *lines])
 
 
@@ -86,9 +83,7 @@ def _check_task(task: Task, by_name: dict[str, Task]) -> None:
                 hint=did_you_mean(dependency, [name for name in by_name if name != task.name]),
             )
         if by_name[dependency].is_check and not task.is_check:
-            raise InvalidError(
-                f"task {task.name!r} cannot depend on the check {dependency!r}: checks run last"
-            )
+            raise InvalidError(f"task {task.name!r} cannot depend on the check {dependency!r}: checks run last")
     if isinstance(task.what, Script):
         _check_script(task.name, task.what)
     else:
@@ -150,9 +145,7 @@ def _topological(by_name: dict[str, Task]) -> list[str]:
                 order.append(name)
             elif step in trail:
                 cycle = [*trail[trail.index(step) :], step]
-                raise InvalidError(
-                    f"the dependencies go in a circle: {' -> '.join(cycle)}", hint="remove one of them"
-                )
+                raise InvalidError(f"the dependencies go in a circle: {' -> '.join(cycle)}", hint="remove one of them")
             else:
                 trail.append(step)
                 stack.append((step, iter(by_name[step].dependencies)))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import re
 import signal
 import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from runward.execution.model import (
 )
 from runward.execution.plan import script_command
 from runward.execution.spec import upstream_parameters, worker_command, write_source, write_spec
-from runward.execution.worker import RESULT_FILE
+from runward.execution.worker import RESULT_FILE, read_plain
 
 STATE_FILE = "state.json"
 TAIL_LINES = 20
@@ -87,12 +88,16 @@ class Runner:
         self.results = {task.name: TaskResult(task.name, config=task.config) for task in ordinary}
         self._jobs = [_TaskJob(self, task, index) for index, task in enumerate(ordinary)]
         self._lock = threading.Lock()
+        self.recorder = _Recorder()
 
     def run(self) -> Results:
         """Run all tasks, then the checks. A failed task is a state here, not an exception."""
         self.state = TaskState.RUNNING
         try:
-            self.executor.run(self._jobs)
+            try:
+                self.executor.run(self._jobs)
+            finally:
+                self.recorder.close()
         finally:
             self.state = self._verdict()
             self._evaluate_checks()
@@ -139,7 +144,7 @@ class Runner:
 
     def save(self) -> None:
         """Write ``state.json``: what another process may know of this execution."""
-        tasks = {name: asdict(result) for name, result in self.results.items()}
+        tasks = {name: vars(result) for name, result in self.results.items()}
         state = {
             "experiment_id": self.experiment_id,
             "name": self.name,
@@ -155,6 +160,39 @@ class Runner:
     def note_gates(self, gates: Mapping[str, Any]) -> None:
         """Keep verdicts that tracking reports for a run."""
         self._tracked_gates.update(gates)
+
+
+class _Recorder:
+    """Records ended runs one after the other in a thread, so that no task waits for the storing of another."""
+
+    def __init__(self) -> None:
+        self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._error: BaseException | None = None
+
+    def put(self, work: Callable[[], None]) -> None:
+        """Record later. Raises: what an earlier recording raised, which ends the experiment."""
+        if self._error is not None:
+            raise self._error
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._loop, name="runward-record", daemon=True)
+            self._thread.start()
+        self._work.put(work)
+
+    def _loop(self) -> None:
+        while (work := self._work.get()) is not None:
+            try:
+                work()
+            except BaseException as error:  # noqa: BLE001 - raised again in the experiment's own thread
+                self._error = self._error or error
+
+    def close(self) -> None:
+        """Wait until everything is recorded. Raises: what a recording raised."""
+        if self._thread is not None:
+            self._work.put(None)
+            self._thread.join()
+        if self._error is not None:
+            raise self._error
 
 
 class _TaskJob:
@@ -174,9 +212,7 @@ class _TaskJob:
         self._result = runner.results[task.name]
 
     def launch(self, attempt: int) -> Launch:
-        self._folder = (
-            self._runner.folder / "tasks" / (self._place if attempt == 1 else f"{self._place}.{attempt}")
-        )
+        self._folder = self._runner.folder / "tasks" / (self._place if attempt == 1 else f"{self._place}.{attempt}")
         self._folder.mkdir(parents=True)
         argv = self._prepare()
         env = {**os.environ, **self._begin_run(attempt), **self._task.env}
@@ -224,15 +260,13 @@ class _TaskJob:
             return TaskState.FAILED, str(left["error"]["message"])
         if exit_code < 0:
             return TaskState.FAILED, _killed_by(-exit_code)
-        return TaskState.FAILED, f"it ended with exit code {exit_code}" + (
-            " and no result" if not exit_code else ""
-        )
+        return TaskState.FAILED, f"it ended with exit code {exit_code}" + (" and no result" if not exit_code else "")
 
     def _left_behind(self) -> dict[str, Any] | None:
         path = self._folder / RESULT_FILE
         if not path.exists():
             return None
-        left: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        left: dict[str, Any] = read_plain(str(path))
         return left
 
     def ended(self, exit: Exit, final: bool) -> None:
@@ -253,11 +287,14 @@ class _TaskJob:
             ended_at=exit.ended_at,
         )
         if result.run_id is not None:
-            outcome = self._runner.backend.end_run(result.run_id, end)
-            result.metrics, result.artifacts = dict(outcome.metrics), dict(outcome.artifacts)
-            self._runner.note_gates(outcome.gates)
+            self._runner.recorder.put(partial(self._record, result.run_id, end))
         result.state = exit.state if final else TaskState.PENDING
         self._runner.save()
+
+    def _record(self, run_id: str, end: RunEnd) -> None:
+        outcome = self._runner.backend.end_run(run_id, end)
+        self._result.metrics, self._result.artifacts = dict(outcome.metrics), dict(outcome.artifacts)
+        self._runner.note_gates(outcome.gates)
 
     def dropped(self, state: TaskState, why: str) -> None:
         self._result.state, self._result.error = state, why

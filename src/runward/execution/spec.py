@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import inspect
-import json
+import marshal
 import os
 import re
 import sys
 from collections.abc import Iterable, Mapping
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any
 
@@ -16,24 +18,35 @@ import cloudpickle
 
 from runward.config.buildable import Buildable, holds_buildable
 from runward.config.identity import source_of
-from runward.config.targets import display_name, import_location, is_importable, signature_of
+from runward.config.targets import display_name, is_importable, signature_of
 from runward.errors import SubmitError
-from runward.execution.worker import is_json
+from runward.execution import worker
+from runward.execution.packing import pack
+from runward.execution.worker import write_plain
 
-SPEC_FILE = "spec.json"
+SPEC_FILE = "spec.bin"
 _PAYLOAD_FILE = "call.pkl"
 _SOURCE_FILE = "source.py"
-# Cheaper than ``-m``, which imports runpy; the folder is for a Runward that only the driver's sys.path knows.
-_BOOT = (
-    "import sys;sys.path.append(sys.argv.pop());"
-    "from runward.execution.worker import main;sys.exit(main(sys.argv[1]))"
-)
-_PACKAGE_PARENT = str(Path(__file__).parents[2])
 
 
 def worker_command(folder: Path) -> list[str]:
-    """The command line of a worker process for a folder with a spec; the driver's own interpreter."""
-    return [sys.executable, "-P", "-c", _BOOT, str(folder / SPEC_FILE), _PACKAGE_PARENT]
+    """The command line of a worker process for a folder with a spec; the driver's own interpreter.
+
+    The worker's compiled file lies beside the task folders and is started directly: neither runpy nor the
+    package is imported, and nothing is compiled again, even where Python may not write bytecode.
+    """
+    program = folder.parent / "worker.pyc"
+    if not program.exists():
+        draft = program.with_suffix(".tmp")
+        draft.write_bytes(_compiled_worker())
+        draft.replace(program)
+    return [sys.executable, "-P", str(program), str(folder / SPEC_FILE)]
+
+
+@functools.cache
+def _compiled_worker() -> bytes:
+    code = SourceFileLoader(worker.__name__, worker.__file__).get_code(worker.__name__)
+    return importlib.util.MAGIC_NUMBER + bytes(12) + marshal.dumps(code)
 
 
 def write_spec(folder: Path, call: Buildable, upstream: Mapping[str, Path], seed: int | None) -> None:
@@ -51,17 +64,17 @@ def write_spec(folder: Path, call: Buildable, upstream: Mapping[str, Path], seed
     Raises:
         SubmitError: The call holds something that cannot be pickled.
     """
-    target = import_location(call.fn)
-    simple = _takes_keywords(call) and not holds_buildable(call.fn) and not holds_buildable(call.arguments)
-    direct = target is not None and simple and is_json(call.arguments)
-    if not direct:
-        # What needs no building is sent as a plain function: its process then need not load the builder.
-        ready = functools.partial(call.fn, **call.arguments) if simple else call.build()
+    simple = _takes_keywords(call)
+    packed = pack(call) if simple else None
+    if packed is None:
+        # What needs no building goes as a plain function: its process then need not load the builder.
+        ready = call.build()
+        if simple and not holds_buildable(call.fn) and not holds_buildable(call.arguments):
+            ready = functools.partial(call.fn, **call.arguments)
         (folder / _PAYLOAD_FILE).write_bytes(pickle_by_value(ready, call.fn))
     spec = {
         "function": display_name(call.fn),
-        "target": target if direct else None,
-        "arguments": call.arguments if direct else {},
+        "packed": packed,
         "payload": _PAYLOAD_FILE,
         "upstream": {name: str(where) for name, where in upstream.items()},
         "seed": seed,
@@ -69,7 +82,7 @@ def write_spec(folder: Path, call: Buildable, upstream: Mapping[str, Path], seed
         "sys_path": [entry or os.getcwd() for entry in sys.path],
         "argv": sys.argv or [""],
     }
-    (folder / SPEC_FILE).write_text(json.dumps(spec), encoding="utf-8")
+    write_plain(str(folder / SPEC_FILE), spec)
 
 
 def write_source(folder: Path, call: Buildable) -> None:

@@ -17,9 +17,7 @@ def main(folder: str) -> int:
     executor = LocalExecutor(job.slots)
     signal.signal(signal.SIGTERM, lambda _number, _frame: executor.cancel())
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-    runner = Runner(
-        job.name, job.experiment_id, job.tasks, backend=job.factory(), executor=executor, seed=job.seed
-    )
+    runner = Runner(job.name, job.experiment_id, job.tasks, backend=job.factory(), executor=executor, seed=job.seed)
     results = runner.run()
     keep_results(Path(folder), results)
     return 0 if results.succeeded else 1

@@ -1,28 +1,66 @@
-"""The process of one task: ``python -m runward.execution.worker SPEC``.
+"""The process of one task: ``python worker.py SPEC``, or ``python -m runward.execution.worker SPEC``.
 
 It stands before the user's first line, so it imports next to nothing. It reads the spec, makes the
 interpreter look like the driver's (``sys.path``, working folder, arguments, seed), calls the function
-and leaves ``result.json`` (and ``value.pkl`` where the value is not plain data) beside the spec.
+and leaves ``result.bin`` (and ``value.pkl`` where the value is not plain data) beside the spec.
+
+Both files are in ``marshal`` form: it is built in, while ``json`` and ``typing`` together would double the
+time to the user's first line. Whatever else is needed is imported where it is used, for the same reason.
 """
 
 from __future__ import annotations
 
-import json
+import marshal
 import os
 import sys
-from typing import Any
 
-RESULT_FILE = "result.json"
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+RESULT_FILE = "result.bin"
 VALUE_FILE = "value.pkl"
+READS_FILE = "reads.bin"
+MOVED_SUFFIX = ".moved"
+"""A verification writes beside a spec where things are now; it never reads the captured spec itself."""
 _NOT_STARTED = 120
+_DEEPEST = 200
 
 
 def main(spec_path: str) -> int:
     """Run the task of a spec file. Returns the exit code of the process."""
-    with open(spec_path, encoding="utf-8") as file:
-        spec = json.load(file)
+    spec = read_plain(spec_path)
+    if os.path.exists(spec_path + MOVED_SUFFIX):
+        spec |= read_plain(spec_path + MOVED_SUFFIX)
     folder = os.path.dirname(os.path.abspath(spec_path))
     _imitate_driver(spec)
+    opened = _record_opens() if "RUNWARD_JOURNAL" in os.environ else None
+    try:
+        return _run(spec, folder)
+    finally:
+        if opened is not None:
+            write_plain(os.path.join(folder, READS_FILE), list(opened.items()))
+
+
+def _record_opens() -> dict[str, bool]:
+    """Note which files are opened from here on, and whether the first opening writes; the driver sorts them later."""
+    opened: dict[str, bool] = {}
+    writing = os.O_WRONLY | os.O_RDWR
+
+    def note(event: str, arguments: tuple[Any, ...]) -> None:
+        # No I/O and no exception may happen here: it runs inside of every open of the process.
+        if event == "open" and type(arguments[0]) is str:
+            path, mode, flags = arguments
+            if path not in opened:
+                opened[path] = mode[:1] in "wxa" if mode else bool((flags or 0) & writing)
+        elif event == "sqlite3.connect" and type(arguments[0]) is str:
+            opened.setdefault(arguments[0], False)
+
+    sys.addaudithook(note)
+    return opened
+
+
+def _run(spec: dict[str, Any], folder: str) -> int:
     try:
         call = _load(spec, folder)
     except BaseException as error:  # noqa: BLE001  border to the user's imports
@@ -30,7 +68,7 @@ def main(spec_path: str) -> int:
         sys.stderr.write(f"{why}\n")
         return _fail(folder, error, why, _NOT_STARTED)
     try:
-        value = call()
+        value = _finish(call())
     except SystemExit as error:
         return _leave(folder, error)
     except BaseException as error:  # noqa: BLE001  border to the user's code
@@ -54,18 +92,92 @@ def _imitate_driver(spec: dict[str, Any]) -> None:
 
 def _load(spec: dict[str, Any], folder: str) -> Any:
     given = {name: read_value(where) for name, where in spec["upstream"].items()}
-    if spec["target"] is None:
+    if spec["packed"] is None:
         import pickle
 
         with open(os.path.join(folder, spec["payload"]), "rb") as file:
             fn = pickle.load(file)
         return lambda: fn(**given)
-    module, name = spec["target"]
+    call = unpack(spec["packed"])
+    return lambda: call(**given)
+
+
+def _import(module: str, path: str) -> Any:
     __import__(module)
-    fn = sys.modules[module]
-    for part in name.split("."):
-        fn = getattr(fn, part)
-    return lambda: fn(**{**spec["arguments"], **given})
+    found = sys.modules[module]
+    for part in path.split("."):
+        found = getattr(found, part)
+    return found
+
+
+def unpack(packed: dict[str, Any]) -> Any:
+    """The call that ``packing.pack`` took apart; it takes further arguments by name.
+
+    Functions sent by value get a world of their own.
+
+    Raises:
+        ImportError: A module that a function names is not there.
+        AttributeError: Something in such a module is not there.
+    """
+    world: dict[str, Any] = {"__builtins__": __builtins__}
+    function: Any = type(main)
+    made = {key: function(parts[0], world, parts[1]) for key, parts in packed["functions"].items()}
+    value = _Values(made)
+    world |= {name: value(item) for name, item in packed["globals"].items()}
+    for key, (_code, _name, qualname, defaults, named, notes) in packed["functions"].items():
+        fn = made[key]
+        fn.__module__, fn.__qualname__ = world["__name__"], qualname
+        fn.__defaults__ = tuple(map(value, defaults)) or None
+        fn.__kwdefaults__ = {name: value(item) for name, item in named.items()} or None
+        fn.__annotations__ = {name: value(item) for name, item in notes.items()}
+    entry, arguments = value(packed["entry"]), packed["arguments"]
+    return lambda **given: entry(**{name: value(item) for name, item in arguments.items()}, **given)
+
+
+class _Values:
+    """Makes the values of a packed call; calls happen here, each once."""
+
+    def __init__(self, functions: dict[int, Any]) -> None:
+        self._functions = functions
+        self._called: dict[int, Any] = {}
+
+    def __call__(self, item: tuple[Any, ...]) -> Any:
+        kind, first, *rest = item
+        if kind == "plain":
+            return first
+        if kind == "function":
+            return self._functions[first]
+        if kind == "object":
+            return _import(first, *rest)
+        if kind == "module":
+            for name in (first, *rest):
+                __import__(name)
+            return sys.modules[first]
+        if kind == "dict":
+            return {key: self(part) for key, part in first}
+        if kind == "call":
+            return self._call(first, *rest)
+        parts = [self(part) for part in first]
+        return tuple(parts) if kind == "tuple" else parts
+
+    def _call(self, key: int, *call: Any) -> Any:
+        if key not in self._called:
+            fn, args, kwargs = call
+            named = {name: self(part) for name, part in kwargs.items()}
+            self._called[key] = self(fn)(*map(self, args), **named)
+        return self._called[key]
+
+
+def _finish(value: Any) -> Any:
+    """Run what a call only prepared: the body of an async function. A generator would do nothing unseen."""
+    kind = type(value).__name__
+    if kind == "coroutine":
+        import asyncio
+
+        return asyncio.run(value)
+    if kind in ("generator", "async_generator"):
+        raise TypeError(f"the function returned a {kind}, so nothing of it has run; return a value, or list(...) of it")
+    return value
 
 
 def _leave(folder: str, request: SystemExit) -> int:
@@ -84,7 +196,7 @@ def _fail(folder: str, error: BaseException, message: str, exit_code: int) -> in
     import traceback
 
     shown = error.__traceback__
-    while shown is not None and shown.tb_frame.f_code.co_filename == __file__:
+    while shown is not None and shown.tb_frame.f_code.co_filename == main.__code__.co_filename:
         shown = shown.tb_next
     text = "".join(traceback.format_exception(type(error), error, shown))
     sys.stderr.write(text)
@@ -94,7 +206,7 @@ def _fail(folder: str, error: BaseException, message: str, exit_code: int) -> in
 
 def _keep_value(folder: str, value: Any) -> dict[str, Any]:
     kept: dict[str, Any] = {"metrics": metrics_of(value)}
-    if is_json(value):
+    if is_plain(value):
         return kept | {"value": value}
     try:
         data = _pickle(value)
@@ -119,10 +231,24 @@ def _pickle(value: Any) -> bytes:
 
 def _write_result(folder: str, result: dict[str, Any]) -> None:
     sys.stdout.flush()
-    path = os.path.join(folder, RESULT_FILE)
-    with open(path + ".tmp", "w", encoding="utf-8") as file:
-        json.dump(result, file)
+    write_plain(os.path.join(folder, RESULT_FILE), result)
+
+
+def write_plain(path: str, value: Any) -> None:
+    """Write plain data; a reader sees the whole file or none."""
+    with open(path + ".tmp", "wb") as file:
+        marshal.dump(value, file)
     os.replace(path + ".tmp", path)
+
+
+def read_plain(path: str) -> Any:
+    """Read what :func:`write_plain` wrote.
+
+    Raises:
+        OSError: It is not there.
+    """
+    with open(path, "rb") as file:
+        return marshal.load(file)
 
 
 def read_value(folder: str) -> Any:
@@ -132,8 +258,7 @@ def read_value(folder: str) -> Any:
         ValueError: The task left no value, or its value could not be kept.
         OSError: The files are gone.
     """
-    with open(os.path.join(folder, RESULT_FILE), encoding="utf-8") as file:
-        result = json.load(file)
+    result = read_plain(os.path.join(folder, RESULT_FILE))
     if result.get("pickled"):
         import pickle
 
@@ -144,16 +269,15 @@ def read_value(folder: str) -> Any:
     return result.get("value")
 
 
-def is_json(value: Any) -> bool:
-    """Whether JSON gives back exactly this value: plain types only, text keys, no tuples."""
-    if value is None or type(value) in (bool, int, float, str):
+def is_plain(value: Any, depth: int = 0) -> bool:
+    """Whether the value consists of exactly None, bool, int, float, str, bytes, list, tuple and dict."""
+    if value is None or type(value) in (bool, int, float, str, bytes):
         return True
-    try:
-        if type(value) is list:
-            return all(map(is_json, value))
-        return type(value) is dict and all(type(key) is str and is_json(item) for key, item in value.items())
-    except RecursionError:
+    if depth > _DEEPEST:
         return False
+    if type(value) in (list, tuple):
+        return all(is_plain(item, depth + 1) for item in value)
+    return type(value) is dict and all(is_plain(pair, depth + 1) for pair in value.items())
 
 
 def metrics_of(value: Any, prefix: str = "") -> dict[str, float]:
@@ -177,9 +301,9 @@ def _is_number(item: Any) -> bool:
     if isinstance(item, int):
         return abs(item) < 2**1023
     # numpy scalars and tensors of one number
-    return getattr(item, "shape", None) == () and str(getattr(item, "dtype", "")).removeprefix(
-        "torch."
-    ).startswith(("int", "uint", "float", "bfloat", "half"))
+    return getattr(item, "shape", None) == () and str(getattr(item, "dtype", "")).removeprefix("torch.").startswith(
+        ("int", "uint", "float", "bfloat", "half")
+    )
 
 
 if __name__ == "__main__":

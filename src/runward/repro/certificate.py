@@ -95,9 +95,7 @@ def sign(statement: Statement, private_key: bytes) -> Envelope:
     """Sign a statement with an Ed25519 private key in PEM. Raises: InvalidError, MissingExtraError."""
     key = _private(private_key)
     payload = canonical_json(statement)
-    signature = Signature(
-        key_id(_public_pem(key.public_key())), _encode(key.sign(_pae(PAYLOAD_TYPE, payload)))
-    )
+    signature = Signature(key_id(_public_pem(key.public_key())), _encode(key.sign(_pae(PAYLOAD_TYPE, payload))))
     return Envelope(PAYLOAD_TYPE, _encode(payload), [signature])
 
 
@@ -132,16 +130,12 @@ def create_key(path: Path) -> bytes:
     """
     ed25519, serialization = _cryptography()
     key = ed25519.Ed25519PrivateKey.generate()
-    pem = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError as error:
-        raise InvalidError(
-            f"path: {path} exists already", hint="A signing key is never overwritten."
-        ) from error
+        raise InvalidError(f"path: {path} exists already", hint="A signing key is never overwritten.") from error
     with os.fdopen(handle, "wb") as file:
         file.write(pem)
         file.flush()
@@ -202,9 +196,7 @@ def _public(pem: bytes) -> Ed25519PublicKey:
     try:
         key = serialization.load_pem_public_key(pem)
     except ValueError as error:
-        raise InvalidError(
-            f"public_key: not a PEM public key: {error}", hint="Ask the signer for it."
-        ) from error
+        raise InvalidError(f"public_key: not a PEM public key: {error}", hint="Ask the signer for it.") from error
     if not isinstance(key, ed25519.Ed25519PublicKey):
         raise InvalidError("public_key: not an Ed25519 key", hint="Ask the signer for it.")
     return cast("Ed25519PublicKey", key)

@@ -72,11 +72,7 @@ def rerun_command(argv: Iterable[str], move: Relocation) -> list[str]:
             hint="Pass secrets by environment variable or file, not on the command line.",
         )
     is_python = os.path.basename(words[0]).startswith("python") if words else False
-    return (
-        [str(move.python) if is_python else move.moved(words[0]), *map(move.moved, words[1:])]
-        if words
-        else []
-    )
+    return [str(move.python) if is_python else move.moved(words[0]), *map(move.moved, words[1:])] if words else []
 
 
 def clean_environment(
@@ -92,9 +88,7 @@ def clean_environment(
     """
     temporary = home / "tmp"
     temporary.mkdir(parents=True, exist_ok=True)
-    kept = {
-        name: value for name, value in captured.items() if "[redacted:" not in value and name != "LD_PRELOAD"
-    }
+    kept = {name: value for name, value in captured.items() if "[redacted:" not in value and name != "LD_PRELOAD"}
     search = [path for path in kept.pop("PYTHONPATH", "").split(os.pathsep) if path]
     return {
         **_caches(),
@@ -115,9 +109,7 @@ def place_inputs(reads: Iterable[FileRead], capture: Capture, root: Path) -> lis
     A file below the captured tree (ignored data, for instance) is copied from where it was; one outside is
     checked where it is. A file that changed since is placed all the same and reported as different.
     """
-    code = {entry.path for entry in capture.code.files} | {
-        item.path for item in capture.code.left_out if item.digest
-    }
+    code = {entry.path for entry in capture.code.files} | {item.path for item in capture.code.left_out if item.digest}
     return [_place(read, root) for read in reads if not (read.relative and read.relative in code)]
 
 
@@ -133,9 +125,7 @@ def _place(read: FileRead, root: Path) -> InputCheck:
     status: CheckStatus = "same" if present == known else "different"
     if known is None or present is None:
         status = "unchecked"
-    return InputCheck(
-        kind="data", name=read.relative or read.path, status=status, before=known, after=present
-    )
+    return InputCheck(kind="data", name=read.relative or read.path, status=status, before=known, after=present)
 
 
 def _caches() -> dict[str, str]:

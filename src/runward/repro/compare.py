@@ -70,10 +70,7 @@ def inputs_of(capture: Capture, config: Mapping[str, Any] | None = None) -> dict
         ("machine", "gpus"): ", ".join(gpu.name for gpu in machine.gpus),
         ("threads", "usable_cpus"): str(machine.usable_cpus),
     }
-    inputs |= {
-        ("config", key): json.dumps(value, sort_keys=True, default=str)
-        for key, value in (config or {}).items()
-    }
+    inputs |= {("config", key): json.dumps(value, sort_keys=True, default=str) for key, value in (config or {}).items()}
     inputs |= {
         ("data", read.relative or read.path): (read.digest if not read.changed else "") or None
         for read in capture.reads
@@ -83,9 +80,7 @@ def inputs_of(capture: Capture, config: Mapping[str, Any] | None = None) -> dict
     inputs |= {("package", package.name): package.version for package in environment.packages}
     inputs |= {("threads", name): str(count) for name, count in machine.threads.items()}
     threads = {name for kind, name in inputs if kind == "threads"}
-    return inputs | {
-        ("variable", name): value for name, value in environment.variables.items() if name not in threads
-    }
+    return inputs | {("variable", name): value for name, value in environment.variables.items() if name not in threads}
 
 
 def compare_inputs(before: Inputs, after: Inputs) -> list[InputCheck]:
@@ -187,9 +182,7 @@ def result_report(
     printed = [stdout.status] if stdout and not recorded else []
     ended = [exit_code.status] if exit_code and exit_code.status == "different" else []
     status = _result_status([*recorded, *printed, *ended])
-    return ResultReport(
-        status=status, metrics=metrics, artifacts=artifacts, stdout=stdout, exit_code=exit_code
-    )
+    return ResultReport(status=status, metrics=metrics, artifacts=artifacts, stdout=stdout, exit_code=exit_code)
 
 
 def unchecked_of(inputs: Iterable[InputCheck], result: ResultReport) -> list[str]:
@@ -221,9 +214,7 @@ def _input_check(key: tuple[str, str], before: Inputs, after: Inputs) -> InputCh
     return InputCheck(kind=key[0], name=key[1], status=status, before=first, after=second)
 
 
-def _metric_check(
-    name: str, before: Series | None, after: Series | None, tolerance: Tolerance | None
-) -> MetricCheck:
+def _metric_check(name: str, before: Series | None, after: Series | None, tolerance: Tolerance | None) -> MetricCheck:
     if before is None or after is None:
         return MetricCheck(name=name, status="added" if before is None else "missing")
     if before.steps != after.steps:

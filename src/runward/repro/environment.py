@@ -162,13 +162,9 @@ def _plan_local(package: Package, plan: _Plan, project: Path | None, root: str, 
         plan.extra_paths += _project_paths(package, project, Path(source), root)
     elif package.source == "local" and package.record and installed_record(package, site_dirs):
         plan.grafts.append(package)
-    elif package.source == "editable" and (
-        found := [Path(path) for path in package.paths if Path(path).is_dir()]
-    ):
+    elif package.source == "editable" and (found := [Path(path) for path in package.paths if Path(path).is_dir()]):
         plan.extra_paths += found
-        plan.problems.append(
-            f"{package.name} is installed from {source} as it is now, which was not captured"
-        )
+        plan.problems.append(f"{package.name} is installed from {source} as it is now, which was not captured")
     else:
         plan.problems.append(
             f"{package.name} {package.version} was installed from {source}, which is not here any more"
@@ -176,9 +172,7 @@ def _plan_local(package: Package, plan: _Plan, project: Path | None, root: str, 
 
 
 def _project_paths(package: Package, project: Path, source: Path, root: str) -> list[Path]:
-    inside = [
-        project / Path(path).relative_to(root) for path in package.paths if Path(path).is_relative_to(root)
-    ]
+    inside = [project / Path(path).relative_to(root) for path in package.paths if Path(path).is_relative_to(root)]
     home = project / source.relative_to(root)
     return inside or [home / "src" if (home / "src").is_dir() else home]
 
@@ -200,10 +194,7 @@ def _records(packages: Iterable[Package]) -> list[tuple[str, str]]:
 
 
 def _interpreter(snapshot: EnvironmentSnapshot, uv: str) -> str:
-    if (
-        platform.python_version() == snapshot.python
-        and platform.python_implementation() == snapshot.implementation
-    ):
+    if platform.python_version() == snapshot.python and platform.python_implementation() == snapshot.implementation:
         return str(getattr(sys, "_base_executable", "") or sys.executable)
     wanted = f"{snapshot.implementation.lower()}@{snapshot.python}"
     done = _run([uv, "python", "find", "--no-project", "--system", "--no-python-downloads", wanted])
@@ -257,9 +248,7 @@ def _check_exact(venv: Path, plan: _Plan) -> None:
         if name not in built or (version and built[name] != version)
     ]
     if wrong:
-        raise EnvironmentNotRebuiltError(
-            f"packages: built {', '.join(wrong)}", hint="Report this set of packages."
-        )
+        raise EnvironmentNotRebuiltError(f"packages: built {', '.join(wrong)}", hint="Report this set of packages.")
 
 
 def _must(command: list[str], what: str) -> None:
@@ -273,18 +262,14 @@ def _must(command: list[str], what: str) -> None:
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
     # VIRTUAL_ENV and the caller's project must not decide where uv works; its index settings must.
-    environment = {
-        name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH")
-    }
+    environment = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH")}
     try:
         return subprocess.run(
             command, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S, env=environment,
             stdin=subprocess.DEVNULL, cwd=tempfile.gettempdir(),
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise EnvironmentNotRebuiltError(
-            f"uv: {error}", hint="Check that uv runs and the network answers."
-        ) from error
+        raise EnvironmentNotRebuiltError(f"uv: {error}", hint="Check that uv runs and the network answers.") from error
 
 
 def _python_of(venv: Path) -> Path:

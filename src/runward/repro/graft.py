@@ -18,10 +18,7 @@ def installed_record(package: Package, site_dirs: Iterable[str]) -> Path | None:
     for folder in site_dirs:
         for record in Path(folder or ".").glob(f"*-{package.version}.dist-info/RECORD"):
             same_name = (
-                record.parent.name.lower()
-                .replace("-", "_")
-                .replace(".", "_")
-                .startswith(stem.replace(".", "_"))
+                record.parent.name.lower().replace("-", "_").replace(".", "_").startswith(stem.replace(".", "_"))
             )
             if same_name and digest_bytes(record.read_bytes()) == package.record:
                 return record

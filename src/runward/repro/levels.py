@@ -31,15 +31,11 @@ def decide(inputs: Iterable[InputCheck], result: ResultReport, conditions: Condi
     if conditions.timed_out:
         return _none(Verdict.UNDECIDED, "the rerun did not end in time", cause)
     if result.status == ResultStatus.UNDECIDED:
-        return _none(
-            Verdict.UNDECIDED, "there is nothing to compare: no metric, no artifact, no output", cause
-        )
+        return _none(Verdict.UNDECIDED, "there is nothing to compare: no metric, no artifact, no output", cause)
     if result.status == ResultStatus.DIFFERENT:
         return _none(Verdict.NOT_REPRODUCED, _why_different(checks, cause), cause)
     if changed := [check for check in different if check.kind in _EXPERIMENT]:
-        reason = (
-            f"the results agree, but {changed[0].kind} {changed[0].name} differs: not the same experiment"
-        )
+        reason = f"the results agree, but {changed[0].kind} {changed[0].name} differs: not the same experiment"
         return _none(Verdict.UNDECIDED, reason, cause)
     return _reproduced(checks, different, cause, result.status, conditions)
 
@@ -56,9 +52,7 @@ def _reproduced(
     unknown_environment = any(check.kind in _ENVIRONMENT and check.status == "unchecked" for check in checks)
     identical = status == ResultStatus.IDENTICAL
     if not same_environment or unknown_environment:
-        return _none(
-            Verdict.REPRODUCED, "the results agree, in another environment: no level is earned", cause
-        )
+        return _none(Verdict.REPRODUCED, "the results agree, in another environment: no level is earned", cause)
     if how.environment_rebuilt and (identical or other_hardware):
         extent = "identical" if identical else "within the declared tolerance on other hardware"
         reason = f"results {extent} in a rebuilt environment; isolation: {how.sandbox}"

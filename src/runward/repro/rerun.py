@@ -73,9 +73,7 @@ def rerun(
         InvalidError: The command is empty, or ``cwd`` is not below ``writable``.
     """
     if not argv or not cwd.is_relative_to(writable):
-        raise InvalidError(
-            f"cwd: {cwd} is not below {writable}, or the command is empty", hint="Run inside the tree."
-        )
+        raise InvalidError(f"cwd: {cwd} is not below {writable}, or the command is empty", hint="Run inside the tree.")
     kind, note = _isolation(sandbox)
     mark = uuid.uuid4().hex
     command = [*_bubblewrap(cwd, writable), *argv] if kind == "bubblewrap" else list(argv)
@@ -126,9 +124,7 @@ def _isolation(wanted: bool) -> tuple[SandboxKind, str]:
 
 
 def _bubblewrap(cwd: Path, writable: Path) -> list[str]:
-    devices = [
-        word for device in sorted(glob.glob("/dev/nvidia*")) for word in ("--dev-bind", device, device)
-    ]
+    devices = [word for device in sorted(glob.glob("/dev/nvidia*")) for word in ("--dev-bind", device, device)]
     return [
         shutil.which("bwrap") or "bwrap", *_ISOLATE, "--ro-bind", "/", "/", "--dev", "/dev", *devices,
         "--proc", "/proc", "--bind", str(writable), str(writable), "--chdir", str(cwd), "--",

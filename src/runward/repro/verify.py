@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import platform
 import tempfile
@@ -17,7 +16,8 @@ import msgspec
 from runward.core.ids import Digest
 from runward.core.seeding import SEED_SITE
 from runward.errors import InvalidError, NotFoundError, ReproError, RunwardError, SourceMissingError
-from runward.execution.spec import worker_command
+from runward.execution.spec import SPEC_FILE, worker_command
+from runward.execution.worker import MOVED_SUFFIX, RESULT_FILE, read_plain, write_plain
 from runward.repro import compare as c
 from runward.repro.api import Repro
 from runward.repro.command import Relocation, clean_environment, place_inputs, relocation, rerun_command
@@ -186,7 +186,8 @@ class _Attempt:
         result = self._compare(before, after, tolerances)
         checks = self._inputs(capture, built, data)
         conditions = Conditions(
-            environment_rebuilt=level == "environment",
+            # Runward is the instrument, not an input; any other source that was not captured is one.
+            environment_rebuilt=level == "environment" and all(p.startswith("runward ") for p in built.problems),
             sandbox=outcome.sandbox,
             sandbox_note="; ".join([outcome.sandbox_note, *built.problems]),
             timed_out=outcome.timed_out,
@@ -294,13 +295,11 @@ class _Attempt:
         folder.mkdir()
         for name, digest in document["blobs"].items():
             (folder / Path(name).name).write_bytes(self.space.files.read(self.run_id, digest))
-        spec["cwd"] = move.moved(spec["cwd"])
         # The rebuilt Python knows where its own library is; only the project's folders are handed over.
         own = [path for path in spec["sys_path"] if move.moved(path).startswith(str(move.root))]
         self.project_path = [move.moved(path) for path in own]
-        spec["sys_path"] = None
-        spec["argv"] = [move.moved(word) for word in spec["argv"]]
-        (folder / "spec.json").write_text(json.dumps(spec))
+        moved = {"cwd": move.moved(spec["cwd"]), "argv": [move.moved(word) for word in spec["argv"]], "sys_path": None}
+        write_plain(str(folder / (SPEC_FILE + MOVED_SUFFIX)), moved)
         return [str(move.python), *worker_command(folder)[1:]]
 
     def _before(self) -> _Results:
@@ -337,10 +336,10 @@ class _Attempt:
 
     def _returned(self) -> dict[str, float]:
         """Numbers that a task's function returned: they count as metrics, as in the first run."""
-        path = self.folder / "work" / "task" / "result.json"
+        path = self.folder / "work" / "task" / RESULT_FILE
         if not path.exists():
             return {}
-        return {key: float(value) for key, value in json.loads(path.read_text()).get("metrics", {}).items()}
+        return {key: float(value) for key, value in read_plain(str(path)).get("metrics", {}).items()}
 
     def _compare(self, before: _Results, after: _Results, tolerances: dict[str, Tolerance]) -> ResultReport:
         def read(digest: str) -> bytes:

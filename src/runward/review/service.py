@@ -253,9 +253,8 @@ class ReviewService(Reviews):
         votes = [vote for vote in self._votes(row, revision) if vote.counts]
         approvals = sum(vote.verdict == "approve" for vote in votes)
         if approvals < standards.approvals:
-            missing.append(
-                f"{standards.approvals - approvals} approval(s) by a reviewer other than {row.author} and {run.created_by}."
-            )
+            involved = " and ".join(dict.fromkeys([row.author, run.created_by]))
+            missing.append(f"{standards.approvals - approvals} approval(s) by a reviewer other than {involved}.")
         missing += [f"{vote.reviewer} asked for changes." for vote in votes if vote.verdict == "request_changes"]
         return missing
 

@@ -28,7 +28,9 @@ def open_store(folder: Path, database: str = "", blobs: str = "") -> Dispatcher:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StoreError(f"the folder {folder} cannot be made: {error.strerror}", hint="choose another --dir") from error
+        raise StoreError(
+            f"the folder {folder} cannot be made: {error.strerror}", hint="choose another --dir"
+        ) from error
     store = open_database(database or f"sqlite:///{folder / 'runward.db'}")
     name = folder.parent.name if folder.name == ".runward" else folder.name
     return open_dispatcher(store, Path(blobs) if blobs else folder / "blobs", name)
@@ -47,7 +49,9 @@ def listen(host: str, port: int) -> socket.socket:
             raise ConflictError(
                 f"port {port} on {host} is in use", hint=f"choose another one: --port {port + 1}, or --port 0 for any"
             ) from error
-        raise InvalidError(f"cannot listen on {host}:{port}: {error.strerror}", hint="check --host and --port") from error
+        raise InvalidError(
+            f"cannot listen on {host}:{port}: {error.strerror}", hint="check --host and --port"
+        ) from error
     return bound
 
 

@@ -5,8 +5,8 @@ Python imports the first module of this name that it finds; `runward run --seed`
 
 from __future__ import annotations
 
-import contextlib
-import importlib
+import importlib.machinery
+import importlib.util
 import os
 import sys
 
@@ -23,6 +23,6 @@ if os.environ.get("RUNWARD_SEED", "").isdigit():
     finally:
         sys.path.remove(_parent)
 
-sys.modules.pop("sitecustomize", None)
-with contextlib.suppress(ModuleNotFoundError):
-    importlib.import_module("sitecustomize")
+_spec = importlib.machinery.PathFinder.find_spec("sitecustomize", sys.path)
+if _spec is not None and _spec.loader is not None:
+    _spec.loader.exec_module(importlib.util.module_from_spec(_spec))

@@ -72,9 +72,7 @@ def scan_packages(paths: Iterable[str]) -> list[Package]:
 
 def environment_digest(python: str, packages: Iterable[Package]) -> str:
     """The digest of a Python version and an exact set of packages, by what would be installed."""
-    identity = [
-        (item.name, item.version, item.source, item.url, item.commit, item.sha256) for item in packages
-    ]
+    identity = [(item.name, item.version, item.source, item.url, item.commit, item.sha256) for item in packages]
     return digest_value([python, sorted(identity)])
 
 

@@ -110,9 +110,7 @@ class TreeReader:
         elif not stat.S_ISREG(status.st_mode):
             self.leave_out(path, "special", "neither a file nor a symlink")
         elif not shared and _SECRET_FILE.search(path):
-            self.leave_out(
-                path, "secret", "files of this name hold secrets; it is not committed", size=status.st_size
-            )
+            self.leave_out(path, "secret", "files of this name hold secrets; it is not committed", size=status.st_size)
         elif status.st_size > self._limits.file_bytes:
             self._leave_large(path, full, status, executable)
         else:
@@ -122,9 +120,7 @@ class TreeReader:
 
     def _add_link(self, path: bytes, target: bytes) -> None:
         name, pointer = encode_path(path), encode_path(target)
-        entry = FileEntry(
-            path=name, mode="symlink", size=len(target), digest=digest_bytes(target), target=pointer
-        )
+        entry = FileEntry(path=name, mode="symlink", size=len(target), digest=digest_bytes(target), target=pointer)
         self.files.append(entry)
 
     def _store(self, path: bytes, full: bytes, status: os.stat_result) -> tuple[str, int]:

@@ -151,9 +151,7 @@ def _environment() -> dict[str, str]:
 
 
 def _headers(listing: bytes) -> dict[str, str]:
-    lines = [
-        item.decode("utf-8", "replace") for item in listing.split(b"\0") if item.startswith(b"# branch.")
-    ]
+    lines = [item.decode("utf-8", "replace") for item in listing.split(b"\0") if item.startswith(b"# branch.")]
     return dict(line.removeprefix("# branch.").split(" ", 1) for line in lines)
 
 

@@ -11,9 +11,7 @@ _SECRET_NAME = re.compile(
     r"access[_\-]?key|private[_\-]?key|credential|token(?!iz|s?_(?:count|per))",
     re.IGNORECASE,
 )
-_HARMLESS_NAME = re.compile(
-    r"(?:max|min|num|n|new|pad|eos|bos|unk|sep|cls|mask|vocab)[_\-]?tokens?(?:$|[_\-])", re.I
-)
+_HARMLESS_NAME = re.compile(r"(?:max|min|num|n|new|pad|eos|bos|unk|sep|cls|mask|vocab)[_\-]?tokens?(?:$|[_\-])", re.I)
 
 _KINDS: tuple[tuple[str, str], ...] = (
     ("private-key", r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----[\s\S]*?"
@@ -121,8 +119,7 @@ def redact_url(url: str) -> str:
 def redact_variables(variables: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Variables with the values of secret-looking names, and secrets in other values, masked."""
     return {
-        name: "[redacted:variable]" if value and is_secret_name(name) else redact(value)
-        for name, value in variables
+        name: "[redacted:variable]" if value and is_secret_name(name) else redact(value) for name, value in variables
     }
 
 

@@ -67,9 +67,7 @@ class PendingCapture:
         """
         self._reads.stop()
         capture = self.early(timeout_s)
-        reads = self._timed(
-            "reads", lambda: self._reads.collect(Path(os.fsdecode(decode_path(capture.code.root))))
-        )
+        reads = self._timed("reads", lambda: self._reads.collect(Path(os.fsdecode(decode_path(capture.code.root)))))
         threads = {**capture.machine.threads, **capture_threads()}
         return msgspec.structs.replace(
             capture,
