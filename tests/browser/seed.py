@@ -205,7 +205,7 @@ def fill_many(ws: FolderWorkspace, project: str, count: int) -> None:
     """Very many small runs, in one transaction."""
     ws.tracking.create_project(NewProject(project, exist_ok=True))
     with ws.dispatcher.enter(UPLOAD, ws.actor, project, write=True) as call:
-        tracking = call.use(Tracking)  # type: ignore[type-abstract]
+        tracking = call.use(Tracking)
         for i in range(count):
             new = NewRun(project=project, name=f"run-{i:05}", params=[RunParam("lr", i / 1000)])
             run = tracking.create_run(new)

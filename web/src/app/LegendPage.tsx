@@ -1,3 +1,4 @@
+import { Link } from "wouter";
 import { Badge } from "@/ui/Badge";
 import { BADGES, STATUS, VERDICTS } from "@/ui/badges";
 import { Section } from "@/ui/bits";
@@ -13,7 +14,7 @@ const GROUPS: [string, (typeof BADGES)[keyof typeof BADGES][] | (typeof STATUS)[
 export default function LegendPage() {
   return (
     <Page title="What the badges mean" trail={[]}>
-      <p className="muted lead">Every badge is a sign and a word, and opens the evidence it stands for. What could not be decided is a state of its own and never counts as a yes.</p>
+      <p className="muted lead">Every badge is a sign and a word, and opens the evidence it stands for: a <Link href="/reproductions">verification</Link>, a <Link href="/reviews">review</Link>. What could not be decided is a state of its own and never counts as a yes.</p>
       {GROUPS.map(([title, specs]) => (
         <Section key={title} title={title}>
           <dl className="legend">

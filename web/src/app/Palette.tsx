@@ -53,9 +53,10 @@ function useChoices(text: string, go: (href: string) => void): Choice[] {
 /** Ctrl-K: go to, do, search. */
 export function Palette({ opened, close }: { opened: boolean; close: () => void }) {
   return (
-    <Modal opened={opened} onClose={close} withCloseButton={false} centered={false} yOffset="12vh" size="lg" padding={0} title={undefined} aria-label="Go to, do, search">
-      {opened && <PaletteBody close={close} />}
-    </Modal>
+    <Modal.Root opened={opened} onClose={close} centered={false} yOffset="12vh" size="lg" padding={0} transitionProps={{ duration: 0 }}>
+      <Modal.Overlay backgroundOpacity={0.4} />
+      <Modal.Content aria-label="Go to, do, search">{opened && <PaletteBody close={close} />}</Modal.Content>
+    </Modal.Root>
   );
 }
 

@@ -19,7 +19,7 @@ export function PersonMenu({ me }: { me: Me }) {
   return (
     <Menu position="right-end" shadow="none" width={230}>
       <Menu.Target>
-        <button type="button" className="rail-link" aria-label={`${me.name}: look, keys, sign out`}>
+        <button type="button" className="rail-link" title={`${me.name}: look, legend, sign out`}>
           <span className="avatar" aria-hidden="true">{me.name.slice(0, 1).toUpperCase()}</span>
           <span className="rail-label"><bdi>{me.name}</bdi></span>
         </button>

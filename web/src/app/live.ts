@@ -1,4 +1,4 @@
-import type { QueryClient, QueryKey } from "@tanstack/react-query";
+import type { InfiniteData, Query, QueryClient, QueryKey } from "@tanstack/react-query";
 import { useEffect } from "react";
 import { setReachable } from "./connection";
 
@@ -21,14 +21,20 @@ export function staleKeys({ kind, object_id: id }: Change): QueryKey[] {
   return [["inbox"]];
 }
 
-/** Gathers keys and hands each on at most once per `every` ms, the first one at once. */
-export function throttled(flush: (key: QueryKey) => void, every = 1000): (key: QueryKey) => void {
+const TABLE_EVERY_MS = 3000;
+const PAGES_KEPT_FRESH = 2;
+
+/** How often a query may be asked again: a curve each second, the large run table more rarely. */
+const intervalOf = (key: QueryKey): number => (key[0] === "runs" ? TABLE_EVERY_MS : 1000);
+
+/** Gathers keys and hands each on at most once per interval, the first one at once. */
+export function throttled(flush: (key: QueryKey) => void): (key: QueryKey) => void {
   const waiting = new Set<string>();
   const last = new Map<string, number>();
   return (key) => {
     const name = JSON.stringify(key);
     if (waiting.has(name)) return;
-    const wait = Math.max(0, (last.get(name) ?? 0) + every - Date.now());
+    const wait = Math.max(0, (last.get(name) ?? 0) + intervalOf(key) - Date.now());
     waiting.add(name);
     setTimeout(() => {
       waiting.delete(name);
@@ -38,11 +44,22 @@ export function throttled(flush: (key: QueryKey) => void, every = 1000): (key: Q
   };
 }
 
+/** Whether a query is cheap to ask again: a table that was scrolled far would be fetched page after page. */
+function isCheap(query: Query): boolean {
+  const pages = (query.state.data as Partial<InfiniteData<unknown>> | undefined)?.pages;
+  return !Array.isArray(pages) || pages.length <= PAGES_KEPT_FRESH;
+}
+
+async function refresh(client: QueryClient, queryKey: QueryKey): Promise<void> {
+  await client.invalidateQueries({ queryKey, refetchType: "none" });
+  await client.refetchQueries({ queryKey, type: "active", predicate: isCheap });
+}
+
 /** One stream for the whole app: what changes on the server is asked for again. */
 export function useLive(client: QueryClient, enabled: boolean): void {
   useEffect(() => {
     if (!enabled) return;
-    const stale = throttled((queryKey) => void client.invalidateQueries({ queryKey }));
+    const stale = throttled((queryKey) => void refresh(client, queryKey));
     let lost = false;
     const source = new EventSource("/api/v1/stream");
     source.addEventListener("change", (event) => {

@@ -1,6 +1,7 @@
 import { Fragment, type ReactNode } from "react";
 import { CodeBlock } from "./CodeBlock";
 import { type Block, parseBlocks, parseInline, type Span } from "./markdownParser";
+import { Scroll } from "./Scroll";
 
 function inline(spans: Span[]): ReactNode {
   return spans.map((span, i) => {
@@ -16,7 +17,7 @@ function inline(spans: Span[]): ReactNode {
 
 function block(one: Block): ReactNode {
   switch (one.kind) {
-    case "heading": return one.level <= 1 ? <h2>{inline(parseInline(one.text))}</h2> : <h3>{inline(parseInline(one.text))}</h3>;
+    case "heading": return one.level <= 2 ? <h2>{inline(parseInline(one.text))}</h2> : <h3>{inline(parseInline(one.text))}</h3>;
     case "code": return <CodeBlock code={one.text} label={one.language || "code"} />;
     case "quote": return <blockquote>{one.blocks.map((inner, i) => <Fragment key={i}>{block(inner)}</Fragment>)}</blockquote>;
     case "rule": return <hr />;
@@ -26,12 +27,12 @@ function block(one: Block): ReactNode {
     }
     case "table":
       return (
-        <div className="table-scroll">
+        <Scroll label="Table">
           <table className="plain-table">
             <thead><tr>{one.head.map((cell, i) => <th key={i}>{inline(parseInline(cell))}</th>)}</tr></thead>
             <tbody>{one.rows.map((row, i) => <tr key={i}>{row.map((cell, j) => <td key={j}>{inline(parseInline(cell))}</td>)}</tr>)}</tbody>
           </table>
-        </div>
+        </Scroll>
       );
     case "paragraph": return <p>{inline(parseInline(one.text))}</p>;
   }

@@ -21,7 +21,8 @@ export function IdChip({ id, label = "id" }: { id: string; label?: string }) {
   };
   return (
     <Tooltip label={copied ? "Copied" : `${id}: click to copy`}>
-      <button type="button" className="id-chip mono" onClick={copy} aria-label={`Copy ${label} ${id}`}>
+      <button type="button" className="id-chip mono" onClick={copy}>
+        <span className="sr-only">Copy {label} </span>
         {copied ? "copied" : shortId(id)}
       </button>
     </Tooltip>

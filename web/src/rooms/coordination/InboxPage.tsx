@@ -31,7 +31,7 @@ function Line({ item, active, onRead }: { item: Notification; active: boolean; o
         {item.body && <p className="muted"><bdi>{item.body}</bdi></p>}
         <p className="muted small"><span className="mono">{item.kind}</span> · <Name>{item.actor || "Runward"}</Name> · <Time at={item.at} /></p>
       </div>
-      {!item.read && <Button variant="subtle" size="compact-xs" onClick={onRead} aria-label={`Mark “${item.title}” as read`}>Mark read</Button>}
+      {!item.read && <Button variant="subtle" size="compact-xs" onClick={onRead}>Mark read<span className="sr-only">: {item.title}</span></Button>}
     </li>
   );
 }

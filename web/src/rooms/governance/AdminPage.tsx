@@ -7,6 +7,7 @@ import { Page } from "@/ui/Page";
 import { Empty, Loaded } from "@/ui/states";
 import { Tabs } from "@/ui/Tabs";
 import { AuditTab } from "./AuditTab";
+import { Scroll } from "@/ui/Scroll";
 
 const grantText = (grant: Member["grants"][number]) => `${grant.role}${grant.scope ? ` of ${grant.scope}` : ""}`;
 
@@ -16,7 +17,7 @@ function Members() {
     <Loaded query={query}>
       {(members) => (
         <>
-          <div className="table-scroll">
+          <Scroll label="Members">
             <table className="plain-table">
               <thead><tr><th>Name</th><th>Roles</th><th className="wide">Kind</th><th className="wide">Since</th></tr></thead>
               <tbody>
@@ -30,7 +31,7 @@ function Members() {
                 ))}
               </tbody>
             </table>
-          </div>
+          </Scroll>
           <p className="muted spaced">Members are invited from the command line; the one-time link is shown once.</p>
           <CodeBlock code="runward member create NAME --role contributor" label="command" />
         </>
@@ -51,7 +52,7 @@ function Tokens() {
       {(tokens) => tokens.length === 0 ? (
         <Empty title="You have no token" language="shell" code="runward token create --member NAME --role contributor">Programs sign in with a token. Its secret is shown once.</Empty>
       ) : (
-        <div className="table-scroll">
+        <Scroll label="Members">
           <table className="plain-table">
             <thead><tr><th>Name</th><th>Role</th><th>State</th><th className="wide">Begins with</th><th className="wide">Expires</th><th className="wide">Last used</th></tr></thead>
             <tbody>
@@ -67,7 +68,7 @@ function Tokens() {
               ))}
             </tbody>
           </table>
-        </div>
+        </Scroll>
       )}
     </Loaded>
   );

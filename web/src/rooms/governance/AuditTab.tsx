@@ -3,6 +3,7 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { api } from "@/api/client";
 import { Name, Time } from "@/ui/bits";
 import { ErrorNote, Loading } from "@/ui/states";
+import { Scroll } from "@/ui/Scroll";
 
 /** Who did what to which object, newest first. */
 export function AuditTab() {
@@ -16,7 +17,7 @@ export function AuditTab() {
   if (!query.data) return <Loading />;
   return (
     <>
-      <div className="table-scroll">
+      <Scroll label="Audit">
         <table className="plain-table">
           <thead><tr><th>When</th><th>Who</th><th>What</th><th className="wide">Object</th><th>Outcome</th><th className="wide">Via</th></tr></thead>
           <tbody>
@@ -32,7 +33,7 @@ export function AuditTab() {
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
       {query.hasNextPage && <Button className="spaced" variant="default" loading={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>Older</Button>}
     </>
   );

@@ -12,4 +12,5 @@ it("takes the secret out of the address", () => {
   window.history.replaceState(null, "", "/enter#s%2Fecret");
   expect(takeSecret()).toBe("s/ecret");
   expect(window.location.hash).toBe("");
+  expect(takeSecret()).toBe("s/ecret");
 });

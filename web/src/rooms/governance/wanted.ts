@@ -4,9 +4,17 @@ export function wantedUrl(next: string | null): string {
   return next;
 }
 
-/** The secret behind `#`; it is taken out of the address so that it does not stay in the history. */
+let kept = "";
+
+/**
+ * The secret behind `#`; it is taken out of the address so that it does not stay in the history.
+ * It is kept for later calls, because React may begin to draw a page more than once.
+ */
 export function takeSecret(): string {
   const secret = decodeURIComponent(window.location.hash.slice(1));
-  if (secret) window.history.replaceState(null, "", window.location.pathname);
-  return secret;
+  if (secret) {
+    kept = secret;
+    window.history.replaceState(null, "", window.location.pathname);
+  }
+  return kept;
 }

@@ -14,6 +14,7 @@ import { Empty, ErrorNote, Loaded, Loading } from "@/ui/states";
 import { useUrlState } from "@/ui/urlState";
 import { useRowKeys } from "@/ui/useRowKeys";
 import { Snippet } from "./Snippet";
+import { Scroll } from "@/ui/Scroll";
 
 const KINDS = ["all", "practice", "decision", "guide", "card", "post-mortem", "result"];
 const LIMIT = 50;
@@ -54,7 +55,7 @@ function Articles({ pages }: { pages: Article[] }) {
   const [, navigate] = useLocation();
   const active = useRowKeys(pages.length, { open: (i) => pages[i] && navigate(`/knowledge/${pages[i].id}`) });
   return (
-    <div className="table-scroll">
+    <Scroll label="Pages">
       <table className="plain-table">
         <thead><tr><th>Page</th><th>Kind</th><th className="wide">Repository</th><th className="wide">Owner</th><th className="num wide">Evidence</th><th className="wide">Review by</th><th className="wide">Changed</th></tr></thead>
         <tbody>
@@ -71,7 +72,7 @@ function Articles({ pages }: { pages: Article[] }) {
           ))}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   );
 }
 

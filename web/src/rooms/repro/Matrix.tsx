@@ -4,6 +4,7 @@ import type { BadgeSpec } from "@/ui/badges";
 import { Section } from "@/ui/bits";
 import { plural } from "@/ui/format";
 import { type InputCheck, type Outcome, sortedInputs } from "./report";
+import { Scroll } from "@/ui/Scroll";
 
 const STATUS: Record<string, BadgeSpec> = {
   same: { sign: "≡", word: "same", tone: "green", meaning: "Both runs had the same." },
@@ -27,7 +28,7 @@ export function Inputs({ inputs }: { inputs: InputCheck[] }) {
   return (
     <Section title="Inputs" aside={<span className="muted small">{count("same")} same, {count("different")} differ, {count("unchecked")} unchecked</span>}>
       {rows.length === 0 ? <p className="muted">The report names no inputs.</p> : (
-        <div className="table-scroll">
+        <Scroll label="Inputs">
           <table className="plain-table">
             <thead><tr><th>Kind</th><th>Input</th><th>Verdict</th><th className="wide">Before</th><th className="wide">After</th></tr></thead>
             <tbody>
@@ -42,7 +43,7 @@ export function Inputs({ inputs }: { inputs: InputCheck[] }) {
               ))}
             </tbody>
           </table>
-        </div>
+        </Scroll>
       )}
       {!all && rows.length > SHOWN && <button type="button" className="link" onClick={() => setAll(true)}>Show all {plural(rows.length, "input")}</button>}
     </Section>

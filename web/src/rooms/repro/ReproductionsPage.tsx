@@ -11,6 +11,7 @@ import { useUrlState } from "@/ui/urlState";
 import { useRowKeys } from "@/ui/useRowKeys";
 import { verificationsQuery } from "./queries";
 import { VerdictBadge } from "./VerdictBadge";
+import { Scroll } from "@/ui/Scroll";
 
 const VERDICTS = [
   { value: "all", label: "All" },
@@ -23,7 +24,7 @@ function Rows({ rows }: { rows: Verification[] }) {
   const [, navigate] = useLocation();
   const active = useRowKeys(rows.length, { open: (i) => rows[i] && navigate(`/reproductions/${rows[i].id}`) });
   return (
-    <div className="table-scroll">
+    <Scroll label="Verifications">
       <table className="plain-table">
         <thead><tr><th>Run</th><th>Verdict</th><th className="wide">Why</th><th className="wide">By</th><th className="wide">On</th><th className="num wide">Took</th><th className="wide">When</th></tr></thead>
         <tbody>
@@ -40,7 +41,7 @@ function Rows({ rows }: { rows: Verification[] }) {
           ))}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   );
 }
 

@@ -3,6 +3,7 @@ import type { ReviewDetail } from "@/api/types";
 import { Facts, Figure, Section } from "@/ui/bits";
 import { Diffs } from "@/ui/Diff";
 import { formatCount, formatValue } from "@/ui/format";
+import { Scroll } from "@/ui/Scroll";
 
 /** What the review is about: figures, parameters, code. */
 export function Changes({ detail: { run, changes } }: { detail: ReviewDetail }) {
@@ -12,7 +13,7 @@ export function Changes({ detail: { run, changes } }: { detail: ReviewDetail }) 
     <div>
       <Section title="Metrics" aside={<Link href={`/runs/${run.id}/metrics`}>Curves</Link>}>
         {metrics.length === 0 ? <p className="muted">The run logged none.</p> : (
-          <div className="table-scroll">
+          <Scroll label="Metrics">
             <table className="plain-table">
               <thead><tr><th>Metric</th><th className="num">Last</th><th className="num">Min</th><th className="num">Max</th><th className="num">Points</th></tr></thead>
               <tbody>
@@ -27,7 +28,7 @@ export function Changes({ detail: { run, changes } }: { detail: ReviewDetail }) 
                 ))}
               </tbody>
             </table>
-          </div>
+          </Scroll>
         )}
       </Section>
       <Section title="Parameters" aside={<Link href={`/runs/${run.id}/config`}>With their origins</Link>}>

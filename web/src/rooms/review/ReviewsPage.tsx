@@ -11,6 +11,7 @@ import { Empty, Loaded } from "@/ui/states";
 import { useUrlState } from "@/ui/urlState";
 import { useRowKeys } from "@/ui/useRowKeys";
 import { reviewsQuery, type ReviewState } from "./queries";
+import { Scroll } from "@/ui/Scroll";
 
 const STATES = [
   { value: "open", label: "Open" },
@@ -23,7 +24,7 @@ function Rows({ reviews }: { reviews: Review[] }) {
   const [, navigate] = useLocation();
   const active = useRowKeys(reviews.length, { open: (i) => reviews[i] && navigate(`/reviews/${reviews[i].id}`) });
   return (
-    <div className="table-scroll">
+    <Scroll label="Reviews">
       <table className="plain-table">
         <thead><tr><th>Review</th><th>State</th><th className="wide">Run</th><th className="wide">Project</th><th className="wide">Author</th><th>Approvals</th><th className="wide">Changed</th></tr></thead>
         <tbody>
@@ -40,7 +41,7 @@ function Rows({ reviews }: { reviews: Review[] }) {
           ))}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   );
 }
 

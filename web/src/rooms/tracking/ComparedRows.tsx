@@ -1,6 +1,7 @@
 import type { ComparedRow, Run } from "@/api/types";
 import { Name, Section } from "@/ui/bits";
 import { formatNumber, formatValue } from "@/ui/format";
+import { Scroll } from "@/ui/Scroll";
 
 const shown = (value: unknown, numeric: boolean) => (numeric && typeof value === "number" ? formatNumber(value) : formatValue(value));
 
@@ -21,7 +22,7 @@ export function ComparedRows({ title, rows, runs, all, numeric = false }: {
   return (
     <Section title={title} aside={<span className="muted small">{rows.length - same} differ, {same} same</span>}>
       {visible.length === 0 ? <p className="muted">{rows.length ? "Nothing differs." : "Nothing to compare."}</p> : (
-        <div className="table-scroll" tabIndex={0} role="region" aria-label={`${title}, scrollable`}>
+        <Scroll label={title}>
           <table className="plain-table compare-table">
             <thead><tr><th scope="col">Key</th>{runs.map((run) => <th scope="col" key={run.id} className={numeric ? "num" : undefined}><Name>{run.name || run.id}</Name></th>)}</tr></thead>
             <tbody>
@@ -37,7 +38,7 @@ export function ComparedRows({ title, rows, runs, all, numeric = false }: {
               ))}
             </tbody>
           </table>
-        </div>
+        </Scroll>
       )}
     </Section>
   );

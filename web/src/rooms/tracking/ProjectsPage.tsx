@@ -11,6 +11,7 @@ import { Empty, Loaded } from "@/ui/states";
 import { useUrlState } from "@/ui/urlState";
 import { useRowKeys } from "@/ui/useRowKeys";
 import { snippet } from "./snippets";
+import { Scroll } from "@/ui/Scroll";
 
 /** Runs of a project and of everything below it, as its table shows them. */
 const runsIn = (project: Project, all: Project[]): number =>
@@ -23,7 +24,7 @@ function Tree({ projects, all, filtered }: { projects: Project[]; all: Project[]
     open: (i) => document.querySelectorAll<HTMLAnchorElement>("[data-row] a")[i]?.click(),
   });
   return (
-    <div className="table-scroll">
+    <Scroll label="Projects">
       <table className="plain-table">
         <thead><tr><th>Project</th><th className="num">Runs</th><th className="wide">Team</th><th className="wide">About</th><th className="wide">Created</th></tr></thead>
         <tbody>
@@ -40,7 +41,7 @@ function Tree({ projects, all, filtered }: { projects: Project[]; all: Project[]
           ))}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   );
 }
 

@@ -3,7 +3,8 @@ import { api } from "@/api/client";
 import type { Run } from "@/api/types";
 import { pythonString, shellQuote } from "@/ui/CopyAs";
 
-const PAGE = 200;
+const FIRST_PAGE = 200;
+const LATER_PAGES = 1000;
 
 export interface View {
   project: string;
@@ -11,15 +12,16 @@ export interface View {
   sort: string;
 }
 
-/** Runs of a project in pages of 200, with the exact total. */
+/** Runs of a project with the exact total: a small first page, larger ones for who scrolls on. */
 export const useRuns = (view: View, enabled = true) =>
   useInfiniteQuery({
     enabled,
     queryKey: ["runs", view],
-    queryFn: ({ pageParam, signal }) => api.get("/api/v1/runs", { query: { ...view, limit: PAGE, cursor: pageParam }, signal }),
+    queryFn: ({ pageParam, signal }) => api.get("/api/v1/runs", { query: { ...view, limit: pageParam ? LATER_PAGES : FIRST_PAGE, cursor: pageParam }, signal }),
     initialPageParam: "",
     getNextPageParam: (page) => page.next_cursor ?? undefined,
     placeholderData: keepPreviousData,
+    refetchOnWindowFocus: false,
   });
 
 /** The keys that the project's runs have, for columns and for the filter. */

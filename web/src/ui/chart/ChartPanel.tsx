@@ -34,10 +34,10 @@ export function ChartPanel({ title, lines, log, weight, height, range, onRange, 
   );
   return (
     <figure className="chart" style={{ margin: 0 }}>
-      <h3>
+      <figcaption>
         <bdi>{title}</bdi>
         <span className="muted small">{step === null ? "last" : `step ${step}`}</span>
-      </h3>
+      </figcaption>
       <div role="img" aria-label={`Chart of ${title} by step. ${said}`}>
         <Suspense fallback={<div className="bone" style={{ height }} />}>
           <LineChart lines={lines} log={log} weight={weight} height={height} range={range} onRange={onRange} onCursor={setStep} />

@@ -6,6 +6,7 @@ import { CodeBlock } from "@/ui/CodeBlock";
 import { formatBytes, plural } from "@/ui/format";
 import { Empty, Loaded } from "@/ui/states";
 import { useUrlState } from "@/ui/urlState";
+import { Scroll } from "@/ui/Scroll";
 
 const IMAGES = /\.(png|jpe?g|gif|webp)$/i;
 const TEXTS = /\.(txt|md|csv|tsv|json|ya?ml|toml|log|py|cfg|ini)$/i;
@@ -41,7 +42,7 @@ export default function ArtifactsTab({ detail }: { detail: RunDetail }) {
   return (
     <>
       <p className="muted">{plural(artifacts.length, "file")}, {formatBytes(all)}</p>
-      <div className="table-scroll">
+      <Scroll label="Artifacts">
         <table className="plain-table">
           <thead><tr><th>Path</th><th className="num">Size</th><th className="wide">Digest</th><th className="wide">Stored</th><th>Get</th></tr></thead>
           <tbody>
@@ -56,7 +57,7 @@ export default function ArtifactsTab({ detail }: { detail: RunDetail }) {
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
       {open && <section className="preview-box" aria-label={`Preview of ${open.path}`}><Preview runId={run.id} file={open} /></section>}
     </>
   );

@@ -4,6 +4,7 @@ import { Name } from "@/ui/bits";
 import { formatValue, plural } from "@/ui/format";
 import { Empty } from "@/ui/states";
 import { useUrlState } from "@/ui/urlState";
+import { Scroll } from "@/ui/Scroll";
 
 const ORIGINS: Record<string, string> = {
   run: "given to this run", user: "the person’s defaults", project: "the project’s standards", team: "the team’s defaults", default: "default of the code",
@@ -24,7 +25,7 @@ export default function ConfigTab({ detail }: { detail: RunDetail }) {
           onChange={(event) => setUrl({ p: event.currentTarget.value })} />
         <span className="muted">{plural(shown.length, "parameter")}</span>
       </div>
-      <div className="table-scroll">
+      <Scroll label="Parameters">
         <table className="plain-table">
           <thead><tr><th>Parameter</th><th>Value</th><th>Origin</th></tr></thead>
           <tbody>
@@ -37,7 +38,7 @@ export default function ConfigTab({ detail }: { detail: RunDetail }) {
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
     </>
   );
 }

@@ -4,6 +4,7 @@ import type { RunDetail } from "@/api/types";
 import { Name, Time } from "@/ui/bits";
 import { formatValue } from "@/ui/format";
 import { Loaded } from "@/ui/states";
+import { Scroll } from "@/ui/Scroll";
 
 /** What happened to the run, newest first. */
 export default function HistoryTab({ detail: { run } }: { detail: RunDetail }) {
@@ -14,7 +15,7 @@ export default function HistoryTab({ detail: { run } }: { detail: RunDetail }) {
   return (
     <Loaded query={history}>
       {(entries) => (
-        <div className="table-scroll">
+        <Scroll label="History">
           <table className="plain-table">
             <thead><tr><th>When</th><th>What</th><th>Who</th><th className="wide">Details</th></tr></thead>
             <tbody>
@@ -28,7 +29,7 @@ export default function HistoryTab({ detail: { run } }: { detail: RunDetail }) {
               ))}
             </tbody>
           </table>
-        </div>
+        </Scroll>
       )}
     </Loaded>
   );

@@ -7,13 +7,14 @@ import { ChartPanel } from "@/ui/chart/ChartPanel";
 import { Empty } from "@/ui/states";
 import { useLines } from "../lines";
 import { Gates } from "./Gates";
+import { Scroll } from "@/ui/Scroll";
 
 function Metrics({ detail }: { detail: RunDetail }) {
   if (detail.metrics.length === 0) {
     return <Empty title="No metric logged" code={`run.log_metrics({"loss": loss}, step=step)`}>Each figure that the run logs shows up here while it runs.</Empty>;
   }
   return (
-    <div className="table-scroll">
+    <Scroll label="Metrics">
       <table className="plain-table">
         <thead><tr><th>Metric</th><th className="num">Last</th><th className="num">Min</th><th className="num">Max</th><th className="num">Points</th><th className="num wide">Last step</th></tr></thead>
         <tbody>
@@ -29,7 +30,7 @@ function Metrics({ detail }: { detail: RunDetail }) {
           ))}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   );
 }
 
