@@ -12,7 +12,7 @@ from typing import Any
 from runward.config.buildable import Buildable, Partial
 from runward.errors import GateClosedError, InvalidError
 from runward.execution.model import Task
-from runward.recording import Experiment
+from runward.execution.experiment import Experiment
 from runward.review.checks import check_sources
 from runward.review.model import CheckResult, EvidenceItem, Verdict
 from runward.team.sources import function_of, sources_of
