@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import time
 import warnings
 from collections.abc import Iterable, Mapping
@@ -43,6 +44,7 @@ _STATUS = {
 }
 _MAX_OUTPUT_BYTES = 8 << 20
 _CAPTURE_S = 120.0
+PLAN_VARIABLE = "RUNWARD_PLAN"
 _STATE_FILE = "recording.json"
 
 
@@ -304,6 +306,16 @@ class Experiment(execution.Experiment):
     A dict of parameters gets the team's default hyperparameters where it is silent (run > user > project > team), and
     the origin of every value is recorded with the run. See :class:`runward.execution.experiment.Experiment`.
     """
+
+    def run(self, *args: Any, **kwargs: Any) -> Any:
+        """Run all tasks; with ``RUNWARD_PLAN`` set (``runward run --plan``) show the plan and end the program instead.
+
+        See :meth:`runward.execution.experiment.Experiment.run`.
+        """
+        if os.environ.get(PLAN_VARIABLE):
+            sys.stdout.write(f"{self.plan()}\n")
+            raise SystemExit(0)
+        return super().run(*args, **kwargs)
 
     def _add_parameters(
         self,
