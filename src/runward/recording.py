@@ -21,7 +21,10 @@ from runward.core.ids import new_id
 from runward.errors import GateClosedError, NotFoundError, RunwardError
 from runward.execution import experiment as execution
 from runward.execution.backend import RunEnd, RunHandle, RunOutcome, set_backend_factory
+from runward.execution.local import Executor
 from runward.execution.model import Task, TaskState
+from runward.execution.plan import Plan
+from runward.execution.runner import Runner
 from runward.execution.spec import SPEC_FILE
 from runward.execution.worker import READS_FILE, read_plain
 from runward.review.gates import name_problem
@@ -307,15 +310,12 @@ class Experiment(execution.Experiment):
     the origin of every value is recorded with the run. See :class:`runward.execution.experiment.Experiment`.
     """
 
-    def run(self, *args: Any, **kwargs: Any) -> Any:
-        """Run all tasks; with ``RUNWARD_PLAN`` set (``runward run --plan``) show the plan and end the program instead.
-
-        See :meth:`runward.execution.experiment.Experiment.run`.
-        """
+    def _begin(self, plan: Plan, executor: Executor) -> Runner:
+        # `runward run --plan` asks a driver script what it would do: it shows that, and nothing is started.
         if os.environ.get(PLAN_VARIABLE):
-            sys.stdout.write(f"{self.plan()}\n")
+            sys.stdout.write(f"{plan}\n")
             raise SystemExit(0)
-        return super().run(*args, **kwargs)
+        return super()._begin(plan, executor)
 
     def _add_parameters(
         self,
