@@ -272,6 +272,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project}/missing-blobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Which of these bytes the project does not have yet, so that only those are uploaded.
+         * @description Which of these bytes the project does not have yet, so that only those are uploaded.
+         *
+         *     Permission: `run.write` (role contributor or higher).
+         */
+        post: operations["tracking.missing_blobs"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/experiments": {
         parameters: {
             query?: never;
@@ -1359,6 +1381,10 @@ export interface components {
             metrics: string[];
             tags: string[];
         };
+        /** TrackingMissingBlobsBody */
+        TrackingMissingBlobsBody: {
+            digests: string[];
+        };
         /**
          * Experiment
          * @description A group of runs that answer one question.
@@ -1387,7 +1413,7 @@ export interface components {
         RunStatus: "cancelled" | "failed" | "finished" | "running" | "timed_out";
         /**
          * NewExperiment
-         * @description An experiment to create.
+         * @description An experiment to create. With an ``id`` from :func:`runward.core.ids.new_id` the call may be repeated safely.
          */
         NewExperiment: {
             project: string;
@@ -1398,6 +1424,8 @@ export interface components {
             metadata: Record<string, unknown>;
             /** @default null */
             plan: unknown;
+            /** @default  */
+            id: string;
         };
         /** TrackingSetMetadataBody */
         TrackingSetMetadataBody: {
@@ -3357,6 +3385,95 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["KnownKeys"];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "tracking.missing_blobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TrackingMissingBlobsBody"];
+            };
+        };
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string[];
                 };
             };
             /** @description nobody is signed in */

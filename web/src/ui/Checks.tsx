@@ -19,7 +19,7 @@ function Evidence({ items }: { items: Item[] }) {
       {items.slice(0, SHOWN).map((item, i) => (
         <li key={i}>{place(item) && <code>{place(item)}</code>} {item.message}</li>
       ))}
-      {items.length > SHOWN && <li className="muted">{items.length - SHOWN} more: <code>runward review check</code> lists them all.</li>}
+      {items.length > SHOWN && <li className="muted">{items.length - SHOWN} more: <code>runward review show</code> lists them all.</li>}
     </ul>
   );
 }

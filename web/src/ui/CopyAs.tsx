@@ -17,13 +17,13 @@ export const pythonString = (text: string): string => JSON.stringify(text);
 export function CopyAs({ recipe }: { recipe: Recipe }) {
   const [done, setDone] = useState("");
   const copy = async (what: keyof Recipe) => {
-    const connect = `import runward as run\n\nrun.connect(${pythonString(window.location.origin)})\n`;
+    const connect = `import runward as run\n\nworkspace = run.connect(${pythonString(window.location.origin)})\n`;
     const ok = await copyText(what === "cli" ? recipe.cli : connect + recipe.python);
     setDone(ok ? "Copied" : "The browser refused");
     window.setTimeout(() => setDone(""), 1800);
   };
   return (
-    <Menu position="bottom-end" shadow="none" width={340}>
+    <Menu position="bottom-end" shadow="none" width={420}>
       <Menu.Target>
         <Button variant="default" size="xs">{done || "Copy as…"}</Button>
       </Menu.Target>

@@ -66,7 +66,7 @@ export default function InboxPage() {
       </div>
       <Loaded query={query}>
         {({ items }) => items.length ? <Lines items={items} /> : (
-          <Empty title={unread ? "Nothing waits for you" : "Nothing yet"} code={'run.notify_team("The new split is in place", team="research")'}>
+          <Empty title={unread ? "Nothing waits for you" : "Nothing yet"} code={'run.notify_team("research", "The new split is in place")'}>
             Requests for review, failed runs and messages to your teams arrive here.
           </Empty>
         )}

@@ -6,7 +6,7 @@ import { Empty } from "@/ui/states";
 export default function QueuePage() {
   return (
     <Page title="Queue" trail={[]}>
-      <Empty title="Nothing is queued" code={'import runward as run\nexp = run.Experiment("sweep", executor="slurm")\nexp.run(detach=True)'}>
+      <Empty title="Nothing is queued" code={'import runward as run\nexp = run.Experiment([run.Task("train", train)], name="sweep")\nexp.run(detach=True)'}>
         Jobs that an executor holds will be listed here: who uses what now, what waits and why, in a sentence. Runs that are going on are in their{" "}
         <Link href="/projects">projects</Link> already.
       </Empty>

@@ -50,7 +50,7 @@ function Tokens() {
   return (
     <Loaded query={query}>
       {(tokens) => tokens.length === 0 ? (
-        <Empty title="You have no token" language="shell" code="runward token create --member NAME --role contributor">Programs sign in with a token. Its secret is shown once.</Empty>
+        <Empty title="You have no token" language="shell" code="runward token create">Programs sign in with a token. Its secret is shown once.</Empty>
       ) : (
         <Scroll label="Members">
           <table className="plain-table">

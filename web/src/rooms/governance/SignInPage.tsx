@@ -36,7 +36,7 @@ export default function SignInPage() {
         {enter.isError && !wrong && <ErrorNote error={enter.error} />}
         <Button type="submit" size="sm" loading={enter.isPending}>Sign in</Button>
       </form>
-      <p className="muted small">There is no default password. Whoever owns the workspace’s folder gets a one-time link from <code>runward server</code>, and can invite you with <code>runward member invite</code>.</p>
+      <p className="muted small">There is no default password. Whoever owns the workspace’s folder gets a one-time link from <code>runward server</code>, and can invite you with <code>runward member create NAME</code>.</p>
     </Alone>
   );
 }

@@ -91,7 +91,7 @@ export default function ArticlePage({ id }: { id: string }) {
     return <Page title="Page" trail={trail}>{query.isError ? <ErrorNote error={query.error} retry={() => void query.refetch()} /> : <Loading rows={10} />}</Page>;
   }
   const page = query.data;
-  const recipe = { cli: `runward kb show ${page.id}`, python: `page = run.get_page(${pythonString(page.id)})\n` };
+  const recipe = { cli: `runward kb show ${page.id}`, python: `page = workspace.knowledge.get_page(${pythonString(page.id)})\n` };
   return (
     <Page title={page.title} trail={trail} badges={<span className="muted">{page.kind} · version {page.version}</span>} actions={<CopyAs recipe={recipe} />}>
       <Body page={page} />

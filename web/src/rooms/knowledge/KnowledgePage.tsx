@@ -88,8 +88,8 @@ export default function KnowledgePage() {
     enabled: wanted === "",
   });
   const recipe = wanted
-    ? { cli: `runward kb search ${shellQuote(wanted)}`, python: `hits = run.search_knowledge(${pythonString(wanted)})\n` }
-    : { cli: "runward kb list", python: "pages = run.search_knowledge(\"\")\n" };
+    ? { cli: `runward kb search ${shellQuote(wanted)}`, python: `found = workspace.knowledge.search(${pythonString(wanted)})\n` }
+    : { cli: `runward kb list${kind === "all" ? "" : ` --kind ${kind}`}`, python: `pages = workspace.knowledge.list_pages(${kind === "all" ? "" : `kind=${pythonString(kind)}`})\n` };
   return (
     <Page title="Knowledge" trail={[]} actions={<CopyAs recipe={recipe} />}>
       <div className="toolbar">
@@ -100,7 +100,7 @@ export default function KnowledgePage() {
       {wanted ? <Found wanted={wanted} /> : (
         <Loaded query={pages}>
           {(all) => all.length ? <Articles pages={all} /> : (
-            <Empty title="No page yet" code={'import runward as run\nrun.store_knowledge(title="Warm up the learning rate", body="Five epochs are enough.",\n                    repository="knowledge_base/vision")'}>
+            <Empty title="No page yet" code={'import runward as run\nrun.store_knowledge({"name": "Warm up the learning rate", "description": "Five epochs are enough."},\n                    "knowledge_base/vision")'}>
               Practices, decisions, guides and post-mortems live here, each with an owner and the runs that support it.
             </Empty>
           )}

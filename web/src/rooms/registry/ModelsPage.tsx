@@ -5,8 +5,9 @@ import { Empty } from "@/ui/states";
 export default function ModelsPage() {
   return (
     <Page title="Models & data" trail={[]}>
-      <Empty title="No model and no dataset is registered" code={'import runward as run\nrun.log_artifact("model.pt")\nrun.register_model("digits", "model.pt")'}>
-        Versions with their aliases will be listed here, each linked to the run, the code and the data it came from, with the review that let it through.
+      <Empty title="No model and no dataset is registered" code={'import runward as run\nrun.start(project="vision/digits")\nrun.log_artifact("model.pt")'}>
+        Versions with their aliases will be listed here, each with its run, code, data and review. Files that runs keep are on their Artifacts tabs
+        already, with content digests:
       </Empty>
     </Page>
   );

@@ -55,7 +55,7 @@ export default function ReproductionPage({ id }: { id: string }) {
   const detail = query.data;
   const { verification } = detail;
   const report = reportOf(detail);
-  const recipe = { cli: `runward verify ${verification.run_id}`, python: `report = run.verify(${pythonString(verification.run_id)})\n` };
+  const recipe = { cli: `runward verify ${verification.run_id}`, python: `found = workspace.repro.get_verification(${pythonString(id)})\n` };
   const conditions = Object.entries(report.conditions ?? {}).map(([key, value]): [string, string] => [key.replaceAll("_", " "), formatValue(value)]);
   return (
     <Page title={verification.run_name || verification.run_id} trail={trail} actions={<CopyAs recipe={recipe} />}>

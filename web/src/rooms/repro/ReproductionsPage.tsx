@@ -51,7 +51,7 @@ export default function ReproductionsPage() {
   const verdict = url.get("verdict") ?? "all";
   const query = useQuery(verificationsQuery(url.get("project") ?? "", url.get("run") ?? ""));
   return (
-    <Page title="Reproductions" trail={[]} actions={<CopyAs recipe={{ cli: "runward verify list", python: "verifications = run.verifications()\n" }} />}>
+    <Page title="Reproductions" trail={[]} actions={<CopyAs recipe={{ cli: "runward runs list --where 'marks.verification is not null'", python: "verifications = workspace.repro.list_verifications()\n" }} />}>
       <Loaded query={query}>
         {(all) => {
           if (all.length === 0) {

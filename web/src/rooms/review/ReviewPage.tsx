@@ -38,7 +38,7 @@ export default function ReviewPage({ id }: { id: string }) {
   }
   const detail = query.data;
   const { review, run } = detail;
-  const recipe = { cli: `runward review show ${review.id}`, python: `review = run.get_review(${pythonString(review.id)})\n` };
+  const recipe = { cli: `runward review show ${review.number}`, python: `review = workspace.review.get_review(${pythonString(review.id)})\n` };
   return (
     <Page fill title={review.title || review.run_name} trail={trail} actions={<CopyAs recipe={recipe} />}
       badges={<span className="badges"><Badge spec={badgeFor(review.state)} /><span className="muted">#{review.number}</span></span>}>

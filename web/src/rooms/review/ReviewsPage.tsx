@@ -5,7 +5,7 @@ import type { Review } from "@/api/types";
 import { Badge } from "@/ui/Badge";
 import { badgeFor } from "@/ui/badges";
 import { Name, Time } from "@/ui/bits";
-import { CopyAs } from "@/ui/CopyAs";
+import { CopyAs, pythonString } from "@/ui/CopyAs";
 import { Page } from "@/ui/Page";
 import { Empty, Loaded } from "@/ui/states";
 import { useUrlState } from "@/ui/urlState";
@@ -50,7 +50,7 @@ export default function ReviewsPage() {
   const [url, setUrl] = useUrlState();
   const state = url.get("state") ?? "open";
   const query = useQuery(reviewsQuery(state === "all" ? "" : (state as ReviewState)));
-  const recipe = { cli: `runward review list${state === "all" ? "" : ` --state ${state}`}`, python: "reviews = run.reviews()\n" };
+  const recipe = { cli: `runward review list${state === "all" ? "" : ` --state ${state}`}`, python: `reviews = workspace.review.list_reviews(${state === "all" ? "" : `state=${pythonString(state)}`})\n` };
   return (
     <Page title="Reviews" trail={[]} actions={<CopyAs recipe={recipe} />}>
       <div className="toolbar">

@@ -79,7 +79,7 @@ export default function ComparePage() {
     enabled: ids.length > 1,
     placeholderData: keepPreviousData,
   });
-  const recipe = { cli: `runward runs compare ${ids.join(" ")}`, python: `comparison = run.compare([${ids.map(pythonString).join(", ")}])\n` };
+  const recipe = { cli: `runward runs compare ${ids.join(" ")}${all ? " --all" : ""}`, python: `comparison = workspace.tracking.compare([${ids.map(pythonString).join(", ")}])\n` };
   const project = query.data?.runs[0]?.project;
   if (ids.length < 2) {
     return <Page title="Compare" trail={[["Projects", "/projects"]]}><Empty title="Choose two or more runs">In a project, select runs with <kbd>x</kbd> and press <kbd>c</kbd>.</Empty></Page>;

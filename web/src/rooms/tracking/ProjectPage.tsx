@@ -70,7 +70,7 @@ export default function ProjectPage({ path }: { path: string }) {
   const charts = (url.get("charts") ?? (cards ? "off" : "on")) === "on";
   const pictured = selection.length ? loaded.filter((run) => selected.has(run.id)) : loaded.slice(0, 5);
   return (
-    <Page fill title={path.split("/").at(-1) ?? path} trail={projectTrail(path).slice(0, -1)} actions={<CopyAs recipe={recipeOf(view)} />}>
+    <Page fill title={path.split("/").at(-1) ?? path} trail={projectTrail(path).slice(0, -1)} actions={<CopyAs recipe={recipeOf(view, url.has("cols") ? chosen.filter((id) => /^(metrics|params)\./.test(id)) : [])} />}>
       <SubProjects path={path} />
       <div className="toolbar">
         <FilterBar key={where} where={where} error={error} onApply={(q) => setUrl({ q })} />

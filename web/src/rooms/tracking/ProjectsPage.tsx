@@ -50,7 +50,7 @@ export default function ProjectsPage() {
   const query = useQuery(projectsQuery());
   const [url, setUrl] = useUrlState();
   const wanted = url.get("q") ?? "";
-  const recipe = { cli: "runward projects list", python: "for project in run.projects():\n    print(project.path)\n" };
+  const recipe = { cli: "runward projects list", python: "for project in workspace.tracking.list_projects():\n    print(project.path, project.runs)\n" };
   return (
     <Page title="Projects" trail={[]} actions={<CopyAs recipe={recipe} />}>
       <Loaded query={query}>

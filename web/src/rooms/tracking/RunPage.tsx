@@ -49,7 +49,7 @@ function Actions({ detail, onReview }: { detail: RunDetail; onReview: () => void
   const { run } = detail;
   const recipe = {
     cli: `runward runs show ${run.id}`,
-    python: `detail = run.get_run(${pythonString(run.id)})\n`,
+    python: `detail = workspace.tracking.get_run(${pythonString(run.id)})\n`,
   };
   return (
     <>

@@ -49,12 +49,12 @@ export function itemsOf(runs: Run[], grouped: boolean): Item[] {
 }
 
 /** The view as a command and as Python. */
-export function recipeOf({ project, where, sort }: View): { cli: string; python: string } {
-  const flags = [`--project ${shellQuote(project)}`, where && `--where ${shellQuote(where)}`, sort && `--sort ${shellQuote(sort)}`];
+export function recipeOf({ project, where, sort }: View, columns: string[] = []): { cli: string; python: string } {
+  const flags = [`--project ${shellQuote(project)}`, where && `--where ${shellQuote(where)}`, sort && `--sort ${shellQuote(sort)}`, columns.length > 0 && `--columns ${shellQuote(columns.join(","))}`];
   const args = [`project=${pythonString(project)}`, where && `where=${pythonString(where)}`, sort && `sort=${pythonString(sort)}`];
   return {
     cli: ["runward runs list", ...flags.filter(Boolean)].join(" "),
-    python: `runs = run.search_runs(${args.filter(Boolean).join(", ")})\n`,
+    python: `page = workspace.tracking.search_runs(${args.filter(Boolean).join(", ")})\n`,
   };
 }
 

@@ -26,6 +26,7 @@ describe("run list", () => {
   it("says the view as a command and as Python", () => {
     const recipe = recipeOf({ project: "v/d", where: "metrics.loss < 0.3", sort: "-started_at" });
     expect(recipe.cli).toBe("runward runs list --project v/d --where 'metrics.loss < 0.3' --sort -started_at");
+    expect(recipeOf({ project: "v", where: "", sort: "" }, ["metrics.a"]).cli).toBe("runward runs list --project v --columns metrics.a");
     expect(recipe.python).toContain('where="metrics.loss < 0.3"');
   });
 });

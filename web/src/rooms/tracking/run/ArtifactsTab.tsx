@@ -27,7 +27,7 @@ function TextPreview({ runId, file }: { runId: string; file: Artifact }) {
 function Preview({ runId, file }: { runId: string; file: Artifact }) {
   if (IMAGES.test(file.path)) return <img className="preview" src={fileUrl(runId, file.path, true)} alt={file.path} />;
   if (TEXTS.test(file.path) && file.size <= PREVIEW_BYTES) return <TextPreview runId={runId} file={file} />;
-  return <p className="muted">No preview for this kind or size of file. Download it, or use <code>runward runs export {runId}</code>.</p>;
+  return <p className="muted">No preview for this kind or size of file. Download it to look at it.</p>;
 }
 
 /** Files the run left, with their digests; images and small texts are shown. */

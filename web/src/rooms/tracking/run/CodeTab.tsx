@@ -4,7 +4,6 @@ import { useState } from "react";
 import { api } from "@/api/client";
 import type { RunDetail } from "@/api/types";
 import { Facts, IdChip, Section } from "@/ui/bits";
-import { CodeBlock } from "@/ui/CodeBlock";
 import { Diffs } from "@/ui/Diff";
 import { formatBytes, plural } from "@/ui/format";
 import { Empty, Loaded } from "@/ui/states";
@@ -56,7 +55,6 @@ export default function CodeTab({ detail }: { detail: RunDetail }) {
                 ["Branch", <span key="b" className="mono">{found.branch || "–"}</span>],
                 ["Remote", <span key="r" className="mono">{found.remote || "–"}</span>],
                 ["Not committed", `${plural(found.changed?.length ?? 0, "changed file")}, ${found.untracked?.length ?? 0} untracked, ${found.deleted?.length ?? 0} deleted`],
-                ["Restore", <CodeBlock key="x" label="command" code={`runward runs export ${run.id} --code ./restored`} />],
               ]} />
               {found.left_out?.length ? <p className="note tone-amber">Left out: {found.left_out.map((item) => `${item.path} (${item.reason})`).join(", ")}</p> : null}
             </Section>
