@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import sys
+import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 
 from runward import face
+from runward.config.merge import Origin, merge
 from runward.config.serialise import flatten_plain
 from runward.core.ids import new_id
-from runward.errors import NotFoundError, RunwardError
+from runward.errors import GateClosedError, NotFoundError, RunwardError
+from runward.execution import experiment as execution
 from runward.execution.backend import RunEnd, RunHandle, RunOutcome, set_backend_factory
-from runward.execution.experiment import Experiment
-from runward.execution.model import TaskState
+from runward.execution.local import Executor
+from runward.execution.model import Task, TaskState
+from runward.execution.plan import Plan
+from runward.execution.runner import Runner
 from runward.execution.spec import SPEC_FILE
-from runward.execution.worker import read_plain
-from runward.review.model import GateReport
+from runward.execution.worker import READS_FILE, read_plain
+from runward.review.gates import name_problem
+from runward.review.model import GateReport, Standards
 from runward.tracking import journal as j
 from runward.tracking.captor import Part, parts_of
+from runward.tracking.capture.background import Background
+from runward.tracking.capture.model import decode_path
+from runward.tracking.capture.reads import ReadRecorder
 from runward.tracking.capture.snapshot import PendingCapture, start_capture
 from runward.tracking.client import JOURNAL_VARIABLE, RUN_VARIABLE, ActiveRun, RunwardWarning, plain
 from runward.tracking.model import NewExperiment, NewProject, NewRun, RunParam, RunStatus
@@ -35,6 +47,8 @@ _STATUS = {
 }
 _MAX_OUTPUT_BYTES = 8 << 20
 _CAPTURE_S = 120.0
+PLAN_VARIABLE = "RUNWARD_PLAN"
+_STATE_FILE = "recording.json"
 
 
 class GateVerdict(NamedTuple):
@@ -50,6 +64,15 @@ class GateVerdict(NamedTuple):
         return self.passed
 
 
+class _State(msgspec.Struct):
+    """What a supervisor needs to know of an experiment that its driver began."""
+
+    experiment: NewExperiment
+    tags: dict[str, str]
+    standards: Standards
+    origins: dict[str, dict[str, str]]
+
+
 class WorkspaceBackend:
     """Records an experiment in the workspace in force. See :class:`runward.execution.backend.Backend`."""
 
@@ -57,26 +80,69 @@ class WorkspaceBackend:
         self.space = face.current_workspace()
         self.uploader = face.uploader_of(self.space)
         self._project = ""
+        self._tags: dict[str, str] = {}
         self._runs: dict[str, ActiveRun] = {}
-        self._pending: PendingCapture | None = None
+        self._pending: Background[PendingCapture] | None = None
+        self._standards = Standards()
+        self._experiment = NewExperiment(project="", name="")
         self._parts: list[Part] | None = None
+        self._root: Path | None = None
+        self._seeds: dict[str, int | None] = {}
+        self.origins: dict[str, dict[str, str]] = {}
+        """Where the values of a task's parameters came from, by task and dotted key."""
 
     def begin_experiment(self, name: str, project: str | None, about: Mapping[str, Any]) -> str:
-        """Record an experiment and begin its capture. Raises: StoreError, GateClosedError (naming), ForbiddenError."""
+        """Note an experiment; it is stored beside the start of its first task, not before it.
+
+        Raises: GateClosedError: the name breaks the project's rule.
+        """
         self._project = project or face.default_project()
-        self._pending = start_capture(Path.cwd(), self.space.local_blobs, self.space.state_dir / "cache")
-        self.space.tracking.create_project(NewProject(path=self._project, exist_ok=True))
-        found = self.space.tracking.create_experiment(
-            NewExperiment(
-                project=self._project,
-                name=name,
-                description=str(about.get("description") or ""),
-                metadata=plain(about["metadata"]),
-                plan=str(about.get("plan", "")),
-            )
+        self._standards = self._standards_in_force()
+        self._check_name(name)
+        self._experiment = NewExperiment(
+            id=new_id(),
+            project=self._project,
+            name=name,
+            description=str(about.get("description") or ""),
+            metadata=plain(about["metadata"]),
+            plan=str(about.get("plan", "")),
         )
         self._tags = {str(key): str(value) for key, value in dict(about.get("tags") or {}).items()}
-        return found.id
+        self._pending = Background(self._start_capture)
+        state = _State(self._experiment, self._tags, self._standards, self.origins)
+        (self.work_dir(self._experiment.id) / _STATE_FILE).write_bytes(msgspec.json.encode(state))
+        return self._experiment.id
+
+    def _take_over(self, experiment_id: str) -> None:
+        """Go on with an experiment that another process began: the supervisor of a detached one."""
+        if self._experiment.id == experiment_id:
+            return
+        data = (self.work_dir(experiment_id) / _STATE_FILE).read_bytes()
+        state = msgspec.json.decode(data, type=_State)
+        self._experiment, self._tags, self._standards = state.experiment, state.tags, state.standards
+        self.origins, self._project = state.origins, state.experiment.project
+        self._pending = Background(self._start_capture)
+
+    def _start_capture(self) -> PendingCapture:
+        # The first task's process is being started now; a moment later the capture no longer competes with that.
+        time.sleep(0.02)
+        return start_capture(Path.cwd(), self.space.local_blobs, self.space.state_dir / "cache")
+
+    def _standards_in_force(self) -> Standards:
+        try:
+            return self.space.review.get_standards(self._project).standards
+        except RunwardError:
+            return Standards()
+
+    def _check_name(self, name: str) -> None:
+        """Refuse before anything starts what the store would refuse afterwards."""
+        if problem := name_problem(name, self._standards):
+            raise GateClosedError(problem, hint=f"the rule is {self._standards.naming!r}", gates=["naming"])
+
+    def _store_experiment(self, experiment_id: str) -> None:
+        self._take_over(experiment_id)
+        self.space.tracking.create_project(NewProject(path=self._project, exist_ok=True))
+        self.space.tracking.create_experiment(self._experiment)
 
     def work_dir(self, experiment_id: str) -> Path:
         """``experiments/ID`` in the workspace's folder on this machine."""
@@ -87,29 +153,46 @@ class WorkspaceBackend:
     def begin_run(
         self, experiment_id: str, task_name: str, config: Mapping[str, Any], tags: Mapping[str, str], seed: int | None
     ) -> RunHandle:
-        """Create the run and open the driver's journal of it. Raises: GateClosedError (naming), StoreError."""
+        """Open the run's journal, whose first entry creates it. Raises: GateClosedError (naming), StoreError (disk)."""
+        self._take_over(experiment_id)
+        self._check_name(task_name)
         run_id = new_id()
         new = NewRun(
             id=run_id,
             project=self._project,
             name=task_name,
             experiment_id=experiment_id,
-            params=[
-                RunParam(key, plain(value)) for key, value in flatten_plain(dict(config)).items() if key != "_partial_"
-            ],
+            params=self._params(task_name, config),
             tags={**self._tags, **{str(k): str(v) for k, v in tags.items()}},
             seed=seed,
         )
-        self.space.tracking.create_run(new)
         folder = self.space.state_dir / "journals" / run_id
-        self._runs[run_id] = ActiveRun(run_id, folder)
+        run = self._runs[run_id] = ActiveRun(run_id, folder)
+        run.journal.append([j.CREATE, msgspec.to_builtins(new), msgspec.to_builtins(self._experiment)])
+        self._seeds[run_id] = seed
         self.uploader.follow(folder)
         return RunHandle(run_id, {RUN_VARIABLE: run_id, JOURNAL_VARIABLE: str(folder)})
+
+    def _params(self, task_name: str, config: Mapping[str, Any]) -> list[RunParam]:
+        origins = self.origins.get(task_name, {})
+        flat = flatten_plain(dict(config))
+        return [
+            RunParam(key, plain(value), origins.get(key, "run")) for key, value in flat.items() if key != "_partial_"
+        ]
+
+    def team_defaults(self, project: str | None) -> dict[str, Any]:
+        """The default hyperparameters of the standards in force; none where the project or the server is not there."""
+        try:
+            found = self.space.review.get_standards(project or face.default_project())
+        except RunwardError:
+            return {}
+        return dict(found.standards.default_hyperparameters)
 
     def _captured(self) -> list[Part]:
         """The experiment's capture, made once for all of its runs."""
         if self._parts is None and self._pending is not None:
-            capture = self._pending.finish(timeout_s=_CAPTURE_S)
+            capture = self._pending.result(_CAPTURE_S).finish(timeout_s=_CAPTURE_S)
+            self._root = Path(os.fsdecode(decode_path(capture.code.root)))
             early, late = (parts_of(self.space.local_blobs, capture, final=final) for final in (False, True))
             self._parts = [*early, *(part for part in late if part[0] not in ("reads", "machine"))]
         return self._parts or []
@@ -117,8 +200,11 @@ class WorkspaceBackend:
     def end_run(self, run_id: str, end: RunEnd) -> RunOutcome:
         """Write captures, output and end into the journal and upload it; returns what the store then has."""
         run = self._runs.pop(run_id)
-        with contextlib.suppress(TimeoutError):
-            run.note_captures([*self._captured(), *self._spec(run_id, end)])
+        try:
+            run.note_captures([*self._captured(), *self._spec(end), *self._reads(run_id, end)])
+        except (OSError, RunwardError) as error:
+            # A capture that failed is said on the run, and costs nobody a result.
+            run.set_tag("runward.capture", f"failed: {error}")
         self._note_output(run, end)
         self._note_returned(run, end)
         run._write([j.END, _STATUS[end.state], end.exit_code, end.error, j.now()])
@@ -166,7 +252,7 @@ class WorkspaceBackend:
         if cut:
             run.log_output("stderr", f"\n… output beyond {_MAX_OUTPUT_BYTES >> 20} MiB was not kept\n")
 
-    def _spec(self, run_id: str, end: RunEnd) -> list[Part]:
+    def _spec(self, end: RunEnd) -> list[Part]:
         """What the task's process was told, so that a verification can tell another one the same."""
         if end.log_path is None:
             return []
@@ -185,14 +271,31 @@ class WorkspaceBackend:
         facts = {"function": spec["function"], "by_value": "call.pkl" in names}
         return [("spec", blobs.put_bytes(data), facts)]
 
+    def _reads(self, run_id: str, end: RunEnd) -> list[Part]:
+        """Which files the task's process read, by the audit hook in it."""
+        path = end.log_path.parent / READS_FILE if end.log_path else None
+        if path is None or not path.exists() or self._root is None:
+            return []
+        started = int(datetime.fromisoformat(end.started_at).timestamp() * 1e9) if end.started_at else 0
+        own = str(self.space.state_dir)
+        opened = [(name, writes) for name, writes in read_plain(str(path)) if not name.startswith(own)]
+        reads = ReadRecorder.replay(opened, os.getcwd(), started).collect(self._root)
+        seed = self._seeds.pop(run_id, None)
+        seeds = {} if seed is None else {"seed": seed}
+        document = {"seeds": seeds, "reads": msgspec.to_builtins(reads)}
+        digest = self.space.local_blobs.put_bytes(msgspec.json.encode(document))
+        return [("reads", digest, {"files": len(reads), "seeds": seeds})]
+
     def save_metadata(self, experiment_id: str, metadata: Mapping[str, Any], version: int) -> None:
         """Keep a new version of the experiment's metadata."""
         with contextlib.suppress(RunwardError):
+            self._store_experiment(experiment_id)
             self.space.tracking.set_metadata(experiment_id, plain(metadata))
 
     def end_experiment(self, experiment_id: str, state: TaskState, gates: Mapping[str, Any]) -> None:
         """Record the experiment's end."""
         with contextlib.suppress(RunwardError):
+            self._store_experiment(experiment_id)
             self.space.tracking.end_experiment(experiment_id, _STATUS.get(state, RunStatus.FAILED))
 
     def entry_point(self, project: str | None) -> str | None:
@@ -200,7 +303,37 @@ class WorkspaceBackend:
         return None
 
 
+class Experiment(execution.Experiment):
+    """An experiment that records to the workspace and fills in the team's defaults.
+
+    A dict of parameters gets the team's default hyperparameters where it is silent (run > user > project > team), and
+    the origin of every value is recorded with the run. See :class:`runward.execution.experiment.Experiment`.
+    """
+
+    def _begin(self, plan: Plan, executor: Executor) -> Runner:
+        # `runward run --plan` asks a driver script what it would do: it shows that, and nothing is started.
+        if os.environ.get(PLAN_VARIABLE):
+            sys.stdout.write(f"{plan}\n")
+            raise SystemExit(0)
+        return super()._begin(plan, executor)
+
+    def _add_parameters(
+        self,
+        parameters: dict[str, Any],
+        name: str | None,
+        dependencies: Iterable[str | Task],
+        options: dict[str, Any],
+    ) -> Task:
+        backend = self._connect()
+        defaults = backend.team_defaults(self.project) if isinstance(backend, WorkspaceBackend) else {}
+        if not defaults or "_target_" in parameters:
+            return super()._add_parameters(parameters, name, dependencies, options)
+        merged = merge([(Origin.TEAM, defaults), (Origin.RUN, parameters)])
+        task = super()._add_parameters(dict(merged.values), name, dependencies, options)
+        assert isinstance(backend, WorkspaceBackend)
+        backend.origins[task.name] = {key: str(origin) for key, origin in merged.origins.items()}
+        return task
+
+
 # Importing this module is what makes experiments record to the workspace: the face takes `Experiment` from here.
 set_backend_factory(WorkspaceBackend)
-
-__all__ = ["Experiment", "GateVerdict", "WorkspaceBackend"]

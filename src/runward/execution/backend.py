@@ -59,7 +59,7 @@ class RunOutcome:
 
 
 class Backend(Protocol):
-    """Records experiments. Called from one thread at a time; a run begins right before its task starts."""
+    """Records experiments. A run begins right before its task starts; ends are recorded one by one in a thread."""
 
     def begin_experiment(self, name: str, project: str | None, about: Mapping[str, Any]) -> str:
         """Record an experiment and return its id.

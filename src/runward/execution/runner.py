@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import re
 import signal
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -86,12 +88,16 @@ class Runner:
         self.results = {task.name: TaskResult(task.name, config=task.config) for task in ordinary}
         self._jobs = [_TaskJob(self, task, index) for index, task in enumerate(ordinary)]
         self._lock = threading.Lock()
+        self.recorder = _Recorder()
 
     def run(self) -> Results:
         """Run all tasks, then the checks. A failed task is a state here, not an exception."""
         self.state = TaskState.RUNNING
         try:
-            self.executor.run(self._jobs)
+            try:
+                self.executor.run(self._jobs)
+            finally:
+                self.recorder.close()
         finally:
             self.state = self._verdict()
             self._evaluate_checks()
@@ -154,6 +160,39 @@ class Runner:
     def note_gates(self, gates: Mapping[str, Any]) -> None:
         """Keep verdicts that tracking reports for a run."""
         self._tracked_gates.update(gates)
+
+
+class _Recorder:
+    """Records ended runs one after the other in a thread, so that no task waits for the storing of another."""
+
+    def __init__(self) -> None:
+        self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._error: BaseException | None = None
+
+    def put(self, work: Callable[[], None]) -> None:
+        """Record later. Raises: what an earlier recording raised, which ends the experiment."""
+        if self._error is not None:
+            raise self._error
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._loop, name="runward-record", daemon=True)
+            self._thread.start()
+        self._work.put(work)
+
+    def _loop(self) -> None:
+        while (work := self._work.get()) is not None:
+            try:
+                work()
+            except BaseException as error:  # noqa: BLE001 - raised again in the experiment's own thread
+                self._error = self._error or error
+
+    def close(self) -> None:
+        """Wait until everything is recorded. Raises: what a recording raised."""
+        if self._thread is not None:
+            self._work.put(None)
+            self._thread.join()
+        if self._error is not None:
+            raise self._error
 
 
 class _TaskJob:
@@ -248,11 +287,14 @@ class _TaskJob:
             ended_at=exit.ended_at,
         )
         if result.run_id is not None:
-            outcome = self._runner.backend.end_run(result.run_id, end)
-            result.metrics, result.artifacts = dict(outcome.metrics), dict(outcome.artifacts)
-            self._runner.note_gates(outcome.gates)
+            self._runner.recorder.put(partial(self._record, result.run_id, end))
         result.state = exit.state if final else TaskState.PENDING
         self._runner.save()
+
+    def _record(self, run_id: str, end: RunEnd) -> None:
+        outcome = self._runner.backend.end_run(run_id, end)
+        self._result.metrics, self._result.artifacts = dict(outcome.metrics), dict(outcome.artifacts)
+        self._runner.note_gates(outcome.gates)
 
     def dropped(self, state: TaskState, why: str) -> None:
         self._result.state, self._result.error = state, why

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 RESULT_FILE = "result.bin"
 VALUE_FILE = "value.pkl"
+READS_FILE = "reads.bin"
 MOVED_SUFFIX = ".moved"
 """A verification writes beside a spec where things are now; it never reads the captured spec itself."""
 _NOT_STARTED = 120
@@ -33,6 +34,33 @@ def main(spec_path: str) -> int:
         spec |= read_plain(spec_path + MOVED_SUFFIX)
     folder = os.path.dirname(os.path.abspath(spec_path))
     _imitate_driver(spec)
+    opened = _record_opens() if "RUNWARD_JOURNAL" in os.environ else None
+    try:
+        return _run(spec, folder)
+    finally:
+        if opened is not None:
+            write_plain(os.path.join(folder, READS_FILE), list(opened.items()))
+
+
+def _record_opens() -> dict[str, bool]:
+    """Note which files are opened from here on, and whether the first opening writes; the driver sorts them later."""
+    opened: dict[str, bool] = {}
+    writing = os.O_WRONLY | os.O_RDWR
+
+    def note(event: str, arguments: tuple[Any, ...]) -> None:
+        # No I/O and no exception may happen here: it runs inside of every open of the process.
+        if event == "open" and type(arguments[0]) is str:
+            path, mode, flags = arguments
+            if path not in opened:
+                opened[path] = mode[:1] in "wxa" if mode else bool((flags or 0) & writing)
+        elif event == "sqlite3.connect" and type(arguments[0]) is str:
+            opened.setdefault(arguments[0], False)
+
+    sys.addaudithook(note)
+    return opened
+
+
+def _run(spec: dict[str, Any], folder: str) -> int:
     try:
         call = _load(spec, folder)
     except BaseException as error:  # noqa: BLE001  border to the user's imports

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from runward.errors import RunwardError
 from runward.store.blobs import FolderBlobs
 from runward.tracking.capture.model import Capture
 from runward.tracking.capture.reads import unrecorded
@@ -40,8 +41,8 @@ class Captor:
         try:
             with unrecorded():
                 run.note_captures(parts_of(self._blobs, pending.early(_LIMIT_S), final=False))
-        except TimeoutError:
-            run.set_tag("runward.capture", "timed out")
+        except (OSError, RunwardError) as error:
+            run.set_tag("runward.capture", f"failed: {error}")
         finally:
             self._early.set()
 
@@ -52,9 +53,9 @@ class Captor:
         try:
             self._early.wait(_LIMIT_S)
             capture = self._pending.finish(self._seeds, _LIMIT_S)
-        except TimeoutError:
-            return
-        run.note_captures(parts_of(self._blobs, capture, final=True))
+            run.note_captures(parts_of(self._blobs, capture, final=True))
+        except (OSError, RunwardError) as error:
+            run.set_tag("runward.capture", f"failed: {error}")
 
 
 def parts_of(blobs: FolderBlobs, capture: Capture, *, final: bool) -> list[Part]:

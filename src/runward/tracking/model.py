@@ -78,13 +78,14 @@ class Experiment(msgspec.Struct, frozen=True):
 
 
 class NewExperiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An experiment to create."""
+    """An experiment to create. With an ``id`` from :func:`runward.core.ids.new_id` the call may be repeated safely."""
 
     project: str
     name: str
     description: str = ""
     metadata: dict[str, Plain] = {}
     plan: Plain = None
+    id: str = ""
 
 
 class RunParam(msgspec.Struct, frozen=True):

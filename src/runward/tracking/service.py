@@ -191,7 +191,15 @@ class TrackingService(Tracking):
     def create_experiment(self, new: NewExperiment) -> Experiment:
         """See the contract."""
         check_name(new.name, "the experiment's name")
-        project, experiment_id = self._project(new.project), ExperimentId(new_id())
+        project, experiment_id = self._project(new.project), ExperimentId(new.id or new_id())
+        check_name(experiment_id, "the experiment's id", limit=64)
+        row = self.tx.one("SELECT project_id, created_by FROM experiments WHERE id = ?", (experiment_id,))
+        if row == (project.id, self.call.actor.name):
+            return sql.experiment(self.tx, experiment_id)
+        if row is not None:
+            raise AlreadyExistsError(
+                f"the experiment id {new.id!r} is taken", hint="leave the id out, or make a new one"
+            )
         sql.insert_experiment(
             self.tx,
             {

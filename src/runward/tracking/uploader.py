@@ -24,6 +24,7 @@ from runward.tracking.model import (
     Batch,
     CapturePart,
     NewArtifact,
+    NewExperiment,
     NewProject,
     NewRun,
     OutputChunk,
@@ -145,8 +146,11 @@ class JournalUpload:
         first = next(iter(self.reader.frames(1)), None)
         if first is not None and first.kind == j.CREATE:
             new = msgspec.convert(first.fields[0], NewRun)
-            self.destination.tracking.create_project(NewProject(path=new.project, exist_ok=True))
-            self.destination.tracking.create_run(new)
+            tracking = self.destination.tracking
+            tracking.create_project(NewProject(path=new.project, exist_ok=True))
+            if len(first.fields) > 1 and first.fields[1]:
+                tracking.create_experiment(msgspec.convert(first.fields[1], NewExperiment))
+            tracking.create_run(new)
             self.project = new.project
         self.reader.rewind_to(0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,8 @@ from runward.tracking.capture.git import GitError, GitState, read_head, read_sta
 from runward.tracking.capture.model import BlobSink, CodeSnapshot, GitHead, Limits, encode_path, tree_digest
 from runward.tracking.capture.redact import redact
 
+_NO_CODE_MARKERS = (b"pyvenv.cfg", b"runward.db", b"CACHEDIR.TAG")
+"""What says that a folder is an environment, a workspace or a cache."""
 _SKIPPED_FOLDERS = frozenset(
     b"venv env node_modules __pycache__ site-packages mlruns wandb lightning_logs build dist".split()
 )
@@ -153,7 +156,9 @@ def _walk(root: bytes, reader: TreeReader) -> Iterator[tuple[bytes, int]]:
                 folders += [path] if _is_code_folder(entry) else []
                 continue
             seen += 1
-            yield path, entry.stat(follow_symlinks=False).st_size
+            # A file may be gone since it was listed: the run goes on while its folder is read.
+            with contextlib.suppress(FileNotFoundError):
+                yield path, entry.stat(follow_symlinks=False).st_size
         if seen > _MAX_SEEN:
             reader.leave_out(folder, "limit", f"more than {_MAX_SEEN} files: the folders after this one are not listed")
             return
@@ -161,6 +166,6 @@ def _walk(root: bytes, reader: TreeReader) -> Iterator[tuple[bytes, int]]:
 
 def _is_code_folder(entry: os.DirEntry[bytes]) -> bool:
     name = entry.name
-    return not (
-        name.startswith(b".") or name in _SKIPPED_FOLDERS or name.endswith(b".egg-info")
-    ) and not os.path.exists(os.path.join(entry.path, b"pyvenv.cfg"))
+    return not (name.startswith(b".") or name in _SKIPPED_FOLDERS or name.endswith(b".egg-info")) and not any(
+        os.path.exists(os.path.join(entry.path, marker)) for marker in _NO_CODE_MARKERS
+    )

@@ -12,7 +12,7 @@ import sys
 import sysconfig
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -54,6 +54,15 @@ class ReadRecorder:
         global _recorders  # noqa: PLW0603
         with _lock:
             _recorders = tuple(recorder for recorder in _recorders if recorder is not self)
+
+    @classmethod
+    def replay(cls, opened: Iterable[tuple[str, bool]], cwd: str, started_ns: int) -> ReadRecorder:
+        """A recorder of what another process opened: (path, whether its first opening wrote)."""
+        recorder = cls()
+        recorder._started_ns = started_ns
+        for path, writes in opened:
+            (recorder._written if writes else recorder._read).add((path, cwd))
+        return recorder
 
     def collect(self, root: Path) -> list[FileRead]:
         """The files read so far that are neither installed code, system files, nor written by the run first.

@@ -1,0 +1,182 @@
+"""Measures what users feel, with peers side by side where they are installed, and prints a Markdown table.
+
+``--write`` puts the table into ``docs/benchmarks.md`` with date and machine. Peers are looked for in the environments
+named by ``RUNWARD_BENCH_PEERS`` (``name=python`` pairs by commas); without one its column stays empty.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.bench import programs
+
+ROOT = Path(__file__).parents[2]
+Row = tuple[str, str, str, str]
+
+
+def run_python(
+    code: str, python: str = sys.executable, env: dict[str, str] | None = None, cwd: str | None = None
+) -> str:
+    """Standard output of a fresh interpreter that runs a program."""
+    merged = {**os.environ, **(env or {})}
+    done = subprocess.run([python, "-c", code], env=merged, cwd=cwd, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def median_of(measure: Callable[[], float], rounds: int) -> float:
+    """The median of some measurements."""
+    return statistics.median(measure() for _ in range(rounds))
+
+
+def import_cost(module: str, python: str = sys.executable) -> tuple[float, float]:
+    """(CPU ms, MB of resident memory) that importing a module adds to a bare interpreter."""
+
+    def once(name: str) -> tuple[float, float]:
+        cpu, rss = json.loads(run_python(programs.IMPORT.format(module=name), python))
+        return cpu * 1e3, rss / 1024
+
+    bare = [once("sys") for _ in range(7)]
+    full = [once(module) for _ in range(7)]
+    return (
+        statistics.median(x[0] for x in full) - statistics.median(x[0] for x in bare),
+        statistics.median(x[1] for x in full) - statistics.median(x[1] for x in bare),
+    )
+
+
+def peers() -> dict[str, str]:
+    """Name -> Python of the peers' environments."""
+    pairs = os.environ.get("RUNWARD_BENCH_PEERS", "")
+    return dict(pair.partition("=")[::2] for pair in pairs.split(",") if "=" in pair)
+
+
+def imports() -> list[Row]:
+    """CPU and memory of ``import runward`` and of its peers."""
+    cpu, rss = import_cost("runward")
+    rows: list[Row] = [
+        ("`import runward`", f"{cpu:.0f} ms, {rss:.1f} MB", "≤ 60 ms, ≤ 20 MB", "over a bare interpreter")
+    ]
+    used_cpu, used_rss = import_cost("runward; runward.start")
+    rows.append(
+        ("`runward.start` looked up (folder workspace loaded)", f"{used_cpu:.0f} ms, {used_rss:.1f} MB", "", "")
+    )
+    for name, python in peers().items():
+        peer_cpu, peer_rss = import_cost(name, python)
+        ratio = f"{peer_cpu / max(cpu, 0.1):.0f} × ours" if cpu > 0.1 else "ours is below the noise"
+        rows.append((f"`import {name}`", f"{peer_cpu:.0f} ms, {peer_rss:.1f} MB", "", ratio))
+    return rows
+
+
+def log_call(folder: str) -> list[Row]:
+    """Time of one ``log_metrics`` call with four metrics, journal and upload running."""
+    env = {"RUNWARD_DIR": folder}
+    p50, p99 = json.loads(run_python(programs.LOG, env=env, cwd=folder))
+    rows: list[Row] = [
+        ("`log_metrics` of 4 metrics, p50 (p99)", f"{p50:.1f} µs ({p99:.0f} µs)", "≤ 5.5 µs", "upload running")
+    ]
+    for name, python in peers().items():
+        if name in programs.PEER_LOG:
+            peer50, peer99 = json.loads(run_python(programs.PEER_LOG[name], python, cwd=folder))
+            rows.append((f"{name}: the same", f"{peer50:.1f} µs ({peer99:.0f} µs)", "", f"{peer50 / p50:.0f} × ours"))
+    return rows
+
+
+def first_line(folder: str) -> list[Row]:
+    """From ``exp.run()`` to the first line of one function task, with tracking, against a plain subprocess."""
+    env = {"RUNWARD_DIR": folder, "PYTHONPATH": folder}
+    Path(folder, "benchtask.py").write_text(programs.TASK)
+    ours = median_of(lambda: float(run_python(programs.FIRST_LINE, env=env, cwd=folder)), 9) * 1e3
+    plain = median_of(lambda: float(run_python(programs.PLAIN, env=env, cwd=folder)), 9) * 1e3
+    many = median_of(lambda: float(run_python(programs.MANY, env=env, cwd=folder)), 3) * 1e3
+    hand_over, chain = json.loads(run_python(programs.CHAIN, env=env, cwd=folder))
+    return [
+        (
+            "first line of a function task after `exp.run()`",
+            f"{ours:.0f} ms",
+            "≤ 2 × plain",
+            f"{ours / plain:.1f} × plain",
+        ),
+        ("plain `subprocess` of Python, first line", f"{plain:.0f} ms", "", "the physical limit"),
+        ("64 tasks: first line of the first", f"{many:.0f} ms", "≤ 100 ms", ""),
+        ("hand-over between dependent tasks", f"{hand_over:.0f} ms", "≤ plain + 20 ms", f"plain start {chain:.0f} ms"),
+    ]
+
+
+def capture(folder: str) -> list[Row]:
+    """Capture of a dirty repository of 500 files: on the caller's path and in all."""
+    caller, whole = json.loads(run_python(programs.CAPTURE, cwd=folder))
+    return [
+        ("capture, 500 files: on the caller's path", f"{caller:.1f} ms", "≤ 10 ms", "second capture, stat cache warm"),
+        ("capture, 500 files: in all, in the background", f"{whole:.0f} ms", "≤ 50 ms", ""),
+    ]
+
+
+def core_install() -> list[Row]:
+    """Packages and bytes of a core install in an empty environment."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(["uv", "venv", "-q", f"{folder}/v"], check=True)
+        wheel = run_python(
+            "import sys;from pathlib import Path;from runward.cli.selfwheel import write_wheel;"
+            f"print(write_wheel(Path({folder!r})))"
+        )
+        subprocess.run(["uv", "pip", "install", "-q", "--python", f"{folder}/v/bin/python", wheel], check=True)
+        site = next(Path(folder, "v").glob("lib/python3*/site-packages"))
+        packages = len(list(site.glob("*.dist-info")))
+        size = sum(p.stat().st_size for p in site.rglob("*") if p.is_file()) / 1e6
+    return [
+        ("core install", f"{packages} packages, {size:.0f} MB", "≤ 12, ≤ 30 MB", "without the web app's files (1 MB)")
+    ]
+
+
+def ingest(folder: str) -> list[Row]:
+    """Points per second through HTTP with a durable acknowledgement, one client."""
+    rate, size = json.loads(run_python(programs.INGEST, env={"RUNWARD_DIR": folder}, cwd=folder))
+    return [("ingest over HTTP, durable, one client", f"{rate:,.0f} points/s", "", f"{size:.1f} bytes/point stored")]
+
+
+def main() -> None:
+    """Measure everything and print the table."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
+    write = parser.parse_args().write
+    rows: list[Row] = []
+    for measure in (imports, core_install):
+        rows += measure()
+    for measure_in in (log_call, first_line, capture, ingest):
+        folder = tempfile.mkdtemp(prefix="runward-bench-")
+        try:
+            rows += measure_in(folder)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+    load = os.getloadavg()[0]
+    when = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d")
+    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    lines = [
+        f"Measured {when} on {machine}, load {load:.1f} while measuring (machines are noisy: look at the ratios).",
+        "",
+        "| what | measured | aim | note |",
+        "|---|---|---|---|",
+        *(f"| {' | '.join(row)} |" for row in rows),
+    ]
+    print("\n".join(lines))
+    if write:
+        page = ROOT / "docs" / "benchmarks.md"
+        head = page.read_text().partition("<!-- measured -->")[0] if page.exists() else ""
+        page.write_text(f"{head}<!-- measured -->\n\n" + "\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    began = time.monotonic()
+    main()
+    print(f"\n{time.monotonic() - began:.0f} s", file=sys.stderr)

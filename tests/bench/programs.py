@@ -1,0 +1,181 @@
+"""The programs that the benchmarks run in fresh interpreters."""
+
+from __future__ import annotations
+
+IMPORT = """
+import json, resource, time
+before = time.process_time()
+import {module}
+after = time.process_time()
+print(json.dumps([time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]))
+"""
+
+LOG = """
+import json, time
+import runward as run
+run.start(project="bench", capture=False)
+names = ["loss", "accuracy", "lr", "grad_norm"]
+times = []
+for step in range(20000):
+    values = dict(zip(names, (1 / (step + 1), step / 1e5, 0.1, 3.5)))
+    before = time.perf_counter_ns()
+    run.log_metrics(values, step=step)
+    times.append(time.perf_counter_ns() - before)
+times.sort()
+print(json.dumps([times[len(times) // 2] / 1e3, times[len(times) * 99 // 100] / 1e3]))
+"""
+
+_PEER_TAIL = """
+times.sort()
+print(json.dumps([times[len(times) // 2] / 1e3, times[len(times) * 99 // 100] / 1e3]))
+"""
+
+PEER_LOG = {
+    "mlflow": """
+import json, os, time
+os.environ["MLFLOW_TRACKING_URI"] = "sqlite:///peer.db"
+import mlflow
+mlflow.start_run()
+times = []
+for step in range(100):
+    before = time.perf_counter_ns()
+    mlflow.log_metrics({"loss": 1.0, "accuracy": 0.5, "lr": 0.1, "grad_norm": 3.5}, step=step)
+    times.append(time.perf_counter_ns() - before)
+"""
+    + _PEER_TAIL,
+    "trackio": """
+import json, os, time
+os.environ["TRACKIO_DIR"] = os.getcwd()
+import trackio
+run = trackio.init(project="bench")
+times = []
+for step in range(5000):
+    before = time.perf_counter_ns()
+    trackio.log({"loss": 1.0, "accuracy": 0.5, "lr": 0.1, "grad_norm": 3.5})
+    times.append(time.perf_counter_ns() - before)
+"""
+    + _PEER_TAIL,
+}
+
+TASK = """
+import time
+
+def first(path):
+    now = time.time()
+    with open(path, "a") as file:
+        file.write(f"{now}\\n")
+
+def last(path):
+    with open(path, "a") as file:
+        file.write(f"{time.time()}\\n")
+"""
+
+FIRST_LINE = """
+import os, tempfile, time
+import runward as run, benchtask
+path = tempfile.mktemp()
+exp = run.Experiment("first", project="bench")
+exp.add(run.Partial(benchtask.first, path), name="one")
+run.current_workspace()
+begun = time.time()
+exp.run()
+print(float(open(path).readline()) - begun)
+"""
+
+PLAIN = """
+import subprocess, sys, tempfile, time
+path = tempfile.mktemp()
+begun = time.time()
+subprocess.run([sys.executable, "-c", f"import benchtask; benchtask.first({path!r})"])
+print(float(open(path).readline()) - begun)
+"""
+
+MANY = """
+import tempfile, time
+import runward as run, benchtask
+path = tempfile.mktemp()
+exp = run.Experiment("many", project="bench")
+for index in range(64):
+    exp.add(run.Partial(benchtask.first, path), name=f"task-{index}")
+run.current_workspace()
+begun = time.time()
+exp.run()
+print(min(float(line) for line in open(path)) - begun)
+"""
+
+CHAIN = """
+import json, subprocess, sys, tempfile, time
+import runward as run, benchtask
+path = tempfile.mktemp()
+exp = run.Experiment("chain", project="bench")
+for index in range(16):
+    exp.add(run.Partial(benchtask.last, path), name=f"t{index}", dependencies=[f"t{index - 1}"] if index else [])
+exp.run()
+lines = sorted(float(line) for line in open(path))
+gaps = sorted(b - a for a, b in zip(lines, lines[1:]))
+starts = []
+for _ in range(9):
+    begun = time.time()
+    subprocess.run([sys.executable, "-c", f"import benchtask; benchtask.first({path + 'p'!r})"])
+    starts.append(float(open(path + "p").readlines()[-1]) - begun)
+starts.sort()
+print(json.dumps([gaps[len(gaps) // 2] * 1e3, starts[4] * 1e3]))
+"""
+
+CAPTURE = """
+import json, subprocess, time
+from pathlib import Path
+from runward.store.blobs import FolderBlobs
+from runward.tracking.capture.snapshot import start_capture
+root = Path("repo")
+for index in range(500):
+    file = root / f"d{index % 20}" / f"f{index}.py"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(f"x = {index}\\n" * 40)
+git = ["git", "-C", "repo", "-c", "user.name=a", "-c", "user.email=a@b.c"]
+for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "x"]):
+    subprocess.run([*git, *command], check=True)
+(root / "d0" / "f0.py").write_text("changed = 1\\n")
+(root / "new.py").write_text("y = 2\\n")
+blobs = FolderBlobs("blobs")
+time.sleep(0.1)
+start_capture(root, blobs, Path("cache")).finish(timeout_s=60)
+callers, wholes = [], []
+for _ in range(15):
+    begun = time.perf_counter()
+    pending = start_capture(root, blobs, Path("cache"))
+    callers.append(time.perf_counter() - begun)
+    pending.finish(timeout_s=60)
+    wholes.append(time.perf_counter() - begun)
+callers.sort(); wholes.sort()
+print(json.dumps([callers[7] * 1e3, wholes[7] * 1e3]))
+"""
+
+INGEST = """
+import json, os, time
+from array import array
+from pathlib import Path
+from runward.governance.model import NewToken
+from runward.server.run import LOOPBACK, RunningServer, listen
+from runward.tracking.model import Batch, NewProject, NewRun
+from runward.tracking.points import Columns, pack_columns
+from runward.workspace import open_folder, open_url
+space = open_folder(os.environ["RUNWARD_DIR"])
+token = space.governance.create_token(NewToken(name="bench")).secret
+with RunningServer(space.dispatcher, listen("127.0.0.1", 0), LOOPBACK) as server:
+    remote = open_url(server.url, token)
+    remote.tracking.create_project(NewProject(path="bench", exist_ok=True))
+    run = remote.tracking.create_run(NewRun(project="bench"))
+    keys, per, batches = 10, 1000, 60
+    first, begun = 0, time.perf_counter()
+    for number in range(batches):
+        steps = array("q", range(number * per, (number + 1) * per))
+        times = array("d", (1.7e9 + s * 0.01 for s in steps))
+        points = [pack_columns(f"k{k}", Columns(steps, times, array("d", (1 / (s + 1 + k) for s in steps)))) for k in range(keys)]
+        first = remote.tracking.append(run.id, Batch("c", first, per, points)).next
+    seconds = time.perf_counter() - begun
+total = keys * per * batches
+with space.dispatcher.database.transaction(write=False) as tx:
+    size = tx.scalar("SELECT sum(length(data)) FROM segments")
+print(json.dumps([total / seconds, size / total]))
+"""

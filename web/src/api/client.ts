@@ -1,0 +1,103 @@
+import type { paths } from "./schema";
+
+/** A refusal or failure of the server, as problem+json tells it. */
+export class ApiError extends Error {
+  constructor(
+    message: string,
+    readonly status: number,
+    readonly code: string,
+    readonly hint = "",
+    readonly details: Record<string, unknown> = {},
+  ) {
+    super(message);
+    this.name = "ApiError";
+  }
+
+  /** Whether no answer came at all. */
+  get unreachable(): boolean {
+    return this.code === "unreachable";
+  }
+}
+
+type Method = "get" | "post" | "put" | "patch" | "delete";
+type PathsWith<M extends Method> = {
+  [P in keyof paths]: paths[P] extends Record<M, { responses: unknown }> ? P : never;
+}[keyof paths];
+type Answer<O> = O extends { responses: { 200: { content: { "application/json": infer T } } } } ? T : undefined;
+type PathOf<O> = O extends { parameters: { path: infer T } } ? { path: T } : { path?: undefined };
+type QueryOf<O> = O extends { parameters: { query?: infer T } } ? { query?: Partial<T> } : { query?: undefined };
+type BodyOf<O> = O extends { requestBody: { content: { "application/json": infer T } } } ? { body: Partial<T> } : { body?: undefined };
+export type Options<O> = PathOf<O> & QueryOf<O> & BodyOf<O> & { signal?: AbortSignal };
+
+interface Raw {
+  path?: Record<string, string | number>;
+  query?: Record<string, unknown>;
+  body?: unknown;
+  signal?: AbortSignal;
+}
+
+/** The URL of an operation: path parameters filled in (a project's `/` becomes `:`), lists repeated in the query. */
+export function urlOf(template: string, { path = {}, query = {} }: Raw = {}): string {
+  const filled = template.replace(/\{(\w+)\}/g, (_, name: string) =>
+    encodeURIComponent(String(path[name] ?? "").replaceAll("/", ":")),
+  );
+  const search = new URLSearchParams();
+  for (const [key, value] of Object.entries(query)) {
+    if (value === undefined || value === null || value === "") continue;
+    for (const item of Array.isArray(value) ? value : [value]) search.append(key, String(item));
+  }
+  return search.size ? `${filled}?${search}` : filled;
+}
+
+async function problem(response: Response): Promise<ApiError> {
+  const body = (await response.json().catch(() => ({}))) as Record<string, unknown>;
+  const detail = String(body.detail ?? body.title ?? `The server answered ${response.status}.`);
+  return new ApiError(
+    detail,
+    response.status,
+    String(body.code ?? "unknown"),
+    String(body.hint ?? ""),
+    (body.details as Record<string, unknown>) ?? {},
+  );
+}
+
+/** One request with the headers that the server asks of browsers. Throws ApiError for everything but success. */
+export async function send(method: string, template: string, raw: Raw = {}): Promise<Response> {
+  const headers: Record<string, string> = { Accept: "application/json", "X-Runward": "web" };
+  if (raw.body !== undefined) headers["Content-Type"] = "application/json";
+  let response: Response;
+  try {
+    response = await fetch(urlOf(template, raw), {
+      method,
+      headers,
+      body: raw.body === undefined ? undefined : JSON.stringify(raw.body),
+      signal: raw.signal,
+      credentials: "same-origin",
+    });
+  } catch (error) {
+    if (raw.signal?.aborted) throw error;
+    throw new ApiError("The server does not answer.", 0, "unreachable", "Check that it runs; the page tries again by itself.");
+  }
+  if (!response.ok) throw await problem(response);
+  return response;
+}
+
+async function call<T>(method: Method, template: string, raw: Raw): Promise<T> {
+  const response = await send(method.toUpperCase(), template, raw);
+  const text = await response.text();
+  return (text ? JSON.parse(text) : undefined) as T;
+}
+
+/** The operations of the server, typed by its OpenAPI document. */
+export const api = {
+  get: <P extends PathsWith<"get">>(path: P, options: Options<paths[P]["get"]>) =>
+    call<Answer<paths[P]["get"]>>("get", path, options as Raw),
+  post: <P extends PathsWith<"post">>(path: P, options: Options<paths[P]["post"]>) =>
+    call<Answer<paths[P]["post"]>>("post", path, options as Raw),
+  put: <P extends PathsWith<"put">>(path: P, options: Options<paths[P]["put"]>) =>
+    call<Answer<paths[P]["put"]>>("put", path, options as Raw),
+  patch: <P extends PathsWith<"patch">>(path: P, options: Options<paths[P]["patch"]>) =>
+    call<Answer<paths[P]["patch"]>>("patch", path, options as Raw),
+  delete: <P extends PathsWith<"delete">>(path: P, options: Options<paths[P]["delete"]>) =>
+    call<Answer<paths[P]["delete"]>>("delete", path, options as Raw),
+};

@@ -1,0 +1,69 @@
+import { lazy, Suspense } from "react";
+import { Redirect, Route, Switch, useParams } from "wouter";
+import { Loading } from "@/ui/states";
+import { NotFound } from "./NotFound";
+import { Shell } from "./Shell";
+
+const ProjectsPage = lazy(() => import("@/rooms/tracking/ProjectsPage"));
+const ProjectPage = lazy(() => import("@/rooms/tracking/ProjectPage"));
+const RunPage = lazy(() => import("@/rooms/tracking/RunPage"));
+const ComparePage = lazy(() => import("@/rooms/tracking/ComparePage"));
+const ReviewsPage = lazy(() => import("@/rooms/review/ReviewsPage"));
+const ReviewPage = lazy(() => import("@/rooms/review/ReviewPage"));
+const ReproductionsPage = lazy(() => import("@/rooms/repro/ReproductionsPage"));
+const ReproductionPage = lazy(() => import("@/rooms/repro/ReproductionPage"));
+const KnowledgePage = lazy(() => import("@/rooms/knowledge/KnowledgePage"));
+const KnowledgeArticle = lazy(() => import("@/rooms/knowledge/ArticlePage"));
+const InboxPage = lazy(() => import("@/rooms/coordination/InboxPage"));
+const QueuePage = lazy(() => import("@/rooms/coordination/QueuePage"));
+const ModelsPage = lazy(() => import("@/rooms/registry/ModelsPage"));
+const InsightsPage = lazy(() => import("@/rooms/insights/InsightsPage"));
+const AdminPage = lazy(() => import("@/rooms/governance/AdminPage"));
+const SignInPage = lazy(() => import("@/rooms/governance/SignInPage"));
+const EnterPage = lazy(() => import("@/rooms/governance/EnterPage"));
+const WelcomePage = lazy(() => import("@/rooms/governance/WelcomePage"));
+const LegendPage = lazy(() => import("./LegendPage"));
+
+function Project() {
+  const params = useParams();
+  return <ProjectPage key={params["*"]} path={params["*"] ?? ""} />;
+}
+
+/** Every address of the app. A page is loaded when it is first opened. */
+export function Routes() {
+  return (
+    <Suspense fallback={<Loading />}>
+      <Switch>
+        <Route path="/sign-in"><SignInPage /></Route>
+        <Route path="/enter"><EnterPage /></Route>
+        <Route path="/welcome"><WelcomePage /></Route>
+        <Route>
+          <Shell>
+            <Suspense fallback={<Loading rows={10} />}>
+              <Switch>
+                <Route path="/"><Redirect to="/projects" replace /></Route>
+                <Route path="/inbox"><InboxPage /></Route>
+                <Route path="/projects"><ProjectsPage /></Route>
+                <Route path="/projects/*"><Project /></Route>
+                <Route path="/runs/:id/:tab?">{(p) => <RunPage key={p.id} id={p.id} tab={p.tab ?? "summary"} />}</Route>
+                <Route path="/compare"><ComparePage /></Route>
+                <Route path="/reviews"><ReviewsPage /></Route>
+                <Route path="/reviews/:id">{(p) => <ReviewPage key={p.id} id={p.id} />}</Route>
+                <Route path="/reproductions"><ReproductionsPage /></Route>
+                <Route path="/reproductions/:id">{(p) => <ReproductionPage id={p.id} />}</Route>
+                <Route path="/models"><ModelsPage /></Route>
+                <Route path="/knowledge"><KnowledgePage /></Route>
+                <Route path="/knowledge/:id">{(p) => <KnowledgeArticle id={p.id} />}</Route>
+                <Route path="/queue"><QueuePage /></Route>
+                <Route path="/insights"><InsightsPage /></Route>
+                <Route path="/admin/:tab?">{(p) => <AdminPage tab={p.tab ?? "members"} />}</Route>
+                <Route path="/legend"><LegendPage /></Route>
+                <Route><NotFound /></Route>
+              </Switch>
+            </Suspense>
+          </Shell>
+        </Route>
+      </Switch>
+    </Suspense>
+  );
+}

@@ -1,0 +1,47 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { staleKeys, throttled } from "./live";
+import { isHere, PLACES } from "./nav";
+
+beforeEach(() => vi.useFakeTimers());
+afterEach(() => vi.useRealTimers());
+
+const change = (kind: string) => ({ kind, object_kind: "", object_id: "o1", project_id: "" });
+
+describe("staleKeys", () => {
+  it("asks for the curves of the run that has new points", () => expect(staleKeys(change("run.points"))).toContainEqual(["series", "o1"]));
+  it("asks for the review and for the marks on runs", () => {
+    expect(staleKeys(change("review.approved"))).toEqual(expect.arrayContaining([["review", "o1"], ["runs"]]));
+  });
+  it("always asks for something", () => expect(staleKeys(change("something.new"))).toEqual([["inbox"]]));
+});
+
+describe("throttled", () => {
+  it("hands a key on at once, then at most once a second, and never loses the last change", () => {
+    const flush = vi.fn();
+    const add = throttled(flush);
+    for (let i = 0; i < 20; i += 1) {
+      add(["series", "a"]);
+      vi.advanceTimersByTime(100);
+    }
+    expect(flush.mock.calls.length).toBeLessThanOrEqual(3);
+    const before = flush.mock.calls.length;
+    add(["series", "a"]);
+    vi.advanceTimersByTime(1000);
+    expect(flush.mock.calls.length).toBeGreaterThan(before);
+  });
+  it("keeps keys apart", () => {
+    const flush = vi.fn();
+    const add = throttled(flush);
+    add(["a"]);
+    add(["b"]);
+    vi.advanceTimersByTime(0);
+    expect(flush.mock.calls.map(([key]) => key)).toEqual([["a"], ["b"]]);
+  });
+});
+
+it("has eight places, and knows where the reader is", () => {
+  expect(PLACES).toHaveLength(8);
+  const here = (location: string) => PLACES.filter((place) => isHere(place, location)).map((place) => place.label);
+  expect(here("/runs/abc/metrics")).toEqual(["Projects"]);
+  expect(here("/reviews")).toEqual(["Reviews"]);
+});

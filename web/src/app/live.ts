@@ -1,0 +1,79 @@
+import type { InfiniteData, Query, QueryClient, QueryKey } from "@tanstack/react-query";
+import { useEffect } from "react";
+import { setReachable } from "./connection";
+
+export interface Change {
+  kind: string;
+  object_kind: string;
+  object_id: string;
+  project_id: string;
+}
+
+/** The queries that a change makes stale, as the beginnings of their keys. */
+export function staleKeys({ kind, object_id: id }: Change): QueryKey[] {
+  if (kind === "run.points") return [["series", id], ["run", id], ["output", id], ["runs"]];
+  if (kind.startsWith("run.")) return [["run", id], ["output", id], ["runs"], ["projects"], ["inbox"], ["comparison"]];
+  if (kind.startsWith("review.")) return [["review", id], ["reviews"], ["runs"], ["run"], ["inbox"]];
+  if (kind.startsWith("verification.")) return [["verifications"], ["verification", id], ["runs"], ["run"], ["inbox"]];
+  if (kind.startsWith("page.")) return [["pages"], ["page", id], ["search"], ["inbox"]];
+  if (kind.startsWith("project.") || kind.startsWith("experiment.")) return [["projects"], ["runs"]];
+  if (kind.startsWith("member.") || kind.startsWith("team.")) return [["members"], ["inbox"]];
+  return [["inbox"]];
+}
+
+const TABLE_EVERY_MS = 3000;
+const PAGES_KEPT_FRESH = 2;
+
+/** How often a query may be asked again: a curve each second, the large run table more rarely. */
+const intervalOf = (key: QueryKey): number => (key[0] === "runs" ? TABLE_EVERY_MS : 1000);
+
+/** Gathers keys and hands each on at most once per interval, the first one at once. */
+export function throttled(flush: (key: QueryKey) => void): (key: QueryKey) => void {
+  const waiting = new Set<string>();
+  const last = new Map<string, number>();
+  return (key) => {
+    const name = JSON.stringify(key);
+    if (waiting.has(name)) return;
+    const wait = Math.max(0, (last.get(name) ?? 0) + intervalOf(key) - Date.now());
+    waiting.add(name);
+    setTimeout(() => {
+      waiting.delete(name);
+      last.set(name, Date.now());
+      flush(key);
+    }, wait);
+  };
+}
+
+/** Whether a query is cheap to ask again: a table that was scrolled far would be fetched page after page. */
+function isCheap(query: Query): boolean {
+  const pages = (query.state.data as Partial<InfiniteData<unknown>> | undefined)?.pages;
+  return !Array.isArray(pages) || pages.length <= PAGES_KEPT_FRESH;
+}
+
+async function refresh(client: QueryClient, queryKey: QueryKey): Promise<void> {
+  await client.invalidateQueries({ queryKey, refetchType: "none" });
+  await client.refetchQueries({ queryKey, type: "active", predicate: isCheap });
+}
+
+/** One stream for the whole app: what changes on the server is asked for again. */
+export function useLive(client: QueryClient, enabled: boolean): void {
+  useEffect(() => {
+    if (!enabled) return;
+    const stale = throttled((queryKey) => void refresh(client, queryKey));
+    let lost = false;
+    const source = new EventSource("/api/v1/stream");
+    source.addEventListener("change", (event) => {
+      staleKeys(JSON.parse((event as MessageEvent<string>).data) as Change).forEach(stale);
+    });
+    source.onopen = () => {
+      setReachable(true);
+      if (lost) void client.invalidateQueries();
+      lost = false;
+    };
+    source.onerror = () => {
+      lost = true;
+      if (source.readyState !== EventSource.OPEN) setReachable(false);
+    };
+    return () => source.close();
+  }, [client, enabled]);
+}

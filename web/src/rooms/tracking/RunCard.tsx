@@ -1,0 +1,33 @@
+import { Checkbox } from "@mantine/core";
+import type { CSSProperties } from "react";
+import { Link } from "wouter";
+import type { Run } from "@/api/types";
+import { Marks, StatusBadge } from "@/ui/Badge";
+import { Name, Time } from "@/ui/bits";
+import type { Column } from "./columns";
+
+/** A run on a phone: name, how it stands, and the first three figures of the chosen columns. */
+export function RunCard({ run, columns, chosen, onSelect, style }: {
+  run: Run;
+  columns: Column[];
+  chosen: boolean;
+  onSelect: (run: Run) => void;
+  style: CSSProperties;
+}) {
+  const figures = columns.filter((column) => column.id.includes(".")).slice(0, 3);
+  return (
+    <div role="row" aria-selected={chosen} className="run-card" style={style}>
+      <div role="cell" className="run-card-head">
+        <Checkbox size="sm" checked={chosen} onChange={() => onSelect(run)} aria-label={`Select ${run.name}`} />
+        <Link href={`/runs/${run.id}`}><Name>{run.name || run.id}</Name></Link>
+        <StatusBadge status={run.status} />
+      </div>
+      <div role="cell" className="run-card-figures">
+        {figures.map((column) => (
+          <div key={column.id}><span className="muted">{column.label}</span>{column.cell(run)}</div>
+        ))}
+      </div>
+      <div role="cell" className="run-card-head small muted"><Time at={run.started_at} /> <Marks run={run} /></div>
+    </div>
+  );
+}

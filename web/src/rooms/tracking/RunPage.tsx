@@ -1,0 +1,93 @@
+import { Button } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { lazy, type ReactNode, Suspense } from "react";
+import { Link } from "wouter";
+import { runQuery } from "@/api/queries";
+import type { RunDetail } from "@/api/types";
+import { Marks, StatusBadge } from "@/ui/Badge";
+import { IdChip, Name, Time } from "@/ui/bits";
+import { CopyAs, pythonString } from "@/ui/CopyAs";
+import { formatDuration } from "@/ui/format";
+import { useHotkeys } from "@/ui/hotkeys";
+import { Page, projectTrail } from "@/ui/Page";
+import { ErrorNote, Loading } from "@/ui/states";
+import { Tabs } from "@/ui/Tabs";
+import { useUrlState } from "@/ui/urlState";
+import { RequestReview } from "./RequestReview";
+import { SummaryTab } from "./run/SummaryTab";
+
+const MetricsTab = lazy(() => import("./run/MetricsTab"));
+const ConfigTab = lazy(() => import("./run/ConfigTab"));
+const CodeTab = lazy(() => import("./run/CodeTab"));
+const EnvironmentTab = lazy(() => import("./run/EnvironmentTab"));
+const ArtifactsTab = lazy(() => import("./run/ArtifactsTab"));
+const OutputTab = lazy(() => import("./run/OutputTab"));
+const HistoryTab = lazy(() => import("./run/HistoryTab"));
+
+const TABS: Record<string, [string, (detail: RunDetail) => ReactNode]> = {
+  summary: ["Summary", (detail) => <SummaryTab detail={detail} />],
+  metrics: ["Metrics", (detail) => <MetricsTab detail={detail} />],
+  config: ["Config", (detail) => <ConfigTab detail={detail} />],
+  code: ["Code", (detail) => <CodeTab detail={detail} />],
+  environment: ["Environment", (detail) => <EnvironmentTab detail={detail} />],
+  artifacts: ["Artifacts", (detail) => <ArtifactsTab detail={detail} />],
+  output: ["Output", (detail) => <OutputTab detail={detail} />],
+  history: ["History", (detail) => <HistoryTab detail={detail} />],
+};
+
+const OPEN_REVIEW = ["open", "changes_requested"];
+
+function ReviewButton({ detail: { run }, onReview }: { detail: RunDetail; onReview: () => void }) {
+  const open = run.marks.find((mark) => mark.kind === "review" && OPEN_REVIEW.includes(mark.label));
+  if (open) return <Button component={Link} href={`/reviews/${open.ref}`}>Go to the review</Button>;
+  if (run.marks.some((mark) => mark.kind === "team_result")) return null;
+  const running = run.status === "running";
+  return <Button onClick={onReview} disabled={running} title={running ? "A run can be reviewed when it has ended" : "Request a review (r)"}>Request review</Button>;
+}
+
+function Actions({ detail, onReview }: { detail: RunDetail; onReview: () => void }) {
+  const { run } = detail;
+  const recipe = {
+    cli: `runward runs show ${run.id}`,
+    python: `detail = workspace.tracking.get_run(${pythonString(run.id)})\n`,
+  };
+  return (
+    <>
+      <CopyAs recipe={recipe} />
+      <ReviewButton detail={detail} onReview={onReview} />
+    </>
+  );
+}
+
+function Facts({ detail: { run } }: { detail: RunDetail }) {
+  return (
+    <p className="byline muted">
+      <IdChip id={run.id} label="run id" /> by <Name>{run.created_by}</Name> · started <Time at={run.started_at} /> · {formatDuration(run.duration_s)}
+      {run.experiment && <> · experiment <Name>{run.experiment}</Name></>}
+      {run.rerun_of && <> · rerun of <Link href={`/runs/${run.rerun_of}`} className="mono">{run.rerun_of.slice(0, 8)}</Link></>}
+    </p>
+  );
+}
+
+/** One run: what it was for, how it stands, and everything that was captured, in tabs that are addresses. */
+export default function RunPage({ id, tab }: { id: string; tab: string }) {
+  const query = useQuery(runQuery(id));
+  const [url, setUrl] = useUrlState();
+  const asked = url.get("review") === "1";
+  useHotkeys({ r: () => setUrl({ review: "1" }) });
+  if (!query.data) return <Page title="Run" trail={[["Projects", "/projects"]]}>{query.isError ? <ErrorNote error={query.error} retry={() => void query.refetch()} /> : <Loading rows={10} />}</Page>;
+  const detail = query.data;
+  const { run } = detail;
+  const shown = TABS[tab] ?? TABS.summary;
+  return (
+    <Page title={run.name || run.id} trail={projectTrail(run.project)}
+      badges={<span className="badges"><StatusBadge status={run.status} /><Marks run={run} all /></span>}
+      actions={<Actions detail={detail} onReview={() => setUrl({ review: "1" })} />}>
+      {run.purpose && <p className="purpose"><bdi>{run.purpose}</bdi></p>}
+      <Facts detail={detail} />
+      <Tabs base={`/runs/${id}`} current={TABS[tab] ? tab : "summary"} tabs={Object.entries(TABS).map(([key, [word]]) => [key, word])} label="Parts of the run" />
+      <Suspense fallback={<Loading rows={8} />}>{shown?.[1](detail)}</Suspense>
+      <RequestReview run={run} opened={asked && run.status !== "running"} close={() => setUrl({ review: null })} />
+    </Page>
+  );
+}

@@ -1,0 +1,63 @@
+import type { ReactNode } from "react";
+import type { Run } from "@/api/types";
+import { Marks, StatusBadge } from "@/ui/Badge";
+import { Figure, IdChip, Name, Time } from "@/ui/bits";
+import { formatDuration, formatValue } from "@/ui/format";
+
+export interface Column {
+  id: string;
+  label: string;
+  width: number;
+  numeric?: boolean;
+  sortable?: boolean;
+  cell: (run: Run) => ReactNode;
+}
+
+const FIXED: Column[] = [
+  { id: "status", label: "Status", width: 104, sortable: true, cell: (run) => <StatusBadge status={run.status} /> },
+  { id: "trust", label: "Trust", width: 172, cell: (run) => <Marks run={run} /> },
+  { id: "experiment", label: "Experiment", width: 150, sortable: true, cell: (run) => (run.experiment ? <Name>{run.experiment}</Name> : "–") },
+  { id: "started_at", label: "Started", width: 112, sortable: true, cell: (run) => <Time at={run.started_at} /> },
+  { id: "duration_s", label: "Duration", width: 112, numeric: true, sortable: true, cell: (run) => formatDuration(run.duration_s) },
+  { id: "created_by", label: "By", width: 110, sortable: true, cell: (run) => <Name>{run.created_by}</Name> },
+  { id: "purpose", label: "Purpose", width: 220, cell: (run) => <Name>{run.purpose || "–"}</Name> },
+  { id: "commit", label: "Commit", width: 96, cell: (run) => <span className="mono">{run.commit ? run.commit.slice(0, 8) + (run.dirty ? "+" : "") : "–"}</span> },
+  { id: "seed", label: "Seed", width: 80, numeric: true, sortable: true, cell: (run) => String(run.seed ?? "–") },
+  { id: "id", label: "Id", width: 96, cell: (run) => <IdChip id={run.id} /> },
+];
+
+const widthOf = (key: string) => Math.min(220, Math.max(92, key.length * 7.6 + 28));
+
+const PLAIN_KEY = /^[\w\-/.]+$/;
+
+/** A column's name in the search language; unusual keys stand in backticks. */
+export function fieldOf(id: string): string {
+  const dot = id.indexOf(".");
+  return dot < 0 || PLAIN_KEY.test(id.slice(dot + 1)) ? id : `${id.slice(0, dot)}.\`${id.slice(dot + 1)}\``;
+}
+
+function keyed(id: string, sample: Run[]): Column | undefined {
+  const dot = id.indexOf(".");
+  const [space, key] = [id.slice(0, dot), id.slice(dot + 1)];
+  const base = { id, label: key, width: widthOf(key), sortable: true, numeric: true };
+  if (space === "metrics") {
+    return { ...base, cell: (run) => (run.metrics[key] ? <Figure value={run.metrics[key].last} special={run.metrics[key].last_special} /> : "–") };
+  }
+  if (space === "params") return { ...base, numeric: sample.some((run) => typeof run.params[key] === "number"), cell: (run) => <span className="figure" title={formatValue(run.params[key])}>{formatValue(run.params[key])}</span> };
+  return space === "tags" ? { ...base, numeric: false, cell: (run) => <Name>{run.tags[key] ?? "–"}</Name> } : undefined;
+}
+
+/** A column by its id: a field of the run, or `metrics.…`, `params.…`, `tags.…`. */
+export const columnOf = (id: string, sample: Run[] = []): Column | undefined => FIXED.find((column) => column.id === id) ?? keyed(id, sample);
+
+/** Ids of all columns that can be chosen. */
+export function allColumns(keys: { params: string[]; metrics: string[]; tags: string[] }): string[] {
+  const of = (space: "metrics" | "params" | "tags") => keys[space].map((key) => `${space}.${key}`);
+  return [...FIXED.map((column) => column.id), ...of("metrics"), ...of("params"), ...of("tags")];
+}
+
+/** What is shown until somebody chooses: how it stands, whether it can be trusted, the first figures. */
+export function defaultColumns(keys: { params: string[]; metrics: string[] }): string[] {
+  const some = (space: "metrics" | "params", n: number) => keys[space].slice(0, n).map((key) => `${space}.${key}`);
+  return ["status", "trust", ...some("metrics", 4), ...some("params", 3), "started_at", "duration_s", "created_by"];
+}

@@ -1,0 +1,64 @@
+import { useQuery } from "@tanstack/react-query";
+import { send, urlOf } from "@/api/client";
+import type { Artifact, RunDetail } from "@/api/types";
+import { IdChip, Name, Time } from "@/ui/bits";
+import { CodeBlock } from "@/ui/CodeBlock";
+import { formatBytes, plural } from "@/ui/format";
+import { Empty, Loaded } from "@/ui/states";
+import { useUrlState } from "@/ui/urlState";
+import { Scroll } from "@/ui/Scroll";
+
+const IMAGES = /\.(png|jpe?g|gif|webp)$/i;
+const TEXTS = /\.(txt|md|csv|tsv|json|ya?ml|toml|log|py|cfg|ini)$/i;
+const PREVIEW_BYTES = 400_000;
+
+const fileUrl = (runId: string, path: string, inline = false) =>
+  urlOf(`/api/v1/runs/${encodeURIComponent(runId)}/files/${path.split("/").map(encodeURIComponent).join("/")}`, { query: { inline: inline ? 1 : "" } });
+
+function TextPreview({ runId, file }: { runId: string; file: Artifact }) {
+  const text = useQuery({
+    queryKey: ["file", runId, file.digest],
+    queryFn: async ({ signal }) => (await send("GET", fileUrl(runId, file.path, true), { signal })).text(),
+    staleTime: Infinity,
+  });
+  return <Loaded query={text}>{(content) => <CodeBlock code={content} label={file.path} />}</Loaded>;
+}
+
+function Preview({ runId, file }: { runId: string; file: Artifact }) {
+  if (IMAGES.test(file.path)) return <img className="preview" src={fileUrl(runId, file.path, true)} alt={file.path} />;
+  if (TEXTS.test(file.path) && file.size <= PREVIEW_BYTES) return <TextPreview runId={runId} file={file} />;
+  return <p className="muted">No preview for this kind or size of file. Download it to look at it.</p>;
+}
+
+/** Files the run left, with their digests; images and small texts are shown. */
+export default function ArtifactsTab({ detail }: { detail: RunDetail }) {
+  const [url, setUrl] = useUrlState();
+  const { run, artifacts } = detail;
+  const open = artifacts.find((file) => file.path === url.get("file"));
+  if (artifacts.length === 0) {
+    return <Empty title="No artifact" code={`run.log_artifact("model.pt")`}>Files that a run keeps are listed here with their content digests.</Empty>;
+  }
+  const all = artifacts.reduce((sum, file) => sum + file.size, 0);
+  return (
+    <>
+      <p className="muted">{plural(artifacts.length, "file")}, {formatBytes(all)}</p>
+      <Scroll label="Artifacts">
+        <table className="plain-table">
+          <thead><tr><th>Path</th><th className="num">Size</th><th className="wide">Digest</th><th className="wide">Stored</th><th>Get</th></tr></thead>
+          <tbody>
+            {artifacts.map((file) => (
+              <tr key={file.path} aria-current={file === open ? "true" : undefined}>
+                <th scope="row"><button type="button" className="link mono" onClick={() => setUrl({ file: file === open ? null : file.path })}><Name>{file.path}</Name></button></th>
+                <td className="num">{formatBytes(file.size)}</td>
+                <td className="wide"><IdChip id={file.digest} label="digest" /></td>
+                <td className="wide muted"><Time at={file.created_at} /></td>
+                <td><a href={fileUrl(run.id, file.path)} download aria-label={`Download ${file.path}`}>Download</a></td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </Scroll>
+      {open && <section className="preview-box" aria-label={`Preview of ${open.path}`}><Preview runId={run.id} file={open} /></section>}
+    </>
+  );
+}

@@ -1,0 +1,44 @@
+import { TextInput } from "@mantine/core";
+import type { RunDetail } from "@/api/types";
+import { Name } from "@/ui/bits";
+import { formatValue, plural } from "@/ui/format";
+import { Empty } from "@/ui/states";
+import { useUrlState } from "@/ui/urlState";
+import { Scroll } from "@/ui/Scroll";
+
+const ORIGINS: Record<string, string> = {
+  run: "given to this run", user: "the person’s defaults", project: "the project’s standards", team: "the team’s defaults", default: "default of the code",
+};
+
+/** Every parameter with the place its value came from. */
+export default function ConfigTab({ detail }: { detail: RunDetail }) {
+  const [url, setUrl] = useUrlState();
+  const wanted = (url.get("p") ?? "").toLowerCase();
+  const shown = detail.params.filter((param) => param.key.toLowerCase().includes(wanted));
+  if (detail.params.length === 0) {
+    return <Empty title="No parameter logged" code={`run.log_params({"lr": 0.1, "seed": 7})`}>What a run was given is listed here with its origin.</Empty>;
+  }
+  return (
+    <>
+      <div className="toolbar">
+        <TextInput className="grow" data-filter placeholder="Filter parameters  ( / )" aria-label="Filter parameters" value={url.get("p") ?? ""}
+          onChange={(event) => setUrl({ p: event.currentTarget.value })} />
+        <span className="muted">{plural(shown.length, "parameter")}</span>
+      </div>
+      <Scroll label="Parameters">
+        <table className="plain-table">
+          <thead><tr><th>Parameter</th><th>Value</th><th>Origin</th></tr></thead>
+          <tbody>
+            {shown.map((param) => (
+              <tr key={param.key}>
+                <th scope="row" className="mono"><Name>{param.key}</Name></th>
+                <td className="mono break"><bdi>{formatValue(param.value)}</bdi></td>
+                <td className="muted">{ORIGINS[param.origin] ?? param.origin}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </Scroll>
+    </>
+  );
+}

@@ -1,0 +1,65 @@
+import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { api } from "@/api/client";
+import type { Run } from "@/api/types";
+import { pythonString, shellQuote } from "@/ui/CopyAs";
+
+const FIRST_PAGE = 200;
+const LATER_PAGES = 1000;
+
+export interface View {
+  project: string;
+  where: string;
+  sort: string;
+}
+
+/** Runs of a project with the exact total: a small first page, larger ones for who scrolls on. */
+export const useRuns = (view: View, enabled = true) =>
+  useInfiniteQuery({
+    enabled,
+    queryKey: ["runs", view],
+    queryFn: ({ pageParam, signal }) => api.get("/api/v1/runs", { query: { ...view, limit: pageParam ? LATER_PAGES : FIRST_PAGE, cursor: pageParam }, signal }),
+    initialPageParam: "",
+    getNextPageParam: (page) => page.next_cursor ?? undefined,
+    placeholderData: keepPreviousData,
+    refetchOnWindowFocus: false,
+  });
+
+/** The keys that the project's runs have, for columns and for the filter. */
+export const useKnownKeys = (project: string) =>
+  useQuery({
+    queryKey: ["runs", "keys", project],
+    queryFn: ({ signal }) => api.get("/api/v1/projects/{project}/keys", { path: { project }, signal }),
+    staleTime: 60_000,
+  });
+
+export type Item = { kind: "run"; run: Run; index: number } | { kind: "group"; name: string | null };
+
+/** The rows to draw: runs, and before each experiment its name when grouped. */
+export function itemsOf(runs: Run[], grouped: boolean): Item[] {
+  const items: Item[] = [];
+  let group: string | null | undefined;
+  runs.forEach((run, index) => {
+    if (grouped && run.experiment !== group) {
+      group = run.experiment;
+      items.push({ kind: "group", name: group ?? null });
+    }
+    items.push({ kind: "run", run, index });
+  });
+  return items;
+}
+
+/** The view as a command and as Python. */
+export function recipeOf({ project, where, sort }: View, columns: string[] = []): { cli: string; python: string } {
+  const flags = [`--project ${shellQuote(project)}`, where && `--where ${shellQuote(where)}`, sort && `--sort ${shellQuote(sort)}`, columns.length > 0 && `--columns ${shellQuote(columns.join(","))}`];
+  const args = [`project=${pythonString(project)}`, where && `where=${pythonString(where)}`, sort && `sort=${pythonString(sort)}`];
+  return {
+    cli: ["runward runs list", ...flags.filter(Boolean)].join(" "),
+    python: `page = workspace.tracking.search_runs(${args.filter(Boolean).join(", ")})\n`,
+  };
+}
+
+/** Sorting by a column: downwards first, then upwards, then as before. */
+export function nextSort(current: string, field: string): string {
+  if (current === `-${field}`) return field;
+  return current === field ? "" : `-${field}`;
+}
