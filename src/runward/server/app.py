@@ -61,9 +61,11 @@ class Server:
 
     def _route(self, op: Operation) -> Route:
         async def endpoint(request: Request) -> Response:
+            # Who is not known may not make this server read, unpack and parse anything.
+            actor = await in_thread(lambda: self.actor(request))
             arguments = await _arguments(op, request)
             run = self.dispatcher.call_grouped if op.id in _GROUPED else self.dispatcher.call
-            result = await in_thread(lambda: run(op, self.actor(request), arguments))
+            result = await in_thread(lambda: run(op, actor, arguments))
             return answer(request, result)
 
         endpoint.operation = op  # type: ignore[attr-defined]

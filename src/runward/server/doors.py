@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute
 
 from runward._version import __version__
 from runward.core.codec import JSON, decode
+from runward.core.ids import Digest
 from runward.core.operation import Door
 from runward.errors import ForbiddenError, InvalidError, NotFoundError
 from runward.governance.signin import SESSION_LASTS, end_session, sign_in_by_link
@@ -112,13 +113,13 @@ def _bytes(server: Server) -> list[BaseRoute]:
     dispatcher = server.dispatcher
 
     async def upload(request: Request) -> Response:
-        project, digest = request.path_params["project"], check_digest(request.path_params["digest"])
+        project = request.path_params["project"]
 
-        def allowed() -> None:
+        def allowed() -> Digest:
             with dispatcher.enter(files.UPLOAD, server.actor(request), project, write=False):
-                pass
+                return check_digest(request.path_params["digest"])
 
-        await in_thread(allowed)
+        digest = await in_thread(allowed)
         with dispatcher.blobs.writer() as writer:
             async for chunk in request.stream():
                 writer.write(chunk)
