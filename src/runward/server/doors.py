@@ -234,12 +234,21 @@ def _site(server: Server) -> list[BaseRoute]:
     ]
 
 
+def _inside(path: str) -> Path | None:
+    """A file of the web app by its path; None where there is none, or where no file can have such a name."""
+    try:
+        target = (STATIC / path).resolve()
+        return target if path and target.is_relative_to(STATIC.resolve()) and target.is_file() else None
+    except (ValueError, OSError):
+        return None
+
+
 def _static(path: str) -> Response:
     """A file of the web app; any other path is one of its pages, so it gets the app itself."""
     if not (STATIC / "index.html").exists():
         raise InvalidError("the web app was not built into this installation", hint="reinstall, or `make web`")
-    target = (STATIC / path).resolve()
-    if path and target.is_relative_to(STATIC) and target.is_file():
+    target = _inside(path)
+    if target is not None:
         return FileResponse(
             target, headers={"Cache-Control": "public, max-age=31536000, immutable"} if "assets/" in path else {}
         )
