@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import msgspec
 import pytest
@@ -28,7 +28,7 @@ class Thing(msgspec.Struct, frozen=True):
 
 
 class Sample(Protocol):
-    room = "sample"
+    room: ClassVar[str] = "sample"
 
     @operation("GET", "/things/{thing_id}", may="run.read", on="thing_id")
     def get(self, thing_id: str, deep: bool = False) -> Thing:
@@ -82,7 +82,7 @@ def test_path_and_object_must_be_parameters(path: str, on: str) -> None:
 
 def test_a_public_method_without_a_declaration_is_refused() -> None:
     class Leaky(Protocol):
-        room = "leaky"
+        room: ClassVar[str] = "leaky"
 
         def reach(self) -> None: ...
 

@@ -1,0 +1,44 @@
+"""Live changes: each open page hears of what its member may see, soon."""
+
+from __future__ import annotations
+
+import http.client
+from urllib.parse import urlsplit
+
+from runward.testing.worlds import batch
+from runward.tracking.model import NewProject, NewRun
+from tests.server.conftest import Site
+
+
+def _listen(site: Site, member: str) -> http.client.HTTPResponse:
+    parts = urlsplit(site.server.url)
+    connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=10)
+    connection.request("GET", "/api/v1/stream", headers={"Authorization": f"Bearer {site.tokens[member]}"})
+    response = connection.getresponse()
+    assert response.headers["content-type"].startswith("text/event-stream")
+    assert response.headers["cache-control"] == "no-store"
+    assert response.readline().startswith(b": ")
+    return response
+
+
+def _next(response: http.client.HTTPResponse, wanted: bytes) -> bytes:
+    for line in iter(response.readline, b""):
+        if line.startswith(b"data: ") and wanted in line:
+            return line
+    raise AssertionError(f"the stream ended before {wanted!r}")
+
+
+def test_a_page_hears_of_points_and_events_of_its_own_teams_only(site: Site) -> None:
+    """The stranger's first news are of their own project, although ours changed before."""
+    ours, theirs = _listen(site, "ann"), _listen(site, "olaf")
+    run = site.owner.tracking.create_run(NewRun(project="p", name="live"))
+    assert run.id.encode() in _next(ours, b"run.started")
+    site.owner.tracking.append(run.id, batch(0, {"v": [(0, 1.0)]}))
+    assert run.id.encode() in _next(ours, b"run.points")
+    project = site.owner.tracking.create_project(NewProject(path="theirs", team="others"))
+    line = theirs.readline()
+    while not line.startswith(b"data: "):
+        line = theirs.readline()
+    assert project.id.encode() in line
+    for response in (ours, theirs):
+        response.close()
