@@ -1,0 +1,309 @@
+"""Both databases, and what they say when they cannot do it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from runward.errors import ConflictError, InvalidError, MigrationNeededError, RunwardError, StoreError
+from runward.store.database import Database, open_database
+from runward.store.migrations import LATEST, MIGRATIONS, check_schema, migrate, schema_version
+from runward.testing.plugin import missing
+from runward.testing.worlds import batch
+from runward.tracking.model import NewProject, NewRun
+from runward.workspace import open_folder
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    url = f"sqlite:///{tmp_path / 'd.db'}" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    found = open_database(url)
+    yield found
+    found.close()
+
+
+def _schema(database: Database) -> list[tuple[str, ...]]:
+    if database.dialect == "sqlite":
+        sql = "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY 1"
+    else:
+        sql = """SELECT table_name, column_name, data_type, is_nullable FROM information_schema.columns
+                 WHERE table_schema = 'public' UNION ALL SELECT tablename, indexname, indexdef, '' FROM pg_indexes
+                 WHERE schemaname = 'public' ORDER BY 1, 2"""
+    with database.transaction(write=False) as tx:
+        return [tuple(map(str, row)) for row in tx.all(sql)]
+
+
+def _count(database: Database) -> int:
+    with database.transaction(write=False) as tx:
+        return int(tx.scalar("SELECT count(*) FROM t"))
+
+
+def test_migrations_lead_up_and_down_and_up_again(database: Database) -> None:
+    """Each step on its own; what goes up twice is the same."""
+    assert migrate(database, 0) == 0
+    empty = _schema(database)
+    for number in range(1, LATEST + 1):
+        assert migrate(database, number) == number - 1
+    full = _schema(database)
+    with database.transaction(write=False) as tx:
+        assert schema_version(tx) == LATEST
+    for number in range(LATEST - 1, -1, -1):
+        assert migrate(database, number) == number + 1
+    assert [row[0] for row in _schema(database)] == [row[0] for row in empty]
+    migrate(database)
+    assert _schema(database) == full
+    assert migrate(database) == LATEST
+
+
+def test_a_failed_migration_leaves_the_schema_as_it_was(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One transaction: the first statements of a broken migration are gone with the rest."""
+    migrate(database)
+    before = _schema(database)
+    broken = type(MIGRATIONS[0])("broken")
+    broken.UP, broken.DOWN = ["CREATE TABLE half (x INTEGER)", "CREATE NONSENSE"], list[str]()  # type: ignore[attr-defined]
+    monkeypatch.setattr("runward.store.migrations.MIGRATIONS", [*MIGRATIONS, broken])
+    with pytest.raises(StoreError):
+        migrate(database, LATEST + 1)
+    assert _schema(database) == before
+
+
+def test_a_workspace_of_a_newer_version_is_not_touched(database: Database) -> None:
+    """The message names both formats and the way out; so does one that is too old."""
+    migrate(database)
+    for version, hint in ((LATEST + 7, "upgrade"), (LATEST - 1 or -1, "migrate")):
+        with database.transaction(write=True) as tx:
+            tx.execute("UPDATE schema_version SET version = ?", (version,))
+        with pytest.raises(MigrationNeededError) as caught:
+            check_schema(database)
+        assert caught.value.code == "migration_needed"
+        assert not caught.value.retryable
+        assert f"format {version}" in caught.value.message
+        assert hint in caught.value.hint
+
+
+def test_two_that_start_together_make_one_schema(database: Database) -> None:
+    errors = list[RunwardError]()
+
+    def start() -> None:
+        try:
+            check_schema(open_database(database.url))
+        except RunwardError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=start) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    with database.transaction(write=False) as tx:
+        assert schema_version(tx) == LATEST
+
+
+def test_a_transaction_is_whole_or_not_at_all(database: Database) -> None:
+    def fail() -> None:
+        with database.transaction(write=True) as tx:
+            tx.execute("INSERT INTO t VALUES (1)")
+            raise ZeroDivisionError
+
+    with database.transaction(write=True) as tx:
+        tx.execute("CREATE TABLE t (x INTEGER NOT NULL UNIQUE)")
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert _count(database) == 0
+
+
+def test_what_a_constraint_forbids_is_a_conflict(database: Database) -> None:
+    def insert() -> None:
+        with database.transaction(write=True) as tx:
+            tx.many("INSERT INTO t VALUES (?)", [[1], [1]])
+
+    with database.transaction(write=True) as tx:
+        tx.execute("CREATE TABLE t (x INTEGER NOT NULL UNIQUE)")
+    with pytest.raises(ConflictError, match="refused"):
+        insert()
+    assert _count(database) == 0
+
+
+@pytest.mark.parametrize("value", ["a\0b", "\ud800", 2**63, -(2**63) - 1])
+def test_what_no_database_can_hold_is_the_callers_error(database: Database, value: object) -> None:
+    def ask() -> object:
+        with database.transaction(write=False) as tx:
+            return tx.scalar("SELECT CAST(? AS TEXT)", (value,))
+
+    with pytest.raises(InvalidError):
+        ask()
+
+
+def test_a_percent_sign_and_a_question_mark_are_only_text(database: Database) -> None:
+    with database.transaction(write=False) as tx:
+        assert tx.all("SELECT CAST(? AS TEXT), 'a%b'", ("100%s ?",)) == [("100%s ?", "a%b")]
+
+
+def test_an_unknown_scheme_is_named() -> None:
+    with pytest.raises(InvalidError, match="mysql"):
+        open_database("mysql://x/y")
+
+
+def test_postgresql_that_is_away_is_named_and_may_be_tried_again() -> None:
+    with (
+        pytest.raises(StoreError, match="not reachable") as caught,
+        open_database("postgresql://nobody@127.0.0.1:9/x").transaction(write=False),
+    ):
+        pass
+    assert caught.value.retryable
+    assert "--database" in caught.value.hint
+
+
+def test_a_connection_that_was_cut_is_made_again(postgres_url: str) -> None:
+    """One call fails and says so; the next one works."""
+    database = open_database(postgres_url)
+
+    def kill() -> None:
+        with database.transaction(write=False) as tx:
+            tx.scalar("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    with pytest.raises(StoreError):
+        kill()
+    with database.transaction(write=False) as tx:
+        assert tx.scalar("SELECT 1") == 1
+    database.close()
+
+
+# places that cannot be written ------------------------------------------------------------------------------------
+
+
+def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+    (tmp_path / "runward.db").write_bytes(b"this is no database" * 100)
+    with pytest.raises(StoreError, match=r"runward\.db"):
+        open_folder(tmp_path, "owner")
+
+
+def test_a_workspace_below_a_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="cannot be made") as caught:
+        open_folder(tmp_path / "file" / "ws")
+    assert "RUNWARD_DIR" in caught.value.hint
+
+
+_OPEN_AND_WRITE = """
+import sys
+from runward.errors import StoreError
+from runward.tracking.model import NewProject
+from runward.workspace import open_folder
+try:
+    open_folder(sys.argv[1], "somebody").tracking.create_project(NewProject(path="p"))
+except StoreError as error:
+    print(error)
+"""
+
+
+def _without_override() -> list[str]:
+    """What runs a command whose user has to obey file modes: root does not, until it gives that up."""
+    if os.geteuid() != 0:
+        return []
+    if shutil.which("setpriv") is None:
+        missing("root ignores file modes, and setpriv is not installed")
+    dropped = "-dac_override,-dac_read_search"
+    return ["setpriv", "--bounding-set", dropped, "--inh-caps", dropped]
+
+
+@pytest.mark.parametrize("made", [False, True], ids=["new", "existing"])
+def test_a_read_only_folder_is_named_with_a_way_out(tmp_path: Path, made: bool) -> None:
+    folder = tmp_path / "ws"
+    folder.mkdir()
+    if made:
+        open_folder(folder, "owner").close()
+    paths = [folder, *folder.rglob("*")]
+    for path in paths:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    command = [*_without_override(), sys.executable, "-c", _OPEN_AND_WRITE, str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    for path in paths:
+        path.chmod(0o755)
+    assert done.returncode == 0, done.stderr
+    assert str(folder) in done.stdout
+    assert "hint" in done.stdout
+    assert "writable" in done.stdout
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 4 MB in memory."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode != 0:
+        missing("a small file system cannot be mounted here (it needs root)")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_full_disk_is_an_error_that_says_so_and_loses_nothing(small_disk: Path) -> None:
+    """A write that does not fit is refused whole; what was acknowledged stays, and space is all that is needed."""
+    space = open_folder(small_disk / "ws", "owner")
+    space.tracking.create_project(NewProject(path="p"))
+    run = space.tracking.create_run(NewRun(project="p"))
+    ballast = small_disk / "ballast"
+    _fill_up(ballast)
+    acknowledged = 0
+
+    def write_on() -> None:
+        nonlocal acknowledged
+        while True:
+            sent = batch(acknowledged, {"v": [(acknowledged, 1.0)] * 2000})
+            acknowledged = space.tracking.append(run.id, sent).next
+
+    with pytest.raises(StoreError) as caught:
+        write_on()
+    assert "full" in caught.value.message
+    assert "space" in caught.value.hint
+    assert caught.value.retryable
+    with pytest.raises(StoreError, match="No space"):
+        space.files.put_bytes("p", b"x" * 1_000_000)
+    ballast.unlink()
+    assert space.tracking.append(run.id, batch(0, count=0)).next == acknowledged
+    assert space.tracking.series(run.id, ["v"]).series[0].n == 2000 * acknowledged
+    assert not list((small_disk / "ws" / "blobs").glob(".new-*"))
+    space.close()
+
+
+def _fill_up(path: Path) -> None:
+    with open(path, "wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(b"\0" * 4096)
+        except OSError:
+            file.truncate(max(file.tell() - 16 * 4096, 0))
+
+
+def test_an_acknowledged_commit_was_synced(tmp_path: Path) -> None:
+    """WAL with synchronous=FULL: with NORMAL a power cut loses what was acknowledged."""
+    database = open_database(f"sqlite:///{tmp_path / 'd.db'}")
+    with database.transaction(write=False) as tx:
+        assert (tx.scalar("PRAGMA journal_mode"), tx.scalar("PRAGMA synchronous")) == ("wal", 2)
+        assert tx.scalar("PRAGMA foreign_keys") == 1
+    database.close()
+    assert sqlite3.threadsafety >= 1
+
+
+def test_a_forked_child_opens_its_own_connection(tmp_path: Path) -> None:
+    """A shared one would share file locks with the parent, and corrupt."""
+    database = open_database(f"sqlite:///{tmp_path / 'd.db'}")
+    seen: list[int] = []
+    look: Callable[[], None] = lambda: seen.append(id(database._connect()))  # type: ignore[attr-defined]  # noqa: E731
+    look()
+    pid = os.fork()
+    if pid == 0:
+        look()
+        os._exit(0 if seen[0] != seen[1] or database._local.pid == os.getpid() else 1)  # type: ignore[attr-defined]
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    database.close()
