@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import time
 import warnings
 from collections.abc import Iterable, Mapping
@@ -20,7 +21,10 @@ from runward.core.ids import new_id
 from runward.errors import GateClosedError, NotFoundError, RunwardError
 from runward.execution import experiment as execution
 from runward.execution.backend import RunEnd, RunHandle, RunOutcome, set_backend_factory
+from runward.execution.local import Executor
 from runward.execution.model import Task, TaskState
+from runward.execution.plan import Plan
+from runward.execution.runner import Runner
 from runward.execution.spec import SPEC_FILE
 from runward.execution.worker import READS_FILE, read_plain
 from runward.review.gates import name_problem
@@ -43,6 +47,8 @@ _STATUS = {
 }
 _MAX_OUTPUT_BYTES = 8 << 20
 _CAPTURE_S = 120.0
+PLAN_VARIABLE = "RUNWARD_PLAN"
+_STATE_FILE = "recording.json"
 
 
 class GateVerdict(NamedTuple):
@@ -58,6 +64,15 @@ class GateVerdict(NamedTuple):
         return self.passed
 
 
+class _State(msgspec.Struct):
+    """What a supervisor needs to know of an experiment that its driver began."""
+
+    experiment: NewExperiment
+    tags: dict[str, str]
+    standards: Standards
+    origins: dict[str, dict[str, str]]
+
+
 class WorkspaceBackend:
     """Records an experiment in the workspace in force. See :class:`runward.execution.backend.Backend`."""
 
@@ -65,6 +80,7 @@ class WorkspaceBackend:
         self.space = face.current_workspace()
         self.uploader = face.uploader_of(self.space)
         self._project = ""
+        self._tags: dict[str, str] = {}
         self._runs: dict[str, ActiveRun] = {}
         self._pending: Background[PendingCapture] | None = None
         self._standards = Standards()
@@ -93,7 +109,19 @@ class WorkspaceBackend:
         )
         self._tags = {str(key): str(value) for key, value in dict(about.get("tags") or {}).items()}
         self._pending = Background(self._start_capture)
+        state = _State(self._experiment, self._tags, self._standards, self.origins)
+        (self.work_dir(self._experiment.id) / _STATE_FILE).write_bytes(msgspec.json.encode(state))
         return self._experiment.id
+
+    def _take_over(self, experiment_id: str) -> None:
+        """Go on with an experiment that another process began: the supervisor of a detached one."""
+        if self._experiment.id == experiment_id:
+            return
+        data = (self.work_dir(experiment_id) / _STATE_FILE).read_bytes()
+        state = msgspec.json.decode(data, type=_State)
+        self._experiment, self._tags, self._standards = state.experiment, state.tags, state.standards
+        self.origins, self._project = state.origins, state.experiment.project
+        self._pending = Background(self._start_capture)
 
     def _start_capture(self) -> PendingCapture:
         # The first task's process is being started now; a moment later the capture no longer competes with that.
@@ -111,7 +139,8 @@ class WorkspaceBackend:
         if problem := name_problem(name, self._standards):
             raise GateClosedError(problem, hint=f"the rule is {self._standards.naming!r}", gates=["naming"])
 
-    def _store_experiment(self) -> None:
+    def _store_experiment(self, experiment_id: str) -> None:
+        self._take_over(experiment_id)
         self.space.tracking.create_project(NewProject(path=self._project, exist_ok=True))
         self.space.tracking.create_experiment(self._experiment)
 
@@ -125,6 +154,7 @@ class WorkspaceBackend:
         self, experiment_id: str, task_name: str, config: Mapping[str, Any], tags: Mapping[str, str], seed: int | None
     ) -> RunHandle:
         """Open the run's journal, whose first entry creates it. Raises: GateClosedError (naming), StoreError (disk)."""
+        self._take_over(experiment_id)
         self._check_name(task_name)
         run_id = new_id()
         new = NewRun(
@@ -259,13 +289,13 @@ class WorkspaceBackend:
     def save_metadata(self, experiment_id: str, metadata: Mapping[str, Any], version: int) -> None:
         """Keep a new version of the experiment's metadata."""
         with contextlib.suppress(RunwardError):
-            self._store_experiment()
+            self._store_experiment(experiment_id)
             self.space.tracking.set_metadata(experiment_id, plain(metadata))
 
     def end_experiment(self, experiment_id: str, state: TaskState, gates: Mapping[str, Any]) -> None:
         """Record the experiment's end."""
         with contextlib.suppress(RunwardError):
-            self._store_experiment()
+            self._store_experiment(experiment_id)
             self.space.tracking.end_experiment(experiment_id, _STATUS.get(state, RunStatus.FAILED))
 
     def entry_point(self, project: str | None) -> str | None:
@@ -279,6 +309,13 @@ class Experiment(execution.Experiment):
     A dict of parameters gets the team's default hyperparameters where it is silent (run > user > project > team), and
     the origin of every value is recorded with the run. See :class:`runward.execution.experiment.Experiment`.
     """
+
+    def _begin(self, plan: Plan, executor: Executor) -> Runner:
+        # `runward run --plan` asks a driver script what it would do: it shows that, and nothing is started.
+        if os.environ.get(PLAN_VARIABLE):
+            sys.stdout.write(f"{plan}\n")
+            raise SystemExit(0)
+        return super()._begin(plan, executor)
 
     def _add_parameters(
         self,

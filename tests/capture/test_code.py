@@ -85,9 +85,7 @@ def test_no_commit_yet(repository: Repository, blobs: MemoryBlobs) -> None:
     assert snapshot.problems == []
 
 
-def test_detached_head_worktree_and_packed_refs(
-    repository: Repository, blobs: MemoryBlobs, tmp_path: Path
-) -> None:
+def test_detached_head_worktree_and_packed_refs(repository: Repository, blobs: MemoryBlobs, tmp_path: Path) -> None:
     """The head read without git equals what git says, in each of the layouts."""
     repository.write("a.py")
     first = repository.commit()
@@ -114,9 +112,7 @@ def test_detached_head_worktree_and_packed_refs(
     assert capture_code(repository.root, blobs).branch == ""
 
 
-def test_submodule_is_a_problem_not_an_error(
-    repository: Repository, blobs: MemoryBlobs, tmp_path: Path
-) -> None:
+def test_submodule_is_a_problem_not_an_error(repository: Repository, blobs: MemoryBlobs, tmp_path: Path) -> None:
     """The capture names it and keeps the rest."""
     inner = Repository(tmp_path / "inner")
     inner.write("lib.py")

@@ -28,9 +28,7 @@ from runward.tracking.capture.snapshot import start_capture
 from tests.capture.stores import MemoryBlobs, Repository
 
 
-def install(
-    site: Path, name: str, version: str, origin: object = None, files: dict[str, str] | None = None
-) -> Path:
+def install(site: Path, name: str, version: str, origin: object = None, files: dict[str, str] | None = None) -> Path:
     """Lay out a distribution as an installer does."""
     info = site / f"{name}-{version}.dist-info"
     info.mkdir(parents=True)
@@ -46,9 +44,7 @@ def install(
 
 def test_scan_agrees_with_importlib() -> None:
     """Same names and versions as the slow way."""
-    slow = {
-        normalised_name(item.metadata["Name"]): item.version for item in importlib.metadata.distributions()
-    }
+    slow = {normalised_name(item.metadata["Name"]): item.version for item in importlib.metadata.distributions()}
     assert {item.name: item.version for item in scan_packages(sys.path)} == slow
 
 
@@ -239,7 +235,5 @@ def test_a_failed_background_job_is_told_to_whoever_asks() -> None:
 def test_capturing_loads_nothing_heavy() -> None:
     """Neither the package metadata machinery nor an array library."""
     program = "import sys, runward.tracking.capture.snapshot; print(*sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
     assert not {"numpy", "importlib.metadata", "sqlite3", "sqlalchemy"} & set(done.stdout.split())

@@ -36,9 +36,7 @@ def make(path: Path, content: bytes = b"data") -> Path:
     return path
 
 
-def test_every_way_of_opening(
-    recorder: ReadRecorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_way_of_opening(recorder: ReadRecorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By text, bytes, path object, relative path, file descriptor call, database; several threads too."""
     for name in ("text", "bytes", "path", "relative", "descriptor", "thread", "update"):
         make(tmp_path / name)
@@ -148,9 +146,7 @@ def test_two_runs_in_one_process(recorder: ReadRecorder, tmp_path: Path) -> None
     assert names(recorder, tmp_path) == ["both", "first", "last"]
 
 
-def test_too_large_is_not_hashed(
-    recorder: ReadRecorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_too_large_is_not_hashed(recorder: ReadRecorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its size is recorded."""
     monkeypatch.setattr("runward.tracking.capture.reads._MAX_DIGEST_BYTES", 3)
     make(tmp_path / "large", b"12345").read_bytes()
@@ -168,7 +164,5 @@ def test_a_removed_working_folder_breaks_no_open(tmp_path: Path) -> None:
         "try: open('x')\n"
         "except FileNotFoundError: print('as without')\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=60
-    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert done.stdout == "as without\n", done.stderr

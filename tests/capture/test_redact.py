@@ -148,9 +148,7 @@ def test_urls_lose_their_credentials() -> None:
 
 def test_variables_by_name_and_by_value() -> None:
     """A secret-looking name hides any value; a harmless one is read."""
-    masked = redact_variables(
-        [("TF_API_KEY", "x"), ("OMP_NUM_THREADS", "2"), ("LANG", "https://a:secretsecret@b/")]
-    )
+    masked = redact_variables([("TF_API_KEY", "x"), ("OMP_NUM_THREADS", "2"), ("LANG", "https://a:secretsecret@b/")])
     assert masked == {
         "TF_API_KEY": "[redacted:variable]",
         "OMP_NUM_THREADS": "2",

@@ -102,9 +102,7 @@ def test_every_merged_value_comes_from_the_layer_that_its_origin_names(layers: A
     assert set(leaves) == set(merged.origins)
     for path, value in leaves.items():
         origin = merged.origins[path]
-        assert any(
-            _leaves(given_values).get(path) == value for where, given_values in layers if where is origin
-        )
+        assert any(_leaves(given_values).get(path) == value for where, given_values in layers if where is origin)
 
 
 @given(st.lists(st.tuples(st.sampled_from(Origin), _LAYERS), max_size=5, unique_by=lambda layer: layer[0]))
@@ -222,9 +220,7 @@ def test_an_ambiguous_direction_is_refused_with_the_way_out(metric: str) -> None
         _limits({metric: 0.5})
 
 
-@pytest.mark.parametrize(
-    "value", ["0.9", "=0.9", {}, {"least": 1}, True, math.nan, ">= nan", ">= x", None, [1]]
-)
+@pytest.mark.parametrize("value", ["0.9", "=0.9", {}, {"least": 1}, True, math.nan, ">= nan", ">= x", None, [1]])
 def test_thresholds_that_are_no_limit_are_refused(value: Any) -> None:
     with pytest.raises(InvalidError, match="accuracy"):
         _limits({"accuracy": value})

@@ -53,9 +53,7 @@ def is_gone(pid: int) -> bool:
 
 
 def test_results_of_a_partial_with_a_nested_config() -> None:
-    results = Experiment(
-        [Task("train", Partial(jobs.scaled, Config(jobs.Scale, 2.5), x=4.0))], name="exp"
-    ).run()
+    results = Experiment([Task("train", Partial(jobs.scaled, Config(jobs.Scale, 2.5), x=4.0))], name="exp").run()
     assert results.status == "succeeded"
     assert results.metrics["result"] == 10.0
     task = results.tasks["train"]
@@ -138,9 +136,7 @@ def test_results_are_handed_on_to_parameters_named_like_the_dependency() -> None
 def test_sixteen_stages_run_in_order(tmp_path: Path) -> None:
     log = tmp_path / "order"
     tasks = [Task("s0", Partial(jobs.note, str(log), "0"))]
-    tasks += [
-        Task(f"s{i}", Partial(jobs.note, str(log), str(i)), dependencies=[f"s{i - 1}"]) for i in range(1, 16)
-    ]
+    tasks += [Task(f"s{i}", Partial(jobs.note, str(log), str(i)), dependencies=[f"s{i - 1}"]) for i in range(1, 16)]
     exp = Experiment(tasks[::-1], name="stages", slots=4)
     assert exp.plan().order == [f"s{i}" for i in range(16)]
     exp.run()
@@ -398,12 +394,9 @@ def test_a_function_not_found_on_the_executor_is_named() -> None:
         exp.run()
 
 
-def test_a_module_that_fails_on_the_executor_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_module_that_fails_on_the_executor_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "picky.py").write_text(
-        "import os\nif 'IN_TASK' in os.environ:\n    raise ImportError('no driver')\n"
-        "def fn():\n    return 1\n"
+        "import os\nif 'IN_TASK' in os.environ:\n    raise ImportError('no driver')\ndef fn():\n    return 1\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     import picky  # type: ignore[import-not-found]
@@ -510,9 +503,7 @@ def test_names_that_people_cannot_live_with_are_refused(name: Any) -> None:
         Task(name, jobs.value)
 
 
-@pytest.mark.parametrize(
-    "name", ["a/b", "../up", "ünïcode 名前", "x" * 250, "名" * 250, "-rf", "a b:c*?", "."]
-)
+@pytest.mark.parametrize("name", ["a/b", "../up", "ünïcode 名前", "x" * 250, "名" * 250, "-rf", "a b:c*?", "."])
 def test_names_that_only_look_odd_work(name: str) -> None:
     results = Experiment([Task(name, jobs.value)]).run()
     assert results.outputs == {name: 1}

@@ -128,9 +128,7 @@ def threads_end() -> Iterator[None]:
 @pytest.mark.usefixtures("threads_end")
 class TestDetached:
     def test_results_come_through_the_handle(self) -> None:
-        exp = Experiment(
-            [Task("a", Partial(jobs.report, 0.5)), Task("gate", jobs.check_loss)], name="detached"
-        )
+        exp = Experiment([Task("a", Partial(jobs.report, 0.5)), Task("gate", jobs.check_loss)], name="detached")
         exp.add(lambda: 3, name="lambda")
         handle = exp.run(detach=True)
         results = handle.wait(timeout_s=30)
@@ -169,9 +167,7 @@ class TestDetached:
             print(handle.folder, flush=True)
             os.kill(os.getpid(), 9)
             """)
-        done = subprocess.run(
-            driver(tmp_path, body), cwd=tmp_path, capture_output=True, text=True, timeout=60
-        )
+        done = subprocess.run(driver(tmp_path, body), cwd=tmp_path, capture_output=True, text=True, timeout=60)
         assert done.returncode == -signal.SIGKILL
         handle = Handle.open(done.stdout.strip())
         with pytest.raises(TimeoutError):

@@ -220,8 +220,7 @@ def test_wrong_early_stopping_is_refused(options: dict[str, Any]) -> None:
 def test_libraries_are_seeded_now_or_when_they_are_imported(tmp_path: Path) -> None:
     for name in ("numpy", "torch"):
         (tmp_path / f"{name}.py").write_text(
-            "class random:\n    seen = []\n    seed = seen.append\n"
-            "def manual_seed(n):\n    random.seen.append(n)\n"
+            "class random:\n    seen = []\n    seed = seen.append\ndef manual_seed(n):\n    random.seen.append(n)\n"
         )
     code = (
         "import json, random, numpy\n"
@@ -318,9 +317,7 @@ def test_a_documented_experiment_runs_its_bound_method() -> None:
 
 def test_the_collaborative_workflow_of_the_documents() -> None:
     config: dict[str, Any] = {"model": "transformer", "dataset": "standard_benchmark"}
-    with Experiment(
-        "research_transformer_alice", entry=lambda params: {"loss": 0.5, "n": len(params)}
-    ) as exp:
+    with Experiment("research_transformer_alice", entry=lambda params: {"loss": 0.5, "n": len(params)}) as exp:
         exp.metadata.update({"researcher": "alice", "review_required": True})
         config.update({"learning_rate": 0.001})
         exp.add(config, name="main_experiment")

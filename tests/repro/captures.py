@@ -37,9 +37,7 @@ def make_capture(
             variables={"LANG": "C"},
         ),
         machine=MachineSnapshot(hostname="h", os="Linux", kernel="6", architecture="x86_64", usable_cpus=2),
-        process=ProcessSnapshot(
-            argv=["python", "train.py"], cwd=root, started_at=datetime(2026, 1, 1, tzinfo=UTC)
-        ),
+        process=ProcessSnapshot(argv=["python", "train.py"], cwd=root, started_at=datetime(2026, 1, 1, tzinfo=UTC)),
         reads=reads or [],
         seeds=seeds or {},
     )

@@ -118,16 +118,12 @@ def test_another_key_does_not_fit(statement: Statement, keys: tuple[bytes, bytes
     private, _ = keys
     stranger = create_key(tmp_path / "other.pem")
     envelope = sign(statement, private)
-    claimed = msgspec.structs.replace(
-        envelope, signatures=[Signature(key_id(stranger), envelope.signatures[0].sig)]
-    )
+    claimed = msgspec.structs.replace(envelope, signatures=[Signature(key_id(stranger), envelope.signatures[0].sig)])
     with pytest.raises(CorruptedError):
         verify(claimed, stranger)
 
 
-def test_a_signed_text_of_another_kind_is_no_certificate(
-    statement: Statement, keys: tuple[bytes, bytes]
-) -> None:
+def test_a_signed_text_of_another_kind_is_no_certificate(statement: Statement, keys: tuple[bytes, bytes]) -> None:
     """The same key may sign other things."""
     private, public = keys
     other = msgspec.structs.replace(statement, predicate_type="https://slsa.dev/provenance/v1")

@@ -74,9 +74,7 @@ def check(before: Series | None, after: Series | None, tolerance: Tolerance | No
         (series(), series(), None, "identical"),
     ],
 )
-def test_metrics(
-    before: Series | None, after: Series | None, tolerance: Tolerance | None, status: ItemStatus
-) -> None:
+def test_metrics(before: Series | None, after: Series | None, tolerance: Tolerance | None, status: ItemStatus) -> None:
     """At full precision, over all steps."""
     assert check(before, after, tolerance).status == status
 
@@ -113,9 +111,7 @@ def test_durations_are_not_compared(name: str) -> None:
     assert unchecked_of([], result_report([found], [])) == [f"metric {name}"]
 
 
-@pytest.mark.parametrize(
-    "name", ["loss", "accuracy", "timesteps", "perplexity", "val/f1", "times_table_accuracy"]
-)
+@pytest.mark.parametrize("name", ["loss", "accuracy", "timesteps", "perplexity", "val/f1", "times_table_accuracy"])
 def test_results_are_compared(name: str) -> None:
     """A metric whose name merely resembles time."""
     assert not measures_time(name)
@@ -137,13 +133,9 @@ def test_results_are_compared(name: str) -> None:
         ("model.bin", b"abc", b"abd", Tolerance(abs=9), "different"),
     ],
 )
-def test_artifacts(
-    name: str, before: bytes, after: bytes, tolerance: Tolerance | None, status: ItemStatus
-) -> None:
+def test_artifacts(name: str, before: bytes, after: bytes, tolerance: Tolerance | None, status: ItemStatus) -> None:
     """By digest first; JSON and tables by content; other bytes as they are."""
-    (found,) = compare_artifacts(
-        {name: "d1"}, {name: "d2"}, {"d1": before, "d2": after}.__getitem__, tolerance
-    )
+    (found,) = compare_artifacts({name: "d1"}, {name: "d2"}, {"d1": before, "d2": after}.__getitem__, tolerance)
     assert found.status == status
     assert found.detail
 
@@ -210,9 +202,7 @@ def test_inputs_of_two_captures() -> None:
     checks = compare_inputs(inputs_of(before, {"lr": 0.1}), inputs_of(after, {"lr": 0.1}))
     status = {(item.kind, item.name): item.status for item in checks}
     assert status["code", "tree"] == status["config", "lr"] == status["seed", "python"] == "same"
-    assert (
-        status["data", "data.csv"] == status["package", "numpy"] == status["package", "gone"] == "different"
-    )
+    assert status["data", "data.csv"] == status["package", "numpy"] == status["package", "gone"] == "different"
     assert status["data", "moving"] == status["data", "/x/only-before"] == "unchecked"
     assert ("data", "train.py") not in status
     assert next(item.name for item in checks if item.status == "different") == "data.csv"

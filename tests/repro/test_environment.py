@@ -46,9 +46,7 @@ def rebuild(tmp_path: Path, *packages: Package, **options: object) -> RebuiltEnv
 
 def answer(python: Path, program: str, paths: list[Path] | None = None) -> str:
     env = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(map(str, paths or []))}
-    done = subprocess.run(
-        [str(python), "-c", program], capture_output=True, text=True, env=env, timeout=60, check=True
-    )
+    done = subprocess.run([str(python), "-c", program], capture_output=True, text=True, env=env, timeout=60, check=True)
     return done.stdout.strip()
 
 
@@ -168,9 +166,7 @@ def test_hashes_of_the_lock(tmp_path: Path) -> None:
         (Package(name="six", version="1.17.0"), "six==1.17.0 --hash=sha256:aa"),
         (Package(name="six", version="1.16.0"), "six==1.16.0"),
         (
-            Package(
-                name="r", version="1", source="vcs", url="git+https://e.org/r", commit="c0", subdirectory="py"
-            ),
+            Package(name="r", version="1", source="vcs", url="git+https://e.org/r", commit="c0", subdirectory="py"),
             "r @ git+https://e.org/r@c0#subdirectory=py",
         ),
         (

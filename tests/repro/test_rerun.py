@@ -32,9 +32,7 @@ def bubblewrap() -> None:
         pytest.skip(reason)
 
 
-def go(
-    tmp_path: Path, program: str, *, sandbox: bool = False, timeout_s: float = 60, **options: int
-) -> RerunOutcome:
+def go(tmp_path: Path, program: str, *, sandbox: bool = False, timeout_s: float = 60, **options: int) -> RerunOutcome:
     work = tmp_path / "work"
     work.mkdir(exist_ok=True)
     return rerun(
@@ -75,9 +73,7 @@ def test_environment_is_what_was_given(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_output_is_capped(tmp_path: Path) -> None:
     """A command that prints without end fills no disk, and is not blocked either."""
-    outcome = go(
-        tmp_path, "import sys; sys.stdout.write('x' * 1_000_000); sys.stderr.write('done')", output_bytes=1000
-    )
+    outcome = go(tmp_path, "import sys; sys.stdout.write('x' * 1_000_000); sys.stderr.write('done')", output_bytes=1000)
     assert outcome.stdout_path.stat().st_size == 1000
     assert outcome.stderr_path.read_text() == "done"
     assert (outcome.truncated, outcome.exit_code) == (True, 0)
@@ -132,9 +128,7 @@ def test_closed_output_is_not_the_end(tmp_path: Path) -> None:
 
 def test_command_that_does_not_exist(tmp_path: Path) -> None:
     """Reported like a shell does, not raised."""
-    outcome = rerun(
-        ["/no/such"], tmp_path, ENV, 10, writable=tmp_path, output_dir=tmp_path / "out", sandbox=False
-    )
+    outcome = rerun(["/no/such"], tmp_path, ENV, 10, writable=tmp_path, output_dir=tmp_path / "out", sandbox=False)
     assert outcome.exit_code == 127
     assert "/no/such" in outcome.stderr_path.read_text()
 
@@ -204,9 +198,7 @@ def test_rerun_from_a_thread(tmp_path: Path) -> None:
     assert outcomes[0].stdout_path.read_text() == "1\n"
 
 
-MOVE = Relocation(
-    captured_root="/w", root=Path("/new"), captured_prefix="/w/.venv", python=Path("/env/bin/python")
-)
+MOVE = Relocation(captured_root="/w", root=Path("/new"), captured_prefix="/w/.venv", python=Path("/env/bin/python"))
 
 
 @pytest.mark.parametrize(

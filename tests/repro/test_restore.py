@@ -37,8 +37,7 @@ _NAMES = st.one_of(
     _NAME_BYTES,
 ).filter(
     lambda name: (
-        name not in (b".", b"..")
-        and name.lower() not in (b".git", b".gitignore", b".gitmodules", b".gitattributes")
+        name not in (b".", b"..") and name.lower() not in (b".git", b".gitignore", b".gitmodules", b".gitattributes")
     )
 )
 _PATHS = st.lists(_NAMES, min_size=1, max_size=3).map(b"/".join)
@@ -55,12 +54,10 @@ def put(root: Path, files: dict[bytes, tuple[str, bytes]]) -> None:
     """Write files, skipping those whose place another one took."""
     for path, (mode, content) in files.items():
         full = os.path.join(os.fsencode(root), path)
-        parents = [
-            os.path.join(os.fsencode(root), *path.split(b"/")[:n]) for n in range(1, path.count(b"/") + 1)
-        ]
-        if any(
-            os.path.lexists(p) and (os.path.islink(p) or not os.path.isdir(p)) for p in parents
-        ) or os.path.isdir(full):
+        parents = [os.path.join(os.fsencode(root), *path.split(b"/")[:n]) for n in range(1, path.count(b"/") + 1)]
+        if any(os.path.lexists(p) and (os.path.islink(p) or not os.path.isdir(p)) for p in parents) or os.path.isdir(
+            full
+        ):
             continue
         os.makedirs(os.path.dirname(full), exist_ok=True)
         if os.path.lexists(full):

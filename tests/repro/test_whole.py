@@ -78,14 +78,10 @@ class Run:
     def verify(self, capture: Capture) -> Decision:
         """Restore, rebuild, rerun, compare, decide."""
         restored = restore_code(capture.code, self.blobs, self.tmp_path / "again" / "tree")
-        built = rebuild_environment(
-            capture.environment, self.tmp_path / "cache", offline=True, compile_bytecode=False
-        )
+        built = rebuild_environment(capture.environment, self.tmp_path / "cache", offline=True, compile_bytecode=False)
         move = relocation(capture, restored.root, built.python)
         data = place_inputs(capture.reads, capture, restored.root)
-        env = clean_environment(
-            capture.environment.variables, move, restored.root.parent / "home", built.extra_paths
-        )
+        env = clean_environment(capture.environment.variables, move, restored.root.parent / "home", built.extra_paths)
         outcome = rerun(
             rerun_command(capture.process.argv, move), restored.cwd, env, 60,
             writable=restored.root.parent, output_dir=self.tmp_path / "second",

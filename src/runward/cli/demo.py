@@ -44,7 +44,7 @@ runward = {{ path = "wheels/{wheel}" }}
 """
 STANDARDS = Standards(
     name="vision team",
-    default_hyperparameters={"epochs": 12},
+    default_hyperparameters={"epochs": 8},
     required_metrics=["accuracy", "loss", "training_time"],
     thresholds=[MetricRule("accuracy", ">=", 0.9), MetricRule("training_time", "<=", 600.0)],
     naming=r"[a-z0-9]+(-[a-z0-9]+)*",

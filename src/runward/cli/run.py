@@ -17,6 +17,7 @@ from runward import face
 from runward.cli.output import Output, pass_output
 from runward.core.seeding import SEED_SITE
 from runward.errors import InvalidError
+from runward.recording import PLAN_VARIABLE
 from runward.tracking.client import JOURNAL_VARIABLE, RUN_VARIABLE, ActiveRun
 
 
@@ -27,6 +28,7 @@ from runward.tracking.client import JOURNAL_VARIABLE, RUN_VARIABLE, ActiveRun
 @click.option("--tag", "-t", multiple=True, metavar="KEY=VALUE", help="A tag; may be given several times.")
 @click.option("--purpose", default="", help="Why it is run, in a sentence.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=None, help="Set for Python, numpy, torch; recorded.")
+@click.option("--plan", is_flag=True, help="Show what the script's experiments would do; start nothing.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 @pass_output
 def run(
@@ -37,9 +39,12 @@ def run(
     tag: tuple[str, ...],
     purpose: str,
     seed: int | None,
+    plan: bool,
     command: tuple[str, ...],
 ) -> int:
     """Track any command: its output, its code, its environment and how it ended. The exit code is passed through."""
+    if plan:
+        return subprocess.run(command, env={**os.environ, PLAN_VARIABLE: "1"}, check=False).returncode
     active = face.begin_command(
         name or Path(command[0]).name,
         list(command),

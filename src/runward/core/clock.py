@@ -14,7 +14,8 @@ def utc_now() -> datetime:
 
 
 def to_us(moment: datetime) -> int:
-    """Whole microseconds since 1970, exact (no float in between)."""
+    """Whole microseconds since 1970, exact (no float in between). A time without a zone is taken as UTC."""
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return (moment - _EPOCH) // _MICROSECOND
 
 

@@ -7,11 +7,25 @@ from typing import Any
 
 import msgspec
 
-from runward.errors import BY_CODE, InvalidError, RunwardError, StoreError
+from runward.errors import (
+    BY_CODE,
+    ForbiddenError,
+    InvalidError,
+    NotFoundError,
+    RunwardError,
+    StoreError,
+    UnauthenticatedError,
+)
 
 JSON = "application/json"
 MSGPACK = "application/msgpack"
 PROBLEM = "application/problem+json"
+
+
+# An answer to HEAD has no body that could name the error.
+_BODILESS: dict[int, type[RunwardError]] = {
+    kind.status: kind for kind in (UnauthenticatedError, ForbiddenError, NotFoundError, InvalidError)
+}
 
 
 @functools.cache
@@ -53,6 +67,8 @@ def problem(error: RunwardError) -> dict[str, Any]:
 
 def error_from(data: bytes, status: int) -> RunwardError:
     """The error that a server answered with, as the class that it raised. What is no problem+json is a StoreError."""
+    if not data and status in _BODILESS:
+        return _BODILESS[status](f"the server answered {status}")
     try:
         found = msgspec.json.decode(data)
         kind, message = BY_CODE[found["code"]], str(found["detail"])

@@ -121,10 +121,8 @@ class HttpClient:
         """Whether a HEAD request finds something."""
         try:
             self.send("HEAD", API + path, None, {}).read()
-        except (NotFoundError, StoreError) as error:
-            if isinstance(error, NotFoundError) or "answered 404" in error.message:
-                return False
-            raise
+        except NotFoundError:
+            return False
         return True
 
     def download(self, path: str) -> Iterator[bytes]:

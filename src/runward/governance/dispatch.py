@@ -159,9 +159,16 @@ class Dispatcher:
             with self.database.transaction(write=True) as tx:
                 for pending in group:
                     events += self._attempt(tx, pending)
-        except RunwardError as error:
+        except BaseException as error:  # noqa: BLE001
+            # Nothing of the group is stored, whatever the reason: each call is tried once more on its own, so that
+            # none is acknowledged without being stored and none fails for what another one did.
             for pending in group:
-                pending.error = pending.error or error
+                pending.error = pending.value = None
+                if len(group) > 1:
+                    self._commit([pending])
+                else:
+                    pending.error = error
+            return
         finally:
             for pending in group:
                 pending.done = True

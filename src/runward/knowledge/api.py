@@ -23,7 +23,7 @@ class Knowledge(Protocol):
 
     @operation("POST", "/pages", may="knowledge.write", on="new.team")
     def publish(self, new: NewPage) -> Page:
-        """Publish a page, or a new version of the page with this title in this repository."""
+        """Publish a page, or a new version of the page with this title; the same content again makes no version."""
         ...
 
     @operation("GET", "/pages", may="knowledge.read", on=ON_LIST)

@@ -88,9 +88,21 @@ def find_page(tx: Tx, team_id: str, new: NewPage) -> tuple[str, int] | None:
     return (row[0], row[1]) if row else None
 
 
+def _document(new: NewPage) -> str:
+    return msgspec.json.encode(
+        Body(new.body, new.code_example, new.tags, new.evidence, new.data), order="sorted"
+    ).decode()
+
+
+def is_same(tx: Tx, page_id: str, new: NewPage) -> bool:
+    """Whether a page says already what is to be published."""
+    row = tx.one("SELECT document, review_by FROM pages WHERE id = ?", (page_id,))
+    return row == (_document(new), _us(new.review_by))
+
+
 def store_page(tx: Tx, page_id: str, team_id: str, new: NewPage, version: int, author: str, now: int) -> None:
     """Store a version of a page; version 1 makes the page."""
-    document = msgspec.json.encode(Body(new.body, new.code_example, new.tags, new.evidence, new.data)).decode()
+    document = _document(new)
     review_by = _us(new.review_by)
     if version == 1:
         tx.execute(

@@ -48,6 +48,8 @@ class KnowledgeService(Knowledge):
         assert team_id is not None
         self._check_evidence(new)
         known = sql.find_page(self.tx, team_id, new)
+        if known and sql.is_same(self.tx, known[0], new):
+            return self.get_page(known[0])
         page_id, version = (PageId(known[0]), known[1] + 1) if known else (PageId(new_id()), 1)
         sql.store_page(self.tx, page_id, team_id, new, version, self.call.actor.name, self.call.now_us)
         kind = "page.published" if version == 1 else "page.updated"

@@ -40,7 +40,7 @@ class Tx:
 
     def many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """Run a statement once per row of parameters."""
-        rows = list(rows)
+        rows = [_storable(row) for row in rows]
         if not rows:
             return
         if self.dialect == "sqlite":
@@ -64,9 +64,31 @@ class Tx:
         return row[0] if row else None
 
     def _run(self, sql: str, params: Sequence[Any]) -> Any:
+        params = _storable(params)
         if self.dialect == "sqlite":
             return self._connection.execute(sql, params)
         return self._connection.execute(_to_psycopg(sql), params)
+
+
+def _storable(params: Sequence[Any]) -> Sequence[Any]:
+    """The parameters, if both databases can hold them. Raises: InvalidError (the caller's value, not the store's fault)."""
+    for value in params:
+        if isinstance(value, str):
+            if "\0" in value or not (value.isascii() or _is_unicode(value)):
+                raise InvalidError(
+                    f"text {value[:40]!r} has a NUL character or half of a character pair", hint="leave it out"
+                )
+        elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise InvalidError(f"number {value:.6e} does not fit into 64 bits", hint="give a smaller one")
+    return params
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 @functools.lru_cache(maxsize=1024)

@@ -9,10 +9,11 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from runward import recording
 from runward.config.buildable import Buildable, Partial
 from runward.errors import GateClosedError, InvalidError
+from runward.execution.experiment import Experiment
 from runward.execution.model import Task
-from runward.recording import Experiment
 from runward.review.checks import check_sources
 from runward.review.model import CheckResult, EvidenceItem, Verdict
 from runward.team.sources import function_of, sources_of
@@ -250,7 +251,7 @@ def create_reviewed_experiment(
     Raises:
         GateClosedError: A required item is missing (also a ValueError); ``details['gates']`` names the items.
     """
-    experiment = Experiment([Task(task_name, Partial(train, model_config, dict(training_config)))], name=name)
+    experiment = recording.Experiment([Task(task_name, Partial(train, model_config, dict(training_config)))], name=name)
     review = review or TeamCodeReview()
     found = review.review_experiment(experiment)
     if not found["approved"]:

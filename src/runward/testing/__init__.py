@@ -1,1 +1,1 @@
-"""The shipped pytest plugin: conformance suites, fixtures and strategies."""
+"""Shipped test tools: a pytest plugin and the suites that every backend of a room has to pass."""

@@ -42,7 +42,7 @@ class Tracking(Protocol):
         """The projects that the caller may see, by path."""
         ...
 
-    @operation("POST", "/projects", may="project.create", on="new.team")
+    @operation("POST", "/projects", may="project.create", on="new.place")
     def create_project(self, new: NewProject) -> Project:
         """Create a project and its missing parents. Raises: AlreadyExistsError, InvalidError."""
         ...

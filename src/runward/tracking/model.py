@@ -53,6 +53,11 @@ class NewProject(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     description: str = ""
     exist_ok: bool = False
 
+    @property
+    def place(self) -> str:
+        """Where it is to be: path and team, with a tab between them, which neither can contain."""
+        return f"{self.path}\t{self.team}"
+
 
 class Experiment(msgspec.Struct, frozen=True):
     """A group of runs that answer one question."""

@@ -219,7 +219,7 @@ class Field(NamedTuple):
     def compare(self, operator: str, values: list[Any]) -> Clause:
         """The comparison as SQL."""
         if operator == "like":
-            return self.wrap(f"LOWER({self.text}) LIKE LOWER(?)", [str(values[0])])
+            return self._like(str(values[0]))
         if operator == "in":
             parts = [self.compare("=", [value]) for value in values]
             return _join(parts, " OR ", parentheses=True)
@@ -230,15 +230,26 @@ class Field(NamedTuple):
             return self.wrap(f"{self.number} {operator} ?", [value])
         return self.wrap(f"{self.text} {operator} ?", [self._as_text(value)])
 
+    def _like(self, pattern: str) -> Clause:
+        if self.numeric:
+            raise self._fail(f"{self.token.text} is a number; 'like' compares text", "one of: = != < <= > >= in")
+        # Params and metadata are kept as JSON, so their text stands in quotes.
+        text = f"TRIM({self.text}, '\"')" if self._is_json else self.text
+        return self.wrap(f"LOWER({text}) LIKE LOWER(?)", [pattern])
+
+    @property
+    def _is_json(self) -> bool:
+        return bool(self.exists) and self.token.text.startswith(("params.", "metadata."))
+
     def _as_text(self, value: Any) -> str:
-        if self.exists and self.token.text.startswith(("params.", "metadata.")):
+        if self._is_json:
             return json.dumps(value, ensure_ascii=False)
         return str(value)
 
     def _typed(self, value: Any) -> Any:
         if self.is_time:
             return self._time(value)
-        if self.numeric and isinstance(value, str):
+        if self.numeric and isinstance(value, str | bool):
             raise self._fail(f"{self.token.text} is a number; {value!r} is not")
         return value
 

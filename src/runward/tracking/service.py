@@ -30,6 +30,7 @@ from runward.governance.scopes import (
     project_scope,
     projects_below,
     readable_projects,
+    role_at,
 )
 from runward.store.blobs import check_digest
 from runward.tracking import repository as sql
@@ -87,6 +88,18 @@ def check_artifact_path(path: str) -> str:
     return path
 
 
+def check_project_path(path: str) -> list[str]:
+    """The names in a project's path. Raises: InvalidError."""
+    parts = path.split("/")
+    if len(parts) > _MAX_DEPTH:
+        raise InvalidError(f"project path {path[:80]!r} is deeper than {_MAX_DEPTH} levels")
+    for part in parts:
+        check_name(part, f"a part of the project path {path[:80]!r}", limit=100)
+        if ":" in part:
+            raise InvalidError(f"project path {path[:80]!r} has a ':', which URLs use for '/'")
+    return parts
+
+
 class TrackingService(Tracking):
     """See :class:`Tracking`."""
 
@@ -103,13 +116,7 @@ class TrackingService(Tracking):
 
     def create_project(self, new: NewProject) -> Project:
         """See the contract."""
-        parts = new.path.split("/")
-        if len(parts) > _MAX_DEPTH:
-            raise InvalidError(f"project path {new.path[:80]!r} is deeper than {_MAX_DEPTH} levels")
-        for part in parts:
-            check_name(part, f"a part of the project path {new.path[:80]!r}", limit=100)
-            if ":" in part:
-                raise InvalidError(f"project path {new.path[:80]!r} has a ':', which URLs use for '/'")
+        parts = check_project_path(new.path)
         existing = find_project(self.tx, new.path)
         if existing is not None:
             if not new.exist_ok:
@@ -315,11 +322,11 @@ class TrackingService(Tracking):
         if ref == "@last":
             candidates = [Clause(base, visible.params)]
         else:
-            prefix_end = ref[:-1] + chr(ord(ref[-1]) + 1) if ref else ""
             candidates = [
                 Clause(f"{base} AND r.id = ?", (*visible.params, ref)),
                 Clause(f"{base} AND r.name = ?", (*visible.params, ref)),
-                Clause(f"{base} AND r.id >= ? AND r.id < ?", (*visible.params, ref, prefix_end)),
+                # Not a range: what lies between two texts depends on the database's locale.
+                Clause(f"{base} AND substr(r.id, 1, ?) = ?", (*visible.params, max(len(ref), 1), ref)),
             ]
         for index, clause in enumerate(candidates):
             found = sql.find_runs(self.tx, clause, newest, 6)
@@ -403,8 +410,9 @@ class TrackingService(Tracking):
         for key in batch.params:
             check_key(key, "param")
         sql.set_params(self.tx, run_id, [RunParam(key, value) for key, value in batch.params.items()])
-        for key in batch.tags:
+        for key, value in batch.tags.items():
             check_key(key, "tag")
+            _check_text(value, f"tag {key!r}")
         sql.set_tags(self.tx, run_id, {**batch.tags})
         sql.insert_output(self.tx, run_id, batch.output)
         sql.update_run(self.tx, run_id, {})
@@ -593,9 +601,24 @@ def _project_scope(call: Call, reference: str) -> Scope | None:
     return project_scope(call.tx, found.id) if found else None
 
 
+def _place_scope(call: Call, place: str) -> Scope | None:
+    """Where a new project would lie: in the nearest project above it that the caller sees, else in the team."""
+    path, _, team = place.rpartition("\t")
+    parts = check_project_path(path)
+    for depth in range(len(parts), 0, -1):
+        found = find_project(call.tx, "/".join(parts[:depth]))
+        if found is not None and call.role_on("project", found.id) is not None:
+            return project_scope(call.tx, found.id)
+    team_id = home_team(call.tx, call.actor, team)
+    scope = Scope((), team_id) if team_id else None
+    if scope is None or role_at(call.tx, call.actor, scope) is None:
+        raise NotFoundError(f"there is no team {team or 'of yours'!r}", hint="`runward team list` shows yours")
+    return scope
+
+
 ROOM = Room(
     Tracking,
     TrackingService,
-    {"run": _run_scope, "experiment": _experiment_scope, "project": _project_scope},
+    {"run": _run_scope, "experiment": _experiment_scope, "project": _project_scope, "place": _place_scope},
     {},
 )

@@ -54,7 +54,7 @@ def picture(matrix: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def train(family: str, seed: int | None, epochs: int = 12, learning_rate: float = 0.002) -> dict[str, float]:
+def train(family: str, seed: int | None, epochs: int = 8, learning_rate: float = 0.002) -> dict[str, float]:
     """Train one model and log its curve, its confusion matrix and its weights.
 
     Args:

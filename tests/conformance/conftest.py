@@ -1,0 +1,22 @@
+"""Each test gets a fresh team in one of four long-lived stores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from runward.testing.worlds import World
+from tests.conformance.places import NAMES, Places
+
+
+@pytest.fixture(scope="session")
+def places(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
+    found = Places(request, tmp_path_factory)
+    yield found
+    found.close()
+
+
+@pytest.fixture(params=NAMES)
+def world(request: pytest.FixtureRequest, places: Places) -> World:
+    return places.world(request.param)

@@ -1,0 +1,5 @@
+from runward.testing.search import SearchSuite
+
+
+class TestSearch(SearchSuite):
+    pass

@@ -1,0 +1,5 @@
+from runward.testing.series import SeriesSuite
+
+
+class TestSeries(SeriesSuite):
+    pass

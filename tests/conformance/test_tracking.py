@@ -1,0 +1,5 @@
+from runward.testing.tracking import TrackingSuite
+
+
+class TestTracking(TrackingSuite):
+    pass

@@ -1,0 +1,47 @@
+"""What all tests share: slow ones are asked for, and nothing of the developer's own settings leaks in."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from runward.testing.plugin import all_is_wanted
+
+_ON_REQUEST = ("slow", "network")
+_left_out = pytest.StashKey[int]()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is slow or needs a network, unless it is asked for."""
+    if all_is_wanted() or any(word in str(config.option.markexpr) for word in _ON_REQUEST):
+        return
+    left_out = [item for item in items if any(item.get_closest_marker(mark) for mark in _ON_REQUEST)]
+    items[:] = [item for item in items if item not in set(left_out)]
+    config.hook.pytest_deselected(items=left_out)
+    config.stash[_left_out] = len(left_out)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say what was left out, so that nobody takes a quick run for the whole."""
+    if count := config.stash.get(_left_out, 0):
+        terminalreporter.write_line(f"{count} slow or network tests left out: RUNWARD_TEST_ALL=1 runs them, or -m slow")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_settings_of_the_developer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A home of its own, and no workspace from the environment."""
+    home: Path = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("RUNWARD_URL", "RUNWARD_TOKEN", "RUNWARD_DIR", "RUNWARD_PROJECT", "RUNWARD_JOURNAL"):
+            patch.delenv(name, raising=False)
+        patch.setenv("XDG_STATE_HOME", str(home / "state"))
+        patch.setenv("GIT_AUTHOR_NAME", "tester")
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _quiet_upload_log() -> None:
+    logging.getLogger("runward.upload").setLevel(logging.ERROR)

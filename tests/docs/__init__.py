@@ -1,0 +1,1 @@
+"""The documentation is tested: references are fresh, code runs, nothing public is missing."""

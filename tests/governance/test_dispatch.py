@@ -1,0 +1,117 @@
+"""One way into a room: together or alone, a call is stored exactly when it is acknowledged."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from runward.core.operation import Operation
+from runward.errors import ConflictError, NotFoundError, RunwardError
+from runward.governance.dispatch import Call
+from runward.testing.worlds import batch
+from runward.tracking.model import Batch, NewProject, NewRun
+from runward.tracking.service import TrackingService
+from runward.workspace import FolderWorkspace
+
+
+@pytest.fixture
+def run_id(folder_workspace: FolderWorkspace) -> str:
+    folder_workspace.tracking.create_project(NewProject(path="p"))
+    return folder_workspace.tracking.create_run(NewRun(project="p")).id
+
+
+def _together(space: FolderWorkspace, calls: list[tuple[str, Batch]]) -> list[Any]:
+    """Results (or errors) of appends that wait for one commit: the first holds the leader's place until all wait."""
+    dispatcher = space.dispatcher
+    op = dispatcher.operations["tracking.append"]
+    found: list[Any] = [None] * len(calls)
+
+    def send(index: int, run_id: str, sent: Batch) -> None:
+        try:
+            found[index] = dispatcher.call_grouped(op, space.actor, {"run_id": run_id, "batch": sent})
+        except (RunwardError, ZeroDivisionError) as error:
+            found[index] = error
+
+    with dispatcher._leader:
+        threads = [threading.Thread(target=send, args=(i, *call)) for i, call in enumerate(calls)]
+        for thread in threads:
+            thread.start()
+        while len(dispatcher._waiting) < len(calls):
+            threading.Event().wait(0.001)
+    for thread in threads:
+        thread.join(10)
+    return found
+
+
+def test_a_failing_call_of_a_group_is_rolled_back_alone(folder_workspace: FolderWorkspace, run_id: str) -> None:
+    found = _together(
+        folder_workspace,
+        [
+            (run_id, batch(0, {"v": [(0, 1.0)]}, client="good")),
+            (run_id, batch(9, {"v": [(0, 2.0)]}, client="gap")),
+            ("nosuchrun", batch(0, {"v": [(0, 3.0)]}, client="lost")),
+            (run_id, batch(0, {"v": [(1, 4.0)]}, client="better")),
+        ],
+    )
+    assert [found[0].next, found[3].next] == [1, 1]
+    assert isinstance(found[1], ConflictError)
+    assert isinstance(found[2], NotFoundError)
+    assert folder_workspace.tracking.series(run_id, ["v"]).series[0].values == [1.0, 4.0]
+
+
+def test_a_defect_in_one_call_acknowledges_no_other_one_unstored(
+    folder_workspace: FolderWorkspace, run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error that nobody foresaw rolls the whole group back; then each call stands for itself."""
+    append: Callable[[TrackingService, str, Batch], Any] = TrackingService.append
+
+    def defect(self: TrackingService, run_id: str, batch: Batch) -> Any:
+        if batch.client == "bad":
+            raise ZeroDivisionError
+        return append(self, run_id, batch)
+
+    monkeypatch.setattr(TrackingService, "append", defect)
+    found = _together(
+        folder_workspace,
+        [(run_id, batch(0, {"v": [(i, float(i))]}, client=name)) for i, name in enumerate(["one", "bad", "two"])],
+    )
+    assert isinstance(found[1], ZeroDivisionError)
+    assert [found[0].next, found[2].next] == [1, 1]
+    assert folder_workspace.tracking.series(run_id, ["v"]).series[0].values == [0.0, 2.0]
+
+
+def test_a_failed_operation_leaves_nothing_but_its_audit_row(folder_workspace: FolderWorkspace) -> None:
+    """The refusal is on the trail although the transaction was rolled back."""
+    space = folder_workspace
+    with pytest.raises(NotFoundError):
+        space.tracking.create_run(NewRun(project="nowhere"))
+    event = space.governance.audit().events[0]
+    assert (event.operation, event.object_id, event.outcome) == ("tracking.create_run", "nowhere", "not_found")
+
+
+def test_every_write_is_audited_and_no_read(folder_workspace: FolderWorkspace, run_id: str) -> None:
+    """But for writes that declare why not: ingest and what only looks."""
+    quiet = {op.id for op in folder_workspace.dispatcher.operations.values() if op.writes and not op.audited}
+    assert quiet == {"tracking.append", "tracking.missing_blobs", "knowledge.recommend", "coordination.mark_read"}
+    before = len(folder_workspace.governance.audit().events)
+    folder_workspace.tracking.get_run(run_id)
+    folder_workspace.tracking.append(run_id, batch(0))
+    assert len(folder_workspace.governance.audit().events) == before
+
+
+def test_what_fails_late_takes_everything_with_it(folder_workspace: FolderWorkspace) -> None:
+    """An operation that wrote, and then an error in the same transaction: nothing stays."""
+    space = folder_workspace
+    op: Operation = space.dispatcher.operations["tracking.create_project"]
+
+    def fail() -> None:
+        with space.dispatcher.database.transaction(write=True) as tx:
+            space.dispatcher._run(Call(space.dispatcher, tx, space.actor), op, {"new": NewProject(path="gone")})
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert space.tracking.list_projects() == []
