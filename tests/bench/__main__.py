@@ -110,6 +110,7 @@ def first_line(folder: str) -> list[Row]:
         ("plain `subprocess` of Python, first line", f"{plain:.0f} ms", "", "the physical limit"),
         ("64 tasks: first line of the first", f"{many:.0f} ms", "≤ 100 ms", ""),
         ("hand-over between dependent tasks", f"{hand_over:.0f} ms", "≤ plain + 20 ms", f"plain start {chain:.0f} ms"),
+        *rows,
     ]
 
 
