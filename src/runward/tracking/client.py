@@ -19,11 +19,13 @@ from typing import Any
 
 from runward.core.hashing import digest_bytes, digest_file
 from runward.core.ids import new_id
-from runward.errors import NotFoundError, RunwardError
+from runward.errors import InvalidError, NotFoundError, RunwardError
+from runward.governance.names import check_name
 from runward.tracking import journal as j
 from runward.tracking.journal import Journal
 
 MAX_STEP = 2**63 - 1
+MAX_TAG = 100_000
 JOURNAL_VARIABLE = "RUNWARD_JOURNAL"
 RUN_VARIABLE = "RUNWARD_RUN_ID"
 
@@ -52,6 +54,7 @@ class ActiveRun:
         self._pid = os.getpid()
         self._steps: dict[str, int] = {}
         self._warned: set[str] = set()
+        self._good_keys: set[str] = set()
         self._ended = False
         self._spool_lock = threading.Lock()
 
@@ -111,10 +114,9 @@ class ActiveRun:
         self._write([j.POINTS, steps, j.now(), list(values), list(values.values())])
 
     def _number(self, key: Any, value: Any) -> float | None:
-        if type(value) is float and type(key) is str and 0 < len(key) <= 1000:
+        if type(value) is float and type(key) is str and key in self._good_keys:
             return value
-        if not isinstance(key, str) or not key or len(key) > 1000 or not key.isprintable():
-            self._warn(f"key:{key!r:.80}", f"metric key {key!r:.80} is not printable text of 1 to 1,000 characters")
+        if not self._key_fits(key, "metric"):
             return None
         if isinstance(value, str | bytes) or value is None:
             self._warn(
@@ -128,6 +130,16 @@ class ActiveRun:
         except (TypeError, ValueError):
             self._warn(f"value:{key}", f"metric {key!r} is a {type(value).__name__}, not a number")
             return None
+
+    def _key_fits(self, key: Any, what: str) -> bool:
+        """Whether a key is one that the store takes: it would refuse the whole journal for one that is not."""
+        try:
+            self._good_keys.add(check_name(key, f"{what} key", limit=1000))
+        except (InvalidError, TypeError, AttributeError) as error:
+            reason = error.message if isinstance(error, InvalidError) else f"{what} key {key!r:.80} is no text"
+            self._warn(f"key:{key!r:.80}", f"{reason}; it is not logged")
+            return False
+        return True
 
     def _step_fits(self, step: Any) -> bool:
         try:
@@ -149,11 +161,17 @@ class ActiveRun:
 
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Record parameters: text, numbers, truth values, None, and lists and dicts of them; others as their text."""
-        self._write([j.PARAMS, {str(key): plain(value) for key, value in params.items()}])
+        found = {str(key): plain(value) for key, value in params.items() if self._key_fits(str(key), "param")}
+        if found:
+            self._write([j.PARAMS, found])
 
     def set_tag(self, key: str, value: Any) -> None:
         """Set a tag, a short text to find the run by."""
-        self._write([j.TAGS, {str(key): str(value)}])
+        text = str(value)
+        if "\0" in text or len(text) > MAX_TAG:
+            self._warn(f"tag:{key!r:.80}", f"tag {key!r:.80} has a NUL character or is too long; it is not set")
+        elif self._key_fits(str(key), "tag"):
+            self._write([j.TAGS, {str(key): text}])
 
     def log_artifact(self, path: str | Path, name: str = "") -> None:
         """Attach a file, or every file of a folder, as it is now.
@@ -179,9 +197,13 @@ class ActiveRun:
     def log_bytes(self, data: bytes, name: str, media_type: str = "") -> None:
         """Attach bytes as a file."""
         spool = self._folder / "blobs"
-        spool.mkdir(exist_ok=True)
         digest = digest_bytes(data)
-        (spool / digest).write_bytes(data)
+        try:
+            spool.mkdir(exist_ok=True)
+            (spool / digest).write_bytes(data)
+        except OSError as error:
+            self._warn(f"artifact:{name}", f"artifact {name!r:.80} cannot be kept: {error.strerror}")
+            return
         self._note_artifact(name, digest, media_type)
 
     def _spool(self, source: Path, name: str) -> None:

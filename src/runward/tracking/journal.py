@@ -21,7 +21,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from runward.core.ids import new_id
-from runward.errors import CorruptedError, StoreError
+from runward.errors import CorruptedError, InvalidError, StoreError
 
 MAGIC: Final = b"RUNWARD1"
 HEADER: Final = struct.Struct("<8s24s32s")
@@ -74,9 +74,13 @@ class Journal:
         return mmap.mmap(self._file.fileno(), size + _GROW_BYTES)
 
     def append(self, frame: list[Any]) -> None:
-        """Add an entry. Raises: StoreError (disk full), TypeError (a value that msgpack does not know)."""
+        """Add an entry. Raises: StoreError (disk full), InvalidError (too long), TypeError (not for msgpack)."""
         payload = _encode(frame)
         length = len(payload)
+        if length > MAX_FRAME_BYTES:
+            raise InvalidError(
+                f"an entry of {length:,} bytes is longer than {MAX_FRAME_BYTES:,}", hint="log it as an artifact"
+            )
         head = FRAME.pack(length, zlib.crc32(payload))
         with self._lock:
             start = self._position
@@ -123,7 +127,11 @@ class JournalReader:
             self._file.close()
             raise CorruptedError(f"{path} is no journal of this version", hint="move it away; its run keeps the rest")
         _, client, run_id = HEADER.unpack(head)
-        self.client, self.run_id = client.rstrip(b"\0").decode(), run_id.rstrip(b"\0").decode()
+        try:
+            self.client, self.run_id = client.rstrip(b"\0").decode("ascii"), run_id.rstrip(b"\0").decode("ascii")
+        except UnicodeDecodeError as error:
+            self._file.close()
+            raise CorruptedError(f"the head of {path} is damaged", hint="move it away") from error
         self._offset, self._number = HEADER.size, 0
         self.torn = False
         """True when the bytes after the last whole frame are no frame."""

@@ -120,7 +120,7 @@ class JournalUpload:
         Raises: StoreError (the store is away; try again), other RunwardErrors (the store refuses it for good).
         """
         if self._position is None:
-            self._create_if_asked()
+            self.create_if_asked()
             self._position = self._expected()
             self.reader.rewind_to(self._position)
         frames = list(self.reader.frames(_BATCH_FRAMES))
@@ -141,7 +141,7 @@ class JournalUpload:
         empty = Batch(client=self.reader.client, first=0, count=0)
         return self.destination.tracking.append(self.reader.run_id, empty).next
 
-    def _create_if_asked(self) -> None:
+    def create_if_asked(self) -> None:
         """A run that was started while the store was away is created from its journal's first frame."""
         first = next(iter(self.reader.frames(1)), None)
         if first is not None and first.kind == j.CREATE:
@@ -323,31 +323,45 @@ def adopt(folder: Path, destination: Destination) -> tuple[int, list[str]]:
 
     Returns: how many journals are stored now, and what is in the way of the others.
     """
+    paths = journals_in(folder) if folder.exists() else []
     stored, problems = 0, list[str]()
-    for path in journals_in(folder) if folder.exists() else []:
-        try:
-            upload = JournalUpload(path, destination)
-        except (CorruptedError, OSError) as error:
-            problems.append(f"{path}: {error}")
-            continue
-        if not upload.reader.writer_is_gone():
-            upload.close(remove=False)
-            continue
-        try:
-            while upload.push():
-                pass
-            _end_orphan(upload, destination)
-            upload.close(remove=True)
-            stored += 1
-        except RunwardError as error:
-            upload.close(remove=False)
-            problems.append(f"{path}: {error.message}")
+    for run_folder in dict.fromkeys(path.parent for path in paths):
+        count, found = _adopt_run([path for path in paths if path.parent == run_folder], destination)
+        stored, problems = stored + count, problems + found
     return stored, problems
 
 
+def _adopt_run(paths: list[Path], destination: Destination) -> tuple[int, list[str]]:
+    """All journals of one run together: only then is it known whether one of them has the run's end."""
+    uploads, problems = list[JournalUpload](), list[str]()
+    for path in paths:
+        try:
+            uploads.append(JournalUpload(path, destination))
+        except (CorruptedError, OSError) as error:
+            problems.append(f"{path}: {error}")
+    done = False
+    if uploads and all(upload.reader.writer_is_gone() for upload in uploads):
+        try:
+            _push_whole_run(uploads, destination)
+            done = True
+        except RunwardError as error:
+            problems.append(f"{paths[0].parent}: {error.message}")
+    for upload in uploads:
+        upload.close(remove=done)
+    return len(uploads) if done else 0, problems
+
+
+def _push_whole_run(uploads: list[JournalUpload], destination: Destination) -> None:
+    for upload in uploads:
+        upload.create_if_asked()
+    for upload in uploads:
+        while upload.push():
+            pass
+    if not any(upload.ended for upload in uploads):
+        _end_orphan(uploads[0], destination)
+
+
 def _end_orphan(upload: JournalUpload, destination: Destination) -> None:
-    if upload.ended:
-        return
     try:
         run = destination.tracking.get_run(upload.reader.run_id).run
     except NotFoundError:
