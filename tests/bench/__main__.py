@@ -100,6 +100,12 @@ def first_line(folder: str) -> list[Row]:
     plain = median_of(lambda: float(run_python(programs.PLAIN, env=env, cwd=folder)), 9) * 1e3
     many = median_of(lambda: float(run_python(programs.MANY, env=env, cwd=folder)), 3) * 1e3
     hand_over, chain = json.loads(run_python(programs.CHAIN, env=env, cwd=folder))
+    rows: list[Row] = []
+    for name, python in peers().items():
+        if name in programs.PEER_FIRST_LINE:
+            out = run_python(programs.PEER_FIRST_LINE[name], python, {"PYTHONPATH": folder}, folder)
+            peer = float(out.splitlines()[-1]) * 1e3
+            rows.append((f"{name}: first line of a function task", f"{peer:.0f} ms", "", f"{peer / ours:.0f} × ours"))
     return [
         (
             "first line of a function task after `exp.run()`",
@@ -110,6 +116,7 @@ def first_line(folder: str) -> list[Row]:
         ("plain `subprocess` of Python, first line", f"{plain:.0f} ms", "", "the physical limit"),
         ("64 tasks: first line of the first", f"{many:.0f} ms", "≤ 100 ms", ""),
         ("hand-over between dependent tasks", f"{hand_over:.0f} ms", "≤ plain + 20 ms", f"plain start {chain:.0f} ms"),
+        *rows,
     ]
 
 

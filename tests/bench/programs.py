@@ -82,6 +82,33 @@ exp.run()
 print(float(open(path).readline()) - begun)
 """
 
+PEER_FIRST_LINE = {
+    "submitit": """
+import sys, tempfile, time
+sys.path.insert(0, ".")
+import submitit, benchtask
+path = tempfile.mktemp()
+executor = submitit.LocalExecutor(folder=tempfile.mkdtemp())
+begun = time.time()
+executor.submit(benchtask.first, path).result()
+print(float(open(path).readline()) - begun)
+""",
+    "nemo_run": """
+import os, sys, tempfile, time
+os.environ["PATH"] = os.path.dirname(sys.executable) + ":" + os.environ["PATH"]
+os.environ["NEMORUN_HOME"] = tempfile.mkdtemp()
+os.environ["PYTHONPATH"] = os.getcwd()
+import nemo_run, benchtask
+path = tempfile.mktemp()
+begun = time.time()
+with nemo_run.Experiment("first") as experiment:
+    experiment.add(nemo_run.Partial(benchtask.first, path=path), executor=nemo_run.LocalExecutor(), name="one")
+    experiment.run(detach=False, tail_logs=False)
+sys.stdout = sys.__stdout__
+print(float(open(path).readline()) - begun)
+""",
+}
+
 PLAIN = """
 import subprocess, sys, tempfile, time
 path = tempfile.mktemp()

@@ -91,7 +91,7 @@ def _captures(ws: FolderWorkspace, run_id: str, version: str) -> None:
     source = f"import torch\nlr = 0.{version}\nwarm_up = 5\nmodel = Net()\ntrain(model, lr)\n".encode()
     file = {"path": "train.py", "mode": "file", "size": len(source), "digest": ws.files.put_bytes(PROJECT, source)}
     code = {
-        "kind": "git", "root": "/work/digits", "commit": "3f2a9b5c" * 5, "branch": "main", "dirty": True,
+        "kind": "git", "root": "/srv/digits", "commit": "3f2a9b5c" * 5, "branch": "main", "dirty": True,
         "remote": "https://example.org/digits.git", "changed": ["train.py"], "untracked": [], "deleted": [],
         "files": [file], "left_out": [], "problems": [], "diff": ws.files.put_bytes(PROJECT, diff.encode()),
     }  # fmt: skip
@@ -100,7 +100,7 @@ def _captures(ws: FolderWorkspace, run_id: str, version: str) -> None:
     ]
     environment = {"python": "3.12.4", "implementation": "CPython", "platform": "linux-x86_64", "packages": packages}
     machine = {"hostname": "gpu-3", "os": "Linux", "cpu": "EPYC 7763", "usable_cpus": 8, "cpus": 64, "gpus": []}
-    process = {"argv": ["python", "train.py", "--lr", "0.1"], "cwd": "/work/digits", "entry": "train.py"}
+    process = {"argv": ["python", "train.py", "--lr", "0.1"], "cwd": "/srv/digits", "entry": "train.py"}
     documents = {"code": code, "environment": environment, "machine": machine, "process": process}
     summaries = {
         "code": {"commit": code["commit"], "branch": "main", "dirty": True},

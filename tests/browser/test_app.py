@@ -247,6 +247,25 @@ def test_search_finds_pages_and_shows_them_safely(visit: Visitor, site: Site) ->
     page.wait_for_url(f"**/runs/{site.seeded.runs['lr-sweep-1']}")
 
 
+def test_an_experiment_leads_to_its_runs(visit: Visitor) -> None:
+    """Search finds the experiment; its address is the project's table with exactly its runs."""
+    page = visit.open("/knowledge?q=learning+rate")
+    page.get_by_role("link", name="learning rate", exact=True).click()
+    page.get_by_text("5 runs").wait_for()
+    assert sorted(rows(page)) == [f"lr-sweep-{i}" for i in range(5)]
+
+
+@pytest.mark.parametrize("visit", [{"width": 400}], indirect=True)
+def test_a_phone_reaches_every_place(visit: Visitor) -> None:
+    """What the rail holds on a desk is behind 'More' on a phone, the theme and the way out too."""
+    page = visit.open("/projects")
+    page.get_by_role("button", name="More").click()
+    for place in ("Reproductions", "Models & data", "Queue", "Insights", "Admin", "Sign out"):
+        page.get_by_role("menuitem", name=place).wait_for()
+    page.get_by_role("menuitem", name="Dark").click()
+    page.wait_for_function("() => document.documentElement.dataset.mantineColorScheme === 'dark'")
+
+
 def test_the_verification_shows_its_matrix(visit: Visitor, site: Site) -> None:
     """Inputs that differ come first, what was not checked is said."""
     page = visit.open("/reproductions")

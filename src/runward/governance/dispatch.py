@@ -17,7 +17,15 @@ from runward.core.operation import ON_LIST, ON_SELF, ON_WORKSPACE, Door, Operati
 from runward.core.permissions import PERMISSIONS, Role
 from runward.errors import ForbiddenError, NotFoundError, RunwardError
 from runward.governance.model import Actor
-from runward.governance.scopes import role_at, role_on_workspace
+from runward.governance.scopes import (
+    Clause,
+    ProjectRow,
+    find_project,
+    projects_below,
+    readable_projects,
+    role_at,
+    role_on_workspace,
+)
 from runward.store.blobs import FolderBlobs
 from runward.store.database import Database, Tx
 
@@ -73,6 +81,20 @@ class Call:
         self.events.append(event)
         for hook in self._dispatcher.hooks.get(event.kind, ()):
             hook(self, event)
+
+    def project(self, reference: str) -> ProjectRow:
+        """A project by id or path. Raises: NotFoundError (there is none, or it is not visible to the caller)."""
+        found = find_project(self.tx, reference)
+        if found is None or self.role_on("project", found.id) is None:
+            raise NotFoundError(f"there is no project {reference!r}", hint="`runward projects list` shows yours")
+        return found
+
+    def visible_projects(self, project: str = "") -> Clause:
+        """The ids of a project and those below it, or of all that the caller may read, as a subquery.
+
+        Raises: NotFoundError.
+        """
+        return projects_below(self.project(project).id) if project else readable_projects(self.actor)
 
     def role_on(self, kind: str, object_id: str) -> Role | None:
         """The caller's role on an object; None where there is neither object nor role."""

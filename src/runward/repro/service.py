@@ -12,9 +12,9 @@ from runward._version import __version__
 from runward.core.call import Room, Scope
 from runward.core.clock import from_us
 from runward.core.ids import VerificationId, new_id
-from runward.errors import InvalidError, NotFoundError
+from runward.errors import InvalidError
 from runward.governance.dispatch import Call
-from runward.governance.scopes import Clause, find_project, project_scope, projects_below, readable_projects
+from runward.governance.scopes import project_scope
 from runward.repro import certificate
 from runward.repro.api import Repro
 from runward.repro.records import NewVerification, Verification, VerificationDetail
@@ -94,7 +94,7 @@ class ReproService(Repro):
 
     def list_verifications(self, project: str = "", run_id: str = "", limit: int = 200) -> list[Verification]:
         """See the contract."""
-        visible = self._visible(project)
+        visible = self.call.visible_projects(project)
         condition, params = f"r.deleted_at IS NULL AND r.project_id IN {visible.sql}", list(visible.params)
         if run_id:
             condition, params = f"{condition} AND v.run_id = ?", [*params, run_id]
@@ -103,14 +103,6 @@ class ReproService(Repro):
         )
         digests = {run: content_digest(self.tx, run) for run in {row[1] for row in rows}}
         return [_verification(row, digests[row[1]]) for row in rows]
-
-    def _visible(self, project: str) -> Clause:
-        if not project:
-            return readable_projects(self.call.actor)
-        found = find_project(self.tx, project)
-        if found is None or self.call.role_on("project", found.id) is None:
-            raise NotFoundError(f"there is no project {project!r}")
-        return projects_below(found.id)
 
     def get_verification(self, verification_id: str) -> VerificationDetail:
         """See the contract."""

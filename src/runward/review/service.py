@@ -24,7 +24,7 @@ from runward.errors import (
 )
 from runward.governance.dispatch import Call
 from runward.governance.names import check_name
-from runward.governance.scopes import Clause, find_project, project_scope, projects_below, readable_projects
+from runward.governance.scopes import find_project, project_scope
 from runward.repro.api import Repro
 from runward.review import repository as sql
 from runward.review.api import Reviews
@@ -101,16 +101,8 @@ class ReviewService(Reviews):
 
     def list_reviews(self, state: ReviewState | None = None, project: str = "", limit: int = 200) -> list[Review]:
         """See the contract."""
-        rows = sql.reviews(self.tx, self._visible(project), state, min(max(limit, 1), 1000))
+        rows = sql.reviews(self.tx, self.call.visible_projects(project), state, min(max(limit, 1), 1000))
         return [self._shown(row) for row in rows]
-
-    def _visible(self, project: str) -> Clause:
-        if not project:
-            return readable_projects(self.call.actor)
-        found = find_project(self.tx, project)
-        if found is None or self.call.role_on("project", found.id) is None:
-            raise NotFoundError(f"there is no project {project!r}")
-        return projects_below(found.id)
 
     def _shown(self, row: sql.ReviewRow) -> Review:
         revision = content_digest(self.tx, row.run_id)

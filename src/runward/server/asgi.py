@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -33,7 +34,8 @@ def create_app(dispatcher: Dispatcher, *, allowed_hosts: frozenset[str] | None =
     contract = door(Door("GET", "/openapi.json", "open", "@self", "the contract"), serve_openapi)
     app = Starlette(
         routes=[contract, *server.routes(), *doors(server)],
-        middleware=[Middleware(Border, allowed_hosts=allowed_hosts)],
+        # Event streams are passed through as they are: Starlette leaves them out.
+        middleware=[Middleware(Border, allowed_hosts=allowed_hosts), Middleware(GZipMiddleware, compresslevel=5)],
         exception_handlers={RunwardError: lambda request, error: error_response(error)},
         lifespan=server.pulse.lifespan,
     )

@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 import uvicorn
+from starlette.applications import Starlette
 
 from runward.core.permissions import Role
 from runward.errors import ConflictError, InvalidError, StoreError
@@ -83,6 +84,18 @@ def first_link(dispatcher: Dispatcher) -> str:
     return f"/welcome#{new_link(dispatcher.database, member, 'invitation')}"
 
 
+class _Server(uvicorn.Server):
+    """Ends the open event streams first, which would otherwise keep the shutdown waiting."""
+
+    def __init__(self, config: uvicorn.Config, app: Starlette) -> None:
+        super().__init__(config)
+        self._app = app
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._app.state.server.pulse.stopping.set()
+        await super().shutdown(sockets)
+
+
 class RunningServer:
     """A server on a bound socket, in the foreground or in a thread of its own."""
 
@@ -90,14 +103,15 @@ class RunningServer:
         self.socket = bound
         host, port = bound.getsockname()[:2]
         self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        app = create_app(dispatcher, allowed_hosts=allowed_hosts)
         config = uvicorn.Config(
-            create_app(dispatcher, allowed_hosts=allowed_hosts),
+            app,
             log_level="warning",
             timeout_graceful_shutdown=3,
             server_header=False,
             lifespan="on",
         )
-        self._server = uvicorn.Server(config)
+        self._server = _Server(config, app)
         self._thread: threading.Thread | None = None
 
     def serve(self) -> None:

@@ -6,8 +6,8 @@ import type { Me } from "@/api/types";
 
 const SCHEMES = [["light", "Light"], ["dark", "Dark"], ["auto", "As the system"]] as const;
 
-/** Who is signed in, how the pages look, and the way out. */
-export function PersonMenu({ me }: { me: Me }) {
+/** How the pages look, what the badges mean, and the way out. */
+export function PersonItems() {
   const { colorScheme, setColorScheme } = useMantineColorScheme();
   const [, navigate] = useLocation();
   const client = useQueryClient();
@@ -16,6 +16,22 @@ export function PersonMenu({ me }: { me: Me }) {
     client.clear();
     navigate("/sign-in");
   };
+  return (
+    <>
+      {SCHEMES.map(([value, label]) => (
+        <Menu.Item key={value} onClick={() => setColorScheme(value)} leftSection={colorScheme === value ? "✓" : "\u2007"}>
+          {label}
+        </Menu.Item>
+      ))}
+      <Menu.Divider />
+      <Menu.Item onClick={() => navigate("/legend")}>What the badges mean</Menu.Item>
+      <Menu.Item onClick={() => void leave()}>Sign out</Menu.Item>
+    </>
+  );
+}
+
+/** Who is signed in, and what belongs to them. */
+export function PersonMenu({ me }: { me: Me }) {
   return (
     <Menu position="right-end" shadow="none" width={230}>
       <Menu.Target>
@@ -26,14 +42,7 @@ export function PersonMenu({ me }: { me: Me }) {
       </Menu.Target>
       <Menu.Dropdown>
         <Menu.Label>{me.role ?? "member"} · {me.verified ? "signed in" : "name claimed, not verified"}</Menu.Label>
-        {SCHEMES.map(([value, label]) => (
-          <Menu.Item key={value} onClick={() => setColorScheme(value)} leftSection={colorScheme === value ? "✓" : "\u2007"}>
-            {label}
-          </Menu.Item>
-        ))}
-        <Menu.Divider />
-        <Menu.Item onClick={() => navigate("/legend")}>What the badges mean</Menu.Item>
-        <Menu.Item onClick={() => void leave()}>Sign out</Menu.Item>
+        <PersonItems />
       </Menu.Dropdown>
     </Menu>
   );

@@ -4,7 +4,7 @@ import { useUnread } from "@/api/inbox";
 import type { Me } from "@/api/types";
 import { Icon } from "@/ui/icons";
 import { ADMIN, isHere, type Place, PLACES } from "./nav";
-import { PersonMenu } from "./PersonMenu";
+import { PersonItems, PersonMenu } from "./PersonMenu";
 
 const ON_PHONE = ["Inbox", "Projects", "Reviews", "Knowledge"];
 
@@ -32,6 +32,8 @@ function More() {
         </Menu.Target>
         <Menu.Dropdown>
           {rest.map((place) => <Menu.Item key={place.href} onClick={() => navigate(place.href)}>{place.label}</Menu.Item>)}
+          <Menu.Divider />
+          <PersonItems />
         </Menu.Dropdown>
       </Menu>
     </li>

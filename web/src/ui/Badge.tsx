@@ -1,4 +1,3 @@
-import { Tooltip } from "@mantine/core";
 import { Link } from "wouter";
 import type { Run, RunStatus } from "@/api/types";
 import { type BadgeSpec, BADGES, badgeOfMark, hrefOfMark, STATUS } from "./badges";
@@ -12,11 +11,8 @@ export function Badge({ spec, href, quiet }: { spec: BadgeSpec; href?: string; q
     </>
   );
   const className = `badge tone-${spec.tone}${quiet ? " badge-quiet" : ""}`;
-  return (
-    <Tooltip label={spec.meaning} multiline maw={320}>
-      {href ? <Link href={href} className={className}>{body}</Link> : <span className={className}>{body}</span>}
-    </Tooltip>
-  );
+  // A native title, because a table shows hundreds of these.
+  return href ? <Link href={href} className={className} title={spec.meaning}>{body}</Link> : <span className={className} title={spec.meaning}>{body}</span>;
 }
 
 /** How a run stands. */

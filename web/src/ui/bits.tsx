@@ -1,4 +1,3 @@
-import { Tooltip } from "@mantine/core";
 import { type ReactNode, useState } from "react";
 import { formatAgo, formatNumber, formatUtc, shortId } from "./format";
 
@@ -20,12 +19,10 @@ export function IdChip({ id, label = "id" }: { id: string; label?: string }) {
     window.setTimeout(() => setCopied(false), 1500);
   };
   return (
-    <Tooltip label={copied ? "Copied" : `${id}: click to copy`}>
-      <button type="button" className="id-chip mono" onClick={copy}>
-        <span className="sr-only">Copy {label} </span>
-        {copied ? "copied" : shortId(id)}
-      </button>
-    </Tooltip>
+    <button type="button" className="id-chip mono" onClick={copy} title={`${id}: click to copy`}>
+      <span className="sr-only">Copy {label} </span>
+      {copied ? "copied" : shortId(id)}
+    </button>
   );
 }
 
@@ -33,11 +30,7 @@ export function IdChip({ id, label = "id" }: { id: string; label?: string }) {
 export function Time({ at }: { at: string | null | undefined }) {
   if (!at) return <span className="muted">–</span>;
   const local = new Date(at).toLocaleString();
-  return (
-    <Tooltip label={`${local} local · ${formatUtc(at)}`}>
-      <time dateTime={at}>{formatAgo(at)}</time>
-    </Tooltip>
-  );
+  return <time dateTime={at} title={`${local} local · ${formatUtc(at)}`}>{formatAgo(at)}</time>;
 }
 
 /** A figure with its exact value on hover. NaN and infinities stand out. */

@@ -42,6 +42,12 @@ export function formatDuration(seconds: number | null | undefined): string {
   return `${Math.floor(whole / 86_400)} d ${Math.floor((whole % 86_400) / 3600)} h`;
 }
 
+/** How long a run took, or how long it has been going on. */
+export function formatElapsed(run: { duration_s: number | null; started_at: string; status: string }): string {
+  if (run.status !== "running") return formatDuration(run.duration_s);
+  return formatDuration(Math.max(0, (Date.now() - Date.parse(run.started_at)) / 1000));
+}
+
 /** Bytes with a decimal unit. */
 export function formatBytes(bytes: number): string {
   const units = ["B", "kB", "MB", "GB", "TB"];

@@ -1,11 +1,10 @@
 const PLACES: Record<string, string> = {
-  run: "/runs", review: "/reviews", verification: "/reproductions", page: "/knowledge", project: "/projects",
+  run: "/runs", review: "/reviews", verification: "/reproductions", page: "/knowledge", project: "/projects", experiment: "/experiments",
 };
 const PAGE_KINDS = new Set(["practice", "decision", "guide", "card", "post-mortem", "result"]);
 
 /** Where an object of that kind is shown. */
 export function hrefOf(kind: string, id: string): string {
   if (PAGE_KINDS.has(kind)) return `/knowledge/${id}`;
-  if (kind === "experiment") return `/projects?experiment=${id}`;
   return PLACES[kind] ? `${PLACES[kind]}/${id}` : "/inbox";
 }

@@ -23,7 +23,7 @@ function Members() {
               <tbody>
                 {members.map((member) => (
                   <tr key={member.id}>
-                    <th scope="row"><Name>{member.display_name || member.name}</Name> <span className="muted">{member.display_name && member.name}</span></th>
+                    <th scope="row"><Name>{member.display_name || member.name}</Name> {member.display_name && member.display_name !== member.name && <span className="muted">{member.name}</span>}</th>
                     <td>{member.grants.map(grantText).join(", ") || "none"}{member.disabled && <span className="tone-amber"> disabled</span>}</td>
                     <td className="wide muted">{member.kind}</td>
                     <td className="wide muted"><Time at={member.created_at} /></td>

@@ -1,4 +1,3 @@
-import { Checkbox } from "@mantine/core";
 import type { CSSProperties } from "react";
 import { Link } from "wouter";
 import type { Run } from "@/api/types";
@@ -18,7 +17,7 @@ export function RunCard({ run, columns, chosen, onSelect, style }: {
   return (
     <div role="row" aria-selected={chosen} className="run-card" style={style}>
       <div role="cell" className="run-card-head">
-        <Checkbox size="sm" checked={chosen} onChange={() => onSelect(run)} aria-label={`Select ${run.name}`} />
+        <input type="checkbox" className="tick" checked={chosen} onChange={() => onSelect(run)} aria-label={`Select ${run.name}`} />
         <Link href={`/runs/${run.id}`}><Name>{run.name || run.id}</Name></Link>
         <StatusBadge status={run.status} />
       </div>

@@ -7,7 +7,7 @@ import type { RunDetail } from "@/api/types";
 import { Marks, StatusBadge } from "@/ui/Badge";
 import { IdChip, Name, Time } from "@/ui/bits";
 import { CopyAs, pythonString } from "@/ui/CopyAs";
-import { formatDuration } from "@/ui/format";
+import { formatElapsed } from "@/ui/format";
 import { useHotkeys } from "@/ui/hotkeys";
 import { Page, projectTrail } from "@/ui/Page";
 import { ErrorNote, Loading } from "@/ui/states";
@@ -62,7 +62,7 @@ function Actions({ detail, onReview }: { detail: RunDetail; onReview: () => void
 function Facts({ detail: { run } }: { detail: RunDetail }) {
   return (
     <p className="byline muted">
-      <IdChip id={run.id} label="run id" /> by <Name>{run.created_by}</Name> · started <Time at={run.started_at} /> · {formatDuration(run.duration_s)}
+      <IdChip id={run.id} label="run id" /> by <Name>{run.created_by}</Name> · started <Time at={run.started_at} /> · {formatElapsed(run)}
       {run.experiment && <> · experiment <Name>{run.experiment}</Name></>}
       {run.rerun_of && <> · rerun of <Link href={`/runs/${run.rerun_of}`} className="mono">{run.rerun_of.slice(0, 8)}</Link></>}
     </p>

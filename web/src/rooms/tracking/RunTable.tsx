@@ -1,4 +1,3 @@
-import { Checkbox } from "@mantine/core";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { type CSSProperties, useEffect, useRef } from "react";
 import { Link } from "wouter";
@@ -40,7 +39,7 @@ function Row({ item, props, style }: { item: Item; props: Props; style: CSSPrope
   return (
     <div role="row" aria-rowindex={index + 2} aria-selected={chosen} className={index === props.active ? "grid-row active" : "grid-row"} style={style}>
       <div role="cell" className="stick">
-        <Checkbox size="xs" checked={chosen} onChange={() => props.onSelect(run)} aria-label={`Select ${run.name}`} />
+        <input type="checkbox" className="tick" checked={chosen} onChange={() => props.onSelect(run)} aria-label={`Select ${run.name}`} />
         <Link href={`/runs/${run.id}`} data-run-row={index} className="row-name"><Name>{run.name || run.id}</Name></Link>
       </div>
       {props.columns.map((column) => (

@@ -2,7 +2,7 @@ import type { ReactNode } from "react";
 import type { Run } from "@/api/types";
 import { Marks, StatusBadge } from "@/ui/Badge";
 import { Figure, IdChip, Name, Time } from "@/ui/bits";
-import { formatDuration, formatValue } from "@/ui/format";
+import { formatElapsed, formatValue } from "@/ui/format";
 
 export interface Column {
   id: string;
@@ -18,7 +18,7 @@ const FIXED: Column[] = [
   { id: "trust", label: "Trust", width: 172, cell: (run) => <Marks run={run} /> },
   { id: "experiment", label: "Experiment", width: 150, sortable: true, cell: (run) => (run.experiment ? <Name>{run.experiment}</Name> : "–") },
   { id: "started_at", label: "Started", width: 112, sortable: true, cell: (run) => <Time at={run.started_at} /> },
-  { id: "duration_s", label: "Duration", width: 112, numeric: true, sortable: true, cell: (run) => formatDuration(run.duration_s) },
+  { id: "duration_s", label: "Duration", width: 112, numeric: true, sortable: true, cell: (run) => formatElapsed(run) },
   { id: "created_by", label: "By", width: 110, sortable: true, cell: (run) => <Name>{run.created_by}</Name> },
   { id: "purpose", label: "Purpose", width: 220, cell: (run) => <Name>{run.purpose || "–"}</Name> },
   { id: "commit", label: "Commit", width: 96, cell: (run) => <span className="mono">{run.commit ? run.commit.slice(0, 8) + (run.dirty ? "+" : "") : "–"}</span> },

@@ -4,11 +4,16 @@ import { COLORS } from "./colors";
 import { positive, smooth } from "./smooth";
 import type { ChartProps, Line, Range } from "./types";
 
-interface Build extends Omit<ChartProps, "range"> {
+interface Build extends Omit<ChartProps, "range" | "lines"> {
+  /** The lines as they are now; asked for again when the chart is drawn. */
+  current: () => Line[];
   width: number;
   style: CSSStyleDeclaration;
   range?: Range;
 }
+
+/** Below this many points each one is drawn as a dot. */
+export const FEW = 12;
 
 const DASHES = [undefined, [6, 4], [2, 3], [10, 3, 2, 3]];
 
@@ -49,25 +54,27 @@ function seriesOf(lines: Line[], weight: number, color: (line: Line) => string):
     const alone = line.steps.length <= 1;
     const main: uPlot.Series = {
       label: line.label, stroke: color(line), width: 1.6, dash, spanGaps: false,
-      points: { show: alone || line.steps.length <= 12 ? true : undefined, size: alone ? 8 : 5 },
+      points: { show: alone || line.steps.length <= FEW ? true : undefined, size: alone ? 8 : 5 },
     };
     if (weight === 0) return [main];
     return [{ ...main, alpha: 0.28, width: 1, points: { show: false } }, main];
   });
 }
 
-/** Options and data for uPlot. */
-export function buildPlot({ lines, log, weight = 0, height = 220, width, style, range, onRange, onCursor }: Build): {
-  options: uPlot.Options;
-  data: uPlot.AlignedData;
-} {
+/** The columns of all lines on one common axis. */
+export function buildData(lines: Line[], log: boolean, weight: number): uPlot.AlignedData {
+  return lines.length ? uPlot.join(lines.map((line) => columnsOf(line, log, weight))) : ([[]] as unknown as uPlot.AlignedData);
+}
+
+/** How the chart looks and what it answers to. */
+export function buildOptions({ current, log, weight = 0, height = 220, width, style, range, onRange, onCursor }: Build): uPlot.Options {
   const css = (name: string) => style.getPropertyValue(name).trim();
   const color = (line: Line) => css(`--rw-s${line.color % COLORS}`);
   const axis: uPlot.Axis = {
     stroke: css("--rw-muted"), font: `11px ${css("--rw-mono-face")}`,
     grid: { stroke: css("--rw-line"), width: 1 }, ticks: { stroke: css("--rw-line"), width: 1, size: 4 },
   };
-  const options: uPlot.Options = {
+  return {
     width, height, legend: { show: false }, padding: [8, 10, 0, 0],
     scales: {
       x: { time: false, ...(range ? { range: () => range } : {}) },
@@ -77,16 +84,14 @@ export function buildPlot({ lines, log, weight = 0, height = 220, width, style, 
       { ...axis, size: 26, values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? formatNumber(tick) : "")) },
       { ...axis, size: 58, values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : formatNumber(tick))) },
     ],
-    series: [{ label: "step" }, ...seriesOf(lines, weight, color)],
+    series: [{ label: "step" }, ...seriesOf(current(), weight, color)],
     cursor: { points: { size: 6 }, drag: { x: true, y: false, setScale: false }, bind: { dblclick: () => () => (onRange?.(null), null) } },
     hooks: {
-      draw: [(plot) => markSpecial(plot, lines, color)],
+      draw: [(plot) => markSpecial(plot, current(), color)],
       setCursor: [(plot) => onCursor?.(plot.cursor.idx == null ? null : (plot.data[0][plot.cursor.idx] ?? null))],
       setSelect: [(plot) => select(plot, onRange)],
     },
   };
-  const data = lines.length ? uPlot.join(lines.map((line) => columnsOf(line, log ?? false, weight))) : ([[]] as unknown as uPlot.AlignedData);
-  return { options, data };
 }
 
 function select(plot: uPlot, onRange: Build["onRange"]): void {

@@ -2,7 +2,7 @@ import { Link } from "wouter";
 import type { RunDetail } from "@/api/types";
 import { Facts, Figure, Name, Section, Time } from "@/ui/bits";
 import { CodeBlock } from "@/ui/CodeBlock";
-import { formatCount, formatDuration, formatValue, plural } from "@/ui/format";
+import { formatCount, formatElapsed, formatValue, plural } from "@/ui/format";
 import { ChartPanel } from "@/ui/chart/ChartPanel";
 import { Empty } from "@/ui/states";
 import { useLines } from "../lines";
@@ -81,7 +81,7 @@ export function SummaryTab({ detail }: { detail: RunDetail }) {
             ["Branch", <span key="b" className="mono">{run.branch || "–"}</span>],
             ["Seed", run.seed === null ? "not set" : <span key="s" className="figure">{run.seed}</span>],
             ["Started", <Time key="t" at={run.started_at} />],
-            ["Duration", formatDuration(run.duration_s)],
+            ["Duration", formatElapsed(run)],
             ["Exit code", run.exit_code === null ? "–" : String(run.exit_code)],
             ["Artifacts", <Link key="a" href={`/runs/${run.id}/artifacts`}>{plural(detail.artifacts.length, "file")}</Link>],
             ["Fingerprint", <span key="f" className="mono">{run.fingerprint ? run.fingerprint.slice(0, 12) : "–"}</span>],
