@@ -132,6 +132,33 @@ def reduce_columns(columns: Columns, width: int) -> Columns:
     )
 
 
+class Summary(NamedTuple):
+    """One line for a piece of a series; None stands for NaN."""
+
+    key: str
+    n: int
+    last: float | None
+    last_step: int
+    low: float | None
+    high: float | None
+
+
+def summarise(key: str, columns: Columns) -> Summary:
+    """One line for a piece of a series. The last value is the one with the greatest step, the latest among equals."""
+    steps, values = columns.steps, columns.values
+    position = max(range(len(steps)), key=lambda i: (steps[i], i))
+    comparable = [v for v in values if not math.isnan(v)]
+    last = values[position]
+    return Summary(
+        key,
+        len(steps),
+        None if math.isnan(last) else last,
+        steps[position],
+        min(comparable, default=None),
+        max(comparable, default=None),
+    )
+
+
 def special_name(value: float) -> str:
     """``NaN``, ``Infinity``, ``-Infinity``, or empty for a finite value."""
     if math.isfinite(value):

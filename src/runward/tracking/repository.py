@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -30,7 +30,7 @@ from runward.tracking.model import (
     RunParam,
     RunStatus,
 )
-from runward.tracking.points import Columns, special_name
+from runward.tracking.points import Summary, special_name
 
 
 def _time(value: int | None) -> datetime | None:
@@ -377,32 +377,7 @@ def insert_segment(tx: Tx, run_id: str, client: str, first: int, points: int, da
     )
 
 
-class _Summary(NamedTuple):
-    key: str
-    n: int
-    last: float | None
-    last_step: int
-    low: float | None
-    high: float | None
-
-
-def summarise(key: str, columns: Columns) -> _Summary:
-    """One line for a piece of a series. The last value is the one with the greatest step, the latest among equals."""
-    steps, values = columns.steps, columns.values
-    position = max(range(len(steps)), key=lambda i: (steps[i], i))
-    comparable = [v for v in values if not math.isnan(v)]
-    last = values[position]
-    return _Summary(
-        key,
-        len(steps),
-        None if math.isnan(last) else last,
-        steps[position],
-        min(comparable, default=None),
-        max(comparable, default=None),
-    )
-
-
-def add_summaries(tx: Tx, run_id: str, summaries: Sequence[_Summary]) -> None:
+def add_summaries(tx: Tx, run_id: str, summaries: Sequence[Summary]) -> None:
     """Fold new points into the run's summaries."""
     tx.many(
         """INSERT INTO metrics (run_id, key, n, last, last_step, minimum, maximum) VALUES (?, ?, ?, ?, ?, ?, ?)

@@ -57,7 +57,7 @@ from runward.tracking.model import (
     RunStatus,
 )
 from runward.tracking.places import MAX_PAGE, Places, check_project_path
-from runward.tracking.points import as_series, collect, pack_segment, unpack_columns
+from runward.tracking.points import as_series, collect, pack_segment, summarise, unpack_columns
 from runward.tracking.search import compile_sort, compile_where
 
 MAX_KEY = 1000
@@ -231,7 +231,7 @@ class TrackingService(Places, Tracking):
             columns = unpack_columns(piece)
             if len(columns.steps):
                 points += len(columns.steps)
-                summaries.append(sql.summarise(piece.key, columns))
+                summaries.append(summarise(piece.key, columns))
         if points:
             sql.insert_segment(self.tx, run_id, batch.client, batch.first, points, pack_segment(batch.points))
             sql.add_summaries(self.tx, run_id, summaries)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shutil
 import threading
@@ -13,7 +14,7 @@ import msgspec
 
 from runward.core.clock import from_us
 from runward.core.ids import Digest
-from runward.errors import ConflictError, CorruptedError, InvalidError, NotFoundError, RunwardError
+from runward.errors import AlreadyExistsError, ConflictError, CorruptedError, InvalidError, NotFoundError, RunwardError
 from runward.store.blobs import FolderBlobs
 from runward.tracking import journal as j
 from runward.tracking.api import Tracking
@@ -147,10 +148,14 @@ class JournalUpload:
         if first is not None and first.kind == j.CREATE:
             new = msgspec.convert(first.fields[0], NewRun)
             tracking = self.destination.tracking
+            # What another member of this machine began is there already; whether this one may write to it is decided
+            # by the batches.
             tracking.create_project(NewProject(path=new.project, exist_ok=True))
             if len(first.fields) > 1 and first.fields[1]:
-                tracking.create_experiment(msgspec.convert(first.fields[1], NewExperiment))
-            tracking.create_run(new)
+                with contextlib.suppress(AlreadyExistsError):
+                    tracking.create_experiment(msgspec.convert(first.fields[1], NewExperiment))
+            with contextlib.suppress(AlreadyExistsError):
+                tracking.create_run(new)
             self.project = new.project
         self.reader.rewind_to(0)
 

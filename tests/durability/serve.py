@@ -1,0 +1,13 @@
+"""A server process on a given port: prints its URL when it answers."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from pathlib import Path
+
+from runward.server.run import LOOPBACK, RunningServer, listen, open_store
+
+with RunningServer(open_store(Path(sys.argv[1])), listen("127.0.0.1", int(sys.argv[2])), LOOPBACK) as server:
+    print(server.url, flush=True)
+    threading.Event().wait()

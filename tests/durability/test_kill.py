@@ -1,0 +1,286 @@
+"""kill -9 at the worst moment, servers that are away: what was logged is stored, once."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+import runward
+from runward import face
+from runward.core.ids import new_id
+from runward.errors import RunwardError
+from runward.governance.model import NewToken
+from runward.testing.postgres import free_port
+from runward.testing.worlds import batch
+from runward.tracking import journal as j
+from runward.tracking.client import RunwardWarning
+from runward.tracking.journal import journals_in
+from runward.tracking.model import NewProject, NewRun, RunStatus
+from runward.tracking.uploader import adopt
+from runward.workspace import Workspace, open_folder, open_url
+
+_HERE = Path(__file__).parent
+
+
+@contextlib.contextmanager
+def _process(*command: str, env: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, *command], env={**os.environ, **env}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def _train(steps: int, env: dict[str, str], *, hang: bool) -> contextlib.AbstractContextManager[subprocess.Popen[str]]:
+    return _process(str(_HERE / "train.py"), str(steps), "p", *(["hang"] if hang else []), env=env)
+
+
+def _line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    line = process.stdout.readline().strip()
+    assert line or process.poll() is None, process.stderr.read() if process.stderr else ""
+    return line
+
+
+class _Server:
+    """A server in a process of its own that can be killed and started again on its port."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.port = folder, free_port()
+        with contextlib.closing(open_folder(folder, "owner")) as space:
+            self.token = space.governance.create_token(NewToken("t")).secret
+            space.tracking.create_project(NewProject(path="p"))
+        self._process: subprocess.Popen[str] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        command = [sys.executable, str(_HERE / "serve.py"), str(self.folder), str(self.port)]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert _line(self._process) == self.url
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+            self._process = None
+
+    def connect(self) -> Workspace:
+        return open_url(self.url, self.token)
+
+    def env(self, state: Path) -> dict[str, str]:
+        return {"RUNWARD_URL": self.url, "RUNWARD_TOKEN": self.token, "XDG_STATE_HOME": str(state)}
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[_Server]:
+    found = _Server(tmp_path / "server")
+    yield found
+    found.kill()
+
+
+def _wait(reached: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not reached():
+        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
+        threading.Event().wait(0.02)
+
+
+def _stored(space: Workspace, run_id: str) -> list[int]:
+    return space.tracking.series(run_id, ["step"]).series[0].steps
+
+
+# the trainer --------------------------------------------------------------------------------------------------------
+
+
+def test_a_killed_training_loses_nothing_and_is_marked_failed(tmp_path: Path) -> None:
+    """Everything logged before kill -9 is in the store after the next sync, exactly once."""
+    folder = tmp_path / "ws"
+    with _train(100_000, {"RUNWARD_DIR": str(folder)}, hang=False) as process:
+        run_id = _line(process)
+        logged = -1
+        while logged < 700:
+            logged = int(_line(process))
+        process.send_signal(signal.SIGKILL)
+        rest, _ = process.communicate()
+    logged = max([logged, *(int(line) for line in rest.split("\n")[:-1])])
+    with contextlib.closing(open_folder(folder, "owner")) as space:
+        stored, problems = adopt(folder / "journals", space)
+        assert (stored, problems) == (1, [])
+        steps = _stored(space, run_id)
+        assert steps[: logged + 1] == list(range(logged + 1))
+        assert len(set(steps)) == len(steps) <= logged + 2
+        run = space.tracking.get_run(run_id).run
+        assert run.status is RunStatus.FAILED
+        assert "without finishing" in run.error
+        assert adopt(folder / "journals", space) == (0, [])
+        assert _stored(space, run_id) == steps
+        assert journals_in(folder / "journals") == []
+
+
+def test_the_next_start_adopts_what_a_killed_training_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without anybody asking for it."""
+    folder = tmp_path / "ws"
+    with _train(50, {"RUNWARD_DIR": str(folder)}, hang=True) as process:
+        run_id = _line(process)
+        while _line(process) != "49":
+            pass
+        process.kill()
+    with contextlib.closing(open_folder(folder, "owner")) as space:
+        monkeypatch.setattr(face, "_current", [space])
+        with runward.start("next", project="p", capture=False):
+            _wait(lambda: space.tracking.get_run(run_id).run.status is RunStatus.FAILED, "the orphan's end")
+        assert _stored(space, run_id) == list(range(50))
+        face._uploaders.pop(space.place).stop()
+
+
+# the server ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_killed_server_keeps_every_acknowledged_batch_once(server: _Server) -> None:
+    """Three clients send while the server is killed twice; the acknowledgements are the oracle."""
+    server.start()
+    run = server.connect().tracking.create_run(NewRun(project="p"))
+    acknowledged = dict.fromkeys(("a", "b", "c"), 0)
+    over = threading.Event()
+
+    def send(client: str) -> None:
+        space = server.connect()
+        while not over.is_set():
+            first = acknowledged[client]
+            points = {client: [(first * 10 + i, float(first)) for i in range(10)]}
+            with contextlib.suppress(RunwardError):
+                acknowledged[client] = space.tracking.append(run.id, batch(first, points, client=client)).next
+
+    threads = [threading.Thread(target=send, args=(client,)) for client in acknowledged]
+    for thread in threads:
+        thread.start()
+    for _ in range(2):
+        before = dict(acknowledged)
+        _wait(lambda before=before: all(acknowledged[c] > before[c] + 20 for c in before), "acknowledgements")  # type: ignore[misc]
+        server.kill()
+        server.start()
+    before = dict(acknowledged)
+    _wait(lambda: all(acknowledged[c] > before[c] for c in before), "acknowledgements after the last start")
+    over.set()
+    for thread in threads:
+        thread.join(40)
+    space = server.connect()
+    for client, count in acknowledged.items():
+        next_frame = space.tracking.append(run.id, batch(0, count=0, client=client)).next
+        assert next_frame >= count
+        steps = space.tracking.series(run.id, [client]).series[0].steps
+        assert steps == list(range(next_frame * 10))
+
+
+def test_a_server_that_is_away_at_the_start_costs_nothing(
+    server: _Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run is kept on disk, logging does not wait, and sync stores it exactly once."""
+    for name, value in server.env(tmp_path / "state").items():
+        monkeypatch.setenv(name, value)
+    space = server.connect()
+    monkeypatch.setattr(face, "_current", [space])
+    with pytest.warns(RunwardWarning, match="kept on disk"):
+        active = runward.start("offline", project="p", params={"lr": 0.1}, capture=False)
+    began = time.monotonic()
+    for step in range(2000):
+        active.log_metrics({"step": step, "loss": 1.0}, step)
+    active.log_bytes(b"weights", "model.bin")
+    assert time.monotonic() - began < 2.0
+    began = time.monotonic()
+    active.finish()
+    assert time.monotonic() - began < 8.0
+    face._uploaders.pop(space.place).stop()
+    stored, problems = face.sync()
+    assert stored == 0
+    assert problems
+    server.start()
+    assert face.sync() == (1, [])
+    assert face.sync() == (0, [])
+    detail = space.tracking.get_run(active.id)
+    assert (detail.run.name, detail.run.status, detail.run.params) == ("offline", RunStatus.FINISHED, {"lr": 0.1})
+    assert _stored(space, active.id) == list(range(2000))
+    assert b"".join(space.files.artifact(active.id, "model.bin")) == b"weights"
+
+
+def test_a_server_that_goes_away_during_a_run_is_made_up_for(
+    server: _Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Logging goes on without waiting, and everything arrives when it is back."""
+    for name, value in server.env(tmp_path / "state").items():
+        monkeypatch.setenv(name, value)
+    server.start()
+    space = server.connect()
+    monkeypatch.setattr(face, "_current", [space])
+    active = runward.start("on and off", project="p", capture=False)
+    active.log_metric("step", 0, 0)
+    _wait(lambda: _stored(space, active.id) == [0], "the first point")
+    server.kill()
+    began = time.monotonic()
+    for step in range(1, 3000):
+        active.log_metric("step", step, step)
+    assert time.monotonic() - began < 2.0
+    server.start()
+    _wait(lambda: len(_stored(space, active.id)) == 3000, "the points after the server came back")
+    active.finish()
+    assert _stored(space, active.id) == list(range(3000))
+    assert space.tracking.get_run(active.id).run.status is RunStatus.FINISHED
+    face._uploaders.pop(space.place).stop()
+
+
+def test_journals_of_a_run_that_several_processes_wrote_are_one_run(tmp_path: Path) -> None:
+    """A command that was tracked while the server was away ends as it ended, though its child left no end."""
+    with contextlib.closing(open_folder(tmp_path / "ws", "owner")) as space:
+        state = tmp_path / "elsewhere"
+        run_id = _offline_run_of_two_processes(state)
+        stored, problems = adopt(state, space)
+        assert (stored, problems) == (2, [])
+        found = space.tracking.get_run(run_id).run
+        assert (found.status, found.exit_code) == (RunStatus.FINISHED, 0)
+        assert _stored(space, run_id) == [0, 1, 2]
+
+
+def _offline_run_of_two_processes(state: Path) -> str:
+    run_id = new_id()
+    driver = j.Journal(state / run_id, run_id)
+    driver.append([j.CREATE, msgspec.to_builtins(NewRun(project="p", id=run_id, name="command"))])
+    child = j.Journal(state / run_id, run_id)
+    for step in range(3):
+        child.append([j.POINTS, step, 1.0, ["step"], [float(step)]])
+    child.close()
+    driver.append([j.END, "finished", 0, "", 2.0])
+    driver.close()
+    os.utime(child.path, (1, 1))
+    return run_id
+
+
+def test_sync_says_what_is_in_the_way_and_stores_the_rest(tmp_path: Path) -> None:
+    """One damaged journal does not keep the others out."""
+    with contextlib.closing(open_folder(tmp_path / "ws", "owner")) as space:
+        state = tmp_path / "elsewhere"
+        run_id = _offline_run_of_two_processes(state)
+        damaged = state / "x" / "damaged.journal"
+        damaged.parent.mkdir()
+        damaged.write_bytes(b"RUNWARD1" + b"\xff" * 100)
+        stored, problems = adopt(state, space)
+        assert stored == 2
+        assert [str(damaged) in problem for problem in problems] == [True]
+        assert _stored(space, run_id) == [0, 1, 2]
+        assert damaged.exists()
