@@ -15,9 +15,10 @@ from runward.execution.entry import EntryPoint, call_of, check_entry, entry_poin
 from runward.execution.handle import DetachedJob, Handle, check_success, read_log, start_supervisor
 from runward.execution.local import Executor, LocalExecutor
 from runward.execution.metadata import Metadata
-from runward.execution.model import Results, Script, Task, TaskState, check_name, check_tags
+from runward.execution.model import Results, Script, Task, TaskState, check_tags
 from runward.execution.plan import Plan, make_plan
 from runward.execution.runner import Runner
+from runward.governance.names import check_name
 
 
 class Experiment:
@@ -54,8 +55,8 @@ class Experiment:
         tasks = _task_list(name_or_tasks, name)
         if isinstance(name_or_tasks, str):
             name = name_or_tasks
-        self.name = check_name("experiment", name if name is not None else tasks[0].name)
-        self.project = None if project is None else check_name("project", project)
+        self.name = check_name(name if name is not None else tasks[0].name, "the experiment name")
+        self.project = None if project is None else check_name(project, "the project name")
         self.slots = LocalExecutor(slots).slots
         self.description = description
         self.tags = check_tags(tags)

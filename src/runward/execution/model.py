@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -13,9 +12,7 @@ from runward.config.serialise import describe
 from runward.core.seeding import check_seed
 from runward.errors import InvalidError, NotFoundError
 from runward.execution.worker import read_value
-
-_MAX_NAME = 250
-_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+from runward.governance.names import check_name
 
 
 class TaskState(StrEnum):
@@ -33,25 +30,6 @@ class TaskState(StrEnum):
     def is_terminal(self) -> bool:
         """Whether the state is final."""
         return self not in (TaskState.PENDING, TaskState.RUNNING)
-
-
-def check_name(what: str, name: object) -> str:
-    """The name itself, if people and file systems can live with it.
-
-    Raises:
-        InvalidError: Not text, empty, too long, or with control characters or direction marks.
-    """
-    if not isinstance(name, str) or not name.strip():
-        raise InvalidError(f"the {what} name must be text that is not empty, got {name!r:.80}")
-    if len(name) > _MAX_NAME:
-        raise InvalidError(f"the {what} name {name[:40]!r}… has {len(name)} characters, at most {_MAX_NAME} fit")
-    for character in name:
-        if character in _BIDI or unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp"):
-            raise InvalidError(
-                f"the {what} name {name!r} contains {character!r}",
-                hint="control characters, line breaks and text direction marks are not allowed in names",
-            )
-    return name
 
 
 @dataclass(frozen=True)
@@ -109,7 +87,7 @@ def check_tags(tags: Mapping[str, Any] | Iterable[str] | None) -> dict[str, str]
     if isinstance(tags, str):
         raise InvalidError(f"tags must be a dict or a list, got the text {tags!r}", hint=f"write [{tags!r}]")
     pairs = tags.items() if isinstance(tags, Mapping) else [(tag, "") for tag in tags or ()]
-    return {check_name("tag", key): str(value) for key, value in pairs}
+    return {check_name(key, "the tag name"): str(value) for key, value in pairs}
 
 
 class Task:
@@ -147,7 +125,7 @@ class Task:
         seed: int | None = None,
         resources: Mapping[str, Any] | None = None,
     ) -> None:
-        self.name = check_name("task", name)
+        self.name = check_name(name, "the task name")
         self.what: Buildable | Script = what if isinstance(what, Script) else _as_call(what, name)
         self.dependencies = _dependency_names(name, dependencies)
         self.retries = _whole("retries", retries)
@@ -200,7 +178,7 @@ def _dependency_names(name: str, dependencies: Iterable[str | Task]) -> tuple[st
             hint=f"write dependencies=[{dependencies!r}]",
         )
     names = [item.name if isinstance(item, Task) else item for item in dependencies]
-    return tuple(dict.fromkeys(check_name("dependency", item) for item in names))
+    return tuple(dict.fromkeys(check_name(item, "the dependency name") for item in names))
 
 
 def _whole(what: str, value: Any, least: int = 0) -> int:

@@ -15,7 +15,7 @@ export interface Column {
 
 const FIXED: Column[] = [
   { id: "status", label: "Status", width: 104, sortable: true, cell: (run) => <StatusBadge status={run.status} /> },
-  { id: "trust", label: "Trust", width: 172, cell: (run) => <Marks run={run} /> },
+  { id: "trust", label: "Trust", width: 232, cell: (run) => <Marks run={run} /> },
   { id: "experiment", label: "Experiment", width: 150, sortable: true, cell: (run) => (run.experiment ? <Name>{run.experiment}</Name> : "–") },
   { id: "started_at", label: "Started", width: 112, sortable: true, cell: (run) => <Time at={run.started_at} /> },
   { id: "duration_s", label: "Duration", width: 112, numeric: true, sortable: true, cell: (run) => formatElapsed(run) },
@@ -58,6 +58,6 @@ export function allColumns(keys: { params: string[]; metrics: string[]; tags: st
 
 /** What is shown until somebody chooses: how it stands, whether it can be trusted, the first figures. */
 export function defaultColumns(keys: { params: string[]; metrics: string[] }): string[] {
-  const some = (space: "metrics" | "params", n: number) => keys[space].slice(0, n).map((key) => `${space}.${key}`);
+  const some = (space: "metrics" | "params", n: number) => keys[space].filter((key) => !key.startsWith("_")).slice(0, n).map((key) => `${space}.${key}`);
   return ["status", "trust", ...some("metrics", 4), ...some("params", 3), "started_at", "duration_s", "created_by"];
 }
