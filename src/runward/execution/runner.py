@@ -88,7 +88,7 @@ class Runner:
         self.results = {task.name: TaskResult(task.name, config=task.config) for task in ordinary}
         self._jobs = [_TaskJob(self, task, index) for index, task in enumerate(ordinary)]
         self._lock = threading.Lock()
-        self.recorder = _Recorder()
+        self.recorder = _Recorder(on_error=executor.cancel)
 
     def run(self) -> Results:
         """Run all tasks, then the checks. A failed task is a state here, not an exception."""
@@ -165,7 +165,8 @@ class Runner:
 class _Recorder:
     """Records ended runs one after the other in a thread, so that no task waits for the storing of another."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_error: Callable[[], None]) -> None:
+        self._on_error = on_error
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
@@ -185,6 +186,7 @@ class _Recorder:
                 work()
             except BaseException as error:  # noqa: BLE001 - raised again in the experiment's own thread
                 self._error = self._error or error
+                self._on_error()
 
     def close(self) -> None:
         """Wait until everything is recorded. Raises: what a recording raised."""
