@@ -67,7 +67,7 @@ def parse(path: str, text: str) -> Source | CheckResult:
     """The file's syntax tree, or the failed check that says where it does not parse."""
     try:
         return Source(path, text, ast.parse(text))
-    except (SyntaxError, ValueError, RecursionError) as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", None) or 1
         evidence = [EvidenceItem(f"does not parse: {error}", path, line)]
         return CheckResult("parses", "code", Verdict.FAIL, f"{path} is not valid Python", evidence, required=True)
