@@ -178,7 +178,11 @@ class JournalReader:
 
     def writer_is_gone(self) -> bool:
         """Whether nobody writes to it any more."""
-        with open(self.path, "rb") as probe:
+        try:
+            probe = open(self.path, "rb")  # noqa: SIM115
+        except FileNotFoundError:
+            return True  # Another uploader has stored and removed it.
+        with probe:
             try:
                 fcntl.flock(probe, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:

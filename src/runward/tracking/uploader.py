@@ -14,7 +14,15 @@ import msgspec
 
 from runward.core.clock import from_us
 from runward.core.ids import Digest
-from runward.errors import AlreadyExistsError, ConflictError, CorruptedError, InvalidError, NotFoundError, RunwardError
+from runward.errors import (
+    AlreadyExistsError,
+    ConflictError,
+    CorruptedError,
+    InvalidError,
+    InvalidTransitionError,
+    NotFoundError,
+    RunwardError,
+)
 from runward.store.blobs import FolderBlobs
 from runward.tracking import journal as j
 from runward.tracking.api import Tracking
@@ -109,8 +117,8 @@ def gather(paths: list[Path]) -> tuple[dict[str, Columns], dict[str, str]]:
 class JournalUpload:
     """One journal's way into the store."""
 
-    def __init__(self, path: Path, destination: Destination, project: str = "") -> None:
-        self.reader = JournalReader(path)
+    def __init__(self, path: Path, destination: Destination, project: str = "", *, is_sibling: bool = False) -> None:
+        self.reader, self._is_sibling = JournalReader(path), is_sibling
         self.path, self.destination, self.project = path, destination, project
         self.ended = False
         self._position: int | None = None
@@ -160,6 +168,19 @@ class JournalUpload:
         self.reader.rewind_to(0)
 
     def _send(self, frames: list[Frame]) -> None:
+        """Store frames; the end is acknowledged after it was carried out, so that a break in between repeats it."""
+        at = next((index for index, frame in enumerate(frames) if frame.kind == j.END), None)
+        if at is None:
+            self._append(frames)
+            return
+        if at:
+            self._append(frames[:at])
+        if not self._is_sibling:
+            self._push_siblings()
+        self._end(*frames[at].fields)
+        self._append(frames[at:])
+
+    def _append(self, frames: list[Frame]) -> None:
         gathered = _Gathered()
         for frame in frames:
             if frame.kind in (j.ARTIFACT, j.CAPTURES):
@@ -176,16 +197,12 @@ class JournalUpload:
             output=gathered.output,
         )
         self.destination.tracking.append(self.reader.run_id, batch)
-        for frame in frames:
-            if frame.kind == j.END:
-                self._push_siblings()
-                self._end(*frame.fields)
 
     def _push_siblings(self) -> None:
         """What other processes of the run wrote belongs to its result, so it must be there before the end."""
         for path in journals_in(self.path.parent):
             if path != self.path:
-                sibling = JournalUpload(path, self.destination, self.project)
+                sibling = JournalUpload(path, self.destination, self.project, is_sibling=True)
                 while sibling.push():
                     pass
                 sibling.close(remove=False)
@@ -212,7 +229,12 @@ class JournalUpload:
 
     def _end(self, status: str, exit_code: int | None, error: str, at: float) -> None:
         ended_at = from_us(int(at * 1e6))
-        self.destination.tracking.end_run(self.reader.run_id, RunEnd(RunStatus(status), exit_code, error, ended_at))
+        end = RunEnd(RunStatus(status), exit_code, error, ended_at)
+        try:
+            self.destination.tracking.end_run(self.reader.run_id, end)
+        except InvalidTransitionError as refused:
+            # Another process of the run, or who took it for dead, ended it before: the first end stays.
+            log.warning("%s", refused.message)
         self.ended = True
 
     def close(self, *, remove: bool) -> None:
