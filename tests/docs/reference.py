@@ -21,7 +21,8 @@ def cli_page() -> str:
         "Every command has `--json`: exactly one document on stdout, talk on stderr. Exit codes: 0 yes, 1 the answer is no, "
         "2 wrong usage, 3 it could not be decided.\n"
     )
-    with click.Context(cli, info_name="runward") as context:
+    # Help is printed as the program prints it, whatever ran before in this process (click keeps the option made first).
+    with click.Context(cli, info_name="runward", help_option_names=["-h", "--help"]) as context:
         for name in COMMANDS:
             command = cli.get_command(context, name)
             assert command is not None

@@ -98,7 +98,7 @@ def test_json_has_no_nan_and_the_answer_none_either(site: Site) -> None:
         ("plot.png", "image/png", "", "attachment", "application/octet-stream"),
         ("a.js", "text/javascript", "?inline", "inline", "text/plain"),
         ("d.json", "application/json", "?inline", "inline", "text/plain"),
-        ('weird; x="y".bin', "", "", "attachment", "application/octet-stream"),
+        ('wëird; x="y".bin', "", "", "attachment", "application/octet-stream"),
     ],
 )
 def test_files_of_users_cannot_run_as_ours(
