@@ -14,7 +14,17 @@ from runward.workspace import Workspace
 Enter = Callable[[str, RoleName], Workspace]
 """(member's name, token's role) -> the workspace in that member's hands."""
 
-BAD_NAMES = ["", "   ", "a\0b", "two\nlines", "evil\u202egnp.exe", "\u200fhidden", "x" * 10_000, "tab\there", "line\u2028end"]
+BAD_NAMES = [
+    "",
+    "   ",
+    "a\0b",
+    "two\nlines",
+    "evil\u202egnp.exe",
+    "\u200fhidden",
+    "x" * 10_000,
+    "tab\there",
+    "line\u2028end",
+]
 """What may not be the name of anything: empty, NUL, line end, direction marks, far too long, control characters."""
 
 
