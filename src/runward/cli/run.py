@@ -69,10 +69,15 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _follow(active: ActiveRun, command: list[str], seed: int | None) -> int:
-    env = {**os.environ, JOURNAL_VARIABLE: str(active.folder), RUN_VARIABLE: active.id}
+    env = {
+        **os.environ,
+        JOURNAL_VARIABLE: str(active.folder),
+        RUN_VARIABLE: active.id,
+        "RUNWARD_READS": str(active.folder),
+    }
+    env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(SEED_SITE), env.get("PYTHONPATH", "")]))
     if seed is not None:
         env |= {"PYTHONHASHSEED": str(seed), "RUNWARD_SEED": str(seed)}
-        env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(SEED_SITE), env.get("PYTHONPATH", "")]))
     env.setdefault("PYTHONUNBUFFERED", "1")
     try:
         process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

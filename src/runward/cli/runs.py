@@ -27,11 +27,11 @@ def marks_of(run: Run) -> str:
     labels = {mark.kind: mark.label for mark in run.marks}
     words = []
     if "team_result" in labels:
-        words.append("✓ team result")
+        words.append("⟳ team result, outdated" if labels["team_result"] == "outdated" else "✓ team result")
     elif labels.get("review") in ("open", "changes_requested"):
         words.append("◌ in review")
     if "verification" in labels:
-        sign = {"differs": "≠", "undecided": "?"}.get(labels["verification"], "≡")
+        sign = {"differs": "≠", "undecided": "?", "outdated": "⟳"}.get(labels["verification"], "≡")
         words.append(f"{sign} {labels['verification']}")
     if labels.get("gates") == "closed":
         words.append("✗ gates")

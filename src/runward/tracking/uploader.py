@@ -18,6 +18,7 @@ from runward.errors import (
     AlreadyExistsError,
     ConflictError,
     CorruptedError,
+    GateClosedError,
     InvalidError,
     InvalidTransitionError,
     NotFoundError,
@@ -143,8 +144,25 @@ class JournalUpload:
             if isinstance(error, ConflictError) and isinstance(expected, int):
                 self.reader.rewind_to(expected)
                 return True
-            raise
+            if not isinstance(error, InvalidError):
+                raise
+            self._send_one_by_one(list(self.reader.frames(len(frames))))
         return True
+
+    def _send_one_by_one(self, frames: list[Frame]) -> None:
+        """After a refusal: an entry that the store will not take costs only itself, not its run."""
+        for frame in frames:
+            try:
+                self._send([frame])
+            except InvalidError as error:
+                log.warning("an entry of run %s was refused and is passed over: %s", self.reader.run_id, error.message)
+                note = Batch(
+                    client=self.reader.client,
+                    first=frame.number,
+                    count=1,
+                    tags={"runward.refused": f"entry {frame.number}: {error.message[:200]}".replace("\0", "␀")},
+                )
+                self.destination.tracking.append(self.reader.run_id, note)
 
     def _expected(self) -> int:
         empty = Batch(client=self.reader.client, first=0, count=0)
@@ -163,9 +181,18 @@ class JournalUpload:
                 with contextlib.suppress(AlreadyExistsError):
                     tracking.create_experiment(msgspec.convert(first.fields[1], NewExperiment))
             with contextlib.suppress(AlreadyExistsError):
-                tracking.create_run(new)
+                self._create_run(new)
             self.project = new.project
         self.reader.rewind_to(0)
+
+    def _create_run(self, new: NewRun) -> None:
+        try:
+            self.destination.tracking.create_run(new)
+        except GateClosedError as error:
+            # The training is done: its name is refused, its results are not.
+            log.warning("run %s is stored as run-%s: %s", new.name, new.id[:6], error.message)
+            tags = {**new.tags, "runward.refused_name": new.name}
+            self.destination.tracking.create_run(msgspec.structs.replace(new, name=f"run-{new.id[:6]}", tags=tags))
 
     def _send(self, frames: list[Frame]) -> None:
         """Store frames; the end is acknowledged after it was carried out, so that a break in between repeats it."""
@@ -261,6 +288,8 @@ class Uploader:
         self._stop = False
         self._thread: threading.Thread | None = None
         self._complained: set[str] = set()
+        self.refused: dict[Path, RunwardError] = {}
+        """Journals' folders that the store refused for good, and why."""
 
     def follow(self, folder: Path) -> None:
         """Upload the journals that appear in a folder."""
@@ -303,6 +332,7 @@ class Uploader:
                 raise
             # The store refuses this journal for good: it stays on disk, and the others go on.
             self._complain(error)
+            self.refused[path.parent] = error
             upload.close(remove=False)
             del self._uploads[path]
             with self._lock:
