@@ -150,6 +150,7 @@ def diff(output: Output, first: str, second: str) -> int:
 @runs.command("export")
 @click.argument("refs", metavar="RUN…", nargs=-1, required=True)
 @click.option("--output", "-o", "target", type=click.Path(path_type=Path), default=None, help="A file; default stdout.")
+@with_json
 @pass_output
 def export(output: Output, refs: tuple[str, ...], target: Path | None) -> None:
     """Runs with all their points as JSON, one document."""
@@ -165,7 +166,7 @@ def export(output: Output, refs: tuple[str, ...], target: Path | None) -> None:
         sys.stdout.write(data.decode() + "\n")
     else:
         target.write_bytes(data)
-        output.say(f"{len(documents)} run(s) in {target}")
+        output.result({"file": str(target), "runs": len(documents)}, f"{len(documents)} run(s) in {target}")
 
 
 @runs.command("delete")

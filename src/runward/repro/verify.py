@@ -125,6 +125,12 @@ def verify(
     detail = space.tracking.get_run(space.tracking.resolve_run(ref).id)
     if not detail.run.status.is_terminal:
         raise InvalidError(f"run {detail.run.name!r} is still running", hint="wait for its end")
+    known = {metric.key for metric in detail.metrics}
+    if unknown := sorted(set(tolerances or {}) - known):
+        raise InvalidError(
+            f"a margin is given for {unknown[0]!r}, which the run did not log",
+            hint=f"it logged: {', '.join(sorted(known))}",
+        )
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="runward-verify-") as folder:
         attempt = _Attempt(space, detail, Path(folder).resolve(), say)

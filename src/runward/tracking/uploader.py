@@ -40,6 +40,7 @@ from runward.tracking.model import (
     OutputChunk,
     Points,
     RunEnd,
+    RunPatch,
     RunStatus,
 )
 from runward.tracking.points import Columns, empty_columns, pack_columns
@@ -414,8 +415,19 @@ def _push_whole_run(uploads: list[JournalUpload], destination: Destination) -> N
     for upload in uploads:
         while upload.push():
             pass
+        _note_torn(upload, destination)
     if not any(upload.ended for upload in uploads):
         _end_orphan(uploads[0], destination)
+
+
+def _note_torn(upload: JournalUpload, destination: Destination) -> None:
+    """Say on the run that its journal ended in an entry that was not whole; everything before it is stored."""
+    if upload.reader.torn:
+        kept = upload.reader.next_frame
+        log.warning("the journal of run %s ends in a broken entry; %s entries are stored", upload.reader.run_id, kept)
+        patch = RunPatch(tags={"runward.torn": f"the journal broke off after {kept} entries"})
+        with contextlib.suppress(RunwardError):
+            destination.tracking.update_run(upload.reader.run_id, patch)
 
 
 def _end_orphan(upload: JournalUpload, destination: Destination) -> None:
