@@ -87,7 +87,8 @@ def log_call(folder: str) -> list[Row]:
     ]
     for name, python in peers().items():
         if name in programs.PEER_LOG:
-            peer50, peer99 = json.loads(run_python(programs.PEER_LOG[name], python, cwd=folder))
+            said = run_python(programs.PEER_LOG[name], python, cwd=folder).splitlines()
+            peer50, peer99 = json.loads(next(line for line in said if line.startswith("[") and line[1:2].isdigit()))
             rows.append((f"{name}: the same", f"{peer50:.1f} µs ({peer99:.0f} µs)", "", f"{peer50 / p50:.0f} × ours"))
     return rows
 
