@@ -13,10 +13,16 @@ Names are loaded when they are first used: importing this module loads no databa
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 from runward._version import __version__
+from runward.core.opens import BEFORE_START
 from runward.errors import RunwardError
+
+# A task's own process notes what it reads by itself; everywhere else data may be read before a run is started.
+if "RUNWARD_JOURNAL" not in os.environ:
+    BEFORE_START.start()
 
 if TYPE_CHECKING:
     from runward.config.buildable import Config as Config

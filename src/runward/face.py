@@ -16,9 +16,11 @@ from typing import Any
 import msgspec
 
 from runward import workspace as w
+from runward.core.clock import utc_now
 from runward.core.ids import RunId, new_id
+from runward.core.opens import BEFORE_START
 from runward.core.seeding import seed_everything
-from runward.errors import RunwardError
+from runward.errors import InvalidError, RunwardError
 from runward.tracking import client
 from runward.tracking import journal as j
 from runward.tracking.captor import Captor
@@ -118,7 +120,7 @@ def start(
     if seed is not None:
         seed_everything(seed)
     if os.environ.get(client.JOURNAL_VARIABLE):
-        return _join_task(params, tags)
+        return _join_task(name, params, tags)
     new = _new_run(name, project, params, tags, seed, purpose, experiment_id)
     run = _begin(new, capture, None)
     _watch_exit()
@@ -148,6 +150,9 @@ def _new_run(
     purpose: str,
     experiment_id: str | None,
 ) -> NewRun:
+    for value, what in ((name, "name"), (project, "project"), (purpose, "purpose")):
+        if not isinstance(value, str):
+            raise InvalidError(f"{what} must be text, not {value!r:.80}", hint=f'write {what}="…"')
     return NewRun(
         id=new_id(),
         project=project or default_project(),
@@ -157,14 +162,16 @@ def _new_run(
         seed=seed,
         purpose=purpose,
         experiment_id=experiment_id,
+        started_at=utc_now(),
     )
 
 
 def _begin(new: NewRun, capture: bool, command: list[str] | None) -> ActiveRun:
+    before = {} if command is not None else dict(BEFORE_START.stop())
     space = current_workspace()
     _create(space, new)
     folder = space.state_dir / "journals" / new.id
-    captor = Captor(space.local_blobs, space.state_dir / "cache", command) if capture else None
+    captor = Captor(space.local_blobs, space.state_dir / "cache", command, before) if capture else None
     run = ActiveRun(RunId(new.id), folder, _ScriptHooks(space, captor))
     run.journal.append([j.CREATE, msgspec.to_builtins(new)])
     if captor is not None:
@@ -174,8 +181,10 @@ def _begin(new: NewRun, capture: bool, command: list[str] | None) -> ActiveRun:
     return run
 
 
-def _join_task(params: Mapping[str, Any] | None, tags: Mapping[str, str] | None) -> ActiveRun:
+def _join_task(name: str, params: Mapping[str, Any] | None, tags: Mapping[str, str] | None) -> ActiveRun:
     run = client.active_run()
+    if name:
+        run.set_tag("runward.script_name", name)
     if params:
         run.log_params(params)
     for key, value in (tags or {}).items():

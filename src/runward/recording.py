@@ -17,6 +17,7 @@ import msgspec
 from runward import face
 from runward.config.merge import Origin, merge
 from runward.config.serialise import flatten_plain
+from runward.core.clock import utc_now
 from runward.core.ids import new_id
 from runward.errors import GateClosedError, NotFoundError, RunwardError
 from runward.execution import experiment as execution
@@ -24,7 +25,7 @@ from runward.execution.backend import RunEnd, RunHandle, RunOutcome, set_backend
 from runward.execution.local import Executor
 from runward.execution.model import Task, TaskState
 from runward.execution.plan import Plan
-from runward.execution.runner import Runner
+from runward.execution.runner import COMMAND_FILE, Runner
 from runward.execution.spec import SPEC_FILE
 from runward.execution.worker import READS_FILE, read_plain
 from runward.review.gates import name_problem
@@ -165,6 +166,7 @@ class WorkspaceBackend:
             params=self._params(task_name, config),
             tags={**self._tags, **{str(k): str(v) for k, v in tags.items()}},
             seed=seed,
+            started_at=utc_now(),
         )
         folder = self.space.state_dir / "journals" / run_id
         run = self._runs[run_id] = ActiveRun(run_id, folder)
@@ -210,7 +212,9 @@ class WorkspaceBackend:
         run._write([j.END, _STATUS[end.state], end.exit_code, end.error, j.now()])
         run.journal.close()
         if not self.uploader.drain(run.folder):
-            message = "the server is away: results are kept on disk; `runward sync` uploads them"
+            refused = self.uploader.refused.get(run.folder)
+            why = f"the store refuses this run: {refused.message}" if refused else "the server is away"
+            message = f"{why}; what was logged is kept in {run.folder}, and `runward sync` tries again"
             warnings.warn(message, RunwardWarning, stacklevel=2)
             return RunOutcome(end.metrics)
         return self._outcome(run_id, end)
@@ -257,6 +261,9 @@ class WorkspaceBackend:
         if end.log_path is None:
             return []
         folder, blobs = end.log_path.parent, self.space.local_blobs
+        if (folder / COMMAND_FILE).exists():
+            told = {"format": 1, "kind": "script", **read_plain(str(folder / COMMAND_FILE))}
+            return [("spec", blobs.put_bytes(msgspec.json.encode(told)), {"script": " ".join(told["argv"])[:200]})]
         if not (folder / SPEC_FILE).exists():
             return []
         names = [name for name in (SPEC_FILE, "call.pkl", "source.py") if (folder / name).exists()]

@@ -239,3 +239,9 @@ def test_flatten_names() -> None:
 def test_paths_survive() -> None:
     assert from_yaml(to_yaml({"data": Path("/data/x")})) == {"data": Path("/data/x")}
     assert isinstance(from_plain(to_plain(Config(Optimizer))), Buildable)
+
+
+@pytest.mark.parametrize("text", ["\x85", "a\u2028b", "\u2029", "a\r", "\r\n", "\ufeff", " \x85 "])
+def test_line_ends_of_unicode_survive_yaml(text: str) -> None:
+    """What YAML 1.1 takes for a line end is text like any other."""
+    assert from_yaml(to_yaml({"k": text})) == {"k": text}

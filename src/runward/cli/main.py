@@ -11,6 +11,8 @@ import click
 
 from runward._version import __version__
 from runward.cli.output import NO, UNDECIDED, USAGE, Output
+from runward.core.codec import problem
+from runward.core.opens import BEFORE_START
 from runward.errors import ExecutorError, GateClosedError, InvalidError, MissingExtraError, ReproError, RunwardError
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -78,12 +80,15 @@ def exit_code_of(error: RunwardError) -> int:
 def main(arguments: list[str] | None = None) -> Any:
     """Entry point of the ``runward`` script."""
     output = Output()
+    BEFORE_START.stop()
     try:
         result = cli.main(arguments, prog_name="runward", standalone_mode=False, obj=output)
     except click.exceptions.Exit as request:
         sys.exit(request.exit_code)
     except click.ClickException as error:
         error.show()
+        if "--json" in (sys.argv[1:] if arguments is None else arguments):
+            output.result(problem(InvalidError(error.format_message())))
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo("stopped", err=True)
@@ -95,8 +100,6 @@ def main(arguments: list[str] | None = None) -> Any:
         if error.hint:
             click.echo(f"  {error.hint}", err=True)
         if output.json:
-            from runward.core.codec import problem
-
             output.result(problem(error))
         sys.exit(exit_code_of(error))
     sys.exit(result if isinstance(result, int) else 0)

@@ -53,7 +53,10 @@ def standards(output: Output, path: str, source: Path | None) -> None:
         try:
             document = msgspec.convert(load(source.read_text(encoding="utf-8")), Standards)
         except msgspec.ValidationError as error:
-            raise InvalidError(f"{source}: {error}", hint="see the page on standards in the docs") from error
+            raise InvalidError(
+                f"{source}: {error}",
+                hint='for example: thresholds: [{metric: accuracy, op: ">=", value: 0.9}]; docs/tutorial.md shows a whole file',
+            ) from error
         found = reviews.set_standards(path, document)
     else:
         found = reviews.get_standards(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import click
@@ -104,13 +105,19 @@ def show(output: Output, ref: str) -> None:
 @review.command("approve")
 @click.argument("ref", metavar="REVIEW")
 @click.option("--comment", "-m", default="")
+@click.option("--revision", default="", help="The revision you looked at; refused if there is a newer one.")
 @with_json
 @pass_output
-def approve(output: Output, ref: str, comment: str) -> None:
-    """Approve the present revision; with nothing missing the run becomes a team result."""
+def approve(output: Output, ref: str, comment: str, revision: str) -> int:
+    """Approve; with nothing missing the run becomes a team result. Exit code 1 while something is missing."""
     space = current_workspace()
-    found = space.review.approve(find_review(space, ref), comment=comment)
-    output.result(found, story(found))
+    review_id = find_review(space, ref)
+    present = space.review.get_review(review_id).review.revision
+    if revision and present.startswith(revision):
+        revision = present
+    found = space.review.approve(review_id, revision or present, comment)
+    output.result(found, [f"approved revision {present[:12]}", *story(found)])
+    return 0 if found.review.state is ReviewState.APPLIED else NO
 
 
 @review.command("request-changes")
@@ -162,20 +169,37 @@ def gates(output: Output, run: str) -> int:
     return 0 if found.passed else NO
 
 
+def _changed_since(repo: Path | None, base: str) -> set[Path]:
+    """The files that differ from a revision. Raises: InvalidError (no such revision, no repository)."""
+    done = subprocess.run(
+        ["git", "-C", str(repo or Path()), "diff", "--name-only", "-z", "--relative", base, "--"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise InvalidError(
+            f"--base {base!r}: {done.stderr.strip()[:200]}", hint="give a commit, branch or tag of --repo"
+        )
+    return {((repo or Path()) / name).resolve() for name in done.stdout.split("\0") if name}
+
+
 @review.command("check")
 @click.argument("paths", metavar="PATH…", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--repo", type=click.Path(path_type=Path, exists=True), default=None, help="Paths are shown relative to it."
 )
+@click.option("--base", default=None, metavar="REV", help="Only files that changed since this revision of --repo.")
 @with_json
 @pass_output
-def check(output: Output, paths: tuple[Path, ...], repo: Path | None) -> int:
+def check(output: Output, paths: tuple[Path, ...], repo: Path | None, base: str | None) -> int:
     """Check Python files against the team's checklist, with file:line evidence. Exit code 1 if an item fails."""
     files: dict[str, str] = {}
+    changed = _changed_since(repo, base) if base else None
     for path in paths:
         for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
             if not file.is_file():
                 raise InvalidError(f"{file} is no file", hint="give Python files or folders")
+            if changed is not None and file.resolve() not in changed:
+                continue
             shown = (
                 file.resolve().relative_to(repo.resolve())
                 if repo and file.resolve().is_relative_to(repo.resolve())

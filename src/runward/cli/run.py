@@ -14,7 +14,7 @@ from typing import IO
 import click
 
 from runward import face
-from runward.cli.output import Output, pass_output
+from runward.cli.output import Output, pass_output, with_json
 from runward.core.seeding import SEED_SITE
 from runward.errors import InvalidError
 from runward.recording import PLAN_VARIABLE
@@ -29,6 +29,7 @@ from runward.tracking.client import JOURNAL_VARIABLE, RUN_VARIABLE, ActiveRun
 @click.option("--purpose", default="", help="Why it is run, in a sentence.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=None, help="Set for Python, numpy, torch; recorded.")
 @click.option("--plan", is_flag=True, help="Show what the script's experiments would do; start nothing.")
+@with_json
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 @pass_output
 def run(
@@ -55,9 +56,12 @@ def run(
         seed=seed,
     )
     output.say(f"run {active.id}")
-    code = _follow(active, list(command), seed)
+    # With --json the answer is ours: what the command prints is talk then.
+    code = _follow(active, list(command), seed, sys.stderr.buffer if output.json else sys.stdout.buffer)
     status = "finished" if code == 0 else ("cancelled" if code in (130, -2) else "failed")
     active.finish(status, code, "" if code == 0 else f"the command ended with exit code {code}")
+    if output.json:
+        output.result({"run": active.id, "status": status, "exit_code": code})
     return code if code >= 0 else 128 - code
 
 
@@ -68,11 +72,16 @@ def _pair(text: str) -> tuple[str, str]:
     return key, value
 
 
-def _follow(active: ActiveRun, command: list[str], seed: int | None) -> int:
-    env = {**os.environ, JOURNAL_VARIABLE: str(active.folder), RUN_VARIABLE: active.id}
+def _follow(active: ActiveRun, command: list[str], seed: int | None, stdout: IO[bytes]) -> int:
+    env = {
+        **os.environ,
+        JOURNAL_VARIABLE: str(active.folder),
+        RUN_VARIABLE: active.id,
+        "RUNWARD_READS": str(active.folder),
+    }
+    env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(SEED_SITE), env.get("PYTHONPATH", "")]))
     if seed is not None:
         env |= {"PYTHONHASHSEED": str(seed), "RUNWARD_SEED": str(seed)}
-        env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(SEED_SITE), env.get("PYTHONPATH", "")]))
     env.setdefault("PYTHONUNBUFFERED", "1")
     try:
         process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -83,7 +92,7 @@ def _follow(active: ActiveRun, command: list[str], seed: int | None) -> int:
     assert process.stdout is not None
     assert process.stderr is not None
     pumps = [
-        threading.Thread(target=_pump, args=(active, "stdout", process.stdout, sys.stdout.buffer)),
+        threading.Thread(target=_pump, args=(active, "stdout", process.stdout, stdout)),
         threading.Thread(target=_pump, args=(active, "stderr", process.stderr, sys.stderr.buffer)),
     ]
     for pump in pumps:

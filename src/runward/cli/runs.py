@@ -27,11 +27,11 @@ def marks_of(run: Run) -> str:
     labels = {mark.kind: mark.label for mark in run.marks}
     words = []
     if "team_result" in labels:
-        words.append("✓ team result")
+        words.append("⟳ team result, outdated" if labels["team_result"] == "outdated" else "✓ team result")
     elif labels.get("review") in ("open", "changes_requested"):
         words.append("◌ in review")
     if "verification" in labels:
-        sign = {"differs": "≠", "undecided": "?"}.get(labels["verification"], "≡")
+        sign = {"differs": "≠", "undecided": "?", "outdated": "⟳"}.get(labels["verification"], "≡")
         words.append(f"{sign} {labels['verification']}")
     if labels.get("gates") == "closed":
         words.append("✗ gates")
@@ -150,6 +150,7 @@ def diff(output: Output, first: str, second: str) -> int:
 @runs.command("export")
 @click.argument("refs", metavar="RUN…", nargs=-1, required=True)
 @click.option("--output", "-o", "target", type=click.Path(path_type=Path), default=None, help="A file; default stdout.")
+@with_json
 @pass_output
 def export(output: Output, refs: tuple[str, ...], target: Path | None) -> None:
     """Runs with all their points as JSON, one document."""
@@ -165,7 +166,7 @@ def export(output: Output, refs: tuple[str, ...], target: Path | None) -> None:
         sys.stdout.write(data.decode() + "\n")
     else:
         target.write_bytes(data)
-        output.say(f"{len(documents)} run(s) in {target}")
+        output.result({"file": str(target), "runs": len(documents)}, f"{len(documents)} run(s) in {target}")
 
 
 @runs.command("delete")

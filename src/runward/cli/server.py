@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
 
-from runward.cli.output import Output, pass_output
+from runward.cli.output import Output, pass_output, with_json
 from runward.workspace import find_folder
 
 
@@ -17,6 +18,7 @@ from runward.workspace import find_folder
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=4747, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
 @click.option("--behind-proxy", is_flag=True, help="A TLS proxy stands in front: other hosts may connect.")
+@with_json
 @pass_output
 def server(
     output: Output, folder: Path | None, database: str, blobs: str, host: str, port: int, behind_proxy: bool
@@ -28,8 +30,12 @@ def server(
     bound = listen(host, port)
     dispatcher = open_store((folder or find_folder()).absolute(), database, blobs)
     running = RunningServer(dispatcher, bound, allowed)
+    link = first_link(dispatcher)
+    if output.json:
+        output.result({"url": running.url, "first_sign_in": running.url + link if link else None})
+        sys.stdout.flush()
     output.say(f"Runward serves {dispatcher.database.url.rpartition('@')[2]} at {running.url}")
-    if link := first_link(dispatcher):
+    if link:
         output.say(f"first sign-in (once, within the hour): {running.url}{link}")
     output.say("Ctrl-C stops it")
     running.serve()

@@ -65,12 +65,19 @@ def _write_float(dumper: _Dumper, value: float) -> yaml.ScalarNode:
     return dumper.represent_scalar("tag:yaml.org,2002:float", text)
 
 
+def _write_text(dumper: _Dumper, value: str) -> yaml.ScalarNode:
+    # PyYAML takes these for line ends and writes them as they are; only double quotes escape them.
+    style = '"' if any(character in value for character in "\x85\u2028\u2029\r") else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+
 for _tag, _pattern, _first in _SCALARS:
     _Loader.add_implicit_resolver(_tag, re.compile(f"^(?:{_pattern})$"), _first)
     _Dumper.add_implicit_resolver(_tag, re.compile(f"^(?:{_pattern})$"), _first)
 _Loader.add_constructor("tag:yaml.org,2002:int", _int)
 _Loader.add_constructor("tag:yaml.org,2002:float", _float)
 _Dumper.add_representer(float, _write_float)
+_Dumper.add_representer(str, _write_text)
 
 
 def dump(value: Any) -> str:

@@ -89,10 +89,20 @@ def _checked(values: Mapping[Any, Any]) -> dict[str, Any]:
 def _check_key(key: Any, path: str) -> None:
     if not isinstance(key, str):
         raise InvalidError(f"a key of {path} must be text, got {key!r}")
+    _check_text(key, f"the key {key!r:.80} of {path}")
+
+
+def _check_text(text: str, path: str) -> None:
+    """Refuse here what a store would refuse later, when the runs are done."""
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise InvalidError(f"{path} has a NUL character or half of a character pair", hint="leave it out")
 
 
 def _check(value: Any, path: str) -> None:
-    if value is None or isinstance(value, str | bool | int):
+    if isinstance(value, str):
+        _check_text(value, path)
+        return
+    if value is None or isinstance(value, bool | int):
         return
     if isinstance(value, float) and math.isfinite(value):
         return

@@ -28,9 +28,11 @@ from runward.execution.model import (
 )
 from runward.execution.plan import script_command
 from runward.execution.spec import upstream_parameters, worker_command, write_source, write_spec
-from runward.execution.worker import RESULT_FILE, read_plain
+from runward.execution.worker import RESULT_FILE, read_plain, write_plain
 
 STATE_FILE = "state.json"
+COMMAND_FILE = "command.bin"
+"""What a script's process was told: argv, env, cwd."""
 TAIL_LINES = 20
 _TAIL_BYTES = 64 * 1024
 
@@ -227,7 +229,10 @@ class _TaskJob:
     def _prepare(self) -> list[str]:
         what = self._task.what
         if isinstance(what, Script):
-            return script_command(what)
+            command = script_command(what)
+            told = {"argv": command, "env": dict(what.env), "cwd": os.getcwd()}
+            write_plain(str(self._folder / COMMAND_FILE), told)
+            return command
         sources = {
             parameter: Path(self._runner.results[dependency].folder or "")
             for parameter, dependency in upstream_parameters(what, self.dependencies).items()

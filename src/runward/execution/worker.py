@@ -25,6 +25,7 @@ MOVED_SUFFIX = ".moved"
 """A verification writes beside a spec where things are now; it never reads the captured spec itself."""
 _NOT_STARTED = 120
 _DEEPEST = 200
+_MOST_OPENED = 100_000
 
 
 def main(spec_path: str) -> int:
@@ -34,7 +35,7 @@ def main(spec_path: str) -> int:
         spec |= read_plain(spec_path + MOVED_SUFFIX)
     folder = os.path.dirname(os.path.abspath(spec_path))
     _imitate_driver(spec)
-    opened = _record_opens() if "RUNWARD_JOURNAL" in os.environ else None
+    opened = record_opens() if "RUNWARD_JOURNAL" in os.environ else None
     try:
         return _run(spec, folder)
     finally:
@@ -42,8 +43,8 @@ def main(spec_path: str) -> int:
             write_plain(os.path.join(folder, READS_FILE), list(opened.items()))
 
 
-def _record_opens() -> dict[str, bool]:
-    """Note which files are opened from here on, and whether the first opening writes; the driver sorts them later."""
+def record_opens() -> dict[str, bool]:
+    """Note which files are opened from here on, and whether the first opening writes; who asks sorts them later."""
     opened: dict[str, bool] = {}
     writing = os.O_WRONLY | os.O_RDWR
 
@@ -51,7 +52,7 @@ def _record_opens() -> dict[str, bool]:
         # No I/O and no exception may happen here: it runs inside of every open of the process.
         if event == "open" and type(arguments[0]) is str:
             path, mode, flags = arguments
-            if path not in opened:
+            if path not in opened and len(opened) < _MOST_OPENED:
                 opened[path] = mode[:1] in "wxa" if mode else bool((flags or 0) & writing)
         elif event == "sqlite3.connect" and type(arguments[0]) is str:
             opened.setdefault(arguments[0], False)

@@ -29,6 +29,8 @@ from runward.knowledge.tags import words_of
 
 _MAX_BODY = 1_000_000
 _CANDIDATES = 500
+_RECORDS = ("run", "experiment", "review")
+_PAGE_WEIGHT = 3.0
 
 
 class KnowledgeService(Knowledge):
@@ -94,7 +96,9 @@ class KnowledgeService(Knowledge):
             lambda kind, object_id: load_document(self.call, kind, object_id),
         )
         may_projects, may_teams = visible_ids(self.tx, self.call.actor)
-        return [hit for hit in index.search(query, _CANDIDATES) if _may_see(hit.document, may_projects, may_teams)]
+        found = [hit for hit in index.search(query, _CANDIDATES) if _may_see(hit.document, may_projects, may_teams)]
+        # Who searches knowledge wants what somebody wrote; runs share the same words by the dozen.
+        return sorted(found, key=lambda hit: -hit.score * (1.0 if hit.document.kind in _RECORDS else _PAGE_WEIGHT))
 
     def recommend(self, situation: Situation) -> list[Recommendation]:
         """See the contract."""

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from runward._version import __version__
-from runward.core.call import Room, Scope
+from runward.core.call import Event, Room, Scope
 from runward.core.clock import from_us
 from runward.core.ids import VerificationId, new_id
 from runward.errors import InvalidError
@@ -20,7 +20,7 @@ from runward.repro.api import Repro
 from runward.repro.records import NewVerification, Verification, VerificationDetail
 from runward.store.database import Row
 from runward.tracking.content import content_digest, content_of
-from runward.tracking.marks import publish_on_run, set_mark
+from runward.tracking.marks import OUTDATED, publish_on_run, set_mark
 
 _VERDICTS = ("reproduced", "not_reproduced", "undecided")
 _LEVELS = ("none", "basic", "environment")
@@ -143,6 +143,15 @@ def _verification(row: Row, digest: str) -> Verification:
     )
 
 
+def _on_changed(call: Call, event: Event) -> None:
+    """A verification of older content stays, and is shown as outdated."""
+    row = call.tx.one(
+        "SELECT id, digest FROM verifications WHERE run_id = ? ORDER BY at DESC LIMIT 1", (event.object_id,)
+    )
+    if row is not None and row[1] != content_digest(call.tx, event.object_id):
+        set_mark(call, event.object_id, "verification", OUTDATED, row[0])
+
+
 def _scope(call: Call, verification_id: str) -> Scope | None:
     row = call.tx.one(
         "SELECT r.project_id FROM verifications v JOIN runs r ON r.id = v.run_id WHERE v.id = ?", (verification_id,)
@@ -150,4 +159,4 @@ def _scope(call: Call, verification_id: str) -> Scope | None:
     return project_scope(call.tx, row[0]) if row else None
 
 
-ROOM = Room(Repro, ReproService, {"verification": _scope}, {})
+ROOM = Room(Repro, ReproService, {"verification": _scope}, {"run.changed": (_on_changed,)})

@@ -125,6 +125,12 @@ def verify(
     detail = space.tracking.get_run(space.tracking.resolve_run(ref).id)
     if not detail.run.status.is_terminal:
         raise InvalidError(f"run {detail.run.name!r} is still running", hint="wait for its end")
+    known = {metric.key for metric in detail.metrics}
+    if unknown := sorted(set(tolerances or {}) - known):
+        raise InvalidError(
+            f"a margin is given for {unknown[0]!r}, which the run did not log",
+            hint=f"it logged: {', '.join(sorted(known))}",
+        )
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="runward-verify-") as folder:
         attempt = _Attempt(space, detail, Path(folder).resolve(), say)
@@ -163,6 +169,7 @@ class _Attempt:
         self.run_id = detail.run.id
         self.journal = folder / "work" / "journal"
         self.project_path: list[str] = []
+        self.script_env: dict[str, str] = {}
 
     def carry_out(
         self, level: str, timeout_s: float, tolerances: dict[str, Tolerance], sandbox: bool
@@ -181,6 +188,10 @@ class _Attempt:
         built = self._environment(capture, restored, level)
         move = relocation(capture, restored.root, built.python)
         data = place_inputs(capture.reads, capture, restored.root)
+        if gone := [check.name for check in data if check.before is not None and check.after is None]:
+            raise SourceMissingError(
+                f"data {', '.join(gone[:3])} that the run read is missing here", hint="put it back, then verify again"
+            )
         outcome = self._rerun(capture, restored, built, move, timeout_s, sandbox)
         before, after = self._before(), self._after(outcome)
         result = self._compare(before, after, tolerances)
@@ -268,13 +279,16 @@ class _Attempt:
         sandbox: bool,
     ) -> RerunOutcome:
         env = clean_environment(capture.environment.variables, move, self.folder / "work" / "home", built.extra_paths)
+        # A rerun records into its own folder; it must never find a workspace of this machine.
         env |= {RUN_VARIABLE: self.run_id, JOURNAL_VARIABLE: str(self.journal)}
+        env["RUNWARD_DIR"] = str(self.folder / "work" / "workspace")
         if (seed := self.detail.run.seed) is not None:
             env |= {"PYTHONHASHSEED": str(seed), "RUNWARD_SEED": str(seed)}
         argv = self._task_command(move)
         if not argv:
             argv = rerun_command(capture.process.argv, move)
             self.project_path = [str(SEED_SITE)] if seed is not None else []
+        env |= self.script_env
         env["PYTHONPATH"] = os.pathsep.join(filter(None, [*self.project_path, env.get("PYTHONPATH", "")]))
         self.say("running it again")
         work = self.folder / "work"
@@ -285,6 +299,9 @@ class _Attempt:
         if not any(part.kind == "spec" for part in self.detail.captures):
             return []
         document = self._document("spec", dict[str, Any])
+        if document["kind"] == "script":
+            self.script_env = {str(key): move.moved(str(value)) for key, value in document["env"].items()}
+            return rerun_command(document["argv"], move)
         spec = document["spec"]
         if spec["upstream"]:
             raise SourceMissingError(

@@ -45,7 +45,7 @@ from runward.store.blobs import check_digest
 from runward.tracking.api import Tracking
 from runward.tracking.content import content_digest
 from runward.tracking.files import find_blob, find_capture
-from runward.tracking.marks import publish_on_run, set_mark
+from runward.tracking.marks import OUTDATED, publish_on_run, set_mark
 from runward.tracking.model import Run
 
 _MAX_FILES = 60
@@ -84,7 +84,9 @@ class ReviewService(Reviews):
         found = sql.gates(self.tx, run_id, content_digest(self.tx, run_id))
         if found is None:
             raise NotFoundError(f"the gates of run {run_id} were not evaluated yet", hint="they are when the run ends")
-        return found
+        run = self.call.use(Tracking).get_run(run_id).run
+        present = evaluate(run, _standards_of(self.call, run.project_id).standards)
+        return msgspec.structs.replace(found, outdated=found.outdated or present != found.results)
 
     def evaluate_gates(self, run_id: str) -> GateReport:
         """See the contract."""
@@ -119,7 +121,7 @@ class ReviewService(Reviews):
             )
         if (existing := sql.open_review_of(self.tx, run.id)) is not None:
             raise ConflictError(f"review #{existing[1]} of run {run.name!r} is open already", review_id=existing[0])
-        if any(mark.kind == "team_result" for mark in run.marks):
+        if any(mark.kind == "team_result" and mark.label != OUTDATED for mark in run.marks):
             raise ConflictError(f"run {run.name!r} is a team result already")
         title = check_name(new.title or f"Review of {run.name}", "the review's title")
         review_id, now, actor = ReviewId(new_id()), self.call.now_us, self.call.actor
@@ -263,6 +265,8 @@ class ReviewService(Reviews):
         row = self._open(review_id)
         if why_not := self._why_not(row):
             raise ForbiddenError(why_not, hint="another reviewer of the team has to approve it")
+        # The standards may have changed since the checks ran: what is applied meets those in force now.
+        self._run_checks(row.id, self.call.use(Tracking).get_run(row.run_id).run)
         self._vote(row, "approve", revision, comment)
         self._event(row, "review.approved", comment)
         self._settle(row)
@@ -370,6 +374,23 @@ def _on_run_ended(call: Call, event: Event) -> None:
     ReviewService(call).evaluate_gates(event.object_id)
 
 
+def _on_changed(call: Call, event: Event) -> None:
+    """Gates and approvals of older content stay, and are shown as outdated."""
+    digest = content_digest(call.tx, event.object_id)
+    report = sql.gates(call.tx, event.object_id, digest)
+    marks = {mark.kind: mark for mark in call.use(Tracking).get_run(event.object_id).run.marks}
+    if report is not None and report.outdated:
+        set_mark(call, event.object_id, "gates", OUTDATED, marks["gates"].ref if "gates" in marks else "")
+    result = marks.get("team_result")
+    if result is not None and result.label not in (digest, OUTDATED):
+        set_mark(call, event.object_id, "team_result", OUTDATED, result.ref)
+
+
+def _on_renamed(call: Call, event: Event) -> None:
+    if "name" in event.data:
+        _on_named(call, event)
+
+
 def _on_named(call: Call, event: Event) -> None:
     """Refuse a name that breaks the project's rule, in the transaction that would have created it."""
     standards = _standards_of(call, event.project_id).standards
@@ -386,5 +407,11 @@ ROOM = Room(
     Reviews,
     ReviewService,
     {"review": _scope},
-    {"run.ended": (_on_run_ended,), "run.started": (_on_named,), "experiment.started": (_on_named,)},
+    {
+        "run.ended": (_on_run_ended,),
+        "run.changed": (_on_changed,),
+        "run.started": (_on_named,),
+        "run.updated": (_on_renamed,),
+        "experiment.started": (_on_named,),
+    },
 )

@@ -224,7 +224,7 @@ def _site(server: Server) -> list[BaseRoute]:
         raise NotFoundError(f"there is no route {request.url.path}", hint="see /api/v1/openapi.json")
 
     async def page(request: Request) -> Response:
-        if request.url.path.startswith(("/api/", "/healthz")):
+        if request.url.path.startswith(("/api/", "/healthz", "/metrics")):
             return await unknown(request)
         return _static(request.path_params["path"])
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,8 +13,8 @@ import msgspec
 
 from runward.errors import RunwardError
 from runward.store.blobs import FolderBlobs
-from runward.tracking.capture.model import Capture
-from runward.tracking.capture.reads import unrecorded
+from runward.tracking.capture.model import Capture, FileRead, decode_path
+from runward.tracking.capture.reads import ReadRecorder, unrecorded
 from runward.tracking.capture.snapshot import PendingCapture, start_capture
 from runward.tracking.client import ActiveRun
 
@@ -23,10 +25,18 @@ _LIMIT_S = 120.0
 class Captor:
     """Captures for one run. The caller waits a few milliseconds at the start; the rest happens beside the training."""
 
-    def __init__(self, blobs: FolderBlobs, cache: Path, argv: Sequence[str] | None = None) -> None:
+    def __init__(
+        self,
+        blobs: FolderBlobs,
+        cache: Path,
+        argv: Sequence[str] | None = None,
+        opened_before: Mapping[str, bool] | None = None,
+    ) -> None:
         self._blobs, self._cache, self._argv = blobs, cache, argv
         self._pending: PendingCapture | None = None
         self._seeds: dict[str, int] = {}
+        self._opened_before = opened_before or {}
+        self._cwd = os.getcwd()
         self._early = threading.Event()
 
     def start(self, run: ActiveRun, seeds: Mapping[str, int], cwd: Path | None = None) -> None:
@@ -53,9 +63,22 @@ class Captor:
         try:
             self._early.wait(_LIMIT_S)
             capture = self._pending.finish(self._seeds, _LIMIT_S)
+            capture = msgspec.structs.replace(capture, reads=self._all_reads(capture, run.folder))
             run.note_captures(parts_of(self._blobs, capture, final=True))
         except (OSError, RunwardError) as error:
             run.set_tag("runward.capture", f"failed: {error}")
+
+    def _all_reads(self, capture: Capture, folder: Path) -> list[FileRead]:
+        """What this process read, before the run began too, and what a command's own processes noted."""
+        opened = list(self._opened_before.items())
+        for noted in sorted(folder.glob("*.reads")):
+            opened += [(str(path), bool(writes)) for path, writes in json.loads(noted.read_text(encoding="utf-8"))]
+            noted.unlink()
+        root = Path(os.fsdecode(decode_path(capture.code.root)))
+        started_ns = int(capture.process.started_at.timestamp() * 1e9)
+        more = ReadRecorder.replay(opened, self._cwd, started_ns).collect(root)
+        found = {read.path: read for read in [*more, *capture.reads]}
+        return [found[path] for path in sorted(found)]
 
 
 def parts_of(blobs: FolderBlobs, capture: Capture, *, final: bool) -> list[Part]:

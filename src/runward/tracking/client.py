@@ -184,7 +184,7 @@ class ActiveRun:
         try:
             if source.is_dir():
                 for file in sorted(p for p in source.rglob("*") if p.is_file() and not p.is_symlink()):
-                    self._spool(file, f"{name or source.name}/{file.relative_to(source).as_posix()}")
+                    self._spool(file, f"{name or source.resolve().name}/{file.relative_to(source).as_posix()}")
             else:
                 self._spool(source, name or source.name)
         except OSError as error:

@@ -6,6 +6,9 @@ from runward.core.call import Event
 from runward.governance.dispatch import Call
 from runward.tracking import repository as sql
 
+OUTDATED = "outdated"
+"""The label of a mark whose evidence is about content that the run no longer has."""
+
 
 def set_mark(call: Call, run_id: str, kind: str, label: str, ref: str) -> None:
     """Note what a room found out about a run, with the id of the evidence."""

@@ -194,7 +194,9 @@ class TrackingService(Places, Tracking):
                 _check_text(value or "", f"tag {key!r}")
             sql.set_tags(self.tx, run_id, patch.tags)
         sql.update_run(self.tx, run_id, values)
-        self._run_event("run.updated", run_id, {"fields": sorted(values)})
+        self._run_event(
+            "run.updated", run_id, {"fields": sorted(values), **{k: v for k, v in values.items() if k == "name"}}
+        )
         return sql.run(self.tx, run_id)
 
     def _run_event(self, kind: str, run_id: str, data: dict[str, Plain]) -> None:
@@ -221,6 +223,8 @@ class TrackingService(Places, Tracking):
                 expected=expected,
             )
         self._store(run_id, batch)
+        if batch.points or batch.params:
+            self._content_changed(run_id)
         sql.set_next_frame(self.tx, run_id, batch.client, batch.first + batch.count)
         return Ack(next=batch.first + batch.count)
 
@@ -303,7 +307,14 @@ class TrackingService(Places, Tracking):
         sql.set_artifact(self.tx, run_id, (path, digest, size, media_type), self.call.now_us)
         sql.update_run(self.tx, run_id, {})
         self._run_event("run.updated", run_id, {"artifact": path})
+        self._content_changed(run_id)
         return Artifact(path, digest, size, media_type, self.call.now)
+
+    def _content_changed(self, run_id: str) -> None:
+        """Tell the upper rooms that a run which is over changed: their evidence is about something else now."""
+        status = self.tx.scalar("SELECT status FROM runs WHERE id = ?", (run_id,))
+        if RunStatus(status).is_terminal:
+            self._run_event("run.changed", run_id, {})
 
     def _uploaded(self, run_id: str, digest: str) -> int:
         project_id = self.tx.scalar("SELECT project_id FROM runs WHERE id = ?", (run_id,))
@@ -327,6 +338,7 @@ class TrackingService(Places, Tracking):
                 }
                 sql.update_run(self.tx, run_id, values)
         self._run_event("run.updated", run_id, {"captured": [part.kind for part in parts]})
+        self._content_changed(run_id)
 
     # comparison -----------------------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from runward.errors import (
     AlreadyExistsError,
     ConflictError,
     CorruptedError,
+    GateClosedError,
     InvalidError,
     InvalidTransitionError,
     NotFoundError,
@@ -39,6 +40,7 @@ from runward.tracking.model import (
     OutputChunk,
     Points,
     RunEnd,
+    RunPatch,
     RunStatus,
 )
 from runward.tracking.points import Columns, empty_columns, pack_columns
@@ -143,8 +145,25 @@ class JournalUpload:
             if isinstance(error, ConflictError) and isinstance(expected, int):
                 self.reader.rewind_to(expected)
                 return True
-            raise
+            if not isinstance(error, InvalidError):
+                raise
+            self._send_one_by_one(list(self.reader.frames(len(frames))))
         return True
+
+    def _send_one_by_one(self, frames: list[Frame]) -> None:
+        """After a refusal: an entry that the store will not take costs only itself, not its run."""
+        for frame in frames:
+            try:
+                self._send([frame])
+            except InvalidError as error:
+                log.warning("an entry of run %s was refused and is passed over: %s", self.reader.run_id, error.message)
+                note = Batch(
+                    client=self.reader.client,
+                    first=frame.number,
+                    count=1,
+                    tags={"runward.refused": f"entry {frame.number}: {error.message[:200]}".replace("\0", "␀")},
+                )
+                self.destination.tracking.append(self.reader.run_id, note)
 
     def _expected(self) -> int:
         empty = Batch(client=self.reader.client, first=0, count=0)
@@ -163,9 +182,18 @@ class JournalUpload:
                 with contextlib.suppress(AlreadyExistsError):
                     tracking.create_experiment(msgspec.convert(first.fields[1], NewExperiment))
             with contextlib.suppress(AlreadyExistsError):
-                tracking.create_run(new)
+                self._create_run(new)
             self.project = new.project
         self.reader.rewind_to(0)
+
+    def _create_run(self, new: NewRun) -> None:
+        try:
+            self.destination.tracking.create_run(new)
+        except GateClosedError as error:
+            # The training is done: its name is refused, its results are not.
+            log.warning("run %s is stored as run-%s: %s", new.name, new.id[:6], error.message)
+            tags = {**new.tags, "runward.refused_name": new.name}
+            self.destination.tracking.create_run(msgspec.structs.replace(new, name=f"run-{new.id[:6]}", tags=tags))
 
     def _send(self, frames: list[Frame]) -> None:
         """Store frames; the end is acknowledged after it was carried out, so that a break in between repeats it."""
@@ -261,6 +289,8 @@ class Uploader:
         self._stop = False
         self._thread: threading.Thread | None = None
         self._complained: set[str] = set()
+        self.refused: dict[Path, RunwardError] = {}
+        """Journals' folders that the store refused for good, and why."""
 
     def follow(self, folder: Path) -> None:
         """Upload the journals that appear in a folder."""
@@ -303,6 +333,7 @@ class Uploader:
                 raise
             # The store refuses this journal for good: it stays on disk, and the others go on.
             self._complain(error)
+            self.refused[path.parent] = error
             upload.close(remove=False)
             del self._uploads[path]
             with self._lock:
@@ -384,8 +415,19 @@ def _push_whole_run(uploads: list[JournalUpload], destination: Destination) -> N
     for upload in uploads:
         while upload.push():
             pass
+        _note_torn(upload, destination)
     if not any(upload.ended for upload in uploads):
         _end_orphan(uploads[0], destination)
+
+
+def _note_torn(upload: JournalUpload, destination: Destination) -> None:
+    """Say on the run that its journal ended in an entry that was not whole; everything before it is stored."""
+    if upload.reader.torn:
+        kept = upload.reader.next_frame
+        log.warning("the journal of run %s ends in a broken entry; %s entries are stored", upload.reader.run_id, kept)
+        patch = RunPatch(tags={"runward.torn": f"the journal broke off after {kept} entries"})
+        with contextlib.suppress(RunwardError):
+            destination.tracking.update_run(upload.reader.run_id, patch)
 
 
 def _end_orphan(upload: JournalUpload, destination: Destination) -> None:

@@ -15,7 +15,7 @@ export interface Column {
 
 const FIXED: Column[] = [
   { id: "status", label: "Status", width: 104, sortable: true, cell: (run) => <StatusBadge status={run.status} /> },
-  { id: "trust", label: "Trust", width: 232, cell: (run) => <Marks run={run} /> },
+  { id: "trust", label: "Trust", width: 256, cell: (run) => <Marks run={run} /> },
   { id: "experiment", label: "Experiment", width: 150, sortable: true, cell: (run) => (run.experiment ? <Name>{run.experiment}</Name> : "–") },
   { id: "started_at", label: "Started", width: 112, sortable: true, cell: (run) => <Time at={run.started_at} /> },
   { id: "duration_s", label: "Duration", width: 112, numeric: true, sortable: true, cell: (run) => formatElapsed(run) },
