@@ -91,11 +91,12 @@ class KnowledgeSuite:
         with pytest.raises(NotFoundError):
             _publish(world, stranger, "T")
 
-    @pytest.mark.parametrize("title", BAD_NAMES)
-    def test_bad_titles_are_refused(self, world: World, title: str) -> None:
+    def test_bad_titles_are_refused(self, world: World) -> None:
         """The message names the field."""
-        with pytest.raises(InvalidError, match="title"):
-            _publish(world, world.member(), title)
+        space = world.member()
+        for title in BAD_NAMES:
+            with pytest.raises(InvalidError, match="title"):
+                _publish(world, space, title)
 
     def test_evidence_must_exist_and_be_visible(self, world: World) -> None:
         """Nobody can cite what they cannot read."""
@@ -138,12 +139,11 @@ class KnowledgeSuite:
         assert space.knowledge.search(old).total == 0
         assert [hit.id for hit in space.knowledge.search(new).hits] == [page.id]
 
-    @pytest.mark.parametrize(
-        "query", ["", '"', "AND OR NOT", "a* OR (b", "NEAR(x y)", "col:x", "%", "🙂", "-", "x" * 5000]
-    )
-    def test_every_query_is_only_words(self, world: World, query: str) -> None:
+    def test_every_query_is_only_words(self, world: World) -> None:
         """No character of a query means anything to the index."""
-        assert world.member().knowledge.search(query).hits == []
+        space = world.member()
+        for query in ["", '"', "AND OR NOT", "a* OR (b", "NEAR(x y)", "col:x", "%", "🙂", "-", "x" * 5000]:
+            assert space.knowledge.search(query).hits == []
 
     def test_advice_says_why_and_what_it_rests_on(self, world: World) -> None:
         """The words that it shares with the plan, and the runs that the reader may see."""

@@ -86,11 +86,12 @@ class TrackingSuite:
         taken = space.tracking.create_project(NewProject(path=world.project, team=world.team, exist_ok=True))
         assert taken.path == world.project
 
-    @pytest.mark.parametrize("name", [*BAD_NAMES, "a:b", "/".join("x" * 40), "a//b", "/a", "a/"])
-    def test_bad_project_names_are_refused(self, world: World, name: str) -> None:
+    def test_bad_project_names_are_refused(self, world: World) -> None:
         """Every part of the path is a name, and the message quotes it."""
-        with pytest.raises(InvalidError, match="project path"):
-            world.member().tracking.create_project(NewProject(path=name, team=world.team))
+        space = world.member()
+        for name in [*BAD_NAMES, "a:b", "/".join("x" * 40), "a//b", "/a", "a/"]:
+            with pytest.raises(InvalidError, match="project path"):
+                space.tracking.create_project(NewProject(path=name, team=world.team))
 
     def test_lists_show_only_what_one_may_see(self, world: World) -> None:
         """By path, with the number of runs; a member of another team sees none of it."""
@@ -162,25 +163,25 @@ class TrackingSuite:
         assert [e.id for e in space.tracking.list_experiments(world.project)] == [made.id]
         assert world.outsider().tracking.list_experiments() == []
 
-    @pytest.mark.parametrize("name", BAD_NAMES)
-    def test_bad_experiment_and_run_names_are_refused(self, world: World, name: str) -> None:
+    def test_bad_experiment_and_run_names_are_refused(self, world: World) -> None:
         """The message names the field and shows the beginning of the value; an empty run name gets one made."""
         space = world.member()
-        with pytest.raises(InvalidError, match="experiment's name"):
-            space.tracking.create_experiment(NewExperiment(world.project, name))
-        if name:
+        for name in BAD_NAMES:
+            with pytest.raises(InvalidError, match="experiment's name"):
+                space.tracking.create_experiment(NewExperiment(world.project, name))
+            if name:
+                with pytest.raises(InvalidError, match="run's name"):
+                    space.tracking.create_run(NewRun(project=world.project, name=name))
+            run = world.run(space)
+            assert run.name
             with pytest.raises(InvalidError, match="run's name"):
-                space.tracking.create_run(NewRun(project=world.project, name=name))
-        run = world.run(space)
-        assert run.name
-        with pytest.raises(InvalidError, match="run's name"):
-            space.tracking.update_run(run.id, RunPatch(name=name))
-        for new in (
-            NewRun(project=world.project, params=[RunParam(name, 1)]),
-            NewRun(project=world.project, tags={name: "v"}),
-        ):
-            with pytest.raises(InvalidError, match=r"(param|tag) key"):
-                space.tracking.create_run(new)
+                space.tracking.update_run(run.id, RunPatch(name=name))
+            for new in (
+                NewRun(project=world.project, params=[RunParam(name, 1)]),
+                NewRun(project=world.project, tags={name: "v"}),
+            ):
+                with pytest.raises(InvalidError, match=r"(param|tag) key"):
+                    space.tracking.create_run(new)
 
     def test_an_experiment_of_another_project_is_not_found(self, world: World) -> None:
         """A run belongs to one project with its experiment."""
@@ -311,14 +312,14 @@ class TrackingSuite:
         assert b"".join(space.files.artifact(run.id, "plots/a b%ü.png")) == data
         assert space.files.read(run.id, digest) == data
 
-    @pytest.mark.parametrize("path", BAD_PATHS)
-    def test_an_artifact_stays_inside_its_run(self, world: World, path: str) -> None:
+    def test_an_artifact_stays_inside_its_run(self, world: World) -> None:
         """Absolute paths, ``..`` and what cannot be shown are refused."""
         space = world.member()
         run = world.run(space)
         digest = space.files.put_bytes(world.project, b"x")
-        with pytest.raises(InvalidError, match="artifact"):
-            space.tracking.add_artifact(run.id, NewArtifact(path, digest))
+        for path in BAD_PATHS:
+            with pytest.raises(InvalidError, match="artifact"):
+                space.tracking.add_artifact(run.id, NewArtifact(path, digest))
 
     def test_only_what_was_uploaded_to_the_project_can_be_attached(self, world: World) -> None:
         """Knowing the digest of another team's bytes gives nobody those bytes."""
