@@ -1,7 +1,7 @@
 .PHONY: help test all lint types arch web docs bench demo changelog
 help:      ## Show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
-test:      ## The tests that need no services, about a minute
+test:      ## The tests that need no services, one to two minutes
 	uv run pytest
 all:       ## Everything that CI runs
 	.ci/run

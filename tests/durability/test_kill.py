@@ -29,6 +29,7 @@ from runward.tracking.model import NewProject, NewRun, RunStatus
 from runward.tracking.uploader import adopt
 from runward.workspace import Workspace, open_folder, open_url
 
+pytestmark = pytest.mark.slow
 _HERE = Path(__file__).parent
 
 
