@@ -63,7 +63,7 @@ def gates(tx: Tx, run_id: str, present: Digest) -> GateReport | None:
 
 
 _REVIEW = """SELECT w.id, w.number, w.title, w.description, w.state, w.run_id, r.name, p.path, w.author, w.reviewers,
-  w.created_at, w.updated_at, r.project_id FROM reviews w JOIN runs r ON r.id = w.run_id
+  w.created_at, w.updated_at, r.project_id, w.author_id FROM reviews w JOIN runs r ON r.id = w.run_id
   JOIN projects p ON p.id = r.project_id"""
 
 
@@ -83,6 +83,7 @@ class ReviewRow(msgspec.Struct, frozen=True):
     created_at: int
     updated_at: int
     project_id: str
+    author_id: str
 
     def shown(self, revision: Digest, approvals: int, needed: int) -> Review:
         """The review for a list."""
@@ -121,6 +122,7 @@ def _review(row: Row) -> ReviewRow:
         created_at=row[10],
         updated_at=row[11],
         project_id=row[12],
+        author_id=row[13],
     )
 
 

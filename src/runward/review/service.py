@@ -218,9 +218,8 @@ class ReviewService(Reviews):
 
     def _involved(self, row: sql.ReviewRow) -> dict[str, str]:
         """Whose approval never counts, and why: the review's author and who started the run."""
-        author_id = self.tx.scalar("SELECT author_id FROM reviews WHERE id = ?", (row.id,))
         creator_id = self.tx.scalar("SELECT creator_id FROM runs WHERE id = ?", (row.run_id,))
-        return {creator_id: "you started this run", author_id: "you asked for this review"}
+        return {creator_id: "you started this run", row.author_id: "you asked for this review"}
 
     def _why_not(self, row: sql.ReviewRow) -> str:
         if row.state.is_terminal:
@@ -316,8 +315,12 @@ class ReviewService(Reviews):
         return row
 
     def _event(self, row: sql.ReviewRow, kind: str, comment: str) -> None:
-        author_id = self.tx.scalar("SELECT author_id FROM reviews WHERE id = ?", (row.id,))
-        data: dict[str, object] = {"title": row.title, "number": row.number, "comment": comment, "author_id": author_id}
+        data: dict[str, object] = {
+            "title": row.title,
+            "number": row.number,
+            "comment": comment,
+            "author_id": row.author_id,
+        }
         publish_on_run(self.call, kind, "review", row.id, row.run_id, data)
 
     def comment(self, review_id: str, body: str, anchor: str = "") -> ReviewDetail:
@@ -332,9 +335,8 @@ class ReviewService(Reviews):
     def withdraw(self, review_id: str, reason: str = "") -> ReviewDetail:
         """See the contract."""
         row = self._open(review_id)
-        author_id = self.tx.scalar("SELECT author_id FROM reviews WHERE id = ?", (review_id,))
         role = self.call.role_on("run", row.run_id)
-        if self.call.actor.member_id != author_id and (role is None or role < PERMISSIONS["project.update"]):
+        if self.call.actor.member_id != row.author_id and (role is None or role < PERMISSIONS["project.update"]):
             raise ForbiddenError(f"only {row.author} or a maintainer can withdraw this review")
         self._set_state(row, ReviewState.WITHDRAWN)
         publish_on_run(
