@@ -33,6 +33,7 @@ from runward.store.blobs import check_digest
 from runward.tracking import repository as sql
 from runward.tracking.api import Tracking
 from runward.tracking.codediff import MAX_BYTES, changed_files, file_changes
+from runward.tracking.compaction import read_series
 from runward.tracking.finding import ProjectKeys, find_page
 from runward.tracking.model import (
     Ack,
@@ -57,7 +58,7 @@ from runward.tracking.model import (
     RunStatus,
 )
 from runward.tracking.places import MAX_PAGE, Places, check_project_path
-from runward.tracking.points import as_series, collect, pack_segment, summarise, unpack_columns
+from runward.tracking.points import as_series, pack_segment, summarise, unpack_columns
 from runward.tracking.search import compile_query
 
 MAX_KEY = 1000
@@ -238,7 +239,7 @@ class TrackingService(Places, Tracking):
             _check_text(value, f"tag {key!r}")
         sql.set_tags(self.tx, run_id, {**batch.tags})
         sql.insert_output(self.tx, run_id, batch.output)
-        sql.update_run(self.tx, run_id, {})
+        sql.touch_run(self.tx, run_id, 1 if points else 0)
 
     def end_run(self, run_id: str, end: RunEnd) -> Run:
         """See the contract."""
@@ -273,10 +274,8 @@ class TrackingService(Places, Tracking):
 
     def series(self, run_id: str, keys: list[str], width: int = 0) -> RunSeries:
         """See the contract."""
-        columns = collect(sql.segments(self.tx, run_id), keys)
-        return RunSeries(
-            run_id=RunId(run_id), series=[as_series(key, columns[key], width) for key in dict.fromkeys(keys)]
-        )
+        found = read_series(self.tx, run_id, keys, width)
+        return RunSeries(run_id=RunId(run_id), series=[as_series(key, *of, width) for key, of in found.items()])
 
     def output(self, run_id: str, after: int = 0) -> OutputPage:
         """See the contract."""
