@@ -9,7 +9,7 @@ import pytest
 
 from runward.errors import InvalidError, NotFoundError
 from runward.testing.worlds import World, batch
-from runward.tracking.model import NewExperiment, NewRun, RunEnd, RunParam, RunStatus
+from runward.tracking.model import NewExperiment, NewRun, RunEnd, RunParam, RunPatch, RunStatus
 from runward.workspace import Workspace
 
 _QUERIES = {
@@ -177,6 +177,69 @@ class SearchSuite:
         assert len(seen) == 7
         assert set(seen) == made
         assert space.tracking.search_runs(world.project, limit=7).next_cursor is None
+
+    def test_pages_stay_in_step_while_runs_arrive(self, world: World) -> None:
+        """A cursor names a row: what comes in before it is not seen twice, also among equal and missing values."""
+        space = world.member()
+        for number in range(9):
+            run = world.run(space, f"r{number}")
+            if number % 3:
+                space.tracking.append(run.id, batch(0, {"loss": [(0, number % 2)]}))
+        for sort in ("metrics.loss", "-metrics.loss", "", "-created_by, name"):
+            first = space.tracking.search_runs(world.project, "not name = 'late'", sort, limit=2)
+            world.run(space, "late")
+            seen, cursor = [run.name for run in first.runs], first.next_cursor
+            while cursor:
+                page = space.tracking.search_runs(world.project, "not name = 'late'", sort, limit=2, cursor=cursor)
+                assert page.total == 9
+                seen += [run.name for run in page.runs]
+                cursor = page.next_cursor
+            whole = space.tracking.search_runs(world.project, "not name = 'late'", sort)
+            assert seen == [run.name for run in whole.runs]
+
+    def test_the_order_may_stand_in_the_query(self, world: World) -> None:
+        """`order by` takes what the sort takes, alone or after a condition; twice is refused."""
+        space = world.member()
+        _fill(world, space)
+        assert _names(space, "metrics.loss < 1 order by -metrics.loss") == ["c", "a", "b"]
+        assert _names(space, "metrics.loss < 1 ORDER BY params.lr desc, metrics.loss") == ["b", "a", "c"]
+        assert _names(space, "order by metrics.`val loss` asc, name")[0] == "a"
+        with pytest.raises(InvalidError, match="twice"):
+            space.tracking.search_runs(where="order by name", sort="name")
+        for wrong in ("order by", "name = 'a' order by", "order by name sideways", "order by nothing"):
+            with pytest.raises(InvalidError):
+                space.tracking.search_runs(where=wrong)
+
+    def test_times_may_be_given_back_from_now(self, world: World) -> None:
+        """`-7d` is seven days ago; it is a time and nothing else."""
+        space = world.member()
+        world.run(space, "now")
+        assert _names(space, "created_at > -1h") == ["now"]
+        assert _names(space, "created_at < -1h or created_at > -2w") == ["now"]
+        assert _names(space, "created_at < -0.5d") == []
+        with pytest.raises(InvalidError, match="time"):
+            space.tracking.search_runs(where="seed > -7d")
+
+    def test_values_of_any_length_are_told_apart(self, world: World) -> None:
+        """Indexes hold their beginning only."""
+        space = world.member()
+        for end in "ab":
+            run = world.run(space, end)
+            value = "".join(chr(0x4E00 + (i * 7919) % 20_000) for i in range(5000)) + end
+            space.tracking.update_run(run.id, RunPatch(tags={"long": value, "edge": "x" * 99 + end}))
+        assert _names(space, f"tags.long = '{value}'") == ["b"]
+        assert _names(space, f"tags.edge = '{'x' * 99}a'") == ["a"]
+        assert _names(space, f"tags.edge in ('{'x' * 99}', '{'x' * 100}')") == []
+
+    def test_a_cursor_belongs_to_its_search(self, world: World) -> None:
+        """With another order it would mean another row."""
+        space = world.member()
+        for number in range(3):
+            world.run(space, f"r{number}")
+        cursor = space.tracking.search_runs(world.project, sort="name", limit=1).next_cursor
+        assert cursor is not None
+        with pytest.raises(InvalidError, match="cursor"):
+            space.tracking.search_runs(world.project, sort="-name", limit=1, cursor=cursor)
 
     def test_a_cursor_that_no_page_gave_is_refused(self, world: World) -> None:
         """The message shows it and says how to begin again."""

@@ -101,14 +101,16 @@ def _project_event(call: Call, kind: str, project_id: str) -> None:
 
 def known_runs(call: Call, where: Clause, order: Clause, limit: int, offset: int = 0) -> list[KnownRun]:
     """Runs that match a clause over ``r``, deleted ones too. The caller checks which projects may be seen."""
-    runs = sql.find_runs(call.tx, where, order, limit, offset)
-    gone = set[str]()
-    for start in range(0, len(runs), 500):
-        part = [run.id for run in runs[start : start + 500]]
-        marks = ", ".join("?" * len(part))
-        rows = call.tx.all(f"SELECT id FROM runs WHERE deleted_at IS NOT NULL AND id IN ({marks})", part)
-        gone.update(row[0] for row in rows)
-    return [KnownRun(run, run.id in gone) for run in runs]
+    rows = call.tx.all(
+        f"SELECT r.id, r.deleted_at FROM runs r WHERE {where.sql} ORDER BY {order.sql} LIMIT ? OFFSET ?",
+        (*where.params, *order.params, limit, offset),
+    )
+    found: dict[str, Run] = {}
+    for start in range(0, len(rows), 500):
+        part = tuple(row[0] for row in rows[start : start + 500])
+        clause = Clause(f"r.id IN ({', '.join('?' * len(part))})", part)
+        found.update((run.id, run) for run in sql.find_runs(call.tx, clause, Clause("r.id", ()), len(part)))
+    return [KnownRun(found[row[0]], row[1] is not None) for row in rows]
 
 
 def known_run(call: Call, run_id: str) -> KnownRun | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 from collections.abc import Iterable, Sequence
@@ -14,6 +15,7 @@ from runward.core.clock import from_us
 from runward.core.ids import ExperimentId, RunId
 from runward.governance.scopes import Clause
 from runward.store.database import Row, Tx
+from runward.tracking.finding import ProjectKeys, note_keys
 from runward.tracking.model import (
     Artifact,
     CapturePart,
@@ -31,6 +33,8 @@ from runward.tracking.model import (
     RunStatus,
 )
 from runward.tracking.points import Summary, special_name
+
+_SHORT = 40
 
 
 def _time(value: int | None) -> datetime | None:
@@ -55,6 +59,14 @@ def encode(value: Plain) -> str:
 
 def decode(text: str) -> Plain:
     """A value from :func:`encode`; what is not finite comes back as its name, because JSON has no words for it."""
+    if len(text) > _SHORT or text.startswith(("[", "{")):
+        return json.loads(text, parse_constant=str)
+    return _decode_scalar(text)
+
+
+@functools.lru_cache(maxsize=8192)
+def _decode_scalar(text: str) -> Plain:
+    # The same few values come again and again: a table of 1,000 runs has 20,000 params and perhaps 100 values.
     return json.loads(text, parse_constant=str)
 
 
@@ -99,13 +111,8 @@ def insert_project(
 
 def known_keys(tx: Tx, projects_clause: Clause) -> KnownKeys:
     """The keys of the runs in some projects, at most 10,000 of a kind."""
-
-    def of(table: str) -> list[str]:
-        sql = f"""SELECT DISTINCT x.key FROM {table} x JOIN runs r ON r.id = x.run_id
-                  WHERE r.project_id IN {projects_clause.sql} ORDER BY 1 LIMIT 10000"""
-        return [row[0] for row in tx.all(sql, projects_clause.params)]
-
-    return KnownKeys(params=of("params"), metrics=of("metrics"), tags=of("tags"))
+    keys = ProjectKeys(tx, projects_clause)
+    return KnownKeys(params=keys.offered("params"), metrics=keys.offered("metrics"), tags=keys.offered("tags"))
 
 
 # experiments ----------------------------------------
@@ -211,15 +218,20 @@ def _run(row: Row) -> Run:
     )
 
 
-def count_runs(tx: Tx, where: Clause) -> int:
-    """How many runs match."""
-    return int(tx.scalar(f"SELECT count(*){_FROM} WHERE {where.sql}", where.params))
+def runs_by_id(tx: Tx, ids: Sequence[str]) -> list[Run]:
+    """Runs in the order of their ids, with params, metrics, tags and marks."""
+    found: dict[str, Run] = {}
+    for start in range(0, len(ids), 500):
+        part = ids[start : start + 500]
+        rows = tx.all(f"{_RUN}{_FROM} WHERE r.id IN ({_marks(len(part))})", part)
+        found.update((row[0], _run(row)) for row in rows)
+    return fill(tx, [found[run_id] for run_id in ids if run_id in found])
 
 
-def find_runs(tx: Tx, where: Clause, order: Clause, limit: int, offset: int = 0) -> list[Run]:
+def find_runs(tx: Tx, where: Clause, order: Clause, limit: int) -> list[Run]:
     """Runs that match, with params, metrics, tags and marks."""
-    sql = f"{_RUN}{_FROM} WHERE {where.sql} ORDER BY {order.sql} LIMIT ? OFFSET ?"
-    found = [_run(row) for row in tx.all(sql, (*where.params, *order.params, limit, offset))]
+    sql = f"{_RUN}{_FROM} WHERE {where.sql} ORDER BY {order.sql} LIMIT ?"
+    found = [_run(row) for row in tx.all(sql, (*where.params, *order.params, limit))]
     return fill(tx, found)
 
 
@@ -266,11 +278,13 @@ def metrics_of(tx: Tx, ids: Sequence[str]) -> dict[str, list[MetricSummary]]:
     found: dict[str, list[MetricSummary]] = {}
     rows = _by_run(tx, "key, n, last, last_step, minimum, maximum", "metrics", ids, "key")
     for run_id, key, n, last, last_step, low, high in rows:
-        value = math.nan if last is None else float(last)
-        special = special_name(value)
-        found.setdefault(run_id, []).append(
-            MetricSummary(key, n, None if special else value, last_step, _finite(low), _finite(high), special)
-        )
+        # x - x is 0 for finite numbers only.
+        if last is not None and last - last == 0 and low - low == 0 and high - high == 0:
+            summary = MetricSummary(key, n, last, last_step, low, high)
+        else:
+            special = special_name(math.nan if last is None else last)
+            summary = MetricSummary(key, n, None if special else last, last_step, _finite(low), _finite(high), special)
+        found.setdefault(run_id, []).append(summary)
     return found
 
 
@@ -325,6 +339,8 @@ def update_run(tx: Tx, run_id: str, values: dict[str, Any]) -> None:
 
 def set_params(tx: Tx, run_id: str, params: Iterable[RunParam]) -> None:
     """Store params; a later value of a key replaces the earlier one."""
+    params = list(params)
+    note_keys(tx, run_id, "param", [p.key for p in params])
     tx.many(
         """INSERT INTO params (run_id, key, value, number, origin) VALUES (?, ?, ?, ?, ?)
            ON CONFLICT (run_id, key) DO UPDATE SET value = excluded.value, number = excluded.number,
@@ -335,6 +351,7 @@ def set_params(tx: Tx, run_id: str, params: Iterable[RunParam]) -> None:
 
 def set_tags(tx: Tx, run_id: str, tags: dict[str, str | None]) -> None:
     """Store tags; None removes one."""
+    note_keys(tx, run_id, "tag", [key for key, value in tags.items() if value is not None])
     tx.many("DELETE FROM tags WHERE run_id = ? AND key = ?", [(run_id, key) for key in tags])
     tx.many(
         "INSERT INTO tags (run_id, key, value) VALUES (?, ?, ?)",
@@ -379,6 +396,7 @@ def insert_segment(tx: Tx, run_id: str, client: str, first: int, points: int, da
 
 def add_summaries(tx: Tx, run_id: str, summaries: Sequence[Summary]) -> None:
     """Fold new points into the run's summaries."""
+    note_keys(tx, run_id, "metric", [summary.key for summary in summaries])
     tx.many(
         """INSERT INTO metrics (run_id, key, n, last, last_step, minimum, maximum) VALUES (?, ?, ?, ?, ?, ?, ?)
            ON CONFLICT (run_id, key) DO UPDATE SET n = metrics.n + excluded.n,

@@ -2,11 +2,12 @@
 
 ::
 
-    metrics.loss < 0.3 and params.lr in (0.1, 0.01) and tags.team = "vision" and not status = "failed"
+    metrics.loss < 0.3 and params.lr in (0.1, 0.01) and tags.team = "vision" order by -metrics.acc.max
 
 Fields are ``metrics.KEY`` (its last value) or ``metrics.KEY.min|max|last|n``, ``params.KEY``, ``tags.KEY``,
 ``metadata.KEY`` (of the experiment) and the run's own: see :data:`FIELDS`. A key with other characters than letters,
-digits, ``_ - /`` and ``.`` stands in backticks: ``metrics.`val loss```.
+digits, ``_ - /`` and ``.`` stands in backticks: ``metrics.`val loss```. Times are ISO 8601, or back from now as
+``-7d`` (units ``s m h d w``): ``created_at > -12h``.
 """
 
 from __future__ import annotations
@@ -14,14 +15,13 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple, Protocol
 
-from runward.core.clock import to_us
+from runward.core.clock import to_us, utc_now
 from runward.errors import InvalidError
 from runward.governance.scopes import Clause
-from runward.tracking.model import KnownKeys
 
 FIELDS: dict[str, str] = {
     "id": "r.id",
@@ -45,13 +45,62 @@ _NUMBERS = {"seed", "duration_s", *_TIMES}
 _GROUPS = ("metrics", "params", "tags", "metadata", "marks")
 _STATS = {"last": "last", "min": "minimum", "max": "maximum", "n": "n"}
 _MAX_TERMS = 200
+_MAX_SORT = 10
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+PREFIX = 100
+"""Indexes hold this many characters of a text value: PostgreSQL refuses index entries longer than 2.7 kB."""
 
+
+class Keys(Protocol):
+    """The keys that a query may name."""
+
+    def has(self, group: str, key: str) -> bool:
+        """Whether a run here has ``metrics``, ``params`` or ``tags`` of that key."""
+        ...
+
+    def offered(self, group: str) -> list[str]:
+        """The keys that exist, for a hint."""
+        ...
+
+
+class Condition(NamedTuple):
+    """A condition on runs, and what of it can be looked up instead of tested.
+
+    Every run that matches ``clause`` is in ``source`` (a subquery of run ids from an index) and matches ``rest``; the
+    lower the rank, the fewer runs a source usually has.
+    """
+
+    clause: Clause
+    source: Clause | None = None
+    rest: Clause = Clause("TRUE", ())
+    rank: int = 9
+
+
+class SortTerm(NamedTuple):
+    """One value to sort by: its SQL, and the join that brings it (empty for the run's own)."""
+
+    column: str
+    descending: bool
+    join: Clause
+    walk: Clause | None
+    """The same table as the first of a FROM, for a page read along the index."""
+
+
+class Query(NamedTuple):
+    """A search, compiled."""
+
+    condition: Condition
+    terms: list[SortTerm]
+
+
+_SORT_TERM = re.compile(r"([+-]?)\s*((?:[^\s`]|`[^`]*`)+)\s*(asc|desc|)", re.IGNORECASE)
 _TOKEN = re.compile(
     r"""\s*(?:(?P<string>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
+    |(?P<ago>-\d+(?:\.\d+)?[smhdw]\b)
     |(?P<number>[+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?|inf\b))
     |(?P<word>[A-Za-z_](?:[\w\-/.]|`[^`]*`)*)
     |(?P<op><=|>=|!=|==|=|<|>)
-    |(?P<punct>[(),]))""",
+    |(?P<punct>[(),-]))""",
     re.VERBOSE,
 )
 
@@ -86,7 +135,7 @@ def tokenise(query: str) -> list[Token]:
 class _Parser:
     """Recursive descent over the tokens, straight into SQL."""
 
-    def __init__(self, query: str, keys: Callable[[], KnownKeys]) -> None:
+    def __init__(self, query: str, keys: Keys) -> None:
         self.query, self.keys = query, keys
         self.tokens = [*tokenise(query), Token("end", "", len(query.rstrip()))]
         self.position, self.terms = 0, 0
@@ -109,37 +158,52 @@ class _Parser:
     def fail(self, token: Token, problem: str, hint: str = "") -> InvalidError:
         return _fail(self.query, token.at, len(token.text), problem, hint)
 
-    def parse(self) -> Clause:
-        found = self.either()
+    def parse(self) -> tuple[Condition, str]:
+        """The condition, and the text after ``order by``."""
+        ordered = self.ordered()
+        found = Condition(Clause("TRUE", ())) if ordered or self.next.kind == "end" else self.either()
+        if ordered or self.ordered():
+            start = self.next.at
+            if self.next.kind == "end":
+                raise self.fail(self.next, "after 'order by' comes a field", "for example: order by -metrics.acc")
+            return found, self.query[start:]
         if self.next.kind != "end":
             raise self.fail(self.next, f"{self.next.text!r} was not expected here", "join conditions by 'and' or 'or'")
-        return found
+        return found, ""
 
-    def either(self) -> Clause:
+    def ordered(self) -> bool:
+        """Take ``order by``, if it is next."""
+        following = self.tokens[self.position + 1] if self.next.kind != "end" else self.next
+        if self.next.text.lower() == "order" and following.text.lower() == "by":
+            self.position += 2
+            return True
+        return False
+
+    def either(self) -> Condition:
         parts = [self.both()]
         while self.word("or"):
             parts.append(self.both())
-        return _join(parts, " OR ")
+        return parts[0] if len(parts) == 1 else Condition(_join([part.clause for part in parts], " OR "))
 
-    def both(self) -> Clause:
+    def both(self) -> Condition:
         parts = [self.negated()]
         while self.word("and"):
             parts.append(self.negated())
-        return _join(parts, " AND ")
+        return parts[0] if len(parts) == 1 else _all_of(parts)
 
-    def negated(self) -> Clause:
+    def negated(self) -> Condition:
         if self.word("not"):
-            inner = self.negated()
-            return Clause(f"NOT COALESCE({inner.sql}, FALSE)", inner.params)
+            inner = self.negated().clause
+            return Condition(Clause(f"NOT COALESCE({inner.sql}, FALSE)", inner.params))
         if self.next.text == "(":
             self.take()
-            inner = self.either()
+            found = self.either()
             if self.take().text != ")":
                 raise self.fail(self.tokens[self.position - 1], "a ')' is missing")
-            return Clause(f"({inner.sql})", inner.params)
+            return found._replace(clause=Clause(f"({found.clause.sql})", found.clause.params))
         return self.comparison()
 
-    def comparison(self) -> Clause:
+    def comparison(self) -> Condition:
         self.terms += 1
         field = self.take()
         if self.terms > _MAX_TERMS:
@@ -179,10 +243,22 @@ class _Parser:
         if token.kind == "number":
             number = float(token.text)
             return int(number) if number.is_integer() and abs(number) < 2**53 and "." not in token.text else number
+        if token.kind == "ago":
+            return utc_now() - timedelta(seconds=float(token.text[1:-1]) * _UNITS[token.text[-1]])
         if token.kind == "word":
             lowered = token.text.lower()
             return {"true": True, "false": False}.get(lowered, token.text)
         raise self.fail(token, "a value is missing here", 'write text in quotes: name = "my run"')
+
+
+class Table(NamedTuple):
+    """Where a keyed value lies: one row of ``name`` for each owner and key."""
+
+    name: str
+    owner: str
+    outer: str
+    key_column: str
+    key: str
 
 
 class Field(NamedTuple):
@@ -190,56 +266,85 @@ class Field(NamedTuple):
 
     token: Token
     query: str
-    column: str
-    """SQL of the value, for sorting; a scalar subquery for keyed values."""
-    params: tuple[object, ...]
-    exists: str
-    """``EXISTS (… {condition})`` around the condition for keyed values; empty for the run's own fields."""
+    table: Table | None
+    """None for the run's own fields."""
     number: str
+    """SQL of the value as a number; ``x`` is the table."""
     text: str
     numeric: bool
-    is_time: bool
+    is_time: bool = False
 
     def _fail(self, problem: str, hint: str = "") -> InvalidError:
         return _fail(self.query, self.token.at, len(self.token.text), problem, hint)
 
-    def wrap(self, condition: str, params: Sequence[object]) -> Clause:
+    def wrap(self, condition: str, params: Sequence[object], rank: int = 2) -> Condition:
         """The condition as one that is true for matching runs."""
-        if not self.exists:
-            return Clause(condition, tuple(params))
-        return Clause(self.exists.replace("{condition}", condition), (*self.params, *params))
+        table = self.table
+        if table is None:
+            return Condition(Clause(condition, tuple(params)))
+        rows = f"SELECT x.{table.owner} AS run_id FROM {table.name} x WHERE x.{table.key_column} = ? AND {condition}"
+        given = (table.key, *params)
+        tested = Clause(f"EXISTS ({rows} AND x.{table.owner} = {table.outer})", given)
+        if table.owner != "run_id":
+            return Condition(tested)
+        return Condition(tested, Clause(f"({rows})", given), Clause("TRUE", ()), rank)
 
-    def is_null(self, negated: bool) -> Clause:
+    def is_null(self, negated: bool) -> Condition:
         """Whether the run lacks (or has) the value."""
-        if self.exists:
-            found = self.wrap("TRUE", ())
-            return found if negated else Clause(f"NOT {found.sql}", found.params)
-        return Clause(f"{self.column} IS {'NOT ' if negated else ''}NULL", ())
+        if self.table is None:
+            return Condition(Clause(f"{self.text} IS {'NOT ' if negated else ''}NULL", ()))
+        found = self.wrap("TRUE", (), 3)
+        return found if negated else Condition(Clause(f"NOT {found.clause.sql}", found.clause.params))
 
-    def compare(self, operator: str, values: list[Any]) -> Clause:
+    def compare(self, operator: str, values: list[Any]) -> Condition:
         """The comparison as SQL."""
         if operator == "like":
             return self._like(str(values[0]))
-        if operator == "in":
-            parts = [self.compare("=", [value]) for value in values]
-            return _join(parts, " OR ", parentheses=True)
-        value = self._typed(values[0])
+        parts = [self._one("=" if operator == "in" else operator, value) for value in values]
+        found = _join(parts, " OR ", parentheses=True)
+        return self.wrap(found.sql, found.params, 1 if operator in ("=", "in") else 2)
+
+    def _one(self, operator: str, given: Any) -> Clause:
+        value = self._typed(given)
         # Equality is tested on the canonical text, so that 1 and 1.0 and "1" stay three values; order on the number.
         has_number = self.numeric or self.number != self.text
         if has_number and isinstance(value, int | float) and not isinstance(value, bool):
-            return self.wrap(f"{self.number} {operator} ?", [value])
-        return self.wrap(f"{self.text} {operator} ?", [self._as_text(value)])
+            return Clause(f"{self.number} {operator} ?", (value,))
+        text = self._as_text(value)
+        if operator == "=" and self.table is not None and self.table.name in ("params", "tags"):
+            begins = f"substr({self.text}, 1, {PREFIX}) = ?"
+            if len(text) < PREFIX:
+                return Clause(begins, (text,))
+            # Not `value = ?`: SQLite would then put the parameter into the other condition and not see the index.
+            return Clause(f"({begins} AND {self.text} || '' = ?)", (text[:PREFIX], text))
+        return Clause(f"{self.text} {operator} ?", (text,))
 
-    def _like(self, pattern: str) -> Clause:
+    def _like(self, pattern: str) -> Condition:
         if self.numeric:
             raise self._fail(f"{self.token.text} is a number; 'like' compares text", "one of: = != < <= > >= in")
         # Params and metadata are kept as JSON, so their text stands in quotes.
         text = f"TRIM({self.text}, '\"')" if self._is_json else self.text
         return self.wrap(f"LOWER({text}) LIKE LOWER(?)", [pattern])
 
+    def sort_term(self, alias: str, descending: bool) -> SortTerm:
+        """The field as something to sort by."""
+        table = self.table
+        if table is None:
+            return SortTerm(self.number, descending, Clause("", ()), None)
+        column = self.number.replace("x.", f"{alias}.")
+        on = f"{alias}.{table.owner} = {table.outer} AND {alias}.{table.key_column} = ?"
+        join = Clause(f" LEFT JOIN {table.name} {alias} ON {on}", (table.key,))
+        # Only these have an index in the order of their values.
+        walk = (
+            Clause(f"{table.name} {alias}", ())
+            if column.endswith((".last", ".number")) and table.owner == "run_id"
+            else None
+        )
+        return SortTerm(column, descending, join, walk)
+
     @property
     def _is_json(self) -> bool:
-        return bool(self.exists) and self.token.text.startswith(("params.", "metadata."))
+        return self.table is not None and self.token.text.startswith(("params.", "metadata."))
 
     def _as_text(self, value: Any) -> str:
         if self._is_json:
@@ -249,16 +354,32 @@ class Field(NamedTuple):
     def _typed(self, value: Any) -> Any:
         if self.is_time:
             return self._time(value)
+        if isinstance(value, datetime):
+            raise self._fail(f"{self.token.text} is no time", "a time such as -7d goes with created_at or ended_at")
         if self.numeric and isinstance(value, str | bool):
             raise self._fail(f"{self.token.text} is a number; {value!r} is not")
         return value
 
     def _time(self, value: Any) -> int:
+        if isinstance(value, datetime):
+            return to_us(value)
         try:
             moment = datetime.fromisoformat(str(value))
         except ValueError:
-            raise self._fail(f"{value!r} is not a time", 'write it like "2026-11-20" or "2026-11-20T12:00Z"') from None
+            raise self._fail(
+                f"{value!r} is not a time", 'write it like "2026-11-20", "2026-11-20T12:00Z" or -7d'
+            ) from None
         return to_us(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+
+
+def _all_of(parts: list[Condition]) -> Condition:
+    """All conditions: the one that fewest runs are likely to match is looked up, the others are tested on those."""
+    best = min(range(len(parts)), key=lambda i: parts[i].rank)
+    clause = _join([part.clause for part in parts], " AND ")
+    if parts[best].source is None:
+        return Condition(clause)
+    rest = [parts[best].rest, *(part.clause for i, part in enumerate(parts) if i != best)]
+    return Condition(clause, parts[best].source, _join(rest, " AND "), parts[best].rank)
 
 
 def _join(parts: list[Clause], word: str, *, parentheses: bool = False) -> Clause:
@@ -268,12 +389,12 @@ def _join(parts: list[Clause], word: str, *, parentheses: bool = False) -> Claus
     return Clause(f"({sql})", tuple(p for part in parts for p in part.params))
 
 
-def resolve_field(query: str, token: Token, keys: Callable[[], KnownKeys]) -> Field:
+def resolve_field(query: str, token: Token, keys: Keys) -> Field:
     """What a word of the query names. Raises: InvalidError with the fields or keys that come closest."""
     group, _, key = token.text.partition(".")
     if not key and token.text in FIELDS:
         column = FIELDS[token.text]
-        return Field(token, query, column, (), "", column, column, token.text in _NUMBERS, is_time=token.text in _TIMES)
+        return Field(token, query, None, column, column, token.text in _NUMBERS, is_time=token.text in _TIMES)
     if group not in _GROUPS or not key:
         names = [*FIELDS, *(f"{g}.KEY" for g in _GROUPS)]
         close = difflib.get_close_matches(token.text, [*FIELDS, *_GROUPS], 3)
@@ -287,59 +408,63 @@ def resolve_field(query: str, token: Token, keys: Callable[[], KnownKeys]) -> Fi
     return _keyed_field(query, token, group, key, keys)
 
 
-def _keyed_field(query: str, token: Token, group: str, key: str, keys: Callable[[], KnownKeys]) -> Field:
+def _keyed_field(query: str, token: Token, group: str, key: str, keys: Keys) -> Field:
     stat = "last"
-    known = keys()
     if group == "metrics":
         head, _, tail = key.rpartition(".")
-        if tail in _STATS and head and key not in known.metrics:
+        if tail in _STATS and head and not keys.has(group, key.replace("`", "")):
             key, stat = head, tail
     key = key.replace("`", "")
-    offered = {"metrics": known.metrics, "params": known.params, "tags": known.tags}.get(group)
-    if offered is not None and key not in offered:
+    if group in ("metrics", "params", "tags") and not keys.has(group, key):
+        offered = keys.offered(group)
         close = difflib.get_close_matches(key, offered, 3) or offered[:8]
         hint = f"there are: {', '.join(f'{group}.{name}' for name in close)}" if close else f"no run has {group} yet"
         raise _fail(query, token.at, len(token.text), f"no run here has {group}.{key}", hint)
-    column = _STATS[stat] if group == "metrics" else "value"
-    table, owner = ("metadata_values", "experiment_id") if group == "metadata" else (group, "run_id")
-    outer = "r.experiment_id" if group == "metadata" else "r.id"
-    number = f"x.{column}" if group == "metrics" else ("x.number" if group in ("params", "metadata") else "x.value")
-    text, key_column = ("x.label", "kind") if group == "marks" else (f"x.{column}", "key")
+    if group == "metadata":
+        return Field(
+            token,
+            query,
+            Table("metadata_values", "experiment_id", "r.experiment_id", "key", key),
+            "x.number",
+            "x.value",
+            numeric=False,
+        )
     if group == "marks":
-        number, column = "x.label", "label"
-    return Field(
-        token,
-        query,
-        f"(SELECT {number} FROM {table} x WHERE x.{owner} = {outer} AND x.{key_column} = ?)",
-        (key,),
-        f"EXISTS (SELECT 1 FROM {table} x WHERE x.{owner} = {outer} AND x.{key_column} = ? AND {{condition}})",
-        number if group not in ("tags", "marks") else text,
-        text,
-        group == "metrics",
-        is_time=False,
-    )
+        return Field(token, query, Table("marks", "run_id", "r.id", "kind", key), "x.label", "x.label", numeric=False)
+    text = f"x.{_STATS[stat]}" if group == "metrics" else "x.value"
+    number = "x.number" if group == "params" else text
+    return Field(token, query, Table(group, "run_id", "r.id", "key", key), number, text, numeric=group == "metrics")
 
 
-def compile_where(query: str, keys: Callable[[], KnownKeys]) -> Clause:
-    """A condition on runs as SQL; an empty query matches all. Raises: InvalidError."""
+def compile_query(where: str, sort: str, keys: Keys) -> Query:
+    """A search as SQL. An empty condition matches all; newest first where no order is asked, missing values last.
+
+    Raises: InvalidError pointing at the word that is wrong.
+    """
+    condition, ordered = _compile_where(where, keys)
+    if ordered and sort:
+        raise InvalidError("the order is given twice, in the query ('order by') and beside it", hint="leave one out")
+    return Query(condition, _compile_sort(sort or ordered, keys))
+
+
+def _compile_where(query: str, keys: Keys) -> tuple[Condition, str]:
     if len(query) > 20_000:
         raise InvalidError(f"the query has {len(query):,} characters, at most 20,000 are read")
-    if not query.strip():
-        return Clause("TRUE", ())
     try:
         return _Parser(query, keys).parse()
     except RecursionError:
         raise InvalidError("the query is nested too deeply") from None
 
 
-def compile_sort(sort: str, keys: Callable[[], KnownKeys]) -> Clause:
-    """An ORDER BY list; newest first where nothing is asked. Missing values come last. Raises: InvalidError."""
-    pieces, params = list[str](), list[object]()
-    for word in filter(None, (part.strip() for part in sort.split(","))):
-        name = word.lstrip("+-")
+def _compile_sort(sort: str, keys: Keys) -> list[SortTerm]:
+    words = [word.strip() for word in re.findall(r"(?:`[^`]*`|[^,`])+", sort)]
+    terms = list[SortTerm]()
+    for word in filter(None, words[:_MAX_SORT]):
+        match = _SORT_TERM.fullmatch(word)
+        if match is None:
+            raise _fail(sort, sort.index(word), len(word), f"{word!r} is no order", "write it like -metrics.acc, name")
+        sign, name, direction = match.groups()
+        descending = direction.lower() == "desc" if direction else sign == "-"
         field = resolve_field(sort, Token("word", name, sort.index(name)), keys)
-        direction = "DESC" if word.startswith("-") else "ASC"
-        pieces.append(f"{field.column} {direction} NULLS LAST")
-        params.extend(field.params)
-    pieces += ["r.created_at DESC", "r.id"]
-    return Clause(", ".join(pieces), tuple(params))
+        terms.append(field.sort_term(f"s{len(terms)}", descending))
+    return terms

@@ -33,6 +33,7 @@ from runward.store.blobs import check_digest
 from runward.tracking import repository as sql
 from runward.tracking.api import Tracking
 from runward.tracking.codediff import MAX_BYTES, changed_files, file_changes
+from runward.tracking.finding import ProjectKeys, find_page
 from runward.tracking.model import (
     Ack,
     Artifact,
@@ -42,7 +43,6 @@ from runward.tracking.model import (
     Comparison,
     FileChange,
     HistoryEntry,
-    KnownKeys,
     NewArtifact,
     NewRun,
     OutputPage,
@@ -58,7 +58,7 @@ from runward.tracking.model import (
 )
 from runward.tracking.places import MAX_PAGE, Places, check_project_path
 from runward.tracking.points import as_series, collect, pack_segment, summarise, unpack_columns
-from runward.tracking.search import compile_sort, compile_where
+from runward.tracking.search import compile_query
 
 MAX_KEY = 1000
 
@@ -92,18 +92,9 @@ class TrackingService(Places, Tracking):
     ) -> RunPage:
         """See the contract."""
         visible = self.call.visible_projects(project)
-        keys = _once(lambda: sql.known_keys(self.tx, visible))
-        condition, order = compile_where(where, keys), compile_sort(sort, keys)
-        clause = Clause(
-            f"r.deleted_at IS NULL AND r.project_id IN {visible.sql} AND ({condition.sql})",
-            (*visible.params, *condition.params),
-        )
-        offset = _offset(cursor)
-        size = min(max(limit, 1), MAX_PAGE)
-        total = sql.count_runs(self.tx, clause)
-        runs = sql.find_runs(self.tx, clause, order, size, offset)
-        more = offset + len(runs) < total
-        return RunPage(runs=runs, total=total, next_cursor=str(offset + len(runs)) if more and runs else None)
+        query = compile_query(where, sort, ProjectKeys(self.tx, visible))
+        found = find_page(self.tx, visible, query, min(max(limit, 1), MAX_PAGE), cursor, (project, where, sort))
+        return RunPage(runs=sql.runs_by_id(self.tx, found.ids), total=found.total, next_cursor=found.cursor)
 
     def create_run(self, new: NewRun) -> Run:
         """See the contract."""
@@ -375,25 +366,6 @@ class TrackingService(Places, Tracking):
             return self.call.blobs.read(check_digest(digest))
 
         return read
-
-
-def _once(make: Callable[[], KnownKeys]) -> Callable[[], KnownKeys]:
-    kept: list[KnownKeys] = []
-
-    def get() -> KnownKeys:
-        if not kept:
-            kept.append(make())
-        return kept[0]
-
-    return get
-
-
-def _offset(cursor: str | None) -> int:
-    if cursor is None:
-        return 0
-    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 12):
-        raise InvalidError(f"cursor {cursor[:40]!r} is not one that a page gave", hint="start again without a cursor")
-    return int(cursor)
 
 
 def _check_text(text: str, what: str) -> str:

@@ -1,7 +1,8 @@
 """Numbered schema changes, run up and down on both databases.
 
 Each module ``mNNNN_*.py`` has ``UP`` and ``DOWN``, lists of statements in the portable subset of SQL. What the two
-databases call differently is written as ``{serial}``, ``{int}``, ``{real}`` and ``{blob}``.
+databases call differently is written as ``{serial}``, ``{int}``, ``{real}``, ``{blob}`` and ``{clustered}`` (rows in the order of
+the primary key, where the database can).
 """
 
 from __future__ import annotations
@@ -10,20 +11,27 @@ from types import ModuleType
 
 from runward.errors import MigrationNeededError
 from runward.store.database import Database, Dialect, Tx
-from runward.store.migrations import m0001_first_light, m0003_registry
+from runward.store.migrations import m0001_first_light, m0002_strength, m0003_registry
 
-MIGRATIONS: list[ModuleType] = [m0001_first_light, m0003_registry]
+MIGRATIONS: list[ModuleType] = [m0001_first_light, m0002_strength, m0003_registry]
 """All migrations in order; the position (from 1) is the schema's version."""
 
 LATEST = len(MIGRATIONS)
 
 _TYPES: dict[Dialect, dict[str, str]] = {
-    "sqlite": {"serial": "INTEGER PRIMARY KEY AUTOINCREMENT", "int": "INTEGER", "real": "REAL", "blob": "BLOB"},
+    "sqlite": {
+        "serial": "INTEGER PRIMARY KEY AUTOINCREMENT",
+        "int": "INTEGER",
+        "real": "REAL",
+        "blob": "BLOB",
+        "clustered": " WITHOUT ROWID",
+    },
     "postgresql": {
         "serial": "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
         "int": "BIGINT",
         "real": "DOUBLE PRECISION",
         "blob": "BYTEA",
+        "clustered": "",
     },
 }
 

@@ -1,0 +1,227 @@
+"""One page of a search: exact total, order, and a cursor that names the last row instead of counting rows.
+
+A page after a cursor costs what the first one costs (keyset paging), and what is added meanwhile shifts nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from runward.errors import InvalidError
+from runward.governance.scopes import Clause
+from runward.store.database import Row, Tx
+from runward.tracking.search import Condition, Query, SortTerm
+
+_KINDS = {"metrics": "metric", "params": "param", "tags": "tag"}
+_MAX_OFFERED = 10_000
+_LISTED = 500
+
+
+class ProjectKeys:
+    """The keys that the runs of some projects have; see :class:`runward.tracking.search.Keys`."""
+
+    def __init__(self, tx: Tx, projects: Clause) -> None:
+        self._tx, self._projects = tx, projects
+
+    def has(self, group: str, key: str) -> bool:
+        """Whether a run there has the key."""
+        sql = f"SELECT 1 FROM run_keys WHERE kind = ? AND key = ? AND project_id IN {self._projects.sql} LIMIT 1"
+        return self._tx.scalar(sql, (_KINDS[group], key, *self._projects.params)) is not None
+
+    def offered(self, group: str) -> list[str]:
+        """Those keys, at most 10,000."""
+        sql = f"""SELECT DISTINCT key FROM run_keys WHERE kind = ? AND project_id IN {self._projects.sql}
+                  ORDER BY key LIMIT {_MAX_OFFERED}"""
+        return [row[0] for row in self._tx.all(sql, (_KINDS[group], *self._projects.params))]
+
+
+def note_keys(tx: Tx, run_id: str, kind: str, keys: Iterable[str]) -> None:
+    """Remember that a run has keys of a kind (``metric``, ``param``, ``tag``), for its project's list of keys."""
+    wanted = sorted(set(keys))
+    if not wanted:
+        return
+    project_id = tx.scalar("SELECT project_id FROM runs WHERE id = ?", (run_id,))
+    known: set[str] = set()
+    for start in range(0, len(wanted), _LISTED):
+        part = wanted[start : start + _LISTED]
+        marks = ", ".join("?" * len(part))
+        sql = f"SELECT key FROM run_keys WHERE project_id = ? AND kind = ? AND key IN ({marks})"
+        known.update(row[0] for row in tx.all(sql, (project_id, kind, *part)))
+    tx.many(
+        "INSERT INTO run_keys (project_id, kind, key) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        [(project_id, kind, key) for key in wanted if key not in known],
+    )
+
+
+class Found(NamedTuple):
+    """The ids of a page's runs, how many match in all, and where the next page begins."""
+
+    ids: list[str]
+    total: int
+    cursor: str | None
+
+
+def find_page(tx: Tx, projects: Clause, query: Query, limit: int, cursor: str | None, said: Sequence[str]) -> Found:
+    """One page of the runs that match.
+
+    Args:
+        tx: The transaction to read in.
+        projects: The projects to look in, as a subquery.
+        query: The compiled search.
+        limit: Most runs of a page.
+        cursor: The cursor of the page before.
+        said: What was asked, as text: a cursor belongs to one search.
+
+    Raises: InvalidError (a cursor that no page of this search gave).
+    """
+    terms = [
+        *query.terms,
+        SortTerm("r.created_at", True, Clause("", ()), None),
+        SortTerm("r.id", False, Clause("", ()), None),
+    ]
+    search = _Search(tx, projects, query.condition, terms, _signature(said))
+    rows, total = search.page(limit + 1, search.position(cursor))
+    more = len(rows) > limit
+    shown = rows[:limit]
+    return Found([row[-1] for row in shown], total, search.cursor(shown[-1]) if more else None)
+
+
+def _signature(said: Sequence[str]) -> str:
+    return hashlib.blake2b(json.dumps(list(said)).encode(), digest_size=6).hexdigest()
+
+
+class _Search:
+    def __init__(self, tx: Tx, projects: Clause, condition: Condition, terms: list[SortTerm], signature: str) -> None:
+        self._tx, self._condition, self._terms, self._signature = tx, condition, terms, signature
+        ids = [row[0] for row in tx.all(f"SELECT id FROM projects WHERE id IN {projects.sql}", projects.params)]
+        # A short list is cheaper to test than a subquery, and a planner knows how long it is.
+        short = len(ids) <= _LISTED
+        self._in = Clause(f"({', '.join('?' * len(ids)) or 'NULL'})", tuple(ids)) if short else projects
+
+    def _matching(self, condition: Clause) -> Clause:
+        return Clause(
+            f"r.deleted_at IS NULL AND r.project_id IN {self._in.sql} AND ({condition.sql})",
+            (*self._in.params, *condition.params),
+        )
+
+    def _from(self) -> tuple[Clause, Clause]:
+        """FROM without sort tables, and WHERE: the looked-up runs come first, whatever the planner believes."""
+        source, joins = self._condition.source, self._joins
+        if source is None:
+            return Clause(f"runs r{joins}", ()), self._matching(self._condition.clause)
+        where = self._matching(self._condition.rest)
+        return (
+            Clause(f"{source.sql} f CROSS JOIN runs r{joins}", source.params),
+            Clause(f"r.id = f.run_id AND {where.sql}", where.params),
+        )
+
+    @property
+    def _joins(self) -> str:
+        """The tables that the search names; a join that is not needed costs as much as the rest."""
+        named = " ".join([self._condition.clause.sql, *(term.column for term in self._terms)])
+        tables = {
+            "p.path": " JOIN projects p ON p.id = r.project_id",
+            "e.name": " LEFT JOIN experiments e ON e.id = r.experiment_id",
+        }
+        return "".join(join for column, join in tables.items() if column in named)
+
+    def page(self, limit: int, after: list[Any] | None) -> tuple[list[Row], int]:
+        """(sort values of the next runs, the last one being the id; how many match in all)."""
+        tables, where = self._from()
+        first = self._terms[0]
+        alone = self._condition.source is None and (first.walk is not None or first.column == "r.created_at")
+        if after is None and not alone:
+            rows = self._select(tables, where, self._terms, limit, None, ", count(*) OVER ()")
+            return [row[:-1] for row in rows], rows[0][-1] if rows else 0
+        rows = self._walk(limit, after) if alone and first.walk is not None else []
+        if len(rows) < limit:
+            rows = self._select(tables, where, self._terms, limit, after)
+        sql = f"SELECT count(*) FROM {tables.sql} WHERE {where.sql}"
+        return rows, int(self._tx.scalar(sql, (*tables.params, *where.params)))
+
+    def _walk(self, limit: int, after: list[Any] | None) -> list[Row]:
+        """The page read along the index of the first sort value: the rest of the runs is never looked at."""
+        first = self._terms[0]
+        assert first.walk is not None
+        matching = self._matching(self._condition.clause)
+        alias = first.column.partition(".")[0]
+        key = first.join.sql.rpartition(" AND ")[2]
+        where = Clause(
+            f"{key} AND r.id = {alias}.run_id AND {first.column} IS NOT NULL AND {matching.sql}",
+            (*first.join.params, *matching.params),
+        )
+        tables = Clause(f"{first.walk.sql} CROSS JOIN runs r{self._joins}", ())
+        return self._select(tables, where, self._terms[1:], limit, after)
+
+    def _select(
+        self,
+        tables: Clause,
+        where: Clause,
+        joined: list[SortTerm],
+        limit: int,
+        after: list[Any] | None,
+        more_columns: str = "",
+    ) -> list[Row]:
+        columns = ", ".join(term.column for term in self._terms) + more_columns
+        joins = "".join(term.join.sql for term in joined)
+        params: list[object] = [
+            *tables.params,
+            *(value for term in joined for value in term.join.params),
+            *where.params,
+        ]
+        condition = where.sql
+        if after is not None:
+            beyond = _after(self._terms, after)
+            condition, params = f"{condition} AND {beyond.sql}", [*params, *beyond.params]
+        order = ", ".join(f"{t.column} {'DESC' if t.descending else 'ASC'}{_nulls(t)}" for t in self._terms)
+        sql = f"SELECT {columns} FROM {tables.sql}{joins} WHERE {condition} ORDER BY {order} LIMIT ?"
+        return self._tx.all(sql, (*params, limit))
+
+    def cursor(self, row: Row) -> str:
+        """The cursor behind a row."""
+        text = json.dumps([self._signature, *row], separators=(",", ":"))
+        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+    def position(self, cursor: str | None) -> list[Any] | None:
+        """The row behind which a cursor stands. Raises: InvalidError."""
+        if cursor is None:
+            return None
+        try:
+            found = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars="-_", validate=True))
+        except (binascii.Error, ValueError, RecursionError):
+            found = None
+        scalars = isinstance(found, list) and all(isinstance(v, str | int | float | None) for v in found)
+        if not scalars or len(found) != len(self._terms) + 1 or found[0] != self._signature:
+            raise InvalidError(
+                f"cursor {cursor[:40]!r} is not one that a page of this search gave",
+                hint="start again without a cursor",
+            )
+        position: list[Any] = found[1:]
+        return position
+
+
+def _nulls(term: SortTerm) -> str:
+    return "" if term.column in ("r.created_at", "r.id") else " NULLS LAST"
+
+
+def _after(terms: list[SortTerm], values: list[Any]) -> Clause:
+    """The rows behind one, in the order of the terms with missing values last."""
+    alternatives, params = list[str](), list[object]()
+    equal, equal_params = "", list[object]()
+    for term, value in zip(terms, values, strict=True):
+        if value is not None:
+            missing = f" OR {term.column} IS NULL" if _nulls(term) else ""
+            alternatives.append(f"({equal}({term.column} {'<' if term.descending else '>'} ?{missing}))")
+            params += [*equal_params, value]
+        equal += f"{term.column} IS NULL AND " if value is None else f"{term.column} = ? AND "
+        equal_params += [] if value is None else [value]
+    found = " OR ".join(alternatives)
+    if terms[0].column == "r.created_at":
+        # Implied, but it lets the database begin at the row instead of before it.
+        return Clause(f"r.created_at <= ? AND ({found})", (values[0], *params))
+    return Clause(f"({found})", tuple(params))
