@@ -20,6 +20,8 @@ from runward.governance.service import ROOM as GOVERNANCE
 from runward.governance.signin import folder_actor, prepare_workspace
 from runward.knowledge.api import Knowledge
 from runward.knowledge.service import ROOM as KNOWLEDGE
+from runward.registry.api import Registry
+from runward.registry.service import ROOM as REGISTRY
 from runward.repro.api import Repro
 from runward.repro.service import ROOM as REPRO
 from runward.review.api import Reviews
@@ -32,7 +34,7 @@ from runward.tracking.compaction import compact_due
 from runward.tracking.files import Files, FolderFiles, RemoteFiles
 from runward.tracking.service import ROOM as TRACKING
 
-ROOMS: tuple[Room, ...] = (GOVERNANCE, TRACKING, REPRO, KNOWLEDGE, COORDINATION, REVIEW)
+ROOMS: tuple[Room, ...] = (GOVERNANCE, TRACKING, REGISTRY, REPRO, KNOWLEDGE, COORDINATION, REVIEW)
 """Every room of the house. The server's routes, its OpenAPI document and every client follow from this."""
 
 FOLDER = ".runward"
@@ -51,6 +53,7 @@ class Workspace:
         self.files = files
         self.governance = cast(Governance, make_proxy(Governance, invoke))
         self.tracking = cast(Tracking, make_proxy(Tracking, invoke))
+        self.registry = cast(Registry, make_proxy(Registry, invoke))
         self.repro = cast(Repro, make_proxy(Repro, invoke))
         self.knowledge = cast(Knowledge, make_proxy(Knowledge, invoke))
         self.coordination = cast(Coordination, make_proxy(Coordination, invoke))

@@ -16,6 +16,7 @@ from runward.core.openapi import openapi
 from runward.core.operation import Door
 from runward.errors import RunwardError
 from runward.governance.dispatch import Dispatcher
+from runward.server import foreign
 from runward.server.app import Server, door, error_response
 from runward.server.doors import doors
 from runward.server.middleware import Border
@@ -42,7 +43,7 @@ def create_app(dispatcher: Dispatcher, *, allowed_hosts: frozenset[str] | None =
 
     contract = door(Door("GET", "/openapi.json", "open", "@self", "the contract"), serve_openapi)
     app = Starlette(
-        routes=[contract, *server.routes(), *doors(server)],
+        routes=[contract, *server.routes(), *foreign.routes(server), *doors(server)],
         # Event streams are passed through as they are: Starlette leaves them out.
         middleware=[Middleware(Border, allowed_hosts=allowed_hosts), Middleware(GZipMiddleware, compresslevel=5)],
         exception_handlers={RunwardError: lambda request, error: error_response(error)},

@@ -1,0 +1,95 @@
+"""Which handler answers which route."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from runward.errors import InvalidError, RunwardError
+from runward.governance.dispatch import Dispatcher
+from runward.governance.model import Actor
+from runward.interop.mlflow import experiments, points, runs
+from runward.interop.mlflow.args import Args
+from runward.interop.mlflow.caller import Caller, Journals
+from runward.interop.mlflow.errors import MlflowError, translated
+
+VERSION = "3.17.0"
+"""The MLflow whose protocol is spoken; clients refuse some features of an older server."""
+
+Handler = Callable[[Caller], Any]
+
+_PLAIN: dict[str, dict[str, Handler]] = {
+    "POST": {
+        "experiments/create": experiments.create,
+        "experiments/search": experiments.search,
+        "experiments/update": experiments.rename,
+        "experiments/delete": experiments.delete,
+        "experiments/restore": experiments.restore,
+        "experiments/set-experiment-tag": experiments.set_tag,
+        "experiments/delete-experiment-tag": experiments.delete_tag,
+        "runs/create": runs.create,
+        "runs/update": runs.update,
+        "runs/delete": runs.delete,
+        "runs/restore": runs.restore,
+        "runs/search": runs.search,
+        "runs/set-tag": runs.set_tag,
+        "runs/delete-tag": runs.delete_tag,
+        "runs/log-metric": points.log_metric,
+        "runs/log-parameter": points.log_param,
+        "runs/log-batch": points.log_batch,
+        "runs/log-inputs": runs.log_inputs,
+        "runs/outputs": runs.log_outputs,
+    },
+    "GET": {
+        "experiments/get": experiments.get,
+        "experiments/get-by-name": experiments.get_by_name,
+        "experiments/search": experiments.search,
+        "runs/get": runs.get,
+        "metrics/get-history": points.history,
+        "metrics/get-history-bulk": points.history_bulk,
+    },
+}
+_PATTERNS: list[tuple[str, re.Pattern[str], Handler]] = []
+
+
+class Found(NamedTuple):
+    """A handler with what the path says."""
+
+    handler: Handler
+    path_values: dict[str, str]
+
+
+def find(method: str, path: str) -> Found | None:
+    """The handler of a path below ``/api/2.0/mlflow/`` (or ``/ajax-api/…``)."""
+    path = path.strip("/")
+    handler = _PLAIN.get(method, {}).get(path)
+    if handler is not None:
+        return Found(handler, {})
+    for wanted, pattern, one in _PATTERNS:
+        match = pattern.fullmatch(path) if wanted == method else None
+        if match is not None:
+            return Found(one, match.groupdict())
+    return None
+
+
+def endpoints() -> list[str]:
+    """Every route that is answered, for the documentation's test."""
+    plain = [f"{method} {path}" for method, paths in _PLAIN.items() for path in paths]
+    return plain + [f"{method} {pattern.pattern}" for method, pattern, _ in _PATTERNS]
+
+
+def answer(
+    dispatcher: Dispatcher, journals: Journals, actor: Actor, method: str, path: str, values: Mapping[str, Any]
+) -> Any:
+    """Answer a request with a JSON value. Raises: MlflowError, whatever went wrong on purpose."""
+    found = find(method, path)
+    if found is None:
+        raise MlflowError("ENDPOINT_NOT_FOUND", f"API not found for {method} {path[:200]}")
+    caller = Caller(dispatcher, actor, Args({**values, **found.path_values}), journals)
+    try:
+        return found.handler(caller)
+    except RunwardError as error:
+        raise translated(error) from error
+    except RecursionError:
+        raise translated(InvalidError("the request is nested too deeply")) from None

@@ -1,0 +1,100 @@
+"""MLflow's protocol mounted on the server: who asks, with what, and the answer in MLflow's form."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute
+
+from runward.core.operation import Door, Method
+from runward.errors import RunwardError, UnauthenticatedError
+from runward.governance.model import Actor
+from runward.governance.signin import actor_by_token
+from runward.interop.mlflow import router
+from runward.interop.mlflow.args import parse_body
+from runward.interop.mlflow.caller import Journals
+from runward.interop.mlflow.errors import MlflowError, translated
+from runward.server.app import Server, door, in_thread, read_body
+
+Handler = Callable[[Request], Awaitable[Response]]
+_METHODS: tuple[Method, ...] = ("GET", "POST", "PUT", "PATCH", "DELETE")
+_PREFIXES = ("api/2.0", "ajax-api/2.0", "api/3.0", "ajax-api/3.0")
+_WHY = "MLflow's protocol; each of its calls declares its own permission"
+
+
+def actor_of(server: Server, request: Request) -> Actor:
+    """The member behind a bearer token, basic authentication with a token as password, or a session.
+
+    Raises: UnauthenticatedError, ForbiddenError.
+    """
+    kind, _, credential = request.headers.get("authorization", "").partition(" ")
+    if kind.lower() != "basic":
+        return server.actor(request)
+    try:
+        _, _, password = base64.b64decode(credential.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        raise UnauthenticatedError("the credentials are not understood", hint="give a token as password") from None
+    return actor_by_token(server.dispatcher.database, password)
+
+
+def refused(error: MlflowError) -> Response:
+    """An error in MLflow's form."""
+    headers = {"WWW-Authenticate": 'Basic realm="runward"'} if error.status == 401 else {}
+    return JSONResponse(error.body, status_code=error.status, headers=headers)
+
+
+def guarded(endpoint: Handler) -> Handler:
+    """The endpoint with its errors in MLflow's form."""
+
+    async def inner(request: Request) -> Response:
+        try:
+            return await endpoint(request)
+        except MlflowError as error:
+            return refused(error)
+        except RunwardError as error:
+            return refused(translated(error))
+
+    return inner
+
+
+def routes(server: Server) -> list[BaseRoute]:
+    """All routes of MLflow's protocol."""
+    journals = Journals()
+
+    async def call(request: Request) -> Response:
+        actor = await in_thread(lambda: actor_of(server, request))
+        values = await _values(request)
+        path, method = request.path_params["path"], request.method
+        result = await in_thread(lambda: router.answer(server.dispatcher, journals, actor, method, path, values))
+        return Response(json.dumps(result, allow_nan=False), media_type="application/json")
+
+    async def version(request: Request) -> Response:
+        return PlainTextResponse(router.VERSION)
+
+    async def health(request: Request) -> Response:
+        return PlainTextResponse("OK")
+
+    opened = [("version", version), ("health", health)]
+    return [
+        *(door(Door("GET", f"//{path}", "open", "@self", "says what is spoken here"), one) for path, one in opened),
+        *(
+            door(Door(method, f"//{prefix}/mlflow/{{path:path}}", "session.use", "@list", _WHY), guarded(call))
+            for prefix in _PREFIXES
+            for method in _METHODS
+        ),
+    ]
+
+
+async def _values(request: Request) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name in request.query_params:
+        given = request.query_params.getlist(name)
+        values[name] = given[0] if len(given) == 1 else given
+    body = await read_body(request)
+    return {**values, **parse_body(body)}
