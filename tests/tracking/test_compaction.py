@@ -10,8 +10,7 @@ import pytest
 from runward.errors import MigrationNeededError
 from runward.store.migrations import migrate
 from runward.testing.worlds import batch
-from runward.tracking import blocks, compaction
-from runward.tracking import repository as sql
+from runward.tracking import blocks, compaction, storage
 from runward.tracking.compaction import compact_due, compact_run
 from runward.tracking.model import NewProject, NewRun, RunEnd, RunStatus
 from runward.tracking.points import Columns
@@ -34,7 +33,7 @@ def _log(space: FolderWorkspace, run_id: str, frames: range, points: int = 100) 
 
 def _counts(space: FolderWorkspace, run_id: str) -> tuple[int, int]:
     with space.dispatcher.database.transaction(write=False) as tx:
-        return len(sql.segment_sizes(tx, run_id)), len(sql.block_sizes(tx, run_id))
+        return len(storage.segment_sizes(tx, run_id)), len(storage.block_sizes(tx, run_id))
 
 
 def test_a_running_run_is_due_after_many_segments_and_a_finished_one_at_once(space: FolderWorkspace) -> None:
@@ -72,7 +71,7 @@ def test_blocks_grow_together_up_to_their_limit(space: FolderWorkspace, monkeypa
         _log(space, run.id, range(frame, frame + 1))
         compact_run(space.dispatcher.database, run.id)
     with space.dispatcher.database.transaction(write=False) as tx:
-        sizes = [points for _, points in sql.block_sizes(tx, run.id)]
+        sizes = [points for _, points in storage.block_sizes(tx, run.id)]
     assert sum(sizes) == 60 * 101
     assert max(sizes) <= 2_000
     assert len(sizes) <= 10

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from runward.errors import ConflictError
 from runward.store.database import Database, Tx
-from runward.tracking import repository as sql
+from runward.tracking import storage
 from runward.tracking.blocks import BUCKET, Block, BlockReader, build_block
 from runward.tracking.points import Columns, collect, empty_columns, extend, in_order
 
@@ -32,8 +32,8 @@ def read_series(tx: Tx, run_id: str, keys: Sequence[str], width: int = 0) -> dic
     With a width, long series come from the blocks' levels: enough points to find the least and the greatest of each of
     ``width`` pixel columns.
     """
-    readers = [BlockReader(head, _fetcher(tx, block)) for block, head in sql.blocks(tx, run_id)]
-    tail = collect(sql.segments(tx, run_id), set(keys))
+    readers = [BlockReader(head, _fetcher(tx, block)) for block, head in storage.blocks(tx, run_id)]
+    tail = collect(storage.segments(tx, run_id), set(keys))
     found: dict[str, tuple[int, Columns]] = {}
     for key in dict.fromkeys(keys):
         late = tail.get(key) or empty_columns()
@@ -58,13 +58,13 @@ def _joined(pieces: list[Columns]) -> Columns:
 
 
 def _fetcher(tx: Tx, block: int) -> Callable[[int], bytes]:
-    return lambda page: sql.block_page(tx, block, page)
+    return lambda page: storage.block_page(tx, block, page)
 
 
 def compact_due(database: Database, limit: int = 20) -> int:
     """Compact the runs that need it, at most ``limit``; returns how many were looked at."""
     with database.transaction(write=False) as tx:
-        due = sql.runs_to_compact(tx, limit)
+        due = storage.runs_to_compact(tx, limit)
     for run_id, is_over in due:
         compact_run(database, run_id, keep_small=is_over)
     return len(due)
@@ -85,8 +85,8 @@ def compact_run(database: Database, run_id: str, *, keep_small: bool = False) ->
     try:
         with database.transaction(write=True) as tx:
             if part.block is not None:
-                sql.replace_segments(tx, run_id, part.segments, part.blocks, part.block)
-            sql.count_folded(tx, run_id, len(part.segments))
+                storage.replace_segments(tx, run_id, part.segments, part.blocks, part.block)
+            storage.count_folded(tx, run_id, len(part.segments))
     except ConflictError:
         return False
     return part.block is not None
@@ -94,11 +94,11 @@ def compact_run(database: Database, run_id: str, *, keep_small: bool = False) ->
 
 def _fold(tx: Tx, run_id: str, keep_small: bool) -> _Part:
     taken, points = list[int](), 0
-    for segment, count in sql.segment_sizes(tx, run_id):
+    for segment, count in storage.segment_sizes(tx, run_id):
         if taken and points + count > MAX_POINTS:
             break
         taken, points = [*taken, segment], points + count
-    blocks = sql.block_sizes(tx, run_id)
+    blocks = storage.block_sizes(tx, run_id)
     if keep_small and points < SMALL_POINTS and not blocks:
         return _Part(taken, [], None)
     merged = list[int]()
@@ -106,11 +106,11 @@ def _fold(tx: Tx, run_id: str, keep_small: bool) -> _Part:
         block, count = blocks.pop()
         merged, points = [block, *merged], points + count
     whole: dict[str, Columns] = {}
-    heads = dict(sql.blocks(tx, run_id))
+    heads = dict(storage.blocks(tx, run_id))
     for block in merged:
         reader = BlockReader(heads[block], _fetcher(tx, block))
         for key in reader.head.series:
             extend(whole.setdefault(key, empty_columns()), reader.columns(key))
-    for key, columns in collect(sql.segments(tx, run_id, taken[-1] if taken else 0)).items():
+    for key, columns in collect(storage.segments(tx, run_id, taken[-1] if taken else 0)).items():
         extend(whole.setdefault(key, empty_columns()), columns)
     return _Part(taken, merged, build_block(whole))

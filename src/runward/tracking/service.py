@@ -31,6 +31,7 @@ from runward.governance.scopes import (
 )
 from runward.store.blobs import check_digest
 from runward.tracking import repository as sql
+from runward.tracking import storage
 from runward.tracking.api import Tracking
 from runward.tracking.codediff import MAX_BYTES, changed_files, file_changes
 from runward.tracking.compaction import read_series
@@ -199,7 +200,7 @@ class TrackingService(Places, Tracking):
     def append(self, run_id: str, batch: Batch) -> Ack:
         """See the contract."""
         check_name(batch.client, "the client's id", limit=64)
-        expected = sql.next_frame(self.tx, run_id, batch.client)
+        expected = storage.next_frame(self.tx, run_id, batch.client)
         if batch.first > expected:
             raise ConflictError(
                 f"frames {expected} to {batch.first - 1} of client {batch.client} are missing",
@@ -217,7 +218,7 @@ class TrackingService(Places, Tracking):
         self._store(run_id, batch)
         if batch.points or batch.params:
             self._content_changed(run_id)
-        sql.set_next_frame(self.tx, run_id, batch.client, batch.first + batch.count)
+        storage.set_next_frame(self.tx, run_id, batch.client, batch.first + batch.count)
         return Ack(next=batch.first + batch.count)
 
     def _store(self, run_id: str, batch: Batch) -> None:
@@ -229,8 +230,8 @@ class TrackingService(Places, Tracking):
                 points += len(columns.steps)
                 summaries.append(summarise(piece.key, columns))
         if points:
-            sql.insert_segment(self.tx, run_id, batch.client, batch.first, points, pack_segment(batch.points))
-            sql.add_summaries(self.tx, run_id, summaries)
+            storage.insert_segment(self.tx, run_id, batch.client, batch.first, points, pack_segment(batch.points))
+            storage.add_summaries(self.tx, run_id, summaries)
         for key in batch.params:
             check_key(key, "param")
         sql.set_params(self.tx, run_id, [RunParam(key, value) for key, value in batch.params.items()])
@@ -239,7 +240,7 @@ class TrackingService(Places, Tracking):
             _check_text(value, f"tag {key!r}")
         sql.set_tags(self.tx, run_id, {**batch.tags})
         sql.insert_output(self.tx, run_id, batch.output)
-        sql.touch_run(self.tx, run_id, 1 if points else 0)
+        storage.touch_run(self.tx, run_id, 1 if points else 0)
 
     def end_run(self, run_id: str, end: RunEnd) -> Run:
         """See the contract."""
