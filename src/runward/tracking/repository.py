@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -243,12 +243,12 @@ def run(tx: Tx, run_id: str) -> Run:
 def fill(tx: Tx, found: list[Run]) -> list[Run]:
     """The runs with their keyed values, read by one query a table and not one a run."""
     ids = [item.id for item in found]
-    params, metrics, tags, marks = params_of(tx, ids), metrics_of(tx, ids), tags_of(tx, ids), marks_of(tx, ids)
+    params, metrics, tags, marks = params_of(tx, ids), summaries_of(tx, ids), tags_of(tx, ids), marks_of(tx, ids)
     return [
         msgspec.structs.replace(
             item,
             params={p.key: p.value for p in params.get(item.id, [])},
-            metrics={m.key: m for m in metrics.get(item.id, [])},
+            metrics=metrics.get(item.id, {}),
             tags=tags.get(item.id, {}),
             marks=marks.get(item.id, []),
         )
@@ -256,13 +256,11 @@ def fill(tx: Tx, found: list[Run]) -> list[Run]:
     ]
 
 
-def _by_run(tx: Tx, columns: str, table: str, ids: Sequence[str], order: str) -> list[Row]:
-    rows: list[Row] = []
+def _by_run(tx: Tx, columns: str, table: str, ids: Sequence[str], order: str) -> Iterator[Row]:
     for start in range(0, len(ids), 500):
         part = ids[start : start + 500]
-        sql = f"SELECT run_id, {columns} FROM {table} WHERE run_id IN ({_marks(len(part))}) ORDER BY {order}"
-        rows += tx.all(sql, part)
-    return rows
+        sql = f"SELECT run_id, {columns} FROM {table} WHERE run_id IN ({_marks(len(part))}) ORDER BY run_id, {order}"
+        yield from tx.each(sql, part)
 
 
 def params_of(tx: Tx, ids: Sequence[str]) -> dict[str, list[RunParam]]:
@@ -273,18 +271,20 @@ def params_of(tx: Tx, ids: Sequence[str]) -> dict[str, list[RunParam]]:
     return found
 
 
-def metrics_of(tx: Tx, ids: Sequence[str]) -> dict[str, list[MetricSummary]]:
-    """Metric summaries by run."""
-    found: dict[str, list[MetricSummary]] = {}
-    rows = _by_run(tx, "key, n, last, last_step, minimum, maximum", "metrics", ids, "key")
-    for run_id, key, n, last, last_step, low, high in rows:
+def summaries_of(tx: Tx, ids: Sequence[str]) -> dict[str, dict[str, MetricSummary]]:
+    """Metric summaries by run and key."""
+    found: dict[str, dict[str, MetricSummary]] = {run_id: {} for run_id in ids}
+    for run_id, key, n, last, last_step, low, high in _by_run(
+        tx, "key, n, last, last_step, minimum, maximum", "metrics", ids, "key"
+    ):
         # x - x is 0 for finite numbers only.
         if last is not None and last - last == 0 and low - low == 0 and high - high == 0:
-            summary = MetricSummary(key, n, last, last_step, low, high)
+            found[run_id][key] = MetricSummary(key, n, last, last_step, low, high)
         else:
             special = special_name(math.nan if last is None else last)
-            summary = MetricSummary(key, n, None if special else last, last_step, _finite(low), _finite(high), special)
-        found.setdefault(run_id, []).append(summary)
+            found[run_id][key] = MetricSummary(
+                key, n, None if special else last, last_step, _finite(low), _finite(high), special
+            )
     return found
 
 
