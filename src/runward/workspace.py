@@ -30,6 +30,7 @@ from runward.store.blobs import FolderBlobs
 from runward.store.database import Database, open_database
 from runward.store.migrations import check_schema
 from runward.tracking.api import Tracking
+from runward.tracking.compaction import compact_due
 from runward.tracking.files import Files, FolderFiles, RemoteFiles
 from runward.tracking.service import ROOM as TRACKING
 
@@ -63,6 +64,9 @@ class Workspace:
         """Whether calls travel to a server."""
         return "://" in self.place
 
+    def tidy(self) -> None:
+        """Fold the points of runs that are over into blocks; a server does so by itself."""
+
 
 class FolderWorkspace(Workspace):
     """A workspace in a folder, or in a database and a folder of blobs, in this process."""
@@ -76,6 +80,10 @@ class FolderWorkspace(Workspace):
             return dispatcher.call(op, actor, arguments)
 
         super().__init__(invoke, FolderFiles(dispatcher, actor), place, state_dir, dispatcher.blobs)
+
+    def tidy(self) -> None:
+        """See :meth:`Workspace.tidy`."""
+        compact_due(self.dispatcher.database)
 
     def as_member(self, actor: Actor) -> FolderWorkspace:
         """The same workspace in the hands of another member."""

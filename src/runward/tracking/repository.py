@@ -32,7 +32,7 @@ from runward.tracking.model import (
     RunParam,
     RunStatus,
 )
-from runward.tracking.points import Summary, special_name
+from runward.tracking.points import special_name
 
 _SHORT = 40
 
@@ -368,53 +368,7 @@ def set_mark(tx: Tx, run_id: str, mark: tuple[str, str, str], now: int) -> None:
     )
 
 
-# journals: points and output ----------------------------------------
-
-
-def next_frame(tx: Tx, run_id: str, client: str) -> int:
-    """The frame expected next from a client; the row stays locked until the commit."""
-    tx.execute(
-        "INSERT INTO journals (run_id, client, next_frame) VALUES (?, ?, 0) ON CONFLICT (run_id, client) DO NOTHING",
-        (run_id, client),
-    )
-    sql = f"SELECT next_frame FROM journals WHERE run_id = ? AND client = ?{tx.for_update}"
-    return int(tx.scalar(sql, (run_id, client)))
-
-
-def set_next_frame(tx: Tx, run_id: str, client: str, frame: int) -> None:
-    """Remember how far a client's journal is stored."""
-    tx.execute("UPDATE journals SET next_frame = ? WHERE run_id = ? AND client = ?", (frame, run_id, client))
-
-
-def insert_segment(tx: Tx, run_id: str, client: str, first: int, points: int, data: bytes) -> None:
-    """Store a batch's points."""
-    tx.execute(
-        "INSERT INTO segments (run_id, client, first_frame, points, data) VALUES (?, ?, ?, ?, ?)",
-        (run_id, client, first, points, data),
-    )
-
-
-def add_summaries(tx: Tx, run_id: str, summaries: Sequence[Summary]) -> None:
-    """Fold new points into the run's summaries."""
-    note_keys(tx, run_id, "metric", [summary.key for summary in summaries])
-    tx.many(
-        """INSERT INTO metrics (run_id, key, n, last, last_step, minimum, maximum) VALUES (?, ?, ?, ?, ?, ?, ?)
-           ON CONFLICT (run_id, key) DO UPDATE SET n = metrics.n + excluded.n,
-           last = CASE WHEN excluded.last_step >= metrics.last_step THEN excluded.last ELSE metrics.last END,
-           last_step = CASE WHEN excluded.last_step >= metrics.last_step THEN excluded.last_step
-             ELSE metrics.last_step END,
-           minimum = CASE WHEN metrics.minimum IS NULL OR excluded.minimum < metrics.minimum THEN excluded.minimum
-             ELSE metrics.minimum END,
-           maximum = CASE WHEN metrics.maximum IS NULL OR excluded.maximum > metrics.maximum THEN excluded.maximum
-             ELSE metrics.maximum END""",
-        [(run_id, *summary) for summary in summaries],
-    )
-
-
-def segments(tx: Tx, run_id: str) -> Iterable[bytes]:
-    """A run's segments in order of arrival."""
-    for row in tx.all("SELECT data FROM segments WHERE run_id = ? ORDER BY id", (run_id,)):
-        yield bytes(row[0])
+# output ----------------------------------------
 
 
 def insert_output(tx: Tx, run_id: str, chunks: Sequence[OutputChunk]) -> None:
