@@ -16,10 +16,10 @@ from runward.core.operation import Door, Method
 from runward.errors import RunwardError, UnauthenticatedError
 from runward.governance.model import Actor
 from runward.governance.signin import actor_by_token
-from runward.interop.mlflow import artifacts, router
+from runward.interop.mlflow import artifacts, otlp, router, traces
 from runward.interop.mlflow.args import Args, parse_body
 from runward.interop.mlflow.caller import Caller, Journals
-from runward.interop.mlflow.errors import MlflowError, translated
+from runward.interop.mlflow.errors import MlflowError, missing_value, translated
 from runward.server.app import Server, door, in_thread, read_body
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -107,9 +107,20 @@ def routes(server: Server) -> list[BaseRoute]:
         await in_thread(lambda: caller(request))
         raise MlflowError("NOT_IMPLEMENTED", "Multipart upload is not supported; send the file with one PUT.")
 
+    async def spans(request: Request) -> Response:
+        asking = await in_thread(lambda: caller(request))
+        headers, data = request.headers, await read_body(request)
+        found = otlp.read_spans(data, headers.get("content-type", ""), headers.get("content-encoding", ""))
+        experiment, run = headers.get("x-mlflow-experiment-id", ""), headers.get("x-mlflow-run-id", "")
+        if not experiment:
+            raise missing_value("x-mlflow-experiment-id")
+        await in_thread(lambda: traces.export(asking, experiment, run, found))
+        return Response(b"", media_type=headers.get("content-type", "application/x-protobuf").partition(";")[0])
+
     moved: list[tuple[Method, Handler]] = [("GET", download), ("PUT", upload), ("DELETE", delete)]
     opened = [("version", version), ("health", health)]
     return [
+        door(Door("POST", "//v1/traces", "run.write", "@list", _WHY), guarded(spans)),
         *(door(Door("GET", f"//{path}", "open", "@self", "says what is spoken here"), one) for path, one in opened),
         *(
             door(Door(method, f"//{prefix}/mlflow/{{path:path}}", "session.use", "@list", _WHY), guarded(call))

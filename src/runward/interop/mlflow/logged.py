@@ -47,6 +47,11 @@ def artifact_uri_of(caller: Caller, model_id: str) -> str:
     return str(_find(caller, model_id).body["info"]["artifact_uri"])
 
 
+def source_run_of(caller: Caller, model_id: str) -> str:
+    """The run that made a logged model. Raises: MlflowError."""
+    return _find(caller, model_id).run_id
+
+
 def create(caller: Caller) -> Json:
     """Start a logged model; its files come next."""
     args, project = caller.args, caller.project(caller.args.need("experiment_id"))

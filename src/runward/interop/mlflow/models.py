@@ -11,7 +11,7 @@ from runward.interop.mlflow.args import check_key, check_length
 from runward.interop.mlflow.caller import Caller
 from runward.interop.mlflow.errors import MlflowError, invalid, missing, taken
 from runward.interop.mlflow.filters import Language, Lookup, by_mapping, parse_filter, parse_order, select
-from runward.interop.mlflow.logged import artifact_uri_of
+from runward.interop.mlflow.logged import artifact_uri_of, source_run_of
 from runward.registry.model import STAGES, Model, ModelPatch, ModelVersion, NewModel, NewVersion
 
 Json = dict[str, Any]
@@ -262,7 +262,12 @@ def create_version(caller: Caller) -> Json:
     run_id = args.text("run_id")
     if run_id:
         caller.run(run_id)
-    new = NewVersion(source, run_id, args.text("model_id"), args.text("description"), _tags(caller))
+    model_id = args.text("model_id")
+    if not model_id and source.startswith("models:/m-"):
+        model_id = source.removeprefix("models:/")
+    if model_id and not run_id:
+        run_id = source_run_of(caller, model_id)
+    new = NewVersion(source, run_id, model_id, args.text("description"), _tags(caller))
     return {"model_version": version_json(caller.do("registry.create_version", model=name, new=new))}
 
 

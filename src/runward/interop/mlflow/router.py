@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from runward.errors import InvalidError, RunwardError
 from runward.governance.dispatch import Dispatcher
 from runward.governance.model import Actor
-from runward.interop.mlflow import artifacts, experiments, logged, models, points, runs
+from runward.interop.mlflow import artifacts, experiments, logged, models, points, runs, traces
 from runward.interop.mlflow.args import Args
 from runward.interop.mlflow.caller import Caller, Journals
 from runward.interop.mlflow.errors import MlflowError, translated
@@ -40,6 +40,11 @@ _PLAIN: dict[str, dict[str, Handler]] = {
         "runs/log-batch": points.log_batch,
         "runs/log-inputs": runs.log_inputs,
         "runs/outputs": runs.log_outputs,
+        "traces": traces.start,
+        "traces/search": traces.search,
+        "traces/batchGet": traces.batch_get,
+        "traces/batchGetInfos": traces.batch_get_infos,
+        "traces/delete-traces": traces.delete,
         "logged-models": logged.create,
         "logged-models/search": logged.search,
         "registered-models/create": models.create,
@@ -69,6 +74,10 @@ _PLAIN: dict[str, dict[str, Handler]] = {
         "runs/get": runs.get,
         "metrics/get-history": points.history,
         "metrics/get-history-bulk": points.history_bulk,
+        "traces": traces.search_v2,
+        "traces/get": traces.get_whole,
+        "traces/batchGet": traces.batch_get,
+        "traces/batchGetInfos": traces.batch_get_infos,
         "artifacts/list": artifacts.of_run,
         "registered-models/get": models.get,
         "registered-models/search": models.search,
@@ -81,7 +90,13 @@ _PLAIN: dict[str, dict[str, Handler]] = {
     },
 }
 _MODEL = r"logged-models/(?P<model_id>[^/]+)"
+_TRACE = r"traces/(?P<trace_id>[^/]+)"
 _PATTERNS: list[tuple[str, re.Pattern[str], Handler]] = [
+    ("GET", re.compile(_TRACE), traces.get),
+    ("PATCH", re.compile(_TRACE), traces.end_v2),
+    ("GET", re.compile(rf"{_TRACE}/info"), traces.info_v2),
+    ("PATCH", re.compile(rf"{_TRACE}/tags"), traces.set_tag),
+    ("DELETE", re.compile(rf"{_TRACE}/tags"), traces.delete_tag),
     ("GET", re.compile(_MODEL), logged.get),
     ("PATCH", re.compile(_MODEL), logged.finalize),
     ("DELETE", re.compile(_MODEL), logged.delete),
