@@ -9,17 +9,17 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute
 
 from runward.core.operation import Door, Method
 from runward.errors import RunwardError, UnauthenticatedError
 from runward.governance.model import Actor
 from runward.governance.signin import actor_by_token
-from runward.interop.mlflow import router
-from runward.interop.mlflow.args import parse_body
-from runward.interop.mlflow.caller import Journals
-from runward.interop.mlflow.errors import MlflowError, translated
+from runward.interop.mlflow import artifacts, otlp, router, traces
+from runward.interop.mlflow.args import Args, parse_body
+from runward.interop.mlflow.caller import Caller, Journals
+from runward.interop.mlflow.errors import MlflowError, missing_value, translated
 from runward.server.app import Server, door, in_thread, read_body
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -80,13 +80,72 @@ def routes(server: Server) -> list[BaseRoute]:
     async def health(request: Request) -> Response:
         return PlainTextResponse("OK")
 
+    def caller(request: Request) -> Caller:
+        return Caller(server.dispatcher, actor_of(server, request), Args(dict(request.query_params)), journals)
+
+    async def listing(request: Request) -> Response:
+        return JSONResponse(await in_thread(lambda: artifacts.listing(caller(request))))
+
+    async def download(request: Request) -> Response:
+        found = await in_thread(lambda: artifacts.file_at(caller(request), request.path_params["path"]))
+        return FileResponse(server.dispatcher.blobs.path_of(found.digest), media_type="application/octet-stream")
+
+    async def upload(request: Request) -> Response:
+        asking = await in_thread(lambda: caller(request))
+        place = await in_thread(lambda: artifacts.may_upload(asking, request.path_params["path"]))
+        with server.dispatcher.blobs.writer() as writer:
+            async for chunk in request.stream():
+                writer.write(chunk)
+            digest, size = await in_thread(writer.commit)
+        await in_thread(lambda: artifacts.store(asking, place, digest, size))
+        return JSONResponse({})
+
+    async def delete(request: Request) -> Response:
+        return JSONResponse(await in_thread(lambda: artifacts.delete(caller(request), request.path_params["path"])))
+
+    async def multipart(request: Request) -> Response:
+        await in_thread(lambda: caller(request))
+        raise MlflowError("NOT_IMPLEMENTED", "Multipart upload is not supported; send the file with one PUT.")
+
+    async def spans(request: Request) -> Response:
+        asking = await in_thread(lambda: caller(request))
+        headers, data = request.headers, await read_body(request)
+        found = otlp.read_spans(data, headers.get("content-type", ""), headers.get("content-encoding", ""))
+        experiment, run = headers.get("x-mlflow-experiment-id", ""), headers.get("x-mlflow-run-id", "")
+        if not experiment:
+            raise missing_value("x-mlflow-experiment-id")
+        await in_thread(lambda: traces.export(asking, experiment, run, found))
+        return Response(b"", media_type=headers.get("content-type", "application/x-protobuf").partition(";")[0])
+
+    moved: list[tuple[Method, Handler]] = [("GET", download), ("PUT", upload), ("DELETE", delete)]
     opened = [("version", version), ("health", health)]
     return [
+        door(Door("POST", "//v1/traces", "run.write", "@list", _WHY), guarded(spans)),
         *(door(Door("GET", f"//{path}", "open", "@self", "says what is spoken here"), one) for path, one in opened),
         *(
             door(Door(method, f"//{prefix}/mlflow/{{path:path}}", "session.use", "@list", _WHY), guarded(call))
             for prefix in _PREFIXES
             for method in _METHODS
+        ),
+        *(
+            route
+            for prefix in _PREFIXES[:2]
+            for route in (
+                door(
+                    Door("GET", f"//{prefix}/mlflow-artifacts/artifacts", "run.read", "@list", _WHY), guarded(listing)
+                ),
+                *(
+                    door(
+                        Door(method, f"//{prefix}/mlflow-artifacts/artifacts/{{path:path}}", may, "@list", _WHY),
+                        guarded(one),
+                    )
+                    for (method, one), may in zip(moved, ("run.read", "run.write", "run.delete"), strict=True)
+                ),
+                door(
+                    Door("POST", f"//{prefix}/mlflow-artifacts/mpu/{{path:path}}", "run.write", "@list", _WHY),
+                    guarded(multipart),
+                ),
+            )
         ),
     ]
 

@@ -11,6 +11,7 @@ from runward.errors import NotFoundError
 from runward.interop.mlflow.args import MAX_PARAM, Args, as_integer, as_number, check_key, check_length
 from runward.interop.mlflow.caller import Caller
 from runward.interop.mlflow.errors import invalid, invalid_value, missing_value
+from runward.interop.mlflow.logged import note_metrics
 from runward.interop.mlflow.runs import NAME_TAG, as_text, checked_tags, must_be_active, number
 from runward.tracking.api import Tracking
 from runward.tracking.foreign import params_of
@@ -52,6 +53,7 @@ def log_metric(caller: Caller) -> Json:
     metric = _metric(caller.args, "")
     with _active(caller, run_id):
         caller.append(run_id, points=_columns([metric]))
+    note_metrics(caller, run_id, [caller.args])
     return {}
 
 
@@ -130,6 +132,7 @@ def log_batch(caller: Caller) -> Json:
             raise missing_value(f"tags[{index}].key")
         checked_tags({item.text("key"): item.text("value")}, f"tags[{index}].key")
     _store(caller, run_id, points, checked, {item.text("key"): item.text("value") for item in tags})
+    note_metrics(caller, run_id, metrics)
     return {}
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from runward.errors import InvalidError, RunwardError
 from runward.governance.dispatch import Dispatcher
 from runward.governance.model import Actor
-from runward.interop.mlflow import experiments, points, runs
+from runward.interop.mlflow import artifacts, experiments, logged, models, points, runs, traces
 from runward.interop.mlflow.args import Args
 from runward.interop.mlflow.caller import Caller, Journals
 from runward.interop.mlflow.errors import MlflowError, translated
@@ -40,6 +40,32 @@ _PLAIN: dict[str, dict[str, Handler]] = {
         "runs/log-batch": points.log_batch,
         "runs/log-inputs": runs.log_inputs,
         "runs/outputs": runs.log_outputs,
+        "traces": traces.start,
+        "traces/search": traces.search,
+        "traces/batchGet": traces.batch_get,
+        "traces/batchGetInfos": traces.batch_get_infos,
+        "traces/delete-traces": traces.delete,
+        "logged-models": logged.create,
+        "logged-models/search": logged.search,
+        "registered-models/create": models.create,
+        "registered-models/rename": models.rename,
+        "registered-models/get-latest-versions": models.latest,
+        "registered-models/set-tag": models.set_tag,
+        "registered-models/alias": models.set_alias,
+        "model-versions/create": models.create_version,
+        "model-versions/transition-stage": models.transition,
+        "model-versions/set-tag": models.set_version_tag,
+    },
+    "PATCH": {
+        "registered-models/update": models.update,
+        "model-versions/update": models.update_version,
+    },
+    "DELETE": {
+        "registered-models/delete": models.delete,
+        "registered-models/delete-tag": models.delete_tag,
+        "registered-models/alias": models.delete_alias,
+        "model-versions/delete": models.delete_version,
+        "model-versions/delete-tag": models.delete_version_tag,
     },
     "GET": {
         "experiments/get": experiments.get,
@@ -48,9 +74,37 @@ _PLAIN: dict[str, dict[str, Handler]] = {
         "runs/get": runs.get,
         "metrics/get-history": points.history,
         "metrics/get-history-bulk": points.history_bulk,
+        "traces": traces.search_v2,
+        "traces/get": traces.get_whole,
+        "traces/batchGet": traces.batch_get,
+        "traces/batchGetInfos": traces.batch_get_infos,
+        "artifacts/list": artifacts.of_run,
+        "registered-models/get": models.get,
+        "registered-models/search": models.search,
+        "registered-models/get-latest-versions": models.latest,
+        "registered-models/alias": models.by_alias,
+        "model-versions/get": models.get_version,
+        "model-versions/search": models.search_versions,
+        "model-versions/get-download-uri": models.download_uri,
+        "server-info": lambda caller: {"store_type": "SqlStore", "workspaces_enabled": False},
     },
 }
-_PATTERNS: list[tuple[str, re.Pattern[str], Handler]] = []
+_MODEL = r"logged-models/(?P<model_id>[^/]+)"
+_TRACE = r"traces/(?P<trace_id>[^/]+)"
+_PATTERNS: list[tuple[str, re.Pattern[str], Handler]] = [
+    ("GET", re.compile(_TRACE), traces.get),
+    ("PATCH", re.compile(_TRACE), traces.end_v2),
+    ("GET", re.compile(rf"{_TRACE}/info"), traces.info_v2),
+    ("PATCH", re.compile(rf"{_TRACE}/tags"), traces.set_tag),
+    ("DELETE", re.compile(rf"{_TRACE}/tags"), traces.delete_tag),
+    ("GET", re.compile(_MODEL), logged.get),
+    ("PATCH", re.compile(_MODEL), logged.finalize),
+    ("DELETE", re.compile(_MODEL), logged.delete),
+    ("PATCH", re.compile(rf"{_MODEL}/tags"), logged.set_tags),
+    ("DELETE", re.compile(rf"{_MODEL}/tags/(?P<key>.+)"), logged.delete_tag),
+    ("POST", re.compile(rf"{_MODEL}/params"), logged.log_params),
+    ("GET", re.compile(rf"{_MODEL}/artifacts/directories"), logged.directories),
+]
 
 
 class Found(NamedTuple):
