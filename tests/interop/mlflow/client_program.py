@@ -15,11 +15,12 @@ from typing import Any
 import mlflow
 from mlflow.tracking import MlflowClient
 
+EXPERIMENT = f"stock/digits-{time.time_ns()}"
 MAJOR = int(mlflow.__version__.split(".", maxsplit=1)[0])
 
 
 def tracking(client: MlflowClient) -> None:
-    experiment_id = mlflow.set_experiment("stock/digits").experiment_id
+    experiment_id = mlflow.set_experiment(EXPERIMENT).experiment_id
     with mlflow.start_run(run_name="first", tags={"team": "vision"}) as active:
         mlflow.log_param("lr", 0.1)
         mlflow.log_params({"depth": 3, "name": "ä b"})
@@ -63,7 +64,7 @@ def datasets() -> None:
         mlflow.log_input(data, context="training")
     inputs = mlflow.get_run(active.info.run_id).inputs.dataset_inputs
     assert [item.dataset.name for item in inputs] == ["tiny"], inputs
-    found = mlflow.search_runs(experiment_names=["stock/digits"], filter_string="datasets.name = 'tiny'")
+    found = mlflow.search_runs(experiment_names=[EXPERIMENT], filter_string="datasets.name = 'tiny'")
     assert list(found["run_id"]) == [active.info.run_id], found
 
 
@@ -113,7 +114,7 @@ def traces() -> None:
     assert answer("why") == "WHY"
     if MAJOR >= 3:
         mlflow.flush_trace_async_logging()
-    experiment_id = mlflow.get_experiment_by_name("stock/digits").experiment_id
+    experiment_id = mlflow.get_experiment_by_name(EXPERIMENT).experiment_id
     deadline = time.monotonic() + 20
     found: list[Any] = []
     while not found and time.monotonic() < deadline:
@@ -137,7 +138,7 @@ def main() -> None:
         "traces": traces,
     }
     wanted = sys.argv[1:] or ["tracking", "datasets", "models", "traces"]
-    mlflow.set_experiment("stock/digits")
+    mlflow.set_experiment(EXPERIMENT)
     for name in wanted:
         parts[name]()
         print(f"{name}: ok", flush=True)

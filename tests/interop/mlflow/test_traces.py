@@ -126,3 +126,26 @@ def test_no_bytes_break_the_reader(data: bytes, cut: int) -> None:
     for sent in (data, _export(b"\1" * 16, "n", {"k": data})[: cut or None]):
         with contextlib.suppress(MlflowError):
             assert read_spans(sent, "application/x-protobuf")
+
+
+def test_clients_before_3_begin_and_end_a_trace(site: Site) -> None:
+    experiment = site.experiment("version-two")
+    body = {
+        "experiment_id": experiment,
+        "timestamp_ms": 1000,
+        "request_metadata": [{"key": "m", "value": "1"}],
+        "tags": [],
+    }
+    begun = site.post("traces", body).json["trace_info"]
+    path = f"{API}traces/{begun['request_id']}"
+    end = {
+        "request_id": begun["request_id"],
+        "timestamp_ms": 1250,
+        "status": "OK",
+        "tags": [{"key": "t", "value": "x"}],
+    }
+    done = Client(site.url, site.tokens["owner"]).send("PATCH", path, end)
+    assert done.json["trace_info"]["execution_time_ms"] == 250
+    listed = site.get(f"traces?experiment_ids={experiment}&filter=status%20%3D%20'OK'").json["traces"]
+    assert [(info["request_id"], info["timestamp_ms"]) for info in listed] == [(begun["request_id"], 1000)]
+    assert site.get(f"traces/{begun['request_id']}/info").json["trace_info"] == listed[0]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
+import re
+from pathlib import Path
 
 import pytest
 
+from runward.interop.mlflow.router import endpoints
 from tests.interop.mlflow.conftest import API, Site
 from tests.server.http import Client
 
@@ -222,3 +225,13 @@ def test_writes_are_on_the_audit_trail(site: Site) -> None:
     site.post("experiments/delete", {"experiment_id": experiment}, "owner")
     event = site.owner.governance.audit().events[0]
     assert (event.operation, event.object_id, event.actor) == ("mlflow.delete_experiment", experiment, "owner")
+
+
+def test_every_route_that_is_answered_is_in_the_docs() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "mlflow.md").read_text(encoding="utf-8")
+    for endpoint in endpoints():
+        group, _, verb = endpoint.partition(" ")[2].partition("/")
+        assert group in page, endpoint
+        assert (
+            re.sub(r"\W.*", "", verb.replace("(?P<model_id>[^/]+)", "").replace("(?P<trace_id>[^/]+)", "")) in page
+        ), endpoint

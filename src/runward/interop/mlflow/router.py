@@ -39,6 +39,7 @@ _PLAIN: dict[str, dict[str, Handler]] = {
         "runs/log-parameter": points.log_param,
         "runs/log-batch": points.log_batch,
         "runs/log-inputs": runs.log_inputs,
+        "runs/log-model": runs.log_model,
         "runs/outputs": runs.log_outputs,
         "traces": traces.start,
         "traces/search": traces.search,

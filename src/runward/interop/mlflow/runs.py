@@ -26,6 +26,7 @@ from runward.tracking.model import MetricSummary, NewRun, Run, RunPatch, RunStat
 
 Json = dict[str, Any]
 NAME_TAG, USER_TAG = "mlflow.runName", "mlflow.user"
+_MODELS_TAG = "mlflow.log-model.history"
 _FROM = {
     "RUNNING": RunStatus.RUNNING,
     "SCHEDULED": RunStatus.RUNNING,
@@ -310,6 +311,22 @@ def _named(item: Document, name: str, version: str, status: str) -> Document:
         at=item.at,
         body=item.body,
     )
+
+
+def log_model(caller: Caller) -> Json:
+    """Note a model's description on its run, as clients before 3 read it."""
+    run_id, text = caller.args.need("run_id"), caller.args.need("model_json")
+    try:
+        model = json.loads(text)
+    except (ValueError, RecursionError):
+        raise invalid(f"Malformed model info. \n {text[:200]} \n is not a valid JSON.") from None
+    wanted = {"artifact_path", "flavors", "utc_time_created", "run_id"}
+    if not isinstance(model, dict) or wanted - set(model):
+        raise invalid(f"Model json is missing mandatory fields: {sorted(wanted - set(model))}")
+    found = must_be_active(caller.run(run_id))
+    history = [*json.loads(found.run.tags.get(_MODELS_TAG, "[]")), model]
+    caller.do("tracking.update_run", run_id=run_id, patch=RunPatch(tags={_MODELS_TAG: json.dumps(history)}))
+    return {}
 
 
 def log_outputs(caller: Caller) -> Json:
