@@ -30,6 +30,7 @@ PLANTED = {
     "tracking-inside": ("review/bad_tracking.py", "from runward.tracking.repository import find_runs\n"),
     "knowledge-inside": ("server/bad_knowledge.py", "from runward.knowledge.service import KnowledgeService\n"),
     "coordination-inside": ("review/bad_coordination.py", "from runward.coordination.service import notify\n"),
+    "registry-inside": ("cli/bad_registry.py", "from runward.registry.service import RegistryService\n"),
     "repro-inside": ("review/bad_repro.py", "from runward.repro import service\n"),
     "review-inside": ("cli/bad_review.py", "from runward.review.repository import votes\n"),
 }

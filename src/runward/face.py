@@ -87,7 +87,8 @@ class _ScriptHooks(Hooks):
             self._captor.finish(run)
 
     def after_end(self, run: ActiveRun) -> None:
-        uploader_of(self._space).drain(run.folder)
+        if uploader_of(self._space).drain(run.folder):
+            self._space.tidy()
 
 
 def start(

@@ -217,6 +217,7 @@ class WorkspaceBackend:
             message = f"{why}; what was logged is kept in {run.folder}, and `runward sync` tries again"
             warnings.warn(message, RunwardWarning, stacklevel=2)
             return RunOutcome(end.metrics)
+        self.space.tidy()
         return self._outcome(run_id, end)
 
     def _outcome(self, run_id: str, end: RunEnd) -> RunOutcome:

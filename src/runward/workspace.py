@@ -20,6 +20,8 @@ from runward.governance.service import ROOM as GOVERNANCE
 from runward.governance.signin import folder_actor, prepare_workspace
 from runward.knowledge.api import Knowledge
 from runward.knowledge.service import ROOM as KNOWLEDGE
+from runward.registry.api import Registry
+from runward.registry.service import ROOM as REGISTRY
 from runward.repro.api import Repro
 from runward.repro.service import ROOM as REPRO
 from runward.review.api import Reviews
@@ -28,12 +30,13 @@ from runward.store.blobs import FolderBlobs
 from runward.store.database import Database, open_database
 from runward.store.migrations import check_schema
 from runward.tracking.api import Tracking
+from runward.tracking.compaction import compact_due
 from runward.tracking.files import Files, FolderFiles, RemoteFiles
 from runward.tracking.organise import ROOM as ORGANISE
 from runward.tracking.organise_api import Organise
 from runward.tracking.service import ROOM as TRACKING
 
-ROOMS: tuple[Room, ...] = (GOVERNANCE, TRACKING, ORGANISE, REPRO, KNOWLEDGE, COORDINATION, REVIEW)
+ROOMS: tuple[Room, ...] = (GOVERNANCE, TRACKING, ORGANISE, REGISTRY, REPRO, KNOWLEDGE, COORDINATION, REVIEW)
 """Every room of the house. The server's routes, its OpenAPI document and every client follow from this."""
 
 FOLDER = ".runward"
@@ -53,6 +56,7 @@ class Workspace:
         self.governance = cast(Governance, make_proxy(Governance, invoke))
         self.tracking = cast(Tracking, make_proxy(Tracking, invoke))
         self.organise = cast(Organise, make_proxy(Organise, invoke))
+        self.registry = cast(Registry, make_proxy(Registry, invoke))
         self.repro = cast(Repro, make_proxy(Repro, invoke))
         self.knowledge = cast(Knowledge, make_proxy(Knowledge, invoke))
         self.coordination = cast(Coordination, make_proxy(Coordination, invoke))
@@ -62,6 +66,9 @@ class Workspace:
     def is_remote(self) -> bool:
         """Whether calls travel to a server."""
         return "://" in self.place
+
+    def tidy(self) -> None:
+        """Fold the points of runs that are over into blocks; a server does so by itself."""
 
 
 class FolderWorkspace(Workspace):
@@ -76,6 +83,10 @@ class FolderWorkspace(Workspace):
             return dispatcher.call(op, actor, arguments)
 
         super().__init__(invoke, FolderFiles(dispatcher, actor), place, state_dir, dispatcher.blobs)
+
+    def tidy(self) -> None:
+        """See :meth:`Workspace.tidy`."""
+        compact_due(self.dispatcher.database)
 
     def as_member(self, actor: Actor) -> FolderWorkspace:
         """The same workspace in the hands of another member."""

@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import programs
+from tests.bench import programs, scale
 
 ROOT = Path(__file__).parents[2]
 BYTECODE = tempfile.mkdtemp(prefix="runward-bytecode-")
@@ -165,7 +165,7 @@ def main() -> None:
     rows: list[Row] = []
     for measure in (imports, core_install):
         rows += measure()
-    for measure_in in (log_call, first_line, capture, ingest):
+    for measure_in in (log_call, first_line, capture, ingest, scale.measure):
         folder = tempfile.mkdtemp(prefix="runward-bench-")
         try:
             rows += measure_in(folder)

@@ -23,6 +23,8 @@ OPEN = {
     ("DELETE", "/api/v1/session"),
     ("GET", "/api/v1/openapi.json"),
     ("GET", "/healthz"),
+    ("GET", "/version"),
+    ("GET", "/health"),
     ("GET", "/{path:path}"),
 }
 """What somebody without an account reaches: nothing of it holds data of the workspace."""

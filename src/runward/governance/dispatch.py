@@ -245,17 +245,25 @@ class Dispatcher:
             )
 
     @contextlib.contextmanager
-    def enter(self, door: Door, actor: Actor, object_id: str, *, write: bool) -> Iterator[Call]:
-        """A call through a hand-written route, after the same check that operations pass."""
+    def enter(self, door: Door, actor: Actor, object_id: str, *, write: bool, audit: str = "") -> Iterator[Call]:
+        """A call through a hand-written route, after the same check that operations pass.
+
+        ``audit`` is the name under which the call goes into the audit trail, in the same transaction; empty for none.
+        """
         with self.database.transaction(write=write) as tx:
             call = Call(self, tx, actor)
             if not door.on.startswith("@"):
                 self.require(call, door.on, object_id, PERMISSIONS[door.may], f"{door.method} {door.path}")
             yield call
+            if audit:
+                self._note(call, audit, door.on, object_id, "ok")
         self._notify(call.events)
 
     def _record(self, call: Call, op: Operation, arguments: Mapping[str, Any], outcome: str) -> None:
         kind, object_id = subject(op, arguments) or ("workspace", "")
+        self._note(call, op.id, kind, object_id, outcome)
+
+    def _note(self, call: Call, what: str, kind: str, object_id: str, outcome: str) -> None:
         call.tx.execute(
             """INSERT INTO audit_events (at, actor_id, actor, via, operation, object_kind, object_id, outcome)
                VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
@@ -264,7 +272,7 @@ class Dispatcher:
                 call.actor.member_id,
                 call.actor.name,
                 call.actor.via,
-                op.id,
+                what,
                 kind,
                 object_id.replace("\0", "�"),
                 outcome,

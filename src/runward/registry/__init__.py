@@ -1,1 +1,1 @@
-"""Dataset versions, model versions, aliases and lineage."""
+"""Registered models, their versions and aliases; documents and files that foreign protocols keep."""

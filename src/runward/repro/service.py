@@ -19,7 +19,7 @@ from runward.repro import certificate
 from runward.repro.api import Repro
 from runward.repro.records import NewVerification, Verification, VerificationDetail
 from runward.store.database import Row
-from runward.tracking.content import content_digest, content_of
+from runward.tracking.content import content_digest, content_of, detail_of
 from runward.tracking.marks import OUTDATED, publish_on_run, set_mark
 
 _VERDICTS = ("reproduced", "not_reproduced", "undecided")
@@ -72,7 +72,7 @@ class ReproService(Repro):
         key = self.call.blobs.root.parent / "keys" / "signing.pem"
         if not key.exists():
             certificate.create_key(key)
-        content = content_of(self.tx, run_id)
+        content = content_of(detail_of(self.tx, run_id))
         predicate = {
             "run": run_id,
             "verdict": new.verdict,

@@ -43,7 +43,7 @@ from runward.review.model import (
 )
 from runward.store.blobs import check_digest
 from runward.tracking.api import Tracking
-from runward.tracking.content import content_digest
+from runward.tracking.content import content_digest, digest_of
 from runward.tracking.files import find_blob, find_capture
 from runward.tracking.marks import OUTDATED, publish_on_run, set_mark
 from runward.tracking.model import Run
@@ -90,14 +90,16 @@ class ReviewService(Reviews):
 
     def evaluate_gates(self, run_id: str) -> GateReport:
         """See the contract."""
-        run = self.call.use(Tracking).get_run(run_id).run
-        results = evaluate(run, _standards_of(self.call, run.project_id).standards)
-        digest = content_digest(self.tx, run_id)
+        detail = self.call.use(Tracking).get_run(run_id)
+        results = evaluate(detail.run, _standards_of(self.call, detail.run.project_id).standards)
+        digest = digest_of(detail)
         sql.store_gates(self.tx, run_id, digest, results, passed(results), self.call.now_us)
         set_mark(self.call, run_id, "gates", "passed" if passed(results) else "closed", digest)
         data: dict[str, object] = {"passed": passed(results), "summary": summary(results, digest)}
         publish_on_run(self.call, "gates.evaluated", "run", run_id, run_id, data)
-        return self.gates(run_id)
+        stored = sql.gates(self.tx, run_id, digest)
+        assert stored is not None
+        return stored
 
     # reviews --------------------------------------------------------------------------------------------------------
 

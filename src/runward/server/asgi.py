@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import AsyncIterator
+
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
@@ -13,9 +16,11 @@ from runward.core.openapi import openapi
 from runward.core.operation import Door
 from runward.errors import RunwardError
 from runward.governance.dispatch import Dispatcher
+from runward.server import foreign
 from runward.server.app import Server, door, error_response
 from runward.server.doors import doors
 from runward.server.middleware import Border
+from runward.server.upkeep import Upkeep
 
 
 def create_app(dispatcher: Dispatcher, *, allowed_hosts: frozenset[str] | None = None) -> Starlette:
@@ -31,13 +36,18 @@ def create_app(dispatcher: Dispatcher, *, allowed_hosts: frozenset[str] | None =
     async def serve_openapi(request: Request) -> Response:
         return Response(encode(document, JSON), media_type=JSON)
 
+    @contextlib.asynccontextmanager
+    async def lifespan(app: object) -> AsyncIterator[None]:
+        async with server.pulse.lifespan(app), Upkeep(dispatcher.database).lifespan():
+            yield
+
     contract = door(Door("GET", "/openapi.json", "open", "@self", "the contract"), serve_openapi)
     app = Starlette(
-        routes=[contract, *server.routes(), *doors(server)],
+        routes=[contract, *server.routes(), *foreign.routes(server), *doors(server)],
         # Event streams are passed through as they are: Starlette leaves them out.
         middleware=[Middleware(Border, allowed_hosts=allowed_hosts), Middleware(GZipMiddleware, compresslevel=5)],
         exception_handlers={RunwardError: lambda request, error: error_response(error)},
-        lifespan=server.pulse.lifespan,
+        lifespan=lifespan,
     )
     app.state.server = server
     return app

@@ -55,6 +55,10 @@ class Tx:
         """All rows of a query."""
         return list(self._run(sql, params).fetchall())
 
+    def each(self, sql: str, params: Sequence[Any] = ()) -> Iterator[Row]:
+        """The rows of a query one by one: a long answer never lies in memory as a whole (SQLite)."""
+        yield from self._run(sql, params)
+
     def one(self, sql: str, params: Sequence[Any] = ()) -> Row | None:
         """The first row of a query, or None."""
         row: Row | None = self._run(sql, params).fetchone()

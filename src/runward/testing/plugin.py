@@ -20,7 +20,18 @@ if TYPE_CHECKING:
     from runward.testing.postgres import PostgresServer
     from runward.workspace import FolderWorkspace
 
-SUITES = ("coordination", "governance", "knowledge", "repro", "review", "search", "series", "tracking", "worlds")
+SUITES = (
+    "coordination",
+    "governance",
+    "knowledge",
+    "registry",
+    "repro",
+    "review",
+    "search",
+    "series",
+    "tracking",
+    "worlds",
+)
 pytest.register_assert_rewrite(*(f"runward.testing.{name}" for name in SUITES))
 
 

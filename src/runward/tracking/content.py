@@ -8,27 +8,38 @@ from runward.core.hashing import digest_value
 from runward.core.ids import Digest
 from runward.store.database import Tx
 from runward.tracking import repository as sql
+from runward.tracking.model import RunDetail
 
 
-def content_of(tx: Tx, run_id: str) -> dict[str, Any]:
+def content_of(detail: RunDetail) -> dict[str, Any]:
     """The parts of a run that a result stands on: params, metrics, artifacts, captures, seed, end.
 
     Name, purpose and tags are left out: describing a result better does not make it another one.
     """
-    run = sql.run(tx, run_id)
+    run = detail.run
     return {
-        "run": run_id,
+        "run": run.id,
         "status": run.status,
         "seed": run.seed,
         "params": run.params,
         "metrics": {
             key: [m.n, m.last, m.last_special, m.last_step, m.min, m.max] for key, m in sorted(run.metrics.items())
         },
-        "artifacts": {item.path: item.digest for item in sql.artifacts(tx, run_id)},
-        "captures": {part.kind: part.digest for part in sql.captures(tx, run_id)},
+        "artifacts": {item.path: item.digest for item in detail.artifacts},
+        "captures": {part.kind: part.digest for part in detail.captures},
     }
 
 
-def content_digest(tx: Tx, run_id: str) -> Digest:
+def digest_of(detail: RunDetail) -> Digest:
     """The digest of :func:`content_of`: it changes as soon as any of these parts does."""
-    return digest_value(content_of(tx, run_id))
+    return digest_value(content_of(detail))
+
+
+def detail_of(tx: Tx, run_id: str) -> RunDetail:
+    """What of a run its content is made of."""
+    return RunDetail(sql.run(tx, run_id), [], [], sql.artifacts(tx, run_id), sql.captures(tx, run_id))
+
+
+def content_digest(tx: Tx, run_id: str) -> Digest:
+    """:func:`digest_of` for a run by id."""
+    return digest_of(detail_of(tx, run_id))

@@ -105,7 +105,7 @@ class RunParam(msgspec.Struct, frozen=True):
     """``run``, ``user``, ``project``, ``team`` or ``default``."""
 
 
-class MetricSummary(msgspec.Struct, frozen=True):
+class MetricSummary(msgspec.Struct, frozen=True, gc=False):
     """A series in one line. NaN is a legal value; ``min``, ``max`` pass over it and are None when all are NaN."""
 
     key: str

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import bisect
+import itertools
 import math
+import operator
 import sys
 from array import array
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Container, Iterable, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -35,18 +38,20 @@ def empty_columns() -> Columns:
 
 def pack_columns(key: str, columns: Columns) -> Points:
     """Columns as they travel."""
-    return Points(key, *(_raw(column) for column in columns))
+    return Points(key, *(raw_of(column) for column in columns))
 
 
-def _raw(column: array[int] | array[float]) -> bytes:
+def raw_of(column: array[Any]) -> bytes:
+    """A column as little-endian bytes."""
     if _SWAP:
         column = column[:]
         column.byteswap()
     return column.tobytes()
 
 
-def _column(code: str, raw: bytes) -> array[float]:
-    column: array[float] = array(code)
+def column_of(code: str, raw: bytes) -> array[Any]:
+    """A column of a type code from its little-endian bytes."""
+    column: array[Any] = array(code)
     column.frombytes(raw)
     if _SWAP:
         column.byteswap()
@@ -58,11 +63,7 @@ def unpack_columns(points: Points) -> Columns:
     sizes = {len(points.steps), len(points.times), len(points.values)}
     if len(sizes) != 1 or sizes.pop() % 8:
         raise InvalidError(f"metric {points.key!r}: steps, times and values differ in length or are cut")
-    steps = array("q")
-    steps.frombytes(points.steps)
-    if _SWAP:
-        steps.byteswap()
-    return Columns(steps, _column("d", points.times), _column("d", points.values))
+    return Columns(column_of("q", points.steps), column_of("d", points.times), column_of("d", points.values))
 
 
 def pack_segment(points: Sequence[Points]) -> bytes:
@@ -75,29 +76,57 @@ def unpack_segment(data: bytes) -> list[Points]:
     return _decoder.decode(decompress(data))
 
 
-def collect(segments: Iterable[bytes], keys: Sequence[str]) -> dict[str, Columns]:
-    """The asked series from a run's segments, in order of step; equal steps stay in order of arrival."""
-    found = {key: empty_columns() for key in keys}
+def collect(segments: Iterable[bytes], keys: Container[str] | None = None) -> dict[str, Columns]:
+    """The asked series (all, by default) from a run's segments, in order of arrival."""
+    found: dict[str, Columns] = {}
     for data in segments:
         for points in unpack_segment(data):
-            if points.key in found:
-                whole, piece = found[points.key], unpack_columns(points)
-                whole.steps.extend(piece.steps)
-                whole.times.extend(piece.times)
-                whole.values.extend(piece.values)
-    return {key: _in_order(columns) for key, columns in found.items()}
+            if keys is None or points.key in keys:
+                extend(found.setdefault(points.key, empty_columns()), unpack_columns(points))
+    return found
 
 
-def _in_order(columns: Columns) -> Columns:
+def extend(whole: Columns, piece: Columns) -> None:
+    """Add later points to a series."""
+    whole.steps.extend(piece.steps)
+    whole.times.extend(piece.times)
+    whole.values.extend(piece.values)
+
+
+def _is_sorted(steps: array[int]) -> bool:
+    return all(map(operator.le, steps, itertools.islice(steps, 1, None)))
+
+
+def in_order(columns: Columns) -> Columns:
+    """The points in order of step; equal steps stay in order of arrival."""
     steps = columns.steps
-    if all(steps[i] <= steps[i + 1] for i in range(len(steps) - 1)):
+    if _is_sorted(steps):
         return columns
-    order = sorted(range(len(steps)), key=steps.__getitem__)
+    return pick(columns, sorted(range(len(steps)), key=steps.__getitem__))
+
+
+def pick(columns: Columns, positions: Iterable[int]) -> Columns:
+    """The points at some positions."""
+    positions = list(positions)
+    steps, times, values = columns
     return Columns(
-        array("q", (steps[i] for i in order)),
-        array("d", (columns.times[i] for i in order)),
-        array("d", (columns.values[i] for i in order)),
+        array("q", [steps[i] for i in positions]),
+        array("d", [times[i] for i in positions]),
+        array("d", [values[i] for i in positions]),
     )
+
+
+def extremes(values: array[float], start: int, end: int) -> set[int]:
+    """Where a non-empty piece is least and greatest, and every position that is not finite."""
+    piece = values[start:end]
+    total = sum(piece)
+    if total - total == 0:  # Not so when anything in it is not finite.
+        return {start + piece.index(min(piece)), start + piece.index(max(piece))}
+    finite = [i for i, value in enumerate(piece) if math.isfinite(value)]
+    kept = set(range(len(piece))).difference(finite)
+    if finite:
+        kept |= {min(finite, key=piece.__getitem__), max(finite, key=piece.__getitem__)}
+    return {start + i for i in kept}
 
 
 def reduce_columns(columns: Columns, width: int) -> Columns:
@@ -109,27 +138,13 @@ def reduce_columns(columns: Columns, width: int) -> Columns:
     if width <= 0 or len(steps) <= 2 * width:
         return columns
     first, span = steps[0], max(steps[-1] - steps[0], 1)
-    keep = {0, len(steps) - 1}
-    low = high = -1
-    bucket = -1
-    for index, value in enumerate(values):
-        here = (steps[index] - first) * width // span
-        if here != bucket:
-            keep.update((low, high))
-            bucket, low, high = here, -1, -1
-        if not math.isfinite(value):
-            keep.add(index)
-            continue
-        low = index if low < 0 or value < values[low] else low
-        high = index if high < 0 or value > values[high] else high
-    keep.update((low, high))
-    keep.discard(-1)
-    order = sorted(keep)
-    return Columns(
-        array("q", (steps[i] for i in order)),
-        array("d", (columns.times[i] for i in order)),
-        array("d", (values[i] for i in order)),
-    )
+    keep, start = {0, len(steps) - 1}, 0
+    for pixel in range(1, width + 2):
+        end = bisect.bisect_left(steps, first - (-pixel * span // width), start)
+        if end > start:
+            keep |= extremes(values, start, end)
+            start = end
+    return pick(columns, sorted(keep))
 
 
 class Summary(NamedTuple):
@@ -146,8 +161,9 @@ class Summary(NamedTuple):
 def summarise(key: str, columns: Columns) -> Summary:
     """One line for a piece of a series. The last value is the one with the greatest step, the latest among equals."""
     steps, values = columns.steps, columns.values
-    position = max(range(len(steps)), key=lambda i: (steps[i], i))
-    comparable = [v for v in values if not math.isnan(v)]
+    position = len(steps) - 1 if _is_sorted(steps) else max(range(len(steps)), key=lambda i: (steps[i], i))
+    total = sum(values)
+    comparable = values if total - total == 0 else [v for v in values if not math.isnan(v)]
     last = values[position]
     return Summary(
         key,
@@ -166,16 +182,22 @@ def special_name(value: float) -> str:
     return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
 
 
-def as_series(key: str, columns: Columns, width: int) -> Series:
-    """Columns as an answer, reduced to a chart's width."""
+def as_series(key: str, n: int, columns: Columns, width: int) -> Series:
+    """Columns as an answer, reduced to a chart's width; ``n`` points are stored in all."""
     shown = reduce_columns(columns, width)
-    special = {i: special_name(v) for i, v in enumerate(shown.values) if not math.isfinite(v)}
+    total = sum(shown.values)
+    special: dict[int, str] = {}
+    values: list[float | None] = [*shown.values]
+    if total - total != 0:
+        special = {i: special_name(v) for i, v in enumerate(shown.values) if not math.isfinite(v)}
+        for i in special:
+            values[i] = None
     return Series(
         key=key,
-        n=len(columns.steps),
-        steps=list(shown.steps),
-        times=list(shown.times),
-        values=[None if i in special else v for i, v in enumerate(shown.values)],
+        n=n,
+        steps=shown.steps.tolist(),
+        times=shown.times.tolist(),
+        values=values,
         special=special,
-        reduced=len(shown.steps) < len(columns.steps),
+        reduced=len(shown.steps) < n,
     )

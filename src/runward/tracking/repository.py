@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -33,7 +33,7 @@ from runward.tracking.model import (
     RunStatus,
     State,
 )
-from runward.tracking.points import Summary, special_name
+from runward.tracking.points import special_name
 
 _SHORT = 40
 
@@ -272,12 +272,12 @@ def run(tx: Tx, run_id: str) -> Run:
 def fill(tx: Tx, found: list[Run]) -> list[Run]:
     """The runs with their keyed values, read by one query a table and not one a run."""
     ids = [item.id for item in found]
-    params, metrics, tags, marks = params_of(tx, ids), metrics_of(tx, ids), tags_of(tx, ids), marks_of(tx, ids)
+    params, metrics, tags, marks = params_of(tx, ids), summaries_of(tx, ids), tags_of(tx, ids), marks_of(tx, ids)
     return [
         msgspec.structs.replace(
             item,
             params={p.key: p.value for p in params.get(item.id, [])},
-            metrics={m.key: m for m in metrics.get(item.id, [])},
+            metrics=metrics.get(item.id, {}),
             tags=tags.get(item.id, {}),
             marks=marks.get(item.id, []),
         )
@@ -285,13 +285,11 @@ def fill(tx: Tx, found: list[Run]) -> list[Run]:
     ]
 
 
-def _by_run(tx: Tx, columns: str, table: str, ids: Sequence[str], order: str) -> list[Row]:
-    rows: list[Row] = []
+def _by_run(tx: Tx, columns: str, table: str, ids: Sequence[str], order: str) -> Iterator[Row]:
     for start in range(0, len(ids), 500):
         part = ids[start : start + 500]
-        sql = f"SELECT run_id, {columns} FROM {table} WHERE run_id IN ({_marks(len(part))}) ORDER BY {order}"
-        rows += tx.all(sql, part)
-    return rows
+        sql = f"SELECT run_id, {columns} FROM {table} WHERE run_id IN ({_marks(len(part))}) ORDER BY run_id, {order}"
+        yield from tx.each(sql, part)
 
 
 def params_of(tx: Tx, ids: Sequence[str]) -> dict[str, list[RunParam]]:
@@ -302,18 +300,20 @@ def params_of(tx: Tx, ids: Sequence[str]) -> dict[str, list[RunParam]]:
     return found
 
 
-def metrics_of(tx: Tx, ids: Sequence[str]) -> dict[str, list[MetricSummary]]:
-    """Metric summaries by run."""
-    found: dict[str, list[MetricSummary]] = {}
-    rows = _by_run(tx, "key, n, last, last_step, minimum, maximum", "metrics", ids, "key")
-    for run_id, key, n, last, last_step, low, high in rows:
+def summaries_of(tx: Tx, ids: Sequence[str]) -> dict[str, dict[str, MetricSummary]]:
+    """Metric summaries by run and key."""
+    found: dict[str, dict[str, MetricSummary]] = {run_id: {} for run_id in ids}
+    for run_id, key, n, last, last_step, low, high in _by_run(
+        tx, "key, n, last, last_step, minimum, maximum", "metrics", ids, "key"
+    ):
         # x - x is 0 for finite numbers only.
         if last is not None and last - last == 0 and low - low == 0 and high - high == 0:
-            summary = MetricSummary(key, n, last, last_step, low, high)
+            found[run_id][key] = MetricSummary(key, n, last, last_step, low, high)
         else:
             special = special_name(math.nan if last is None else last)
-            summary = MetricSummary(key, n, None if special else last, last_step, _finite(low), _finite(high), special)
-        found.setdefault(run_id, []).append(summary)
+            found[run_id][key] = MetricSummary(
+                key, n, None if special else last, last_step, _finite(low), _finite(high), special
+            )
     return found
 
 
@@ -397,53 +397,7 @@ def set_mark(tx: Tx, run_id: str, mark: tuple[str, str, str], now: int) -> None:
     )
 
 
-# journals: points and output ----------------------------------------
-
-
-def next_frame(tx: Tx, run_id: str, client: str) -> int:
-    """The frame expected next from a client; the row stays locked until the commit."""
-    tx.execute(
-        "INSERT INTO journals (run_id, client, next_frame) VALUES (?, ?, 0) ON CONFLICT (run_id, client) DO NOTHING",
-        (run_id, client),
-    )
-    sql = f"SELECT next_frame FROM journals WHERE run_id = ? AND client = ?{tx.for_update}"
-    return int(tx.scalar(sql, (run_id, client)))
-
-
-def set_next_frame(tx: Tx, run_id: str, client: str, frame: int) -> None:
-    """Remember how far a client's journal is stored."""
-    tx.execute("UPDATE journals SET next_frame = ? WHERE run_id = ? AND client = ?", (frame, run_id, client))
-
-
-def insert_segment(tx: Tx, run_id: str, client: str, first: int, points: int, data: bytes) -> None:
-    """Store a batch's points."""
-    tx.execute(
-        "INSERT INTO segments (run_id, client, first_frame, points, data) VALUES (?, ?, ?, ?, ?)",
-        (run_id, client, first, points, data),
-    )
-
-
-def add_summaries(tx: Tx, run_id: str, summaries: Sequence[Summary]) -> None:
-    """Fold new points into the run's summaries."""
-    note_keys(tx, run_id, "metric", [summary.key for summary in summaries])
-    tx.many(
-        """INSERT INTO metrics (run_id, key, n, last, last_step, minimum, maximum) VALUES (?, ?, ?, ?, ?, ?, ?)
-           ON CONFLICT (run_id, key) DO UPDATE SET n = metrics.n + excluded.n,
-           last = CASE WHEN excluded.last_step >= metrics.last_step THEN excluded.last ELSE metrics.last END,
-           last_step = CASE WHEN excluded.last_step >= metrics.last_step THEN excluded.last_step
-             ELSE metrics.last_step END,
-           minimum = CASE WHEN metrics.minimum IS NULL OR excluded.minimum < metrics.minimum THEN excluded.minimum
-             ELSE metrics.minimum END,
-           maximum = CASE WHEN metrics.maximum IS NULL OR excluded.maximum > metrics.maximum THEN excluded.maximum
-             ELSE metrics.maximum END""",
-        [(run_id, *summary) for summary in summaries],
-    )
-
-
-def segments(tx: Tx, run_id: str) -> Iterable[bytes]:
-    """A run's segments in order of arrival."""
-    for row in tx.all("SELECT data FROM segments WHERE run_id = ? ORDER BY id", (run_id,)):
-        yield bytes(row[0])
+# output ----------------------------------------
 
 
 def insert_output(tx: Tx, run_id: str, chunks: Sequence[OutputChunk]) -> None:

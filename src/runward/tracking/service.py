@@ -31,8 +31,10 @@ from runward.governance.scopes import (
 )
 from runward.store.blobs import check_digest
 from runward.tracking import repository as sql
+from runward.tracking import storage
 from runward.tracking.api import Tracking
 from runward.tracking.codediff import MAX_BYTES, changed_files, file_changes
+from runward.tracking.compaction import read_series
 from runward.tracking.finding import ProjectKeys, find_page
 from runward.tracking.lifecycle import in_use, may_restore
 from runward.tracking.model import (
@@ -59,7 +61,7 @@ from runward.tracking.model import (
     State,
 )
 from runward.tracking.places import MAX_PAGE, Places, check_project_path
-from runward.tracking.points import as_series, collect, pack_segment, summarise, unpack_columns
+from runward.tracking.points import as_series, pack_segment, summarise, unpack_columns
 from runward.tracking.search import compile_query
 
 MAX_KEY = 1000
@@ -208,7 +210,7 @@ class TrackingService(Places, Tracking):
     def append(self, run_id: str, batch: Batch) -> Ack:
         """See the contract."""
         check_name(batch.client, "the client's id", limit=64)
-        expected = sql.next_frame(self.tx, run_id, batch.client)
+        expected = storage.next_frame(self.tx, run_id, batch.client)
         if batch.first > expected:
             raise ConflictError(
                 f"frames {expected} to {batch.first - 1} of client {batch.client} are missing",
@@ -226,7 +228,7 @@ class TrackingService(Places, Tracking):
         self._store(run_id, batch)
         if batch.points or batch.params:
             self._content_changed(run_id)
-        sql.set_next_frame(self.tx, run_id, batch.client, batch.first + batch.count)
+        storage.set_next_frame(self.tx, run_id, batch.client, batch.first + batch.count)
         return Ack(next=batch.first + batch.count)
 
     def _store(self, run_id: str, batch: Batch) -> None:
@@ -238,8 +240,8 @@ class TrackingService(Places, Tracking):
                 points += len(columns.steps)
                 summaries.append(summarise(piece.key, columns))
         if points:
-            sql.insert_segment(self.tx, run_id, batch.client, batch.first, points, pack_segment(batch.points))
-            sql.add_summaries(self.tx, run_id, summaries)
+            storage.insert_segment(self.tx, run_id, batch.client, batch.first, points, pack_segment(batch.points))
+            storage.add_summaries(self.tx, run_id, summaries)
         for key in batch.params:
             check_key(key, "param")
         sql.set_params(self.tx, run_id, [RunParam(key, value) for key, value in batch.params.items()])
@@ -248,7 +250,7 @@ class TrackingService(Places, Tracking):
             check_text(value, f"tag {key!r}")
         sql.set_tags(self.tx, run_id, {**batch.tags})
         sql.insert_output(self.tx, run_id, batch.output)
-        sql.update_run(self.tx, run_id, {})
+        storage.touch_run(self.tx, run_id, 1 if points else 0)
 
     def end_run(self, run_id: str, end: RunEnd) -> Run:
         """See the contract."""
@@ -283,10 +285,8 @@ class TrackingService(Places, Tracking):
 
     def series(self, run_id: str, keys: list[str], width: int = 0) -> RunSeries:
         """See the contract."""
-        columns = collect(sql.segments(self.tx, run_id), keys)
-        return RunSeries(
-            run_id=RunId(run_id), series=[as_series(key, columns[key], width) for key in dict.fromkeys(keys)]
-        )
+        found = read_series(self.tx, run_id, keys, width)
+        return RunSeries(run_id=RunId(run_id), series=[as_series(key, *of, width) for key, of in found.items()])
 
     def output(self, run_id: str, after: int = 0) -> OutputPage:
         """See the contract."""

@@ -2,7 +2,8 @@
 
 Each module ``mNNNN_*.py`` has ``UP`` and ``DOWN``, lists of statements in the portable subset of SQL. What the two
 databases call differently is written as ``{serial}``, ``{int}``, ``{real}``, ``{blob}`` and ``{clustered}`` (rows in the order of
-the primary key, where the database can).
+the primary key, where the database can). ``KEEPS`` lists (query, words) of what ``DOWN`` would lose: where the query
+finds something, the way down is refused.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from types import ModuleType
 
 from runward.errors import MigrationNeededError
 from runward.store.database import Database, Dialect, Tx
-from runward.store.migrations import m0001_first_light, m0002_strength, m0004_places
+from runward.store.migrations import m0001_first_light, m0002_strength, m0003_registry, m0004_places
 
-MIGRATIONS: list[ModuleType] = [m0001_first_light, m0002_strength, m0004_places]
+MIGRATIONS: list[ModuleType] = [m0001_first_light, m0002_strength, m0003_registry, m0004_places]
 """All migrations in order; the position (from 1) is the schema's version."""
 
 LATEST = len(MIGRATIONS)
@@ -63,8 +64,18 @@ def migrate(database: Database, target: int = LATEST) -> int:
         for number in range(before + 1, target + 1):
             _apply(tx, MIGRATIONS[number - 1].UP, number)
         for number in range(before, target, -1):
+            _check_down(tx, MIGRATIONS[number - 1], number)
             _apply(tx, MIGRATIONS[number - 1].DOWN, number - 1)
     return before
+
+
+def _check_down(tx: Tx, module: ModuleType, version: int) -> None:
+    """Raise MigrationNeededError where the older format has no place for what is stored."""
+    for sql, what in getattr(module, "KEEPS", []):
+        if tx.scalar(sql):
+            raise MigrationNeededError(
+                f"format {version - 1} cannot hold {what}", hint="restore a copy made before the upgrade"
+            )
 
 
 def _apply(tx: Tx, statements: list[str], version: int) -> None:

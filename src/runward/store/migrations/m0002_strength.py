@@ -42,9 +42,22 @@ UP: list[str] = [
     "CREATE INDEX params_by_text ON params (key, substr(value, 1, 100), run_id)",
     "CREATE INDEX tags_by_text ON tags (key, substr(value, 1, 100), run_id)",
     "CREATE INDEX runs_alive ON runs (project_id, created_at, id) WHERE deleted_at IS NULL",
+    # Series: segments wait in `runs.tail` until they are folded into a block; a block's pages hold its columns.
+    "ALTER TABLE runs ADD COLUMN tail {int} NOT NULL DEFAULT 0",
+    "UPDATE runs SET tail = (SELECT count(*) FROM segments s WHERE s.run_id = runs.id)",
+    "CREATE INDEX runs_to_compact ON runs (id) WHERE tail >= 32 OR (tail > 0 AND ended_at IS NOT NULL)",
+    "CREATE TABLE blocks (id {serial}, run_id TEXT NOT NULL REFERENCES runs(id), points {int} NOT NULL, head {blob} NOT NULL)",
+    "CREATE INDEX blocks_by_run ON blocks (run_id, id)",
+    """CREATE TABLE block_pages (block_id {int} NOT NULL REFERENCES blocks(id), page {int} NOT NULL, data {blob} NOT NULL,
+        PRIMARY KEY (block_id, page))""",
     "CREATE INDEX runs_core ON runs (id, project_id, deleted_at, created_at)",
 ]
+KEEPS: list[tuple[str, str]] = [("SELECT count(*) FROM blocks", "compacted series")]
 DOWN: list[str] = [
+    "DROP TABLE block_pages",
+    "DROP TABLE blocks",
+    "DROP INDEX runs_to_compact",
+    "ALTER TABLE runs DROP COLUMN tail",
     "DROP INDEX runs_core",
     "DROP INDEX runs_alive",
     "DROP TABLE run_keys",

@@ -1,0 +1,329 @@
+"""MLflow's traces: a document each, its spans beside it."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from runward.core.clock import from_us
+from runward.errors import NotFoundError
+from runward.governance.dispatch import Call
+from runward.interop.mlflow.args import check_length
+from runward.interop.mlflow.caller import Caller, experiment_id_of
+from runward.interop.mlflow.errors import invalid, missing
+from runward.interop.mlflow.experiments import visible
+from runward.interop.mlflow.filters import Language, Lookup, by_mapping, parse_filter, parse_order, select
+from runward.interop.mlflow.otlp import attribute, trace_id_of
+from runward.registry import documents
+from runward.registry.model import Document
+from runward.tracking.foreign import KnownProject
+
+Json = dict[str, Any]
+_NUMBERS = frozenset(
+    {"timestamp", "timestamp_ms", "execution_time", "execution_time_ms", "request_time", "end_time", "end_time_ms"}
+)
+_LANGUAGE = Language(
+    _NUMBERS | {"name", "status", "state", "trace_id", "request_id", "client_request_id", "run_id", "experiment_id"},
+    _NUMBERS,
+    frozenset({"attribute", "tag", "metadata"}),
+)
+_LOCATION, _SPANS, _NAME = "mlflow.artifactLocation", "mlflow.trace.spansLocation", "mlflow.traceName"
+_IN_STORE = "TRACKING_STORE"
+_SAID = "said"
+"""Marks a trace that a client described itself; what spans say does not overwrite it."""
+_DURATION = re.compile(r"(-?\d{1,12})(?:\.(\d{1,9}))?s")
+_ID = re.compile(r"[\w.:/\-]{1,250}")
+
+
+def milliseconds(text: str) -> int:
+    """A protobuf timestamp as milliseconds since 1970. Raises: MlflowError."""
+    try:
+        moment = datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text))
+        return round(moment.astimezone(UTC).timestamp() * 1000)
+    except (ValueError, OverflowError):
+        raise invalid(f"Invalid timestamp: {text[:60]!r}") from None
+
+
+def _timestamp(ms: int) -> str:
+    return from_us(ms * 1000).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _duration_ms(text: str) -> int:
+    match = _DURATION.fullmatch(text or "0s")
+    if match is None:
+        raise invalid(f"Invalid duration: {text[:60]!r}")
+    return int(match[1]) * 1000 + int((match[2] or "").ljust(3, "0")[:3])
+
+
+def _find(caller: Caller, trace_id: str) -> Document:
+    with caller.on_list() as call:
+        found = documents.get(call, "trace", trace_id)
+        if found is None or not visible(call, [found.project_id]):
+            raise missing(f"Trace with ID '{trace_id}' not found.")
+        return found
+
+
+def _put(call: Call, project: KnownProject, trace_id: str, info: Json, *, said: bool = True) -> Document:
+    """Store a trace's info, merged with what its spans said before."""
+    present = documents.get(call, "trace", trace_id)
+    if present is not None and present.project_id != project.id:
+        raise NotFoundError(f"there is no trace {trace_id!r}")
+    known = present.body if present else {}
+    experiment_id = experiment_id_of(project.id, project.path)
+    location = f"mlflow-artifacts:/{experiment_id}/traces/{trace_id}/artifacts"
+    merged = {**known, **{key: value for key, value in info.items() if value not in (None, "")}}
+    for key in ("tags", "trace_metadata"):
+        merged[key] = {**known.get(key, {}), **(info.get(key) or {})}
+    merged["tags"].setdefault(_LOCATION, location)
+    at = milliseconds(merged["request_time"])
+    _duration_ms(merged.get("execution_duration", ""))
+    item = Document(
+        kind="trace",
+        id=trace_id,
+        project_id=project.id,
+        run_id=merged["trace_metadata"].get("mlflow.sourceRun", ""),
+        name=merged["tags"].get(_NAME, "")[:250],
+        version=_SAID if said or (present is not None and present.version == _SAID) else "",
+        status=merged.get("state", ""),
+        at=at,
+        body=merged,
+    )
+    documents.put(call, item)
+    return item
+
+
+def start(caller: Caller) -> Json:
+    """Store what a client says about a whole trace (version 3), or begin one (version 2)."""
+    if not caller.args.has("trace"):
+        return _start_v2(caller)
+    info = caller.args.object("trace").object("trace_info")
+    trace_id = _checked_id(info.need("trace_id"))
+    experiment_id = info.object("trace_location").object("mlflow_experiment").need("experiment_id")
+    project = caller.project(experiment_id)
+    body = {
+        **info.values,
+        "request_time": info.need("request_time"),
+        "tags": info.pairs("tags"),
+        "trace_metadata": info.pairs("trace_metadata"),
+    }
+    with caller.on_project(project.id, "run.write", write=True, audit="start_trace") as call:
+        return {"trace": {"trace_info": _put(call, project, trace_id, body).body}}
+
+
+def _checked_id(trace_id: str) -> str:
+    if not _ID.fullmatch(trace_id):
+        raise invalid(f"Invalid trace ID: {trace_id[:80]!r}")
+    return trace_id
+
+
+def export(caller: Caller, experiment_id: str, run_id: str, spans: list[Json]) -> None:
+    """Store spans that arrived by OpenTelemetry's protocol."""
+    project = caller.project(experiment_id)
+    by_trace: dict[str, list[Json]] = {}
+    for span in spans:
+        by_trace.setdefault(trace_id_of(span), []).append(span)
+    with caller.on_project(project.id, "run.write", write=True, audit="log_spans") as call:
+        for trace_id, found in by_trace.items():
+            present = documents.get(call, "spans", trace_id)
+            kept = {span["spanId"]: span for span in [*(present.body if present else []), *found]}
+            whole = list(kept.values())
+            item = _put(call, project, trace_id, _from_spans(call, project, trace_id, run_id, whole), said=False)
+            documents.put(call, msgspec.structs.replace(item, kind="spans", name="", status="", body=whole))
+
+
+def _from_spans(call: Call, project: KnownProject, trace_id: str, run_id: str, spans: list[Json]) -> Json:
+    """What spans say about their trace; what the client said itself stays."""
+    known = documents.get(call, "trace", trace_id)
+    info: Json = {"tags": {_SPANS: _IN_STORE}, "trace_metadata": {"mlflow.sourceRun": run_id} if run_id else {}}
+    if known is not None and known.version == _SAID:
+        return info
+    starts = [int(span.get("startTimeUnixNano", 0)) for span in spans]
+    ends = [int(span.get("endTimeUnixNano", 0)) for span in spans]
+    root = next((span for span in spans if not span.get("parentSpanId")), None)
+    state = (
+        "IN_PROGRESS"
+        if root is None
+        else {"STATUS_CODE_ERROR": "ERROR"}.get(root.get("status", {}).get("code", ""), "OK")
+    )
+    experiment = {"experiment_id": experiment_id_of(project.id, project.path)}
+    tags = {_NAME: root["name"]} if root and root.get("name") else {}
+    previews = {"request_preview": "mlflow.spanInputs", "response_preview": "mlflow.spanOutputs"}
+    return {
+        **{name: attribute(root, key)[:1000] for name, key in previews.items() if root},
+        "trace_id": trace_id,
+        "trace_location": {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": experiment},
+        "request_time": _timestamp(min(starts) // 1_000_000),
+        "execution_duration": f"{max(max(ends) - min(starts), 0) / 1e9:.3f}s",
+        "state": state,
+        "tags": {**info["tags"], **tags},
+        "trace_metadata": {"mlflow.trace_schema.version": "3", **info["trace_metadata"]},
+    }
+
+
+def get(caller: Caller) -> Json:
+    """What is known about a trace, without its spans."""
+    return {"trace": {"trace_info": _find(caller, caller.args.need("trace_id")).body}}
+
+
+def get_whole(caller: Caller) -> Json:
+    """A trace with its spans."""
+    return {"trace": _whole(caller, [caller.args.need("trace_id")], strict=True)[0]}
+
+
+def batch_get(caller: Caller) -> Json:
+    """Traces with their spans; those that are not there are left out."""
+    return {"traces": _whole(caller, caller.args.texts("trace_ids"))}
+
+
+def batch_get_infos(caller: Caller) -> Json:
+    """What is known about some traces."""
+    return {"trace_infos": [item["trace_info"] for item in _whole(caller, caller.args.texts("trace_ids"))]}
+
+
+def _whole(caller: Caller, ids: list[str], *, strict: bool = False) -> list[Json]:
+    with caller.on_list() as call:
+        found = documents.get_many(call, "trace", ids)
+        seen = visible(call, list({item.project_id for item in found.values()}))
+        spans = documents.get_many(call, "spans", ids)
+    shown = [found[one] for one in ids if one in found and found[one].project_id in seen]
+    if strict and not shown:
+        raise missing(f"Trace with ID '{ids[0]}' not found.")
+    return [{"trace_info": item.body, "spans": spans[item.id].body if item.id in spans else []} for item in shown]
+
+
+def search(caller: Caller) -> Json:
+    """The traces of some experiments that match a filter, newest first."""
+    size, offset = caller.args.page(100, 500)
+    conditions = parse_filter(caller.args.text("filter"), _LANGUAGE)
+    order = parse_order(caller.args.texts("order_by"), _LANGUAGE)
+    ids = caller.args.texts("experiment_ids") + [
+        item.object("mlflow_experiment").need("experiment_id") for item in caller.args.objects("locations")
+    ]
+    with caller.on_list() as call:
+        found = [item.body for item in documents.find(call, "trace", projects=list(visible(call, ids)))]
+    found = select(found, _lookup, conditions, order)
+    key = "traces"
+    answer: Json = {key: found[offset : offset + size]}
+    if offset + size < len(found):
+        answer["next_page_token"] = str(offset + size)
+    return answer
+
+
+def _lookup(info: Json) -> Lookup:
+    at, took = milliseconds(info["request_time"]), _duration_ms(info.get("execution_duration", ""))
+    times = {"timestamp": at, "timestamp_ms": at, "request_time": at, "end_time": at + took, "end_time_ms": at + took}
+    attributes = {
+        **times,
+        "execution_time": took,
+        "execution_time_ms": took,
+        "status": info.get("state"),
+        "state": info.get("state"),
+        "name": info["tags"].get(_NAME),
+        "trace_id": info["trace_id"],
+        "request_id": info["trace_id"],
+        "client_request_id": info.get("client_request_id"),
+        "run_id": info["trace_metadata"].get("mlflow.sourceRun"),
+    }
+    return by_mapping(attributes, info["tags"], metadata=info["trace_metadata"])
+
+
+def set_tag(caller: Caller) -> Json:
+    """Set a tag of a trace."""
+    key, value = caller.args.need("key"), caller.args.text("value")
+    check_length(key, "key", 250)
+    _tag(caller, {key: check_length(value, "value", 8000)})
+    return {}
+
+
+def delete_tag(caller: Caller) -> Json:
+    """Remove a tag of a trace."""
+    key, trace_id = caller.args.need("key"), caller.args.need("trace_id")
+    if key not in _find(caller, trace_id).body["tags"]:
+        raise missing(f"No trace tag with key '{key}' for trace with ID '{trace_id}'")
+    _tag(caller, {key: None})
+    return {}
+
+
+def _tag(caller: Caller, change: dict[str, str | None]) -> None:
+    found = _find(caller, caller.args.need("trace_id"))
+    with caller.on_project(found.project_id, "run.write", write=True, audit="set_trace_tag") as call:
+        present = documents.get(call, "trace", found.id) or found
+        tags = {key: value for key, value in {**present.body["tags"], **change}.items() if value is not None}
+        documents.put(call, msgspec.structs.replace(present, body={**present.body, "tags": tags}))
+
+
+def delete(caller: Caller) -> Json:
+    """Remove traces by id, or the oldest ones up to a time."""
+    args, project = caller.args, caller.project(caller.args.need("experiment_id"))
+    ids = args.texts("trace_ids") or args.texts("request_ids")
+    until, most = args.integer("max_timestamp_millis"), args.integer("max_traces")
+    if bool(ids) == bool(until):
+        raise invalid("Either `max_timestamp_millis` or `trace_ids` must be specified, but not both.")
+    with caller.on_project(project.id, "run.delete", write=True, audit="delete_traces") as call:
+        inside = documents.find(call, "trace", projects=[project.id])[::-1]
+        doomed = [item.id for item in inside if item.id in ids or (until and item.at <= until)]
+        doomed = doomed[:most] if most else doomed
+        documents.delete(call, "spans", doomed)
+        return {"traces_deleted": documents.delete(call, "trace", doomed)}
+
+
+# version 2, which clients before 3 speak ----------------------------------------
+
+
+def _v2(info: Json) -> Json:
+    at, took = milliseconds(info["request_time"]), _duration_ms(info.get("execution_duration", ""))
+    return {
+        "request_id": info["trace_id"],
+        "experiment_id": info["trace_location"]["mlflow_experiment"]["experiment_id"],
+        "timestamp_ms": at,
+        "execution_time_ms": took,
+        "status": info.get("state", "IN_PROGRESS"),
+        "request_metadata": [{"key": key, "value": value} for key, value in info["trace_metadata"].items()],
+        "tags": [{"key": key, "value": value} for key, value in info["tags"].items()],
+    }
+
+
+def _start_v2(caller: Caller) -> Json:
+    args, project = caller.args, caller.project(caller.args.need("experiment_id"))
+    trace_id = f"tr-{uuid.uuid4().hex}"
+    experiment = {"experiment_id": experiment_id_of(project.id, project.path)}
+    info = {
+        "trace_id": trace_id,
+        "trace_location": {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": experiment},
+        "request_time": _timestamp(args.integer("timestamp_ms")),
+        "state": "IN_PROGRESS",
+        "tags": args.pairs("tags"),
+        "trace_metadata": args.pairs("request_metadata"),
+    }
+    with caller.on_project(project.id, "run.write", write=True, audit="start_trace") as call:
+        return {"trace_info": _v2(_put(call, project, trace_id, info).body)}
+
+
+def end_v2(caller: Caller) -> Json:
+    """End a trace."""
+    args, found = caller.args, _find(caller, caller.args.need("trace_id"))
+    took = max(args.integer("timestamp_ms") - found.at, 0)
+    change = {
+        "execution_duration": f"{took / 1000:.3f}s",
+        "state": args.text("status", "OK"),
+        "tags": args.pairs("tags"),
+        "trace_metadata": args.pairs("request_metadata"),
+    }
+    project = caller.project(experiment_id_of(found.project_id, ""))
+    with caller.on_project(project.id, "run.write", write=True, audit="end_trace") as call:
+        return {"trace_info": _v2(_put(call, project, found.id, change).body)}
+
+
+def info_v2(caller: Caller) -> Json:
+    """What is known about a trace."""
+    return {"trace_info": _v2(_find(caller, caller.args.need("trace_id")).body)}
+
+
+def search_v2(caller: Caller) -> Json:
+    """The traces of some experiments that match a filter."""
+    found = search(caller)
+    return {**found, "traces": [_v2(info) for info in found["traces"]]}

@@ -1,0 +1,92 @@
+"""What the registry stores: models, versions, aliases."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+
+class ModelVersion(msgspec.Struct, frozen=True, kw_only=True):
+    """One version of a model: where its files lie and which run made them."""
+
+    model: str
+    version: int
+    source: str
+    run_id: str
+    logged_model_id: str
+    description: str
+    stage: str
+    created_by: str
+    created_at: datetime
+    updated_at: datetime
+    tags: dict[str, str] = {}
+    aliases: list[str] = []
+
+
+class Model(msgspec.Struct, frozen=True, kw_only=True):
+    """A registered model: a name that versions are published under."""
+
+    id: str
+    name: str
+    team: str
+    description: str
+    created_by: str
+    created_at: datetime
+    updated_at: datetime
+    tags: dict[str, str] = {}
+    aliases: dict[str, int] = {}
+    """Version by alias."""
+    latest: list[ModelVersion] = []
+    """The newest version of each stage."""
+
+
+class NewModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A model to register."""
+
+    name: str
+    team: str = ""
+    """Empty for the caller's team."""
+    description: str = ""
+    tags: dict[str, str] = {}
+
+
+class NewVersion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A version to add; the registry numbers it."""
+
+    source: str
+    run_id: str = ""
+    logged_model_id: str = ""
+    description: str = ""
+    tags: dict[str, str] = {}
+
+
+class ModelPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Changes to a model or a version; what is left out stays."""
+
+    name: str | msgspec.UnsetType = msgspec.UNSET
+    description: str | msgspec.UnsetType = msgspec.UNSET
+    stage: str | msgspec.UnsetType = msgspec.UNSET
+    """Of a version: ``None``, ``Staging``, ``Production`` or ``Archived``."""
+    tags: dict[str, str | None] | msgspec.UnsetType = msgspec.UNSET
+    """Tags to set; None removes one."""
+
+
+class Document(msgspec.Struct, frozen=True, kw_only=True):
+    """A JSON document that a foreign protocol keeps in a project, with the few columns that it is found by."""
+
+    kind: str
+    id: str
+    project_id: str
+    run_id: str = ""
+    name: str = ""
+    version: str = ""
+    status: str = ""
+    at: int = 0
+    """Milliseconds since 1970."""
+    body: Any = None
+
+
+STAGES = ("None", "Staging", "Production", "Archived")
+"""The stages of a version, as MLflow names them; aliases are the better way."""

@@ -1,0 +1,214 @@
+"""All SQL on models, versions, aliases, documents and stored files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from runward.core.clock import from_us
+from runward.governance.scopes import Clause
+from runward.registry.model import Document, Model, ModelVersion
+from runward.store.database import Row, Tx
+
+_MODEL = """SELECT m.id, m.name, t.name, m.description, m.created_by, m.created_at, m.updated_at
+  FROM models m JOIN teams t ON t.id = m.team_id"""
+_VERSION = """SELECT m.name, v.version, v.source, v.run_id, v.logged_model_id, v.description, v.stage, v.created_by,
+  v.created_at, v.updated_at FROM model_versions v JOIN models m ON m.id = v.model_id"""
+_DOCUMENT = "SELECT kind, id, project_id, run_id, name, version, status, at, body FROM documents"
+
+
+class StoredFile(NamedTuple):
+    """A file that belongs to no run."""
+
+    path: str
+    digest: str
+    size: int
+
+
+def model_place(tx: Tx, reference: str) -> tuple[str, str] | None:
+    """(id, team id) of a model by name or id."""
+    row = tx.one("SELECT id, team_id FROM models WHERE name = ? OR id = ?", (reference, reference))
+    return (row[0], row[1]) if row else None
+
+
+def models(tx: Tx, where: Clause) -> list[Model]:
+    """Models that match a clause over ``m``, by name."""
+    rows = tx.all(f"{_MODEL} WHERE {where.sql} ORDER BY m.name", where.params)
+    return [_model(tx, row) for row in rows]
+
+
+def _model(tx: Tx, row: Row) -> Model:
+    pointing = tx.all("SELECT alias, version FROM model_aliases WHERE model_id = ? ORDER BY alias", (row[0],))
+    newest: dict[str, ModelVersion] = {}
+    for version in versions(tx, row[0]):
+        newest.setdefault(version.stage, version)
+    return Model(
+        id=row[0],
+        name=row[1],
+        team=row[2],
+        description=row[3],
+        created_by=row[4],
+        created_at=from_us(row[5]),
+        updated_at=from_us(row[6]),
+        tags=_tags(tx, row[0]).get(0, {}),
+        aliases={row[0]: row[1] for row in pointing},
+        latest=list(newest.values()),
+    )
+
+
+def _tags(tx: Tx, model_id: str) -> dict[int, dict[str, str]]:
+    found: dict[int, dict[str, str]] = {}
+    for version, key, value in tx.all("SELECT version, key, value FROM model_tags WHERE model_id = ?", (model_id,)):
+        found.setdefault(version, {})[key] = value
+    return found
+
+
+def versions(tx: Tx, model_id: str, version: int | None = None) -> list[ModelVersion]:
+    """A model's versions, newest first, or the one with a number."""
+    condition, params = ("", [model_id]) if version is None else (" AND v.version = ?", [model_id, version])
+    rows = tx.all(f"{_VERSION} WHERE v.model_id = ?{condition} ORDER BY v.version DESC", params)
+    tags = _tags(tx, model_id) if rows else {}
+    pointing = tx.all("SELECT alias, version FROM model_aliases WHERE model_id = ? ORDER BY alias", (model_id,))
+    return [
+        ModelVersion(
+            model=row[0],
+            version=row[1],
+            source=row[2],
+            run_id=row[3],
+            logged_model_id=row[4],
+            description=row[5],
+            stage=row[6],
+            created_by=row[7],
+            created_at=from_us(row[8]),
+            updated_at=from_us(row[9]),
+            tags=tags.get(row[1], {}),
+            aliases=[alias for alias, number in pointing if number == row[1]],
+        )
+        for row in rows
+    ]
+
+
+def insert(tx: Tx, table: str, values: dict[str, Any]) -> None:
+    """Store a row; keys are column names."""
+    marks = ", ".join("?" * len(values))
+    tx.execute(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})", tuple(values.values()))
+
+
+def take_number(tx: Tx, model_id: str, now: int) -> int:
+    """The number of a model's next version; it is used up."""
+    tx.execute("UPDATE models SET next_version = next_version + 1, updated_at = ? WHERE id = ?", (now, model_id))
+    return int(tx.scalar("SELECT next_version FROM models WHERE id = ?", (model_id,))) - 1
+
+
+def set_columns(tx: Tx, model_id: str, version: int, values: dict[str, Any]) -> None:
+    """Set columns of a model (version 0) or of one of its versions."""
+    columns = ", ".join(f"{name} = ?" for name in values)
+    if version:
+        where = (*values.values(), model_id, version)
+        tx.execute(f"UPDATE model_versions SET {columns} WHERE model_id = ? AND version = ?", where)
+    else:
+        tx.execute(f"UPDATE models SET {columns} WHERE id = ?", (*values.values(), model_id))
+
+
+def set_tags(tx: Tx, model_id: str, version: int, tags: dict[str, str | None]) -> None:
+    """Store tags of a model (version 0) or a version; None removes one."""
+    tx.many(
+        "DELETE FROM model_tags WHERE model_id = ? AND version = ? AND key = ?",
+        [(model_id, version, key) for key in tags],
+    )
+    tx.many(
+        "INSERT INTO model_tags (model_id, version, key, value) VALUES (?, ?, ?, ?)",
+        [(model_id, version, key, value) for key, value in tags.items() if value is not None],
+    )
+
+
+def set_alias(tx: Tx, model_id: str, alias: str, version: int | None) -> None:
+    """Point an alias at a version; None removes it."""
+    tx.execute("DELETE FROM model_aliases WHERE model_id = ? AND alias = ?", (model_id, alias))
+    if version is not None:
+        insert(tx, "model_aliases", {"model_id": model_id, "alias": alias, "version": version})
+
+
+def delete_version(tx: Tx, model_id: str, version: int) -> None:
+    """Remove a version with its tags and the aliases on it."""
+    for table in ("model_aliases", "model_tags", "model_versions"):
+        tx.execute(f"DELETE FROM {table} WHERE model_id = ? AND version = ?", (model_id, version))
+
+
+def delete_model(tx: Tx, model_id: str) -> None:
+    """Remove a model with all that is its own."""
+    for table in ("model_aliases", "model_tags", "model_versions"):
+        tx.execute(f"DELETE FROM {table} WHERE model_id = ?", (model_id,))
+    tx.execute("DELETE FROM models WHERE id = ?", (model_id,))
+
+
+# documents and files ----------------------------------------
+
+
+def put_document(tx: Tx, item: Document) -> None:
+    """Store a document; one of that kind and id is replaced."""
+    tx.execute("DELETE FROM documents WHERE kind = ? AND id = ?", (item.kind, item.id))
+    body = json.dumps(item.body, ensure_ascii=False)
+    insert(
+        tx,
+        "documents",
+        {
+            "kind": item.kind,
+            "id": item.id,
+            "project_id": item.project_id,
+            "run_id": item.run_id,
+            "name": item.name,
+            "version": item.version,
+            "status": item.status,
+            "at": item.at,
+            "body": body,
+        },
+    )
+
+
+def documents(tx: Tx, where: Clause, limit: int = 1_000_000) -> list[Document]:
+    """Documents that match a clause, newest first."""
+    rows = tx.all(f"{_DOCUMENT} WHERE {where.sql} ORDER BY at DESC, id LIMIT ?", (*where.params, limit))
+    return [
+        Document(
+            kind=row[0],
+            id=row[1],
+            project_id=row[2],
+            run_id=row[3],
+            name=row[4],
+            version=row[5],
+            status=row[6],
+            at=row[7],
+            body=json.loads(row[8]),
+        )
+        for row in rows
+    ]
+
+
+def delete_documents(tx: Tx, kind: str, ids: Sequence[str]) -> int:
+    """Remove documents of a kind; returns how many were there."""
+    return sum(tx.execute("DELETE FROM documents WHERE kind = ? AND id = ?", (kind, item)) for item in ids)
+
+
+def put_file(tx: Tx, project_id: str, file: StoredFile, now: int) -> None:
+    """Store a file's name; the one that had it is replaced."""
+    tx.execute("DELETE FROM stored_files WHERE project_id = ? AND path = ?", (project_id, file.path))
+    insert(tx, "stored_files", {"project_id": project_id, **file._asdict(), "created_at": now})
+
+
+def files_below(tx: Tx, project_id: str, folder: str) -> list[StoredFile]:
+    """The files below a folder (or the file of that name), by path."""
+    rows = tx.all(
+        """SELECT path, digest, size FROM stored_files WHERE project_id = ?
+           AND (path = ? OR substr(path, 1, ?) = ? OR ? = '') ORDER BY path""",
+        (project_id, folder, len(folder) + 1, f"{folder}/", folder),
+    )
+    return [StoredFile(*row) for row in rows]
+
+
+def delete_files(tx: Tx, project_id: str, folder: str) -> int:
+    """Forget the files below a folder; returns how many."""
+    found = files_below(tx, project_id, folder)
+    tx.many("DELETE FROM stored_files WHERE project_id = ? AND path = ?", [(project_id, file.path) for file in found])
+    return len(found)

@@ -1,0 +1,159 @@
+"""MLflow's protocol mounted on the server: who asks, with what, and the answer in MLflow's form."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute
+
+from runward.core.operation import Door, Method
+from runward.errors import RunwardError, UnauthenticatedError
+from runward.governance.model import Actor
+from runward.governance.signin import actor_by_token
+from runward.interop.mlflow import artifacts, otlp, router, traces
+from runward.interop.mlflow.args import Args, parse_body
+from runward.interop.mlflow.caller import Caller, Journals
+from runward.interop.mlflow.errors import MlflowError, missing_value, translated
+from runward.server.app import Server, door, in_thread, read_body
+
+Handler = Callable[[Request], Awaitable[Response]]
+_METHODS: tuple[Method, ...] = ("GET", "POST", "PUT", "PATCH", "DELETE")
+_PREFIXES = ("api/2.0", "ajax-api/2.0", "api/3.0", "ajax-api/3.0")
+_WHY = "MLflow's protocol; each of its calls declares its own permission"
+
+
+def actor_of(server: Server, request: Request) -> Actor:
+    """The member behind a bearer token, basic authentication with a token as password, or a session.
+
+    Raises: UnauthenticatedError, ForbiddenError.
+    """
+    kind, _, credential = request.headers.get("authorization", "").partition(" ")
+    if kind.lower() != "basic":
+        return server.actor(request)
+    try:
+        _, _, password = base64.b64decode(credential.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        raise UnauthenticatedError("the credentials are not understood", hint="give a token as password") from None
+    return actor_by_token(server.dispatcher.database, password)
+
+
+def refused(error: MlflowError) -> Response:
+    """An error in MLflow's form."""
+    headers = {"WWW-Authenticate": 'Basic realm="runward"'} if error.status == 401 else {}
+    return JSONResponse(error.body, status_code=error.status, headers=headers)
+
+
+def guarded(endpoint: Handler) -> Handler:
+    """The endpoint with its errors in MLflow's form."""
+
+    async def inner(request: Request) -> Response:
+        try:
+            return await endpoint(request)
+        except MlflowError as error:
+            return refused(error)
+        except RunwardError as error:
+            return refused(translated(error))
+
+    return inner
+
+
+def routes(server: Server) -> list[BaseRoute]:
+    """All routes of MLflow's protocol."""
+    journals = Journals()
+
+    async def call(request: Request) -> Response:
+        actor = await in_thread(lambda: actor_of(server, request))
+        values = await _values(request)
+        path, method = request.path_params["path"], request.method
+        result = await in_thread(lambda: router.answer(server.dispatcher, journals, actor, method, path, values))
+        return Response(json.dumps(result, allow_nan=False), media_type="application/json")
+
+    async def version(request: Request) -> Response:
+        return PlainTextResponse(router.VERSION)
+
+    async def health(request: Request) -> Response:
+        return PlainTextResponse("OK")
+
+    def caller(request: Request) -> Caller:
+        return Caller(server.dispatcher, actor_of(server, request), Args(dict(request.query_params)), journals)
+
+    async def listing(request: Request) -> Response:
+        return JSONResponse(await in_thread(lambda: artifacts.listing(caller(request))))
+
+    async def download(request: Request) -> Response:
+        found = await in_thread(lambda: artifacts.file_at(caller(request), request.path_params["path"]))
+        return FileResponse(server.dispatcher.blobs.path_of(found.digest), media_type="application/octet-stream")
+
+    async def upload(request: Request) -> Response:
+        asking = await in_thread(lambda: caller(request))
+        place = await in_thread(lambda: artifacts.may_upload(asking, request.path_params["path"]))
+        with server.dispatcher.blobs.writer() as writer:
+            async for chunk in request.stream():
+                writer.write(chunk)
+            digest, size = await in_thread(writer.commit)
+        await in_thread(lambda: artifacts.store(asking, place, digest, size))
+        return JSONResponse({})
+
+    async def delete(request: Request) -> Response:
+        return JSONResponse(await in_thread(lambda: artifacts.delete(caller(request), request.path_params["path"])))
+
+    async def multipart(request: Request) -> Response:
+        await in_thread(lambda: caller(request))
+        raise MlflowError("NOT_IMPLEMENTED", "Multipart upload is not supported; send the file with one PUT.")
+
+    async def spans(request: Request) -> Response:
+        asking = await in_thread(lambda: caller(request))
+        headers, data = request.headers, await read_body(request)
+        found = otlp.read_spans(data, headers.get("content-type", ""), headers.get("content-encoding", ""))
+        experiment, run = headers.get("x-mlflow-experiment-id", ""), headers.get("x-mlflow-run-id", "")
+        if not experiment:
+            raise missing_value("x-mlflow-experiment-id")
+        await in_thread(lambda: traces.export(asking, experiment, run, found))
+        return Response(b"", media_type=headers.get("content-type", "application/x-protobuf").partition(";")[0])
+
+    moved: list[tuple[Method, Handler]] = [("GET", download), ("PUT", upload), ("DELETE", delete)]
+    opened = [("version", version), ("health", health)]
+    return [
+        door(Door("POST", "//v1/traces", "run.write", "@list", _WHY), guarded(spans)),
+        *(door(Door("GET", f"//{path}", "open", "@self", "says what is spoken here"), one) for path, one in opened),
+        *(
+            door(Door(method, f"//{prefix}/mlflow/{{path:path}}", "session.use", "@list", _WHY), guarded(call))
+            for prefix in _PREFIXES
+            for method in _METHODS
+        ),
+        *(
+            route
+            for prefix in _PREFIXES[:2]
+            for route in (
+                door(
+                    Door("GET", f"//{prefix}/mlflow-artifacts/artifacts", "run.read", "@list", _WHY), guarded(listing)
+                ),
+                *(
+                    door(
+                        Door(method, f"//{prefix}/mlflow-artifacts/artifacts/{{path:path}}", may, "@list", _WHY),
+                        guarded(one),
+                    )
+                    for (method, one), may in zip(moved, ("run.read", "run.write", "run.delete"), strict=True)
+                ),
+                door(
+                    Door("POST", f"//{prefix}/mlflow-artifacts/mpu/{{path:path}}", "run.write", "@list", _WHY),
+                    guarded(multipart),
+                ),
+            )
+        ),
+    ]
+
+
+async def _values(request: Request) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name in request.query_params:
+        given = request.query_params.getlist(name)
+        values[name] = given[0] if len(given) == 1 else given
+    body = await read_body(request)
+    return {**values, **parse_body(body)}

@@ -1,0 +1,125 @@
+"""All SQL on points: journals' positions, segments, summaries, blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from runward.errors import ConflictError
+from runward.store.database import Tx
+from runward.tracking.blocks import Block
+from runward.tracking.finding import note_keys
+from runward.tracking.points import Summary
+
+
+def _marks(count: int) -> str:
+    return ", ".join("?" * count)
+
+
+def next_frame(tx: Tx, run_id: str, client: str) -> int:
+    """The frame expected next from a client; the row stays locked until the commit."""
+    tx.execute(
+        "INSERT INTO journals (run_id, client, next_frame) VALUES (?, ?, 0) ON CONFLICT (run_id, client) DO NOTHING",
+        (run_id, client),
+    )
+    sql = f"SELECT next_frame FROM journals WHERE run_id = ? AND client = ?{tx.for_update}"
+    return int(tx.scalar(sql, (run_id, client)))
+
+
+def set_next_frame(tx: Tx, run_id: str, client: str, frame: int) -> None:
+    """Remember how far a client's journal is stored."""
+    tx.execute("UPDATE journals SET next_frame = ? WHERE run_id = ? AND client = ?", (frame, run_id, client))
+
+
+def insert_segment(tx: Tx, run_id: str, client: str, first: int, points: int, data: bytes) -> None:
+    """Store a batch's points."""
+    tx.execute(
+        "INSERT INTO segments (run_id, client, first_frame, points, data) VALUES (?, ?, ?, ?, ?)",
+        (run_id, client, first, points, data),
+    )
+
+
+def add_summaries(tx: Tx, run_id: str, summaries: Sequence[Summary]) -> None:
+    """Fold new points into the run's summaries."""
+    note_keys(tx, run_id, "metric", [summary.key for summary in summaries])
+    tx.many(
+        """INSERT INTO metrics (run_id, key, n, last, last_step, minimum, maximum) VALUES (?, ?, ?, ?, ?, ?, ?)
+           ON CONFLICT (run_id, key) DO UPDATE SET n = metrics.n + excluded.n,
+           last = CASE WHEN excluded.last_step >= metrics.last_step THEN excluded.last ELSE metrics.last END,
+           last_step = CASE WHEN excluded.last_step >= metrics.last_step THEN excluded.last_step
+             ELSE metrics.last_step END,
+           minimum = CASE WHEN metrics.minimum IS NULL OR excluded.minimum < metrics.minimum THEN excluded.minimum
+             ELSE metrics.minimum END,
+           maximum = CASE WHEN metrics.maximum IS NULL OR excluded.maximum > metrics.maximum THEN excluded.maximum
+             ELSE metrics.maximum END""",
+        [(run_id, *summary) for summary in summaries],
+    )
+
+
+def segments(tx: Tx, run_id: str, until: int = 2**63 - 1) -> Iterable[bytes]:
+    """A run's segments in order of arrival, up to one of them."""
+    for row in tx.all("SELECT data FROM segments WHERE run_id = ? AND id <= ? ORDER BY id", (run_id, until)):
+        yield bytes(row[0])
+
+
+def touch_run(tx: Tx, run_id: str, segments: int) -> None:
+    """Count a run's revision up, and the segments that wait for compaction."""
+    tx.execute("UPDATE runs SET revision = revision + 1, tail = tail + ? WHERE id = ?", (segments, run_id))
+
+
+def runs_to_compact(tx: Tx, limit: int) -> list[tuple[str, bool]]:
+    """(id, whether it is over) of runs with many segments, or with some and an end."""
+    # Word for word the condition of the index runs_to_compact.
+    sql = (
+        """SELECT id, ended_at IS NOT NULL FROM runs WHERE tail >= 32 OR (tail > 0 AND ended_at IS NOT NULL) LIMIT ?"""
+    )
+    return [(row[0], bool(row[1])) for row in tx.all(sql, (limit,))]
+
+
+def segment_sizes(tx: Tx, run_id: str) -> list[tuple[int, int]]:
+    """(id, points) of a run's segments in order of arrival."""
+    rows = tx.all("SELECT id, points FROM segments WHERE run_id = ? ORDER BY id", (run_id,))
+    return [(row[0], row[1]) for row in rows]
+
+
+def block_sizes(tx: Tx, run_id: str) -> list[tuple[int, int]]:
+    """(id, points) of a run's blocks, oldest first."""
+    return [(row[0], row[1]) for row in tx.all("SELECT id, points FROM blocks WHERE run_id = ? ORDER BY id", (run_id,))]
+
+
+def blocks(tx: Tx, run_id: str) -> list[tuple[int, bytes]]:
+    """(id, head) of a run's blocks, oldest first."""
+    rows = tx.all("SELECT id, head FROM blocks WHERE run_id = ? ORDER BY id", (run_id,))
+    return [(row[0], bytes(row[1])) for row in rows]
+
+
+def block_page(tx: Tx, block: int, page: int) -> bytes:
+    """One page of a block."""
+    return bytes(tx.scalar("SELECT data FROM block_pages WHERE block_id = ? AND page = ?", (block, page)))
+
+
+def replace_segments(tx: Tx, run_id: str, folded: Sequence[int], merged: Sequence[int], block: Block) -> None:
+    """Put a block in the place of segments and blocks. Raises: ConflictError (somebody else has done it)."""
+    gone = _delete(tx, "segments", "id", folded)
+    _delete(tx, "block_pages", "block_id", merged)
+    if gone != len(folded) or _delete(tx, "blocks", "id", merged) != len(merged):
+        raise ConflictError(f"run {run_id} was compacted by another process")
+    rows = tx.all(
+        "INSERT INTO blocks (run_id, points, head) VALUES (?, ?, ?) RETURNING id", (run_id, block.points, block.head)
+    )
+    tx.many(
+        "INSERT INTO block_pages (block_id, page, data) VALUES (?, ?, ?)",
+        [(rows[0][0], number, data) for number, data in enumerate(block.pages)],
+    )
+
+
+def _delete(tx: Tx, table: str, column: str, ids: Sequence[int]) -> int:
+    count = 0
+    for start in range(0, len(ids), 500):
+        part = ids[start : start + 500]
+        count += tx.execute(f"DELETE FROM {table} WHERE {column} IN ({_marks(len(part))})", part)
+    return count
+
+
+def count_folded(tx: Tx, run_id: str, segments: int) -> None:
+    """So many segments of a run need no compaction any more."""
+    tx.execute("UPDATE runs SET tail = tail - ? WHERE id = ?", (segments, run_id))

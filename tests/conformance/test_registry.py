@@ -1,0 +1,5 @@
+from runward.testing.registry import RegistrySuite
+
+
+class TestRegistry(RegistrySuite):
+    pass
