@@ -8,10 +8,21 @@ import re
 import pytest
 
 from runward.core.operation import operations_of
-from runward.testing import coordination, governance, knowledge, registry, repro, review, search, series, tracking
+from runward.testing import (
+    coordination,
+    governance,
+    knowledge,
+    organise,
+    registry,
+    repro,
+    review,
+    search,
+    series,
+    tracking,
+)
 from runward.workspace import ROOMS
 
-SUITES = (coordination, governance, knowledge, registry, repro, review, search, series, tracking)
+SUITES = (coordination, governance, knowledge, organise, registry, repro, review, search, series, tracking)
 SOURCE = "\n".join(inspect.getsource(suite) for suite in SUITES)
 
 

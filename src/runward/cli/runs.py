@@ -12,7 +12,8 @@ import msgspec
 from runward.cli.output import NO, Output, pass_output, with_json
 from runward.errors import InvalidError
 from runward.face import current_workspace
-from runward.tracking.model import Run
+from runward.tracking.model import Run, State
+from runward.tracking.organise_model import Anchor, BulkEdit, Deltas, NewComment, NewView
 
 _SIGNS = {"running": "…", "finished": "✓", "failed": "✗", "cancelled": "–", "timed_out": "⧖"}
 
@@ -44,14 +45,33 @@ def marks_of(run: Run) -> str:
 @click.option("--sort", "-s", default="", help="Fields by commas; '-metrics.acc' sorts downwards.")
 @click.option("--limit", "-n", default=50, show_default=True, type=click.IntRange(1, 1000))
 @click.option("--cursor", default=None, help="next_cursor of the page before.")
+@click.option("--view", default="", help="Id of a saved view: its project, search, order and columns.")
+@click.option("--archived", "state", flag_value="archived", help="Archived runs instead.")
+@click.option(
+    "--deleted", "state", flag_value="deleted", help="Deleted runs instead, which `runs restore` brings back."
+)
 @click.option("--columns", "-c", default="", help="Metrics and params to show, by commas: metrics.acc,params.lr")
 @with_json
 @pass_output
 def list_runs(
-    output: Output, project: str, where: str, sort: str, limit: int, cursor: str | None, columns: str
+    output: Output,
+    project: str,
+    where: str,
+    sort: str,
+    limit: int,
+    cursor: str | None,
+    view: str,
+    state: State | None,
+    columns: str,
 ) -> None:
     """List runs, newest first, with the exact number of matches."""
-    page = current_workspace().tracking.search_runs(project, where, sort, limit, cursor)
+    space = current_workspace()
+    if view:
+        saved = space.organise.get_view(view)
+        both = " and ".join(f"({part})" for part in (saved.where, where) if part)
+        project, where, sort = project or saved.project_id, both, sort or saved.sort
+        columns = columns or ",".join(saved.columns)
+    page = space.tracking.search_runs(project, where, sort, limit, cursor, state or "active")
     chosen = [word.strip() for word in columns.split(",") if word.strip()] or _common(page.runs)
     rows = [
         [run.id, f"{_SIGNS[run.status]} {run.name}", run.project, *(_cell(run, c) for c in chosen), marks_of(run)]
@@ -89,7 +109,7 @@ def show(output: Output, ref: str) -> None:
     """Everything about a run but its curves."""
     space = current_workspace()
     detail = space.tracking.get_run(space.tracking.resolve_run(ref).id)
-    run = detail.run
+    run, deltas = detail.run, space.organise.deltas(detail.run.id)
     lines = [
         f"{_SIGNS[run.status]} {run.name}  {run.id}  {run.status}  {run.project}",
         f"  by {run.created_by}, {run.started_at:%Y-%m-%d %H:%M:%S} UTC"
@@ -102,10 +122,25 @@ def show(output: Output, ref: str) -> None:
         *(f"    {p.key} = {p.value!r}" + (f"  ({p.origin})" if p.origin != "run" else "") for p in detail.params),
         "  metrics",
         *(f"    {m.key} = {m.last_special or m.last}  (step {m.last_step}, {m.n:,} points)" for m in detail.metrics),
+        *_against_baseline(deltas),
         "  artifacts",
         *(f"    {a.path}  {a.size:,} bytes  {a.digest[:12]}" for a in detail.artifacts),
     ]
     output.result(detail, lines)
+
+
+def _against_baseline(found: Deltas) -> list[str]:
+    if found.baseline is None:
+        return []
+    return [
+        f"  against the baseline of {found.baseline.project}",
+        *(
+            f"    {d.key}: {d.difference:+.6g}"
+            + (f"  95 % [{d.low:+.6g}, {d.high:+.6g}]" if d.low is not None and d.high is not None else "")
+            + f"  n = {d.n} against {d.baseline_n}: {d.verdict}"
+            for d in found.metrics
+        ),
+    ]
 
 
 @runs.command("compare")
@@ -174,8 +209,127 @@ def export(output: Output, refs: tuple[str, ...], target: Path | None) -> None:
 @with_json
 @pass_output
 def delete(output: Output, ref: str) -> None:
-    """Put a run out of sight. Its data stays until the workspace collects garbage."""
+    """Put a run out of sight. `runs restore` brings it back until `runward gc` collects it."""
     space = current_workspace()
     run = space.tracking.resolve_run(ref)
     space.tracking.delete_run(run.id)
-    output.result({"deleted": run.id}, f"run {run.name} ({run.id}) is out of sight")
+    output.result({"deleted": run.id}, f"run {run.name} ({run.id}) is out of sight: runward runs restore {run.id}")
+
+
+@runs.command("restore")
+@click.argument("run_id", metavar="ID")
+@with_json
+@pass_output
+def restore(output: Output, run_id: str) -> None:
+    """Bring back a deleted run by its whole id; `runs list --deleted` shows it."""
+    run = current_workspace().organise.restore_run(run_id)
+    output.result(run, f"run {run.name} ({run.id}) is back in {run.project}")
+
+
+@runs.command("pin")
+@click.argument("ref", metavar="RUN")
+@click.option("--undo", is_flag=True, help="Take the pin away.")
+@with_json
+@pass_output
+def pin(output: Output, ref: str, undo: bool) -> None:
+    """Pin a run to the top of its project for everybody."""
+    space = current_workspace()
+    run = space.tracking.resolve_run(ref)
+    space.organise.set_pin(run.id, pinned=not undo)
+    output.result({"run": run.id, "pinned": not undo}, f"run {run.name} is {'not ' if undo else ''}pinned")
+
+
+@runs.command("edit")
+@click.argument("run_ids", metavar="ID…", nargs=-1)
+@click.option("--project", "-p", required=True, help="Path of the project; the projects below it count too.")
+@click.option("--where", "-w", default="", help="A search instead of ids.")
+@click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="Set a tag.")
+@click.option("--untag", multiple=True, metavar="KEY", help="Remove a tag.")
+@click.option("--move", default="", metavar="PROJECT", help="Move them to a project.")
+@click.option("--archive/--unarchive", "archive", default=None, help="Lay them aside, or take them back.")
+@click.option("--delete", "remove", is_flag=True, help="Put them out of sight.")
+@click.option("--expect", type=int, default=None, help="Change nothing unless exactly so many match.")
+@with_json
+@pass_output
+def edit(output: Output, /, run_ids: tuple[str, ...], project: str, tags: tuple[str, ...], **given: Any) -> None:
+    """Change many runs at once: all of them or none."""
+    change = BulkEdit(
+        run_ids=list(run_ids),
+        where=given["where"],
+        set_tags=dict(_pair(tag) for tag in tags),
+        remove_tags=list(given["untag"]),
+        move_to=given["move"],
+        archive=given["archive"],
+        delete=given["remove"],
+        expect=given["expect"],
+    )
+    done = current_workspace().organise.edit_runs(project, change)
+    output.result(done, f"{done.changed:,} run(s) changed")
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise InvalidError(f"--tag {text!r} has no '='", hint="write it like --tag stage=final")
+    return key, value
+
+
+@runs.command("save-view")
+@click.argument("name")
+@click.option("--project", "-p", required=True)
+@click.option("--where", "-w", default="")
+@click.option("--sort", "-s", default="")
+@click.option("--columns", "-c", default="", help="By commas: metrics.acc,params.lr")
+@click.option("--group", default="", help="Field to group by.")
+@with_json
+@pass_output
+def save_view(output: Output, name: str, project: str, where: str, sort: str, columns: str, group: str) -> None:
+    """Save a way to look at a project's runs, for all who may read it."""
+    chosen = [word.strip() for word in columns.split(",") if word.strip()]
+    saved = current_workspace().organise.save_view(NewView(project, name, where, sort, chosen, group))
+    output.result(saved, f"view {saved.name}: runward runs list --view {saved.id}, or /views/{saved.id} in the web")
+
+
+@runs.command("views")
+@click.argument("project")
+@with_json
+@pass_output
+def views(output: Output, project: str) -> None:
+    """The saved views of a project."""
+    found = current_workspace().organise.layout(project).views
+    rows = [[view.id, view.name, view.where, view.sort, view.author] for view in found]
+    output.table(found, ["id", "name", "where", "sort", "by"], rows)
+
+
+@runs.command("comment")
+@click.argument("ref", metavar="RUN")
+@click.argument("body")
+@click.option("--metric", default="", help="Comment on a metric.")
+@click.option("--step", type=int, default=None, help="A point of the metric.")
+@click.option("--artifact", default="", help="Comment on an artifact.")
+@click.option("--thread", default="", help="Answer in a thread.")
+@with_json
+@pass_output
+def comment(output: Output, ref: str, body: str, metric: str, step: int | None, artifact: str, thread: str) -> None:
+    """Write a comment on a run; @name tells a member."""
+    space = current_workspace()
+    kind: Any = "metric" if metric else "artifact" if artifact else "run"
+    new = NewComment(body, Anchor(kind, metric or artifact, step), thread)
+    made = space.organise.add_comment(space.tracking.resolve_run(ref).id, new)
+    output.result(made, f"comment {made.id} in thread {made.thread_id}")
+
+
+@runs.command("comments")
+@click.argument("ref", metavar="RUN")
+@with_json
+@pass_output
+def comments(output: Output, ref: str) -> None:
+    """The comments on a run, oldest first."""
+    space = current_workspace()
+    found = space.organise.list_comments(space.tracking.resolve_run(ref).id)
+    lines = [
+        f"{'  ' if c.id != c.thread_id else ''}{c.author} {c.at:%Y-%m-%d %H:%M} [{c.anchor.key or c.anchor.kind}] "
+        f"{'(removed)' if c.removed else c.body}"
+        for c in found
+    ]
+    output.result(found, lines or "no comments")

@@ -10,7 +10,7 @@ from runward.core.call import Event, Room
 from runward.core.clock import from_us
 from runward.governance.dispatch import Call
 from runward.governance.names import check_name
-from runward.governance.scopes import home_team, member_by_name, members_of_team
+from runward.governance.scopes import home_team, member_by_name, members_of_team, members_who_read
 
 
 def notify(call: Call, members: list[str], kind: str, title: str, event: Event, body: str = "") -> None:
@@ -103,6 +103,16 @@ def _on_run_ended(call: Call, event: Event) -> None:
             notify(call, [row[0]], "run.failed", f"Run {row[1]} {event.data['status'].replace('_', ' ')}", event)
 
 
+def _on_comment(call: Call, event: Event) -> None:
+    """Who takes part hears of it; a mention reaches only those who may read the run."""
+    readable = dict(members_who_read(call.tx, event.project_id))
+    named = [member for name in event.data["mentioned"] if (member := member_by_name(call.tx, name)) in readable]
+    title, body = str(event.data["run_name"]), str(event.data["comment"])
+    notify(call, [m for m in named if m], "comment.mentioned", f"You were mentioned: {title}", event, body)
+    others = [m for m in event.data["participants"] if m in readable and m not in named]
+    notify(call, others, event.kind, f"New comment: {title}", event, body)
+
+
 def _on_page(call: Call, event: Event) -> None:
     notify(call, _team_of(call, event), event.kind, f"Published: {event.data.get('title', '')}", event)
 
@@ -115,6 +125,7 @@ ROOM = Room(
     {
         **{f"review.{name}": (_on_review,) for name in _REVIEW_EVENTS},
         "run.ended": (_on_run_ended,),
+        "comment.written": (_on_comment,),
         "page.published": (_on_page,),
     },
 )

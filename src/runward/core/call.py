@@ -33,10 +33,23 @@ Hook = Callable[[Any, Event], None]
 """(call, event): work that another room does in the same transaction."""
 
 
+class BlobReference(NamedTuple):
+    """Where a room names bytes, so that garbage collection keeps them."""
+
+    sql: str
+    """A query with one column of text; every digest in the text counts."""
+    documents: bool = False
+    """Whether the bytes named are documents that name further bytes."""
+
+
 class Room(NamedTuple):
-    """A room's contract, its service, its objects, and what it listens to."""
+    """A room's contract, its service, its objects, what it listens to, and what it needs kept."""
 
     api: type
     service: Callable[[Any], Any]
     objects: Mapping[str, Resolver]
     hooks: Mapping[str, tuple[Hook, ...]]
+    blobs: tuple[BlobReference, ...] = ()
+    """Bytes that garbage collection must not take."""
+    keeps: tuple[str, ...] = ()
+    """Queries for the ids of runs that garbage collection must not take, deleted or not."""

@@ -29,6 +29,9 @@ PERMISSIONS: Final[dict[str, Role]] = {
     "run.read": Role.VIEWER,
     "run.write": Role.CONTRIBUTOR,
     "run.delete": Role.MAINTAINER,
+    "view.read": Role.VIEWER,
+    "view.write": Role.CONTRIBUTOR,
+    "comment.read": Role.VIEWER,
     "model.read": Role.VIEWER,
     "model.write": Role.CONTRIBUTOR,
     "model.delete": Role.MAINTAINER,
@@ -47,5 +50,6 @@ PERMISSIONS: Final[dict[str, Role]] = {
     "member.manage": Role.ADMIN,
     "token.manage": Role.VIEWER,
     "audit.read": Role.ADMIN,
+    "workspace.collect": Role.ADMIN,
 }
 """The least role that holds each permission."""

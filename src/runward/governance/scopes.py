@@ -33,19 +33,21 @@ class ProjectRow(NamedTuple):
     name: str
 
 
-def project_scope(tx: Tx, project_id: str) -> Scope | None:
-    """Scope of a project by id; None where there is none."""
-    team_id = tx.scalar("SELECT team_id FROM projects WHERE id = ? AND deleted_at IS NULL", (project_id,))
+def project_scope(tx: Tx, project_id: str, *, deleted: bool = False) -> Scope | None:
+    """Scope of a project by id; None where there is none, or where it is deleted and ``deleted`` is not asked for."""
+    row = tx.one("SELECT team_id, deleted_at FROM projects WHERE id = ?", (project_id,))
+    team_id = row[0] if row and (deleted or row[1] is None) else None
     if team_id is None:
         return None
     return Scope(tuple(row[0] for row in tx.all(_CHAIN, (project_id,))), team_id)
 
 
 def find_project(tx: Tx, reference: str) -> ProjectRow | None:
-    """A project by id or path; in a path ``:`` may stand for ``/``."""
-    row = tx.one(
-        "SELECT id, team_id, parent_id, path, name FROM projects WHERE (id = ? OR path = ?) AND deleted_at IS NULL",
-        (reference, reference.replace(":", "/")),
+    """A project by id or path; in a path ``:`` may stand for ``/``. Where nothing lies now, who lay there last."""
+    path = reference.replace(":", "/")
+    sql = "SELECT id, team_id, parent_id, path, name FROM projects WHERE deleted_at IS NULL AND "
+    row = tx.one(f"{sql}(id = ? OR path = ?)", (reference, path)) or tx.one(
+        f"{sql}id = (SELECT project_id FROM project_paths WHERE path = ?)", (path,)
     )
     return ProjectRow(*row) if row else None
 
@@ -133,6 +135,21 @@ def members_of_team(tx: Tx, team_id: str) -> list[tuple[str, str]]:
             (team_id,),
         )
     ]
+
+
+def members_who_read(tx: Tx, project_id: str) -> list[tuple[str, str]]:
+    """(id, name) of the members who may read a project, disabled ones left out."""
+    scope = project_scope(tx, project_id)
+    if scope is None:
+        return []
+    marks = ", ".join("?" * len(scope.projects))
+    rows = tx.all(
+        f"""SELECT DISTINCT m.id, m.name FROM members m JOIN grants g ON g.member_id = m.id
+            WHERE m.disabled_at IS NULL AND (g.scope_kind = 'workspace' OR (g.scope_kind = 'team' AND g.scope_id = ?)
+            OR (g.scope_kind = 'project' AND g.scope_id IN ({marks}))) ORDER BY m.name""",
+        (scope.team_id, *scope.projects),
+    )
+    return [(row[0], row[1]) for row in rows]
 
 
 def member_by_name(tx: Tx, name: str) -> str | None:

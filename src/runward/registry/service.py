@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from runward.core.call import Event, Room, Scope
+from runward.core.call import BlobReference, Event, Room, Scope
 from runward.core.ids import new_id
 from runward.errors import AlreadyExistsError, InvalidError, NotFoundError
 from runward.governance.dispatch import Call
@@ -185,4 +185,7 @@ ROOM = Room(
     RegistryService,
     {"model": _model_scope, ANY_RUN: any_run_scope, ANY_PROJECT: any_project_scope},
     {},
+    (BlobReference("SELECT digest FROM stored_files"),),
+    # A model's origin stays as long as the model does.
+    ("SELECT run_id FROM model_versions",),
 )

@@ -136,7 +136,7 @@ def _bytes(server: Server) -> list[BaseRoute]:
         project, digest = request.path_params["project"], request.path_params["digest"]
 
         def look() -> bool:
-            with dispatcher.enter(files.PRESENT, server.actor(request), project, write=False) as call:
+            with dispatcher.enter(files.PRESENT, server.actor(request), project, write=True) as call:
                 return files.is_present(call, project, digest)
 
         if not await in_thread(look):

@@ -52,9 +52,39 @@ class FolderBlobs:
     def put_bytes(self, data: bytes) -> Digest:
         """Store bytes; storing the same bytes again costs a digest and writes nothing."""
         digest = digest_bytes(data)
-        if not self.has(digest):
+        if not self.touch(digest):
             self.put_stream([data])
         return digest
+
+    def touch(self, digest: Digest) -> bool:
+        """Say that a blob is wanted now, so that garbage collection leaves it alone; False where it is not stored."""
+        try:
+            os.utime(self.path_of(digest))
+        except FileNotFoundError:
+            return False
+        except PermissionError:
+            # Another user's file in a shared folder: the note in the database protects it.
+            return self.has(digest)
+        return True
+
+    def stored(self) -> Iterator[tuple[Digest, int, float]]:
+        """(digest, bytes, time in seconds since 1970 when it was last wanted) of every blob."""
+        for folder in sorted(self.root.glob("[0-9a-f][0-9a-f]")):
+            for path in sorted(folder.iterdir()):
+                with contextlib.suppress(FileNotFoundError):
+                    status = path.stat()
+                    yield Digest(folder.name + path.name), status.st_size, status.st_mtime
+
+    def remove(self, digest: Digest, before: float) -> bool:
+        """Delete a blob, unless it was wanted after ``before`` (seconds since 1970); says whether it is gone now."""
+        path = self.path_of(digest)
+        try:
+            if path.stat().st_mtime > before:
+                return False
+            path.unlink()
+        except FileNotFoundError:
+            return False
+        return True
 
     def put_file(self, path: str | Path) -> Digest:
         """Store a file's content as it is while read. Raises: OSError, StoreError."""
@@ -131,7 +161,7 @@ class BlobWriter:
         if expect is not None and digest != expect:
             raise InvalidError(f"the bytes have digest {digest[:12]}, announced was {expect[:12]}")
         target = self._blobs.path_of(digest)
-        if not target.exists():
+        if not self._blobs.touch(digest):
             self._file.flush()
             os.fsync(self._file.fileno())
             target.parent.mkdir(exist_ok=True)

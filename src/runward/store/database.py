@@ -20,6 +20,8 @@ from runward.errors import ConflictError, InvalidError, MissingExtraError, Store
 Dialect = Literal["sqlite", "postgresql"]
 Row = tuple[Any, ...]
 _BUSY_S = 30.0
+_WORTHWHILE = 5
+"""A database file is written anew when at least one in so many of its pages is free."""
 
 
 class Tx:
@@ -115,6 +117,10 @@ class Database(Protocol):
         """
         ...
 
+    def compact(self) -> tuple[int, str]:
+        """Give free space back to the machine where that is worthwhile; (bytes, what happened in words)."""
+        ...
+
     def close(self) -> None:
         """Close this database's connections."""
         ...
@@ -175,6 +181,25 @@ class SqliteDatabase:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise _sqlite_error(error, self.path) from error
+
+    def compact(self) -> tuple[int, str]:
+        """See :meth:`Database.compact`. The file is written anew, so it has to be worth it and nobody may write."""
+        connection = self._connect()
+        free = connection.execute("PRAGMA freelist_count").fetchone()[0]
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        size = connection.execute("PRAGMA page_size").fetchone()[0]
+        if free * _WORTHWHILE < pages:
+            return 0, f"{free * size:,} bytes are free inside the file and are used again: too little to write it anew"
+        before = self.path.stat().st_size
+        try:
+            with self._writing:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                connection.execute("VACUUM")
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.Error as error:
+            return 0, f"the file could not be written anew ({error}); {free * size:,} free bytes in it are used again"
+        freed = max(before - self.path.stat().st_size, 0)
+        return freed, f"the file was written anew, {freed:,} bytes smaller"
 
     def close(self) -> None:
         """Close all connections that this object opened."""
@@ -242,6 +267,10 @@ class PostgresDatabase:
             raise StoreError(
                 f"PostgreSQL could not do it: {error}", hint="try again, or run `runward doctor`"
             ) from error
+
+    def compact(self) -> tuple[int, str]:
+        """See :meth:`Database.compact`. PostgreSQL's autovacuum does that itself."""
+        return 0, "PostgreSQL uses free space again by itself (autovacuum)"
 
     def close(self) -> None:
         """Close all connections that this object opened."""

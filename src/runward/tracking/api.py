@@ -29,6 +29,7 @@ from runward.tracking.model import (
     RunPatch,
     RunSeries,
     RunStatus,
+    State,
 )
 
 
@@ -38,8 +39,8 @@ class Tracking(Protocol):
     room: ClassVar[str] = "tracking"
 
     @operation("GET", "/projects", may="project.read", on=ON_LIST)
-    def list_projects(self) -> list[Project]:
-        """The projects that the caller may see, by path."""
+    def list_projects(self, state: State = "active") -> list[Project]:
+        """The projects that the caller may see, by path: those in use, the archived or the deleted ones."""
         ...
 
     @operation("POST", "/projects", may="project.create", on="new.place")
@@ -89,7 +90,13 @@ class Tracking(Protocol):
 
     @operation("GET", "/runs", may="run.read", on=ON_LIST)
     def search_runs(
-        self, project: str = "", where: str = "", sort: str = "", limit: int = 100, cursor: str | None = None
+        self,
+        project: str = "",
+        where: str = "",
+        sort: str = "",
+        limit: int = 100,
+        cursor: str | None = None,
+        state: State = "active",
     ) -> RunPage:
         """Runs that match a condition such as ``metrics.loss < 0.3 and params.lr = 0.1``, newest first by default.
 
@@ -99,6 +106,8 @@ class Tracking(Protocol):
             sort: Fields separated by commas; ``-`` before a field sorts downwards (``-metrics.acc``).
             limit: At most 1,000 runs a page.
             cursor: ``next_cursor`` of the page before.
+            state: ``archived`` or ``deleted`` for the runs that are left out otherwise. The runs of an archived
+                project are only shown where the project is asked for.
 
         Raises: InvalidError pointing at the word that is wrong, with the keys that exist.
         """

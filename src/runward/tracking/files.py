@@ -11,13 +11,14 @@ from runward.core.hashing import digest_bytes, digest_file
 from runward.core.ids import Digest
 from runward.core.operation import Door
 from runward.core.remote import HttpClient
-from runward.errors import NotFoundError
+from runward.errors import NotFoundError, StoreError
 from runward.governance.dispatch import Call, Dispatcher
 from runward.governance.model import Actor
 from runward.governance.scopes import find_project
 from runward.store.blobs import FolderBlobs, check_digest
 from runward.tracking import repository as sql
 from runward.tracking.api import Tracking
+from runward.tracking.garbage import lock
 
 UPLOAD = Door("PUT", "/projects/{project}/blobs/{digest}", "run.write", "project", "a stream of bytes")
 PRESENT = Door("GET", "/projects/{project}/blobs/{digest}", "run.write", "project", "HEAD: is it there already?")
@@ -68,13 +69,20 @@ def record_upload(call: Call, project: str, digest: Digest, size: int) -> None:
     """Note an upload, once its bytes are in the store."""
     found = find_project(call.tx, project)
     assert found is not None
+    lock(call.tx, shared=True)
+    if not call.blobs.has(digest):
+        raise StoreError(f"blob {digest[:12]} was collected as garbage while it was uploaded", hint="upload it again")
     sql.remember_blob(call.tx, found.id, digest, size, call.now_us)
 
 
 def is_present(call: Call, project: str, digest: str) -> bool:
     """Whether the project has these bytes. What other projects have is not told."""
     found = find_project(call.tx, project)
-    return found is not None and sql.blob_size(call.tx, found.id, check_digest(digest)) is not None
+    if found is None or sql.blob_size(call.tx, found.id, check_digest(digest)) is None:
+        return False
+    # Whoever asks is about to name them: garbage collection leaves them alone for a while.
+    sql.touch_blobs(call.tx, found.id, [digest], call.now_us)
+    return True
 
 
 def find_artifact(call: Call, run_id: str, path: str) -> Stored:
@@ -116,13 +124,12 @@ class FolderFiles:
         self._dispatcher, self._actor = dispatcher, actor
 
     def _put(self, project: str, digest: Digest, chunks: Iterable[bytes]) -> tuple[Digest, int]:
-        with self._dispatcher.enter(UPLOAD, self._actor, project, write=False) as call:
-            present = is_present(call, project, digest)
-        blobs = self._dispatcher.blobs
-        size = blobs.size(digest) if blobs.has(digest) else blobs.put_stream(chunks, digest)[1]
-        if not present:
-            with self._dispatcher.enter(UPLOAD, self._actor, project, write=True) as call:
-                record_upload(call, project, digest, size)
+        # Without the permission nothing is written, not even bytes.
+        with self._dispatcher.enter(UPLOAD, self._actor, project, write=False):
+            blobs = self._dispatcher.blobs
+        size = blobs.size(digest) if blobs.touch(digest) else blobs.put_stream(chunks, digest)[1]
+        with self._dispatcher.enter(UPLOAD, self._actor, project, write=True) as call:
+            record_upload(call, project, digest, size)
         return digest, size
 
     def put_file(self, project: str, path: Path) -> tuple[Digest, int]:

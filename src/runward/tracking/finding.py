@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from runward.errors import InvalidError
 from runward.governance.scopes import Clause
 from runward.store.database import Row, Tx
+from runward.tracking.model import State
 from runward.tracking.search import Condition, Query, SortTerm
 
 _KINDS = {"metrics": "metric", "params": "param", "tags": "tag"}
@@ -58,6 +59,13 @@ def note_keys(tx: Tx, run_id: str, kind: str, keys: Iterable[str]) -> None:
     )
 
 
+_STATES: dict[State, str] = {
+    "active": "r.deleted_at IS NULL AND r.archived_at IS NULL",
+    "archived": "r.deleted_at IS NULL AND r.archived_at IS NOT NULL",
+    "deleted": "r.deleted_at IS NOT NULL",
+}
+
+
 class Found(NamedTuple):
     """The ids of a page's runs, how many match in all, and where the next page begins."""
 
@@ -66,7 +74,9 @@ class Found(NamedTuple):
     cursor: str | None
 
 
-def find_page(tx: Tx, projects: Clause, query: Query, limit: int, cursor: str | None, said: Sequence[str]) -> Found:
+def find_page(
+    tx: Tx, projects: Clause, query: Query, limit: int, cursor: str | None, said: Sequence[str], state: State = "active"
+) -> Found:
     """One page of the runs that match.
 
     Args:
@@ -76,6 +86,7 @@ def find_page(tx: Tx, projects: Clause, query: Query, limit: int, cursor: str | 
         limit: Most runs of a page.
         cursor: The cursor of the page before.
         said: What was asked, as text: a cursor belongs to one search.
+        state: Whether runs in use, archived or deleted ones are looked for.
 
     Raises: InvalidError (a cursor that no page of this search gave).
     """
@@ -84,7 +95,7 @@ def find_page(tx: Tx, projects: Clause, query: Query, limit: int, cursor: str | 
         SortTerm("r.created_at", True, Clause("", ()), None),
         SortTerm("r.id", False, Clause("", ()), None),
     ]
-    search = _Search(tx, projects, query.condition, terms, _signature(said))
+    search = _Search(tx, projects, query.condition, terms, _signature(said), state)
     rows, total = search.page(limit + 1, search.position(cursor))
     more = len(rows) > limit
     shown = rows[:limit]
@@ -96,7 +107,10 @@ def _signature(said: Sequence[str]) -> str:
 
 
 class _Search:
-    def __init__(self, tx: Tx, projects: Clause, condition: Condition, terms: list[SortTerm], signature: str) -> None:
+    def __init__(
+        self, tx: Tx, projects: Clause, condition: Condition, terms: list[SortTerm], signature: str, state: State
+    ) -> None:
+        self._state = _STATES[state]
         self._tx, self._condition, self._terms, self._signature = tx, condition, terms, signature
         ids = [row[0] for row in tx.all(f"SELECT id FROM projects WHERE id IN {projects.sql}", projects.params)]
         # A short list is cheaper to test than a subquery, and a planner knows how long it is.
@@ -105,7 +119,7 @@ class _Search:
 
     def _matching(self, condition: Clause) -> Clause:
         return Clause(
-            f"r.deleted_at IS NULL AND r.project_id IN {self._in.sql} AND ({condition.sql})",
+            f"{self._state} AND r.project_id IN {self._in.sql} AND ({condition.sql})",
             (*self._in.params, *condition.params),
         )
 

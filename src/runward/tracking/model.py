@@ -15,6 +15,10 @@ Plain = Any
 """A JSON value."""
 
 
+State = Literal["active", "archived", "deleted"]
+"""Which part of a list is shown: what is in use, what was laid aside, what was deleted and can be restored."""
+
+
 class RunStatus(StrEnum):
     """Where a run stands. Only ``running`` accepts an end."""
 
@@ -42,6 +46,10 @@ class Project(msgspec.Struct, frozen=True):
     created_by: str
     created_at: datetime
     runs: int = 0
+    archived: bool = False
+    deleted_at: datetime | None = None
+    favourite: bool = False
+    """Whether the caller marked it."""
 
 
 class NewProject(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -147,6 +155,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     fingerprint: str
     revision: int
     """Grows with every change of the run."""
+    archived: bool = False
+    deleted_at: datetime | None = None
     params: dict[str, Plain] = {}
     metrics: dict[str, MetricSummary] = {}
     tags: dict[str, str] = {}

@@ -21,6 +21,7 @@ from runward.tracking.model import (
     Plain,
     Project,
     RunStatus,
+    State,
 )
 
 MAX_PAGE = 1000
@@ -47,9 +48,9 @@ class Places:
 
     # projects -------------------------------------------------------------------------------------------------------
 
-    def list_projects(self) -> list[Project]:
+    def list_projects(self, state: State = "active") -> list[Project]:
         """See the contract."""
-        return sql.projects(self.tx, self.call.visible_projects())
+        return sql.projects(self.tx, self.call.visible_projects(), self.call.actor.member_id, state)
 
     def create_project(self, new: NewProject) -> Project:
         """See the contract."""
@@ -71,7 +72,8 @@ class Places:
     def _create_path(self, parts: list[str], new: NewProject) -> ProjectId:
         parent: ProjectRow | None = None
         for depth in range(1, len(parts) + 1):
-            path = "/".join(parts[:depth])
+            # A parent that was moved takes what is made below it along.
+            path = f"{parent.path}/{parts[depth - 1]}" if parent else parts[0]
             found = find_project(self.tx, path)
             if found is None:
                 team_id = parent.team_id if parent else home_team(self.tx, self.call.actor, new.team)
@@ -97,7 +99,7 @@ class Places:
 
     def get_project(self, project: str) -> Project:
         """See the contract."""
-        return sql.project(self.tx, self.call.project(project).id)
+        return sql.project(self.tx, self.call.project(project).id, self.call.actor.member_id)
 
     def known_keys(self, project: str) -> KnownKeys:
         """See the contract."""
@@ -105,7 +107,10 @@ class Places:
 
     def missing_blobs(self, project: str, digests: list[str]) -> list[str]:
         """See the contract."""
-        present = sql.present_blobs(self.tx, self.call.project(project).id, digests)
+        project_id = self.call.project(project).id
+        present = sql.present_blobs(self.tx, project_id, digests)
+        # Whoever asks is about to name them: garbage collection leaves them alone for a while.
+        sql.touch_blobs(self.tx, project_id, sorted(present), self.call.now_us)
         return [digest for digest in dict.fromkeys(digests) if digest not in present]
 
     # experiments ----------------------------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ from runward.tracking.model import (
     Run,
     RunParam,
     RunStatus,
+    State,
 )
 from runward.tracking.points import special_name
 
@@ -77,23 +78,49 @@ def _marks(count: int) -> str:
 # projects ----------------------------------------
 
 _PROJECT = """SELECT p.id, p.path, p.name, t.name, p.parent_id, p.description, p.created_by, p.created_at,
-  (SELECT count(*) FROM runs r WHERE r.project_id = p.id AND r.deleted_at IS NULL)
+  (SELECT count(*) FROM runs r WHERE r.project_id = p.id AND r.deleted_at IS NULL AND r.archived_at IS NULL),
+  p.archived_at, p.deleted_at, EXISTS (SELECT 1 FROM favourites f WHERE f.project_id = p.id AND f.member_id = ?)
   FROM projects p JOIN teams t ON t.id = p.team_id"""
+_PROJECT_STATES: dict[State, str] = {
+    "active": "p.deleted_at IS NULL AND p.archived_at IS NULL",
+    "archived": "p.deleted_at IS NULL AND p.archived_at IS NOT NULL",
+    "deleted": "p.deleted_at IS NOT NULL",
+}
 
 
 def _project(row: Row) -> Project:
-    return Project(row[0], row[1], row[2], row[3], row[4], row[5], row[6], from_us(row[7]), row[8])
+    return Project(
+        row[0],
+        path_before(row[1]),
+        row[2],
+        row[3],
+        row[4],
+        row[5],
+        row[6],
+        from_us(row[7]),
+        row[8],
+        archived=row[9] is not None,
+        deleted_at=_time(row[10]),
+        favourite=bool(row[11]),
+    )
 
 
-def projects(tx: Tx, readable: Clause) -> list[Project]:
+def path_before(path: str) -> str:
+    """The path of a deleted project as it was: deletion frees a path by putting ``deleted:ID:`` before it."""
+    return path.split(":", 2)[2] if path.startswith("deleted:") else path
+
+
+def projects(tx: Tx, readable: Clause, member_id: str, state: State) -> list[Project]:
     """The readable projects, by path."""
-    sql = f"{_PROJECT} WHERE p.deleted_at IS NULL AND p.id IN {readable.sql} ORDER BY p.path"
-    return [_project(row) for row in tx.all(sql, readable.params)]
+    sql = f"{_PROJECT} WHERE {_PROJECT_STATES[state]} AND p.id IN {readable.sql} ORDER BY p.path"
+    found = [_project(row) for row in tx.all(sql, (member_id, *readable.params))]
+    # The stored path of a deleted project is not the one that is shown.
+    return sorted(found, key=lambda item: item.path) if state == "deleted" else found
 
 
-def project(tx: Tx, project_id: str) -> Project:
-    """One project."""
-    row = tx.one(f"{_PROJECT} WHERE p.id = ?", (project_id,))
+def project(tx: Tx, project_id: str, member_id: str = "") -> Project:
+    """One project, marked as a favourite or not for a member."""
+    row = tx.one(f"{_PROJECT} WHERE p.id = ?", (member_id, project_id))
     assert row is not None
     return _project(row)
 
@@ -150,7 +177,7 @@ def experiment(tx: Tx, experiment_id: str) -> Experiment:
 
 def experiments(tx: Tx, projects_clause: Clause, limit: int) -> list[Experiment]:
     """Experiments of some projects, newest first."""
-    sql = f"{_EXPERIMENT} WHERE e.project_id IN {projects_clause.sql} ORDER BY e.created_at DESC LIMIT ?"
+    sql = f"{_EXPERIMENT} WHERE p.deleted_at IS NULL AND e.project_id IN {projects_clause.sql} ORDER BY e.created_at DESC LIMIT ?"
     return [_experiment(row) for row in tx.all(sql, (*projects_clause.params, limit))]
 
 
@@ -186,7 +213,7 @@ def _leaves(prefix: str, value: Plain) -> Iterable[tuple[str, Plain]]:
 
 _RUN = """SELECT r.id, r.name, r.project_id, p.path, r.experiment_id, e.name, r.status, r.purpose, r.created_by,
   r.created_at, r.started_at, r.ended_at, r.exit_code, r.error, r.seed, r.git_commit, r.git_branch, r.dirty, r.rerun_of,
-  r.fingerprint, r.revision"""
+  r.fingerprint, r.revision, r.archived_at, r.deleted_at"""
 _FROM = " FROM runs r JOIN projects p ON p.id = r.project_id LEFT JOIN experiments e ON e.id = r.experiment_id"
 
 
@@ -196,7 +223,7 @@ def _run(row: Row) -> Run:
         id=RunId(row[0]),
         name=row[1],
         project_id=row[2],
-        project=row[3],
+        project=path_before(row[3]),
         experiment_id=ExperimentId(row[4]) if row[4] else None,
         experiment=row[5],
         status=RunStatus(row[6]),
@@ -215,6 +242,8 @@ def _run(row: Row) -> Run:
         rerun_of=RunId(row[18]) if row[18] else None,
         fingerprint=row[19],
         revision=row[20],
+        archived=row[21] is not None,
+        deleted_at=_time(row[22]),
     )
 
 
@@ -393,8 +422,16 @@ def remember_blob(tx: Tx, project_id: str, digest: str, size: int, now: int) -> 
     """Note that a project's member uploaded these bytes; only then can they be attached or read in the project."""
     tx.execute(
         """INSERT INTO blobs (project_id, digest, size, created_at) VALUES (?, ?, ?, ?)
-           ON CONFLICT (project_id, digest) DO NOTHING""",
+           ON CONFLICT (project_id, digest) DO UPDATE SET created_at = excluded.created_at""",
         (project_id, digest, size, now),
+    )
+
+
+def touch_blobs(tx: Tx, project_id: str, digests: Sequence[str], now: int) -> None:
+    """Note that a client is about to use blobs of a project: they count as uploaded now."""
+    tx.many(
+        "UPDATE blobs SET created_at = ? WHERE project_id = ? AND digest = ?",
+        [(now, project_id, digest) for digest in digests],
     )
 
 

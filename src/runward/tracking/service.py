@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from runward.core.call import Event, Room, Scope
-from runward.core.clock import to_us
+from runward.core.call import BlobReference, Event, Room, Scope
+from runward.core.clock import from_us, to_us
 from runward.core.ids import RunId, new_id
 from runward.errors import (
     AlreadyExistsError,
@@ -36,6 +36,7 @@ from runward.tracking.api import Tracking
 from runward.tracking.codediff import MAX_BYTES, changed_files, file_changes
 from runward.tracking.compaction import read_series
 from runward.tracking.finding import ProjectKeys, find_page
+from runward.tracking.lifecycle import in_use, may_restore
 from runward.tracking.model import (
     Ack,
     Artifact,
@@ -57,6 +58,7 @@ from runward.tracking.model import (
     RunPatch,
     RunSeries,
     RunStatus,
+    State,
 )
 from runward.tracking.places import MAX_PAGE, Places, check_project_path
 from runward.tracking.points import as_series, pack_segment, summarise, unpack_columns
@@ -90,12 +92,20 @@ class TrackingService(Places, Tracking):
     # runs -----------------------------------------------------------------------------------------------------------
 
     def search_runs(
-        self, project: str = "", where: str = "", sort: str = "", limit: int = 100, cursor: str | None = None
+        self,
+        project: str = "",
+        where: str = "",
+        sort: str = "",
+        limit: int = 100,
+        cursor: str | None = None,
+        state: State = "active",
     ) -> RunPage:
         """See the contract."""
         visible = self.call.visible_projects(project)
         query = compile_query(where, sort, ProjectKeys(self.tx, visible))
-        found = find_page(self.tx, visible, query, min(max(limit, 1), MAX_PAGE), cursor, (project, where, sort))
+        shown = in_use(self.tx, visible, self.call.project(project).id if project else "")
+        said = (project, where, sort, state)
+        found = find_page(self.tx, shown, query, min(max(limit, 1), MAX_PAGE), cursor, said, state)
         return RunPage(runs=sql.runs_by_id(self.tx, found.ids), total=found.total, next_cursor=found.cursor)
 
     def create_run(self, new: NewRun) -> Run:
@@ -129,7 +139,7 @@ class TrackingService(Places, Tracking):
             check_key(param.key, "param")
         for key, value in new.tags.items():
             check_key(key, "tag")
-            _check_text(value, f"tag {key!r}")
+            check_text(value, f"tag {key!r}")
         if new.experiment_id is not None:
             owner = self.tx.scalar("SELECT project_id FROM experiments WHERE id = ?", (new.experiment_id,))
             if owner != project.id:
@@ -180,11 +190,11 @@ class TrackingService(Places, Tracking):
         if patch.name is not msgspec.UNSET:
             values["name"] = check_name(patch.name, "the run's name")
         if patch.purpose is not msgspec.UNSET:
-            values["purpose"] = _check_text(patch.purpose, "purpose")
+            values["purpose"] = check_text(patch.purpose, "purpose")
         if patch.tags is not msgspec.UNSET:
             for key, value in patch.tags.items():
                 check_key(key, "tag")
-                _check_text(value or "", f"tag {key!r}")
+                check_text(value or "", f"tag {key!r}")
             sql.set_tags(self.tx, run_id, patch.tags)
         sql.update_run(self.tx, run_id, values)
         self._run_event(
@@ -237,7 +247,7 @@ class TrackingService(Places, Tracking):
         sql.set_params(self.tx, run_id, [RunParam(key, value) for key, value in batch.params.items()])
         for key, value in batch.tags.items():
             check_key(key, "tag")
-            _check_text(value, f"tag {key!r}")
+            check_text(value, f"tag {key!r}")
         sql.set_tags(self.tx, run_id, {**batch.tags})
         sql.insert_output(self.tx, run_id, batch.output)
         storage.touch_run(self.tx, run_id, 1 if points else 0)
@@ -368,7 +378,8 @@ class TrackingService(Places, Tracking):
         return read
 
 
-def _check_text(text: str, what: str) -> str:
+def check_text(text: str, what: str) -> str:
+    """A text that both databases hold. Raises: InvalidError."""
     if "\0" in text or len(text) > 100_000:
         raise InvalidError(f"{what} has a NUL character or more than 100,000 characters")
     return text
@@ -399,8 +410,13 @@ def _rows(columns: list[dict[str, Plain]]) -> list[ComparedRow]:
 
 
 def _run_scope(call: Call, run_id: str) -> Scope | None:
-    project_id = call.tx.scalar("SELECT project_id FROM runs WHERE id = ? AND deleted_at IS NULL", (run_id,))
-    return project_scope(call.tx, project_id) if project_id else None
+    row = call.tx.one("SELECT project_id, deleted_at, name FROM runs WHERE id = ?", (run_id,))
+    if row is not None and row[1] is not None and may_restore(call, row[0]):
+        raise NotFoundError(
+            f"run {row[2]!r} ({run_id}) was deleted on {from_us(row[1]):%Y-%m-%d %H:%M} UTC",
+            hint=f"`runward runs restore {run_id}` brings it back until garbage is collected",
+        )
+    return project_scope(call.tx, row[0]) if row and row[1] is None else None
 
 
 def _experiment_scope(call: Call, experiment_id: str) -> Scope | None:
@@ -433,4 +449,8 @@ ROOM = Room(
     TrackingService,
     {"run": _run_scope, "experiment": _experiment_scope, "project": _project_scope, "place": _place_scope},
     {},
+    (
+        BlobReference("SELECT digest FROM artifacts"),
+        BlobReference("SELECT DISTINCT digest FROM captures", documents=True),
+    ),
 )

@@ -7,6 +7,7 @@ import { Shell } from "./Shell";
 const ProjectsPage = lazy(() => import("@/rooms/tracking/ProjectsPage"));
 const ProjectPage = lazy(() => import("@/rooms/tracking/ProjectPage"));
 const RunPage = lazy(() => import("@/rooms/tracking/RunPage"));
+const ViewPage = lazy(() => import("@/rooms/tracking/ViewPage"));
 const ComparePage = lazy(() => import("@/rooms/tracking/ComparePage"));
 const ExperimentPage = lazy(() => import("@/rooms/tracking/ExperimentPage"));
 const ReviewsPage = lazy(() => import("@/rooms/review/ReviewsPage"));
@@ -48,6 +49,7 @@ export function Routes() {
                 <Route path="/projects/*"><Project /></Route>
                 <Route path="/runs/:id/:tab?">{(p) => <RunPage key={p.id} id={p.id} tab={p.tab ?? "summary"} />}</Route>
                 <Route path="/experiments/:id">{(p) => <ExperimentPage id={p.id} />}</Route>
+                <Route path="/views/:id">{(p) => <ViewPage id={p.id} />}</Route>
                 <Route path="/compare"><ComparePage /></Route>
                 <Route path="/reviews"><ReviewsPage /></Route>
                 <Route path="/reviews/:id">{(p) => <ReviewPage key={p.id} id={p.id} />}</Route>

@@ -12,9 +12,9 @@ from types import ModuleType
 
 from runward.errors import MigrationNeededError
 from runward.store.database import Database, Dialect, Tx
-from runward.store.migrations import m0001_first_light, m0002_strength, m0003_registry
+from runward.store.migrations import m0001_first_light, m0002_strength, m0003_registry, m0004_places
 
-MIGRATIONS: list[ModuleType] = [m0001_first_light, m0002_strength, m0003_registry]
+MIGRATIONS: list[ModuleType] = [m0001_first_light, m0002_strength, m0003_registry, m0004_places]
 """All migrations in order; the position (from 1) is the schema's version."""
 
 LATEST = len(MIGRATIONS)

@@ -22,6 +22,7 @@ const CodeTab = lazy(() => import("./run/CodeTab"));
 const EnvironmentTab = lazy(() => import("./run/EnvironmentTab"));
 const ArtifactsTab = lazy(() => import("./run/ArtifactsTab"));
 const OutputTab = lazy(() => import("./run/OutputTab"));
+const DiscussionTab = lazy(() => import("./run/DiscussionTab"));
 const HistoryTab = lazy(() => import("./run/HistoryTab"));
 
 const TABS: Record<string, [string, (detail: RunDetail) => ReactNode]> = {
@@ -32,6 +33,7 @@ const TABS: Record<string, [string, (detail: RunDetail) => ReactNode]> = {
   environment: ["Environment", (detail) => <EnvironmentTab detail={detail} />],
   artifacts: ["Artifacts", (detail) => <ArtifactsTab detail={detail} />],
   output: ["Output", (detail) => <OutputTab detail={detail} />],
+  discussion: ["Discussion", (detail) => <DiscussionTab detail={detail} />],
   history: ["History", (detail) => <HistoryTab detail={detail} />],
 };
 

@@ -6,6 +6,7 @@ import { formatCount, formatElapsed, formatValue, plural } from "@/ui/format";
 import { ChartPanel } from "@/ui/chart/ChartPanel";
 import { Empty } from "@/ui/states";
 import { useLines } from "../lines";
+import { BaselineDeltas } from "./Baseline";
 import { Gates } from "./Gates";
 import { Scroll } from "@/ui/Scroll";
 
@@ -69,6 +70,7 @@ export function SummaryTab({ detail }: { detail: RunDetail }) {
         <div>
           <Curves detail={detail} />
           <Section title="Metrics"><Metrics detail={detail} /></Section>
+          <BaselineDeltas id={run.id} />
           <Section title="Parameters" aside={<Link href={`/runs/${run.id}/config`}>All {plural(detail.params.length, "parameter")}</Link>}>
             <Facts rows={detail.params.slice(0, 12).map((param) => [param.key, <span key="v" className="mono">{formatValue(param.value)}</span>])} />
           </Section>

@@ -1,0 +1,70 @@
+"""``runward gc``: give back what deleted runs and unused bytes take."""
+
+from __future__ import annotations
+
+import re
+
+import click
+import msgspec
+
+from runward.cli.output import Output, pass_output, with_json
+from runward.errors import InvalidError
+from runward.face import current_workspace
+from runward.tracking.organise_model import Collect
+from runward.workspace import FolderWorkspace, Workspace
+
+_GRACE = re.compile(r"(\d+(?:\.\d+)?)([dh]?)")
+
+
+class Freed(msgspec.Struct, frozen=True):
+    """What a collection took, or would take."""
+
+    runs: int
+    projects: int
+    blobs: int
+    bytes: int
+    database_bytes: int
+    database: str
+    """What happened to the database's own space."""
+    dry_run: bool
+
+
+def days(text: str) -> float:
+    """A grace period in days. Raises: InvalidError."""
+    match = _GRACE.fullmatch(text)
+    if match is None:
+        raise InvalidError(f"--grace {text!r} is not understood", hint="days or hours: 30d, 12h, 0d")
+    return float(match[1]) / (24.0 if match[2] == "h" else 1.0)
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Only count.")
+@click.option("--grace", default="30d", show_default=True, help="What was deleted more recently stays.")
+@with_json
+@pass_output
+def gc(output: Output, dry_run: bool, grace: str) -> None:
+    """Remove runs and projects deleted long ago, and bytes that nothing names. An interrupted one can be repeated."""
+    space, how = current_workspace(), Collect(days(grace), dry_run)
+    runs = projects = blobs = freed = 0
+    while True:
+        step = space.organise.collect_garbage(how)
+        runs, projects, blobs = runs + step.runs, projects + step.projects, blobs + step.blobs
+        freed += step.bytes
+        if not step.more:
+            break
+    database_bytes, said = (0, "not looked at") if dry_run else _compact(space)
+    found = Freed(runs, projects, blobs, freed, database_bytes, said, dry_run)
+    output.result(
+        found,
+        [
+            f"{'would remove' if dry_run else 'removed'} {runs:,} runs, {projects:,} projects, {blobs:,} files",
+            f"{freed:,} bytes of files {'would be' if dry_run else 'were'} freed",
+            f"database: {said}",
+        ],
+    )
+
+
+def _compact(space: Workspace) -> tuple[int, str]:
+    if isinstance(space, FolderWorkspace):
+        return space.dispatcher.database.compact()
+    return 0, "is the server's; its free pages are used again"

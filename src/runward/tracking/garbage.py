@@ -1,0 +1,171 @@
+"""Garbage collection: what was deleted long ago, and the bytes that nothing names any more.
+
+One step is one transaction and bounded, so an interrupted collection is simply continued. Bytes go in two steps: first
+a project's note of them, then, in a later transaction, the file, unless somebody noted the bytes again in between.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterable
+
+from runward.core.ids import Digest
+from runward.errors import NotFoundError
+from runward.governance.dispatch import Call
+from runward.store.database import Tx
+from runward.tracking.organise_model import Collect, Collected
+
+YOUNG_US = 3_600_000_000
+"""Bytes noted less than an hour ago are never taken: whoever uploaded them is about to name them."""
+MAX_RUNS = 20
+MAX_BLOBS = 2000
+_DIGEST = re.compile(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
+
+
+def step(call: Call, how: Collect) -> Collected:
+    """Take (or count) what one transaction should. Raises: StoreError."""
+    before = call.now_us - int(how.grace_days * 86_400_000_000)
+    runs = _expired_runs(call, before, 1_000_000 if how.dry_run else MAX_RUNS)
+    if how.dry_run:
+        return _would_take(call, runs, before)
+    if runs:
+        for run_id in runs:
+            delete_rows(call.tx, "runs", "id = ?", (run_id,))
+        return Collected(len(runs), 0, 0, 0, more=True)
+    projects = _expired_projects(call.tx, before)
+    if projects:
+        for project_id in projects[:MAX_RUNS]:
+            delete_rows(call.tx, "projects", "id = ?", (project_id,))
+        return Collected(0, len(projects[:MAX_RUNS]), 0, 0, more=True)
+    return _take_bytes(call)
+
+
+# rows -----------------------------------------------------------------------------------------------------------------
+
+
+def _expired_runs(call: Call, before: int, limit: int) -> list[str]:
+    kept = "".join(
+        f" AND id NOT IN (SELECT x.run_id FROM ({query}) x WHERE x.run_id IS NOT NULL)"
+        for room in call.dispatcher.rooms.values()
+        for query in room.keeps
+    )
+    sql = f"SELECT id FROM runs WHERE deleted_at IS NOT NULL AND deleted_at <= ?{kept} ORDER BY deleted_at, id LIMIT ?"
+    return [row[0] for row in call.tx.all(sql, (before, limit))]
+
+
+def _expired_projects(tx: Tx, before: int) -> list[str]:
+    """Deleted projects without runs and without projects below them: the innermost first, step by step."""
+    rows = tx.all(
+        """SELECT p.id FROM projects p WHERE p.deleted_at IS NOT NULL AND p.deleted_at <= ?
+           AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.project_id = p.id)
+           AND NOT EXISTS (SELECT 1 FROM projects c WHERE c.parent_id = p.id) ORDER BY p.id""",
+        (before,),
+    )
+    return [row[0] for row in rows]
+
+
+def _references(tx: Tx, table: str) -> list[tuple[str, str, str]]:
+    """(table, column, referenced column) of every foreign key that points to a table."""
+    if tx.dialect == "sqlite":
+        sql = """SELECT m.name, k."from", COALESCE(k."to", 'id') FROM sqlite_master m, pragma_foreign_key_list(m.name) k
+                 WHERE m.type = 'table' AND k."table" = ?"""
+    else:
+        sql = """SELECT k.table_name, k.column_name, u.column_name FROM information_schema.key_column_usage k
+                 JOIN information_schema.referential_constraints c USING (constraint_schema, constraint_name)
+                 JOIN information_schema.constraint_column_usage u USING (constraint_schema, constraint_name)
+                 WHERE u.table_name = ? AND k.constraint_schema = 'public'"""
+    return [(row[0], row[1], row[2]) for row in tx.all(sql, (table,))]
+
+
+def delete_rows(tx: Tx, table: str, condition: str, params: tuple[object, ...]) -> None:
+    """Delete rows and all that refers to them, as the foreign keys of the schema say."""
+    for child, column, referenced in _references(tx, table):
+        if child != table:
+            delete_rows(tx, child, f"{column} IN (SELECT {referenced} FROM {table} WHERE {condition})", params)
+    tx.execute(f"DELETE FROM {table} WHERE {condition}", params)
+
+
+# bytes ----------------------------------------------------------------------------------------------------------------
+
+
+def digests_in(data: bytes) -> set[str]:
+    """Every digest that a text names."""
+    return {found.decode() for found in _DIGEST.findall(data)}
+
+
+def named_by(call: Call, digests: Iterable[str]) -> set[str]:
+    """What documents name, as far as they are stored."""
+    found: set[str] = set()
+    for digest in digests:
+        with contextlib.suppress(NotFoundError):
+            found |= digests_in(call.blobs.read(Digest(digest)))
+    return found
+
+
+def live_digests(call: Call) -> set[str]:
+    """Every digest that some room names."""
+    found: set[str] = set()
+    for room in call.dispatcher.rooms.values():
+        for reference in room.blobs:
+            texts = call.tx.all(reference.sql)
+            named = {digest for row in texts for digest in digests_in(str(row[0]).encode())}
+            found |= named | (named_by(call, named) if reference.documents else set())
+    return found
+
+
+def live_of_runs(call: Call, run_id: str) -> set[str]:
+    """Every digest that a run names."""
+    rows = call.tx.all("SELECT digest FROM captures WHERE run_id = ?", (run_id,))
+    captures = {row[0] for row in rows}
+    rows = call.tx.all("SELECT digest FROM artifacts WHERE run_id = ?", (run_id,))
+    return captures | {row[0] for row in rows} | named_by(call, captures)
+
+
+def _stale(call: Call, live: set[str]) -> list[tuple[str, int]]:
+    """(digest, bytes) of stored blobs that nothing names and nobody noted or wrote within the hour."""
+    limit = call.now_us - YOUNG_US
+    rows = call.tx.all("SELECT DISTINCT digest FROM blobs WHERE created_at > ?", (limit,))
+    young = {row[0] for row in rows}
+    return [
+        (digest, size)
+        for digest, size, written in call.blobs.stored()
+        if digest not in live and digest not in young and written * 1e6 <= limit
+    ]
+
+
+def _would_take(call: Call, runs: list[str], before: int) -> Collected:
+    """What a whole collection would take: the expired runs are deleted and the transaction's change undone."""
+    call.tx.execute("SAVEPOINT dry_run")
+    for run_id in runs:
+        delete_rows(call.tx, "runs", "id = ?", (run_id,))
+    projects = 0
+    while found := _expired_projects(call.tx, before):
+        projects += len(found)
+        for project_id in found:
+            delete_rows(call.tx, "projects", "id = ?", (project_id,))
+    stale = _stale(call, live_digests(call))
+    call.tx.execute("ROLLBACK TO SAVEPOINT dry_run")
+    call.tx.execute("RELEASE SAVEPOINT dry_run")
+    return Collected(len(runs), projects, len(stale), sum(size for _, size in stale), more=False)
+
+
+def lock(tx: Tx, *, shared: bool) -> None:
+    """Keep notes of bytes and their collection apart until the commit (SQLite has one writer anyway)."""
+    if tx.dialect == "postgresql":
+        tx.execute(f"SELECT pg_advisory_xact_lock{'_shared' if shared else ''}(4748)")
+
+
+def _take_bytes(call: Call) -> Collected:
+    lock(call.tx, shared=False)
+    stale = _stale(call, live_digests(call))
+    noted = {row[0] for row in call.tx.all("SELECT DISTINCT digest FROM blobs")}
+    forgotten = [digest for digest, _ in stale if digest in noted]
+    if forgotten:
+        call.tx.many("DELETE FROM blobs WHERE digest = ?", [(digest,) for digest in forgotten])
+        return Collected(0, 0, 0, 0, more=True)
+    taken = freed = 0
+    for digest, size in stale[:MAX_BLOBS]:
+        if call.blobs.remove(Digest(digest), (call.now_us - YOUNG_US) / 1e6):
+            taken, freed = taken + 1, freed + size
+    return Collected(0, 0, taken, freed, more=len(stale) > MAX_BLOBS)

@@ -1,0 +1,5 @@
+from runward.testing.organise import OrganiseSuite
+
+
+class TestOrganise(OrganiseSuite):
+    pass
