@@ -95,7 +95,13 @@ def test_a_failed_operation_leaves_nothing_but_its_audit_row(folder_workspace: F
 def test_every_write_is_audited_and_no_read(folder_workspace: FolderWorkspace, run_id: str) -> None:
     """But for writes that declare why not: ingest and what only looks."""
     quiet = {op.id for op in folder_workspace.dispatcher.operations.values() if op.writes and not op.audited}
-    assert quiet == {"tracking.append", "tracking.missing_blobs", "knowledge.recommend", "coordination.mark_read"}
+    assert quiet == {
+        "tracking.append",
+        "tracking.missing_blobs",
+        "knowledge.recommend",
+        "coordination.mark_read",
+        "organise.set_favourite",
+    }
     before = len(folder_workspace.governance.audit().events)
     folder_workspace.tracking.get_run(run_id)
     folder_workspace.tracking.append(run_id, batch(0))

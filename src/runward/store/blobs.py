@@ -60,7 +60,7 @@ class FolderBlobs:
         """Say that a blob is wanted now, so that garbage collection leaves it alone; False where it is not stored."""
         try:
             os.utime(self.path_of(digest))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return False
         except PermissionError:
             # Another user's file in a shared folder: the note in the database protects it.
