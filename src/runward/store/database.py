@@ -20,6 +20,8 @@ from runward.errors import ConflictError, InvalidError, MissingExtraError, Store
 Dialect = Literal["sqlite", "postgresql"]
 Row = tuple[Any, ...]
 _BUSY_S = 30.0
+_PLANNING = ("SET jit = off", "SET random_page_cost = 1.1")
+"""Our queries take milliseconds: compiling them costs more than they do; and disks that seek are gone."""
 _WORTHWHILE = 5
 """A database file is written anew when at least one in so many of its pages is free."""
 
@@ -73,7 +75,7 @@ class Tx:
         params = _storable(params)
         if self.dialect == "sqlite":
             return self._connection.execute(sql, params)
-        return self._connection.execute(_to_psycopg(sql), params)
+        return self._connection.execute(_to_psycopg(sql), params, binary=True)
 
 
 def _storable(params: Sequence[Any]) -> Sequence[Any]:
@@ -246,6 +248,8 @@ class PostgresDatabase:
             return connection
         try:
             connection = self._psycopg.connect(self.url, autocommit=True, connect_timeout=10)
+            for setting in _PLANNING:
+                connection.execute(setting)
         except self._psycopg.Error as error:
             raise StoreError(
                 f"PostgreSQL is not reachable: {error}", hint="check --database and that it runs"
