@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 SUITES = (
     "coordination",
     "governance",
+    "intake",
     "knowledge",
     "registry",
     "repro",
