@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import re
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import NamedTuple
 
 from runward.core.ids import Digest
 from runward.errors import NotFoundError
 from runward.interop.imports.clean import Cleaner, project_path
-from runward.interop.imports.model import Broken, File, Foreign, Head, Problem, Report, Source
+from runward.interop.imports.model import Broken, Distant, File, Foreign, Head, Problem, Report, Source
 from runward.tracking.intake_model import (
     IMPORT_CLIENT,
     SOURCE_ID_TAG,
@@ -162,7 +164,11 @@ class _Import:
             if isinstance(foreign, Broken):
                 self._problem(foreign.head.id, foreign.problem)
                 continue
-            size = self._count(foreign, is_new=ids[foreign.head] not in known)
+            try:
+                size = self._count(foreign, is_new=ids[foreign.head] not in known)
+            except OSError as error:
+                self._problem(foreign.head.id, f"{error.filename}: {error.strerror}")
+                continue
             if self.options.dry_run:
                 self._converted(foreign, ids[foreign.head], [])
                 continue
@@ -179,14 +185,15 @@ class _Import:
         return project_path(self.options.project, place) or self.source.tool
 
     def _count(self, foreign: Foreign, *, is_new: bool) -> int:
-        size, report = sum(len(columns.steps) for columns in foreign.series.values()), self.report
-        report.points += size
+        """Count what comes with a run; returns about how many points it weighs in memory."""
+        points, report = sum(len(columns.steps) for columns in foreign.series.values()), self.report
+        report.points += points
         report.files += len(foreign.files)
-        report.bytes += sum(_size(file) for file in foreign.files)
+        report.bytes += sum(file.size for file in foreign.files)
         if self.options.dry_run:
             report.created += is_new
             report.updated += not is_new
-        return size
+        return points + sum(len(file.content) for file in foreign.files if isinstance(file.content, bytes)) // 24
 
     def _store_all(self, batches: dict[str, list[Foreign]], ids: dict[Head, str]) -> None:
         for project, found in batches.items():
@@ -238,13 +245,20 @@ class _Import:
         return uploaded
 
     def _put(self, project: str, file: File, noted: list[Digest]) -> Digest:
-        files, blobs = self.space.files, self.space.local_blobs
-        if self.space.is_remote:
-            if isinstance(file.content, bytes):
-                return files.put_bytes(project, file.content)
-            return files.put_file(project, file.content)[0]
-        # A folder's local store is the workspace's own: the notes of a whole batch are one transaction.
         content = file.content
+        if isinstance(content, Distant):
+            with tempfile.NamedTemporaryFile(prefix="runward-import-") as spool:
+                for chunk in content.chunks():
+                    spool.write(chunk)
+                spool.flush()
+                return self.space.files.put_file(project, Path(spool.name))[0]
+        if self.space.is_remote:
+            files = self.space.files
+            return (
+                files.put_bytes(project, content) if isinstance(content, bytes) else files.put_file(project, content)[0]
+            )
+        # A folder's local store is the workspace's own: the notes of a whole batch are one transaction.
+        blobs = self.space.local_blobs
         digest = blobs.put_bytes(content) if isinstance(content, bytes) else blobs.put_file(content)
         noted.append(digest)
         return digest
@@ -278,10 +292,6 @@ class _Import:
             output=[OutputChunk(chunk.stream, clean.text(chunk.text), chunk.at) for chunk in foreign.output],
         )
         return run, pieces[1:]
-
-
-def _size(file: File) -> int:
-    return len(file.content) if isinstance(file.content, bytes) else file.content.stat().st_size
 
 
 def _distinct(artifacts: list[NewArtifact]) -> list[NewArtifact]:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import os
-import posixpath
-import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from runward.errors import ForbiddenError, InvalidError, RunwardError, StoreError
 from runward.interop.imports.mlflow import foreign_run
-from runward.interop.imports.model import Broken, File, Foreign, Head, version_of
+from runward.interop.imports.model import Broken, Distant, File, Foreign, Head, version_of
 from runward.tracking.capture.redact import redact_url
 
 API = "/api/2.0/mlflow/"
@@ -93,7 +91,6 @@ class MlflowServer:
         self._client = MlflowClient(url)
         self.where, self.lost = self._client.url, Counter[str]()
         self._runs: dict[str, dict[str, Any]] = {}
-        self._scratch = tempfile.TemporaryDirectory(prefix="runward-mlflow-")
 
     def heads(self) -> Iterator[Head | Broken]:
         """See :class:`Source`."""
@@ -107,15 +104,14 @@ class MlflowServer:
     def read(self, heads: Sequence[Head]) -> Iterator[Foreign | Broken]:
         """See :class:`Source`."""
         for head in heads:
-            with tempfile.TemporaryDirectory(dir=self._scratch.name) as folder:
-                try:
-                    yield self._run(head, Path(folder))
-                except (RunwardError, OSError) as error:
-                    if isinstance(error, RunwardError) and error.retryable:
-                        raise
-                    yield Broken(head, str(error))
+            try:
+                yield self._run(head)
+            except RunwardError as error:
+                if error.retryable:
+                    raise
+                yield Broken(head, error.message)
 
-    def _run(self, head: Head, folder: Path) -> Foreign:
+    def _run(self, head: Head) -> Foreign:
         run = self._runs.pop(head.id)
         info, data = run["info"], run.get("data", {})
         params = {pair["key"]: str(pair.get("value", "")) for pair in data.get("params", [])}
@@ -123,7 +119,7 @@ class MlflowServer:
         if count := len(run.get("inputs", {}).get("dataset_inputs", [])):
             self.lost["inputs of runs (data sets, models)"] += count
         facts = {**info, "name": info.get("run_name")}
-        found = foreign_run(head, facts, params, tags, self._artifacts(head.id, "", folder))
+        found = foreign_run(head, facts, params, tags, list(self._artifacts(head.id, "")))
         for metric in data.get("metrics", []):
             self._add_points(found, str(metric["key"]))
         return found
@@ -140,17 +136,18 @@ class MlflowServer:
             if not token:
                 return
 
-    def _artifacts(self, run_id: str, below: str, folder: Path) -> list[File]:
-        found: list[File] = []
+    def _artifacts(self, run_id: str, below: str) -> Iterator[File]:
         for item in self._client.call("artifacts/list", run_id=run_id, path=below).get("files", []):
             path = str(item["path"])
             if item.get("is_dir"):
-                found += self._artifacts(run_id, path, folder)
-                continue
-            query = urllib.parse.urlencode({"run_uuid": run_id, "path": path})
-            target = folder / f"{len(list(folder.iterdir()))}{posixpath.splitext(path)[1][:20]}"
-            with self._client.open(f"/get-artifact?{query}") as response, target.open("wb") as file:
-                while chunk := response.read(1 << 20):
-                    file.write(chunk)
-            found.append(File(path, target))
-        return found
+                yield from self._artifacts(run_id, path)
+            else:
+                yield File(
+                    path, Distant(int(item.get("file_size") or 0), functools.partial(self._download, run_id, path))
+                )
+
+    def _download(self, run_id: str, path: str) -> Iterator[bytes]:
+        query = urllib.parse.urlencode({"run_uuid": run_id, "path": path})
+        with self._client.open(f"/get-artifact?{query}") as response:
+            while chunk := response.read(1 << 20):
+                yield chunk

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -37,12 +37,26 @@ class Head(NamedTuple):
     """About how many points it has, where that is known."""
 
 
+class Distant(NamedTuple):
+    """Bytes that are fetched when they are stored, and not in a dry run."""
+
+    size: int
+    chunks: Callable[[], Iterator[bytes]]
+
+
 class File(NamedTuple):
-    """An artifact: bytes, or the path of a file that has them."""
+    """An artifact: bytes, the path of a file that has them, or a way to get them."""
 
     path: str
-    content: Path | bytes
+    content: Path | bytes | Distant
     media_type: str = ""
+
+    @property
+    def size(self) -> int:
+        """Its length in bytes. Raises: OSError."""
+        if isinstance(self.content, Path):
+            return self.content.stat().st_size
+        return self.content.size if isinstance(self.content, Distant) else len(self.content)
 
 
 class Foreign(msgspec.Struct, kw_only=True):

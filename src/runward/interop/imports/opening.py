@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from runward.errors import InvalidError, NotFoundError
@@ -9,8 +10,11 @@ from runward.interop.imports.mlflow import MlflowDatabase
 from runward.interop.imports.mlflow_files import MlflowFolder
 from runward.interop.imports.mlflow_rest import MlflowServer
 from runward.interop.imports.model import Source
+from runward.interop.imports.tensorboard import TensorboardFolder
+from runward.interop.imports.wandb import WandbFolder
 
-TOOLS = ("mlflow",)
+_READERS: dict[str, Callable[[Path], Source]] = {"tensorboard": TensorboardFolder, "wandb": WandbFolder}
+TOOLS = ("mlflow", *_READERS)
 """The tools whose data can be imported."""
 
 
@@ -28,10 +32,10 @@ def open_source(tool: str, where: str, artifacts: Path | None = None) -> Source:
         raise InvalidError(f"tool {tool!r} is not known", hint=f"one of {', '.join(TOOLS)}")
     if tool == "mlflow" and where.startswith(("http://", "https://")):
         return MlflowServer(where)
-    path = Path(where.removeprefix("sqlite:///").removeprefix("file://"))
+    path = Path(where.removeprefix("sqlite:///").removeprefix("file://")).absolute()
     if not path.exists():
         raise NotFoundError(f"there is nothing at {path}", hint="give the file or folder that the tool wrote")
-    return _mlflow(path, artifacts)
+    return _mlflow(path, artifacts) if tool == "mlflow" else _READERS[tool](path)
 
 
 def _mlflow(path: Path, artifacts: Path | None) -> Source:
