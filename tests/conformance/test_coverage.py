@@ -11,6 +11,7 @@ from runward.core.operation import operations_of
 from runward.testing import (
     coordination,
     governance,
+    intake,
     knowledge,
     organise,
     registry,
@@ -22,7 +23,7 @@ from runward.testing import (
 )
 from runward.workspace import ROOMS
 
-SUITES = (coordination, governance, knowledge, organise, registry, repro, review, search, series, tracking)
+SUITES = (coordination, governance, intake, knowledge, organise, registry, repro, review, search, series, tracking)
 SOURCE = "\n".join(inspect.getsource(suite) for suite in SUITES)
 
 
