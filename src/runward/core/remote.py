@@ -7,7 +7,9 @@ import os
 import ssl
 import threading
 import urllib.parse
+import urllib.request
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 from runward.core.codec import JSON, MSGPACK, decode, encode, error_from
@@ -16,6 +18,8 @@ from runward.core.zstd import compress
 from runward.errors import InvalidError, NotFoundError, StoreError
 
 API = "/api/v1"
+DIRECT = "X-Runward-Direct"
+"""The header of a client that follows to an object storage."""
 _COMPRESS_FROM = 2048
 _CHUNK = 1 << 20
 _CONNECT_S = 5.0
@@ -125,11 +129,42 @@ class HttpClient:
             return False
         return True
 
+    def post_json(self, path: str) -> dict[str, Any]:
+        """The JSON answer to a POST without a body."""
+        found: dict[str, Any] = decode(
+            self.send("POST", API + path, b"", {"Accept": JSON}).read(), dict[str, Any], JSON
+        )
+        return found
+
     def download(self, path: str) -> Iterator[bytes]:
-        """The bytes at a path, in pieces."""
-        response = self.send("GET", API + path, None, {"Accept": "*/*"})
+        """The bytes at a path, in pieces; from the object storage that the server points to, if it can be reached."""
+        response = self.send("GET", API + path, None, {"Accept": "*/*", DIRECT: "yes"})
+        if response.status == http.HTTPStatus.TEMPORARY_REDIRECT:
+            response.read()
+            response = self._beside(response.headers["Location"]) or self.send(
+                "GET", API + path, None, {"Accept": "*/*"}
+            )
         while chunk := response.read(_CHUNK):
             yield chunk
+
+    def _beside(self, url: str) -> http.client.HTTPResponse | None:
+        """The answer of an object storage; None where it is out of reach. The address itself permits: no token goes along."""
+        if not url.startswith(("http://", "https://")):
+            return None
+        try:
+            answer: http.client.HTTPResponse = urllib.request.urlopen(url, timeout=self.timeout_s)
+        except OSError:
+            return None
+        return answer
+
+
+def put_at(url: str, path: Path) -> None:
+    """Put a file at a signed address of an object storage. Raises: OSError (it is not reachable, or refuses)."""
+    with open(path, "rb") as file:
+        headers = {"Content-Length": str(path.stat().st_size), "Content-Type": "application/octet-stream"}
+        request = urllib.request.Request(url, file, headers, method="PUT")
+        with urllib.request.urlopen(request, timeout=600) as response:
+            response.read()
 
 
 def _query(name: str, value: Any) -> list[tuple[str, str]]:
