@@ -23,6 +23,8 @@ class Interval(NamedTuple):
     low: float | None
     high: float | None
     verdict: Verdict
+    p: float | None = None
+    """Two-sided p-value of the test that belongs to the interval."""
 
 
 def _beta_fraction(a: float, b: float, x: float) -> float:
@@ -71,6 +73,21 @@ def _spread(values: Sequence[float]) -> float:
     return math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
 
 
+def mean_interval(values: Sequence[float]) -> tuple[float, float | None, float | None]:
+    """The mean with Student's 95 % interval; one value says nothing about spread, so it has none."""
+    mean = math.fsum(values) / len(values)
+    if len(values) < 2:
+        return mean, None, None
+    half = t_quantile((1.0 + LEVEL) / 2.0, len(values) - 1.0) * math.sqrt(_spread(values) / len(values))
+    return mean, mean - half, mean + half
+
+
+def _p_value(difference: float, variance: float, freedom: float) -> float:
+    if variance == 0.0:
+        return 1.0 if difference == 0.0 else 0.0
+    return _beta(freedom / 2.0, 0.5, freedom / (freedom + difference**2 / variance))
+
+
 def interval(ours: Sequence[float], theirs: Sequence[float]) -> Interval:
     """The difference of two groups' means (ours minus theirs) with its 95 % interval.
 
@@ -90,6 +107,7 @@ def interval(ours: Sequence[float], theirs: Sequence[float]) -> Interval:
         freedom = variance**2 / (a**2 / (n - 1) + b**2 / (m - 1)) if variance > 0 else 1.0
     half = t_quantile((1.0 + LEVEL) / 2.0, freedom) * math.sqrt(variance)
     low, high = difference - half, difference + half
+    p = _p_value(difference, variance, freedom)
     if low <= 0.0 <= high:
-        return Interval(difference, low, high, "not distinguishable")
-    return Interval(difference, low, high, "higher" if difference > 0 else "lower")
+        return Interval(difference, low, high, "not distinguishable", p)
+    return Interval(difference, low, high, "higher" if difference > 0 else "lower", p)
