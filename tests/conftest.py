@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from runward.testing.plugin import all_is_wanted
 
 _ON_REQUEST = ("slow", "network")
 _left_out = pytest.StashKey[int]()
+_findings = pytest.StashKey[list[str]]()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -28,6 +29,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     """Say what was left out, so that nobody takes a quick run for the whole."""
     if count := config.stash.get(_left_out, 0):
         terminalreporter.write_line(f"{count} slow or network tests left out: RUNWARD_TEST_ALL=1 runs them, or -m slow")
+    for finding in config.stash.get(_findings, []):
+        terminalreporter.write_line(finding)
+
+
+@pytest.fixture
+def report(pytestconfig: pytest.Config) -> Callable[[str], None]:
+    """Says something in the summary of the whole run, whether the test passes or not."""
+    return pytestconfig.stash.setdefault(_findings, []).append
 
 
 @pytest.fixture(autouse=True, scope="session")

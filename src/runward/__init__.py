@@ -88,10 +88,16 @@ if TYPE_CHECKING:
     from runward.tracking.client import finish as finish
     from runward.tracking.client import log_artifact as log_artifact
     from runward.tracking.client import log_artifacts as log_artifacts
+    from runward.tracking.client import log_audio as log_audio
+    from runward.tracking.client import log_figure as log_figure
+    from runward.tracking.client import log_histogram as log_histogram
+    from runward.tracking.client import log_image as log_image
     from runward.tracking.client import log_metric as log_metric
     from runward.tracking.client import log_metrics as log_metrics
     from runward.tracking.client import log_param as log_param
     from runward.tracking.client import log_params as log_params
+    from runward.tracking.client import log_table as log_table
+    from runward.tracking.client import log_text as log_text
     from runward.tracking.client import set_tag as set_tag
 
 _LAZY: dict[str, str] = {
@@ -139,10 +145,16 @@ _LAZY: dict[str, str] = {
     "identify_issues": "team.verdicts",
     "log_artifact": "tracking.client",
     "log_artifacts": "tracking.client",
+    "log_audio": "tracking.client",
+    "log_figure": "tracking.client",
+    "log_histogram": "tracking.client",
+    "log_image": "tracking.client",
     "log_metric": "tracking.client",
     "log_metrics": "tracking.client",
     "log_param": "tracking.client",
     "log_params": "tracking.client",
+    "log_table": "tracking.client",
+    "log_text": "tracking.client",
     "merge_team_config": "team.standards",
     "notify_team": "team.knowledge",
     "performance_check": "team.checks",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import atexit
+import builtins
 import os
+import re
 import sys
 import threading
 import time
@@ -20,18 +22,36 @@ from runward.core.clock import utc_now
 from runward.core.ids import RunId, new_id
 from runward.core.opens import BEFORE_START
 from runward.core.seeding import seed_everything
-from runward.errors import InvalidError, RunwardError
+from runward.errors import ConflictError, InvalidError, NotFoundError, RunwardError
 from runward.tracking import client
 from runward.tracking import journal as j
 from runward.tracking.captor import Captor
-from runward.tracking.client import ActiveRun, Hooks, RunwardWarning
-from runward.tracking.model import NewProject, NewRun, RunParam
+from runward.tracking.client import ActiveRun, RunwardWarning
+from runward.tracking.media import plain
+from runward.tracking.model import NewProject, NewRun, RunDetail, RunParam
+from runward.tracking.sharing import ScriptHooks, is_first_process, is_rank_0, last_steps
 from runward.tracking.uploader import Uploader, adopt
 
 _lock = threading.Lock()
 _current: list[w.Workspace] = []
+_tokens: dict[str, str] = {}
+_parents_place: list[str] = []
 _uploaders: dict[str, Uploader] = {}
 _adopted: set[str] = set()
+_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
+
+
+def _forget_parent() -> None:
+    """In a forked child: the parent's threads are not here, and its locks may be held by one of them."""
+    global _lock  # noqa: PLW0603
+    _lock = threading.Lock()
+    _uploaders.clear()
+    _adopted.clear()
+    _parents_place.extend(space.place for space in _current)
+    _current.clear()
+
+
+os.register_at_fork(after_in_child=_forget_parent)
 
 
 def connect(url: str = "", token: str = "") -> w.Workspace:
@@ -47,6 +67,7 @@ def connect(url: str = "", token: str = "") -> w.Workspace:
     found = w.connect(url, token)
     with _lock:
         _current[:] = [found]
+        _tokens[found.place] = token
     return found
 
 
@@ -55,7 +76,13 @@ def current_workspace() -> w.Workspace:
     with _lock:
         if _current:
             return _current[0]
-    return connect()
+        place = _parents_place.pop() if _parents_place else ""
+    if not place or "://" in place:
+        return connect(place, _tokens.get(place, ""))
+    found = w.open_folder(place)
+    with _lock:
+        _current[:] = [found]
+    return found
 
 
 def uploader_of(space: w.Workspace) -> Uploader:
@@ -76,21 +103,6 @@ def default_project() -> str:
     return root.name.replace(":", "-") or "default"
 
 
-class _ScriptHooks(Hooks):
-    """Capture around a script's run, and its upload."""
-
-    def __init__(self, space: w.Workspace, captor: Captor | None) -> None:
-        self._space, self._captor = space, captor
-
-    def before_end(self, run: ActiveRun) -> None:
-        if self._captor is not None:
-            self._captor.finish(run)
-
-    def after_end(self, run: ActiveRun) -> None:
-        if uploader_of(self._space).drain(run.folder):
-            self._space.tidy()
-
-
 def start(
     name: str = "",
     *,
@@ -101,8 +113,12 @@ def start(
     purpose: str = "",
     experiment_id: str | None = None,
     capture: bool = True,
+    run_id: str = "",
 ) -> ActiveRun:
     """Begin a run in a plain script or notebook. Inside a task of an experiment it gives the task's own run.
+
+    A second run may be begun while one is open: what is logged goes to the latest that is open. In a notebook, where
+    cells are executed again, it ends the one before as finished, unless a ``with`` block holds that one.
 
     Args:
         name: What to call it; by default a short name made from its id.
@@ -113,6 +129,10 @@ def start(
         purpose: Why it is run, in a sentence.
         experiment_id: The experiment it belongs to.
         capture: Whether to record code, environment, machine and the files that are read.
+        run_id: A run to take up again, or that several processes write together; by default ``RUNWARD_RUN_ID``. It is
+            begun where there is none of this id. Steps count on after the last ones, what was captured at its first
+            start stays, and it ends with the last of the processes on this machine that began it, or with the first
+            that fails.
 
     Raises:
         InvalidError, GateClosedError, ForbiddenError: The workspace refuses the run. A server that is away is no
@@ -121,11 +141,33 @@ def start(
     if seed is not None:
         seed_everything(seed)
     if os.environ.get(client.JOURNAL_VARIABLE):
-        return _join_task(name, params, tags)
-    new = _new_run(name, project, params, tags, seed, purpose, experiment_id)
-    run = _begin(new, capture, None)
+        return _add(client.active_run(), name, params, tags)
+    run_id = _checked(run_id or os.environ.get(client.RUN_VARIABLE, ""))
+    for open_run in client.open_runs():
+        if run_id and open_run.id == run_id:
+            return _add(open_run, "", params, tags)
+    _end_earlier_cells()
+    new = _new_run(name, project, params, tags, seed, purpose, experiment_id, run_id)
+    run = _take_up(new, project, capture) if run_id else _begin(new, capture, None)
     _watch_exit()
     return client.activate(run)
+
+
+def _checked(run_id: str) -> str:
+    if not run_id or (isinstance(run_id, str) and _RUN_ID.fullmatch(run_id)):
+        return run_id
+    raise InvalidError(
+        f"run id {run_id!r:.80} is not 1 to 32 letters, digits, '.', '_' or '-', the first a letter or digit",
+        hint="leave it out for a new run, or take one that `runward runs list` shows",
+    )
+
+
+def _end_earlier_cells() -> None:
+    """In a notebook: end what an earlier execution of a cell left open."""
+    if hasattr(builtins, "__IPYTHON__"):
+        for run in client.open_runs():
+            if not run.entered:
+                run.finish()
 
 
 def begin_command(
@@ -150,15 +192,16 @@ def _new_run(
     seed: int | None,
     purpose: str,
     experiment_id: str | None,
+    run_id: str = "",
 ) -> NewRun:
     for value, what in ((name, "name"), (project, "project"), (purpose, "purpose")):
         if not isinstance(value, str):
             raise InvalidError(f"{what} must be text, not {value!r:.80}", hint=f'write {what}="…"')
     return NewRun(
-        id=new_id(),
+        id=run_id or new_id(),
         project=project or default_project(),
         name=name,
-        params=[RunParam(key, client.plain(value)) for key, value in (params or {}).items()],
+        params=[RunParam(key, plain(value)) for key, value in (params or {}).items()],
         tags={str(key): str(value) for key, value in (tags or {}).items()},
         seed=seed,
         purpose=purpose,
@@ -168,22 +211,84 @@ def _new_run(
 
 
 def _begin(new: NewRun, capture: bool, command: list[str] | None) -> ActiveRun:
-    before = {} if command is not None else dict(BEFORE_START.stop())
     space = current_workspace()
     _create(space, new)
-    folder = space.state_dir / "journals" / new.id
-    captor = Captor(space.local_blobs, space.state_dir / "cache", command, before) if capture else None
-    run = ActiveRun(RunId(new.id), folder, _ScriptHooks(space, captor))
-    run.journal.append([j.CREATE, msgspec.to_builtins(new)])
-    if captor is not None:
-        captor.start(run, {"seed": new.seed} if new.seed is not None else {})
-    uploader_of(space).follow(folder)
+    run, captor = _open(space, new, capture, command)
+    _capture(run, captor, new)
     _adopt_once(space)
     return run
 
 
-def _join_task(name: str, params: Mapping[str, Any] | None, tags: Mapping[str, str] | None) -> ActiveRun:
-    run = client.active_run()
+def _open(space: w.Workspace, new: NewRun, capture: bool, command: list[str] | None) -> tuple[ActiveRun, Captor | None]:
+    """A run's journal, with all that makes the run as its first entry, on its way into the store."""
+    before = {} if command is not None else dict(BEFORE_START.stop())
+    folder = space.state_dir / "journals" / new.id
+    captor = Captor(space.local_blobs, space.state_dir / "cache", command, before) if capture else None
+    run = ActiveRun(RunId(new.id), folder, ScriptHooks(uploader_of(space), space.tidy, captor))
+    run.journal.append([j.CREATE, msgspec.to_builtins(new)])
+    uploader_of(space).follow(folder)
+    return run, captor
+
+
+def _capture(run: ActiveRun, captor: Captor | None, new: NewRun) -> None:
+    if captor is not None:
+        captor.start(run, {"seed": new.seed} if new.seed is not None else {})
+
+
+def _take_up(new: NewRun, project: str, capture: bool) -> ActiveRun:
+    """Begin a run of a given id, or join it, or go on with it: whichever it needs."""
+    space = current_workspace()
+    folder = space.state_dir / "journals" / new.id
+    steps = last_steps(folder)
+    known = _known(space, new, project)
+    if known is not None or steps is not None:
+        return _join(space, new, known, steps or {}, capture)
+    try:
+        return _begin(new, capture and is_first_process(), None)
+    except ConflictError:
+        # Another process of the run was quicker, or the id is another's.
+        known = _known(space, new, project)
+        if known is None:
+            raise
+        return _join(space, new, known, {}, capture)
+
+
+def _known(space: w.Workspace, new: NewRun, project: str) -> RunDetail | None:
+    """The run if it is there, taken up again if it was over; None also while the store is away."""
+    run_id = new.id
+    try:
+        found = space.tracking.get_run(run_id)
+        if project and project not in (found.run.project, found.run.project_id):
+            raise InvalidError(
+                f"run {run_id} is of project {found.run.project!r}, not {project!r}", hint="leave project out"
+            )
+        # By this machine's clock, as the end will be.
+        space.tracking.resume_run(run_id, new.started_at)
+    except NotFoundError:
+        return None
+    except RunwardError as error:
+        if not error.retryable:
+            raise
+        return None
+    return found
+
+
+def _join(space: w.Workspace, new: NewRun, known: RunDetail | None, steps: dict[str, int], capture: bool) -> ActiveRun:
+    if known is None:
+        _warn_kept(f"{space.place} cannot be reached")
+    else:
+        new = msgspec.structs.replace(new, project=known.run.project)
+        steps = {**steps, **{m.key: max(m.last_step, steps.get(m.key, m.last_step)) for m in known.metrics}}
+    # Rank 0 describes the run, also when another rank was there first.
+    capture = capture and known is not None and not known.captures and is_rank_0()
+    run, captor = _open(space, new, capture, None)
+    run.count_from(steps, [artifact.path for artifact in known.artifacts] if known else ())
+    run.journal.append([j.RESUME, j.now()])
+    _capture(run, captor, new)
+    return _add(run, "", {param.key: param.value for param in new.params}, new.tags)
+
+
+def _add(run: ActiveRun, name: str, params: Mapping[str, Any] | None, tags: Mapping[str, str] | None) -> ActiveRun:
     if name:
         run.set_tag("runward.script_name", name)
     if params:
@@ -200,7 +305,11 @@ def _create(space: w.Workspace, new: NewRun) -> None:
     except RunwardError as error:
         if not error.retryable:
             raise
-        warnings.warn(f"{error.message}; the run is kept on disk and uploaded later", RunwardWarning, stacklevel=3)
+        _warn_kept(error.message)
+
+
+def _warn_kept(reason: str) -> None:
+    warnings.warn(f"{reason}; the run is kept on disk and uploaded later", RunwardWarning, stacklevel=4)
 
 
 def _adopt_once(space: w.Workspace) -> None:
@@ -218,7 +327,7 @@ def _adopt_once(space: w.Workspace) -> None:
 
 
 def _finish_all() -> None:
-    for run in list(client._active):
+    for run in client.open_runs():
         run.finish()
 
 
@@ -234,7 +343,7 @@ def _watch_exit() -> None:
 
     def note(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         status = "cancelled" if issubclass(kind, KeyboardInterrupt) else "failed"
-        for run in list(client._active):
+        for run in client.open_runs():
             run.finish(status, 130 if status == "cancelled" else 1, f"{kind.__name__}: {error}")
         previous(kind, error, trace)
 

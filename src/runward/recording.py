@@ -36,7 +36,8 @@ from runward.tracking.capture.background import Background
 from runward.tracking.capture.model import decode_path
 from runward.tracking.capture.reads import ReadRecorder
 from runward.tracking.capture.snapshot import PendingCapture, start_capture
-from runward.tracking.client import JOURNAL_VARIABLE, RUN_VARIABLE, ActiveRun, RunwardWarning, plain
+from runward.tracking.client import JOURNAL_VARIABLE, RUN_VARIABLE, ActiveRun, RunwardWarning
+from runward.tracking.media import plain
 from runward.tracking.model import NewExperiment, NewProject, NewRun, RunParam, RunStatus
 
 _STATUS = {

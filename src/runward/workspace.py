@@ -26,7 +26,7 @@ from runward.repro.api import Repro
 from runward.repro.service import ROOM as REPRO
 from runward.review.api import Reviews
 from runward.review.service import ROOM as REVIEW
-from runward.store.blobs import FolderBlobs
+from runward.store.blobs import Blobs, FolderBlobs
 from runward.store.database import Database, open_database
 from runward.store.migrations import check_schema
 from runward.tracking.analysis import ROOM as ANALYSIS
@@ -85,7 +85,9 @@ class FolderWorkspace(Workspace):
                 return dispatcher.call_grouped(op, actor, arguments)
             return dispatcher.call(op, actor, arguments)
 
-        super().__init__(invoke, FolderFiles(dispatcher, actor), place, state_dir, dispatcher.blobs)
+        blobs = dispatcher.blobs
+        local = blobs if isinstance(blobs, FolderBlobs) else FolderBlobs(state_dir / "blobs")
+        super().__init__(invoke, FolderFiles(dispatcher, actor, local), place, state_dir, local)
 
     def tidy(self) -> None:
         """See :meth:`Workspace.tidy`."""
@@ -100,15 +102,23 @@ class FolderWorkspace(Workspace):
         self.dispatcher.database.close()
 
 
-def open_dispatcher(database: Database, blobs: Path, name: str) -> Dispatcher:
-    """The rooms over a database, whose tables are made where missing. Raises: StoreError, MigrationNeededError."""
+def open_dispatcher(database: Database, blobs: Blobs, folder: Path) -> Dispatcher:
+    """The rooms over a database, whose tables are made where missing.
+
+    Args:
+        database: What is shared by all who serve this workspace.
+        blobs: So are these.
+        folder: This node's own files. A new workspace is named after it.
+
+    Raises: StoreError, MigrationNeededError.
+    """
     check_schema(database)
     with database.transaction(write=False) as tx:
         ready = tx.scalar("SELECT count(*) FROM workspace WHERE key = 'id'")
     if not ready:
         with database.transaction(write=True) as tx:
-            prepare_workspace(tx, name)
-    return Dispatcher(database, FolderBlobs(blobs), ROOMS)
+            prepare_workspace(tx, folder.parent.name if folder.name == FOLDER else folder.name)
+    return Dispatcher(database, blobs, folder, ROOMS)
 
 
 def open_folder(path: str | Path, member: str = "") -> FolderWorkspace:
@@ -129,8 +139,7 @@ def open_folder(path: str | Path, member: str = "") -> FolderWorkspace:
         if not (folder / ".gitignore").exists():
             (folder / ".gitignore").write_text("*\n")
     database = open_database(f"sqlite:///{folder / 'runward.db'}")
-    name = folder.parent.name if folder.name == FOLDER else folder.name
-    dispatcher = open_dispatcher(database, folder / "blobs", name)
+    dispatcher = open_dispatcher(database, FolderBlobs(folder / "blobs"), folder)
     return FolderWorkspace(dispatcher, str(folder), folder, folder_actor(database, member))
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from runward.core.ids import new_id
 from runward.governance.signin import folder_actor
+from runward.store.blobs import FolderBlobs
 from runward.store.database import Database, open_database
 from runward.testing.postgres import PostgresServer, why_not
 from runward.tracking.compaction import compact_run
@@ -70,7 +71,7 @@ def _p50(call: Callable[[], object], rounds: int = 15) -> float:
 def _space(folder: Path, url: str = "") -> tuple[FolderWorkspace, str]:
     if url:
         database = open_database(url)
-        dispatcher = open_dispatcher(database, folder / "blobs", "bench")
+        dispatcher = open_dispatcher(database, FolderBlobs(folder / "blobs"), folder)
         space = FolderWorkspace(dispatcher, str(folder), folder, folder_actor(database, "owner"))
     else:
         space = open_folder(folder)

@@ -70,7 +70,7 @@ def test_gc_says_what_it_gave_back(cli: Cli) -> None:
     digest = Digest(space.files.put_bytes("p", b"z" * 1000))
     space.tracking.delete_run(run.id)
     then = time.time() - 7200
-    os.utime(space.dispatcher.blobs.path_of(digest), (then, then))
+    os.utime(space.local_blobs.path_of(digest), (then, then))
     with space.dispatcher.database.transaction(write=True) as tx:
         tx.execute("UPDATE blobs SET created_at = ?", (int(then * 1e6),))
     planned = cli.json("gc", "--grace", "0d", "--dry-run", "--json")

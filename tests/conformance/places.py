@@ -13,7 +13,12 @@ from runward.governance.model import Actor, NewToken, RoleName
 from runward.governance.scopes import member_by_name
 from runward.governance.signin import folder_actor
 from runward.server.run import LOOPBACK, RunningServer, listen
+from runward.store.blobs import Blobs, FolderBlobs
 from runward.store.database import open_database
+from runward.store.objects import open_blobs
+from runward.testing import objects
+from runward.testing.objects import ObjectStorage
+from runward.testing.plugin import all_is_wanted
 from runward.testing.postgres import PostgresServer
 from runward.testing.worlds import World
 from runward.workspace import FolderWorkspace, Workspace, open_dispatcher, open_folder, open_url
@@ -76,9 +81,16 @@ class Places:
             return Store(owner.dispatcher, folder, owner)
         server: PostgresServer = self._request.getfixturevalue("postgres_server")
         database = open_database(server.create_database())
-        dispatcher = open_dispatcher(database, folder / "blobs", "conformance")
+        dispatcher = open_dispatcher(database, self._blobs(folder), folder)
         owner = FolderWorkspace(dispatcher, str(folder), folder, folder_actor(database, "owner"))
         return Store(dispatcher, folder, owner)
+
+    def _blobs(self, folder: Path) -> Blobs:
+        """Object storage beside PostgreSQL, as in an organisation, where this environment has one."""
+        if objects.why_not() and not all_is_wanted():
+            return FolderBlobs(folder / "blobs")
+        storage: ObjectStorage = self._request.getfixturevalue("object_storage")
+        return open_blobs(storage.place(), folder / "spool")
 
     def world(self, name: str) -> World:
         return self.store(name.removeprefix("http+")).world(http=name.startswith("http+"))

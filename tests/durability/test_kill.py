@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,19 +17,15 @@ import pytest
 import runward
 from runward import face
 from runward.core.ids import new_id
-from runward.errors import RunwardError
-from runward.governance.model import NewToken
-from runward.testing.postgres import free_port
-from runward.testing.worlds import batch
 from runward.tracking import journal as j
 from runward.tracking.client import RunwardWarning
 from runward.tracking.journal import journals_in
-from runward.tracking.model import NewProject, NewRun, RunStatus
+from runward.tracking.model import NewRun, RunStatus
 from runward.tracking.uploader import adopt
-from runward.workspace import Workspace, open_folder, open_url
+from runward.workspace import Workspace, open_folder
+from tests.durability.site import HERE, ServerProcess, Traffic, line_of, wait_for
 
 pytestmark = pytest.mark.slow
-_HERE = Path(__file__).parent
 
 
 @contextlib.contextmanager
@@ -47,60 +42,14 @@ def _process(*command: str, env: dict[str, str]) -> Iterator[subprocess.Popen[st
 
 
 def _train(steps: int, env: dict[str, str], *, hang: bool) -> contextlib.AbstractContextManager[subprocess.Popen[str]]:
-    return _process(str(_HERE / "train.py"), str(steps), "p", *(["hang"] if hang else []), env=env)
-
-
-def _line(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
-    line = process.stdout.readline().strip()
-    assert line or process.poll() is None, process.stderr.read() if process.stderr else ""
-    return line
-
-
-class _Server:
-    """A server in a process of its own that can be killed and started again on its port."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.port = folder, free_port()
-        with contextlib.closing(open_folder(folder, "owner")) as space:
-            self.token = space.governance.create_token(NewToken("t")).secret
-            space.tracking.create_project(NewProject(path="p"))
-        self._process: subprocess.Popen[str] | None = None
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def start(self) -> None:
-        command = [sys.executable, str(_HERE / "serve.py"), str(self.folder), str(self.port)]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        assert _line(self._process) == self.url
-
-    def kill(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.communicate()
-            self._process = None
-
-    def connect(self) -> Workspace:
-        return open_url(self.url, self.token)
-
-    def env(self, state: Path) -> dict[str, str]:
-        return {"RUNWARD_URL": self.url, "RUNWARD_TOKEN": self.token, "XDG_STATE_HOME": str(state)}
+    return _process(str(HERE / "train.py"), str(steps), "p", *(["hang"] if hang else []), env=env)
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[_Server]:
-    found = _Server(tmp_path / "server")
+def server(tmp_path: Path) -> Iterator[ServerProcess]:
+    found = ServerProcess(tmp_path / "server")
     yield found
     found.kill()
-
-
-def _wait(reached: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not reached():
-        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
-        threading.Event().wait(0.02)
 
 
 def _stored(space: Workspace, run_id: str) -> list[int]:
@@ -114,10 +63,10 @@ def test_a_killed_training_loses_nothing_and_is_marked_failed(tmp_path: Path) ->
     """Everything logged before kill -9 is in the store after the next sync, exactly once."""
     folder = tmp_path / "ws"
     with _train(100_000, {"RUNWARD_DIR": str(folder)}, hang=False) as process:
-        run_id = _line(process)
+        run_id = line_of(process)
         logged = -1
         while logged < 700:
-            logged = int(_line(process))
+            logged = int(line_of(process))
         process.send_signal(signal.SIGKILL)
         # Not communicate(): it would pass over what the text layer has read ahead.
         assert process.stdout is not None
@@ -141,14 +90,14 @@ def test_the_next_start_adopts_what_a_killed_training_left(tmp_path: Path, monke
     """Without anybody asking for it."""
     folder = tmp_path / "ws"
     with _train(50, {"RUNWARD_DIR": str(folder)}, hang=True) as process:
-        run_id = _line(process)
-        while _line(process) != "49":
+        run_id = line_of(process)
+        while line_of(process) != "49":
             pass
         process.kill()
     with contextlib.closing(open_folder(folder, "owner")) as space:
         monkeypatch.setattr(face, "_current", [space])
         with runward.start("next", project="p", capture=False):
-            _wait(lambda: space.tracking.get_run(run_id).run.status is RunStatus.FAILED, "the orphan's end")
+            wait_for(lambda: space.tracking.get_run(run_id).run.status is RunStatus.FAILED, "the orphan's end")
         assert _stored(space, run_id) == list(range(50))
         face._uploaders.pop(space.place).stop()
 
@@ -156,44 +105,26 @@ def test_the_next_start_adopts_what_a_killed_training_left(tmp_path: Path, monke
 # the server ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_killed_server_keeps_every_acknowledged_batch_once(server: _Server) -> None:
+def test_a_killed_server_keeps_every_acknowledged_batch_once(
+    server: ServerProcess, report: Callable[[str], None]
+) -> None:
     """Three clients send while the server is killed twice; the acknowledgements are the oracle."""
     server.start()
-    run = server.connect().tracking.create_run(NewRun(project="p"))
-    acknowledged = dict.fromkeys(("a", "b", "c"), 0)
-    over = threading.Event()
-
-    def send(client: str) -> None:
-        space = server.connect()
-        while not over.is_set():
-            first = acknowledged[client]
-            points = {client: [(first * 10 + i, float(first)) for i in range(10)]}
-            with contextlib.suppress(RunwardError):
-                acknowledged[client] = space.tracking.append(run.id, batch(first, points, client=client)).next
-
-    threads = [threading.Thread(target=send, args=(client,)) for client in acknowledged]
-    for thread in threads:
-        thread.start()
-    for _ in range(2):
-        before = dict(acknowledged)
-        _wait(lambda before=before: all(acknowledged[c] > before[c] + 20 for c in before), "acknowledgements")  # type: ignore[misc]
-        server.kill()
-        server.start()
-    before = dict(acknowledged)
-    _wait(lambda: all(acknowledged[c] > before[c] for c in before), "acknowledgements after the last start")
-    over.set()
-    for thread in threads:
-        thread.join(40)
-    space = server.connect()
-    for client, count in acknowledged.items():
-        next_frame = space.tracking.append(run.id, batch(0, count=0, client=client)).next
-        assert next_frame >= count
-        steps = space.tracking.series(run.id, [client]).series[0].steps
-        assert steps == list(range(next_frame * 10))
+    traffic = Traffic(server)
+    with traffic.running():
+        for _ in range(2):
+            traffic.wait_for_more(20)
+            server.kill()
+            server.start()
+        traffic.wait_for_more(1)
+    verdict = traffic.acknowledged().judge(server.connect())
+    report(f"durability: 2 kills of the server, {verdict.told}")
+    assert verdict.is_good
+    assert verdict.points > 1000
 
 
 def test_a_server_that_is_away_at_the_start_costs_nothing(
-    server: _Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: ServerProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The run is kept on disk, logging does not wait, and sync stores it exactly once."""
     for name, value in server.env(tmp_path / "state").items():
@@ -224,7 +155,7 @@ def test_a_server_that_is_away_at_the_start_costs_nothing(
 
 
 def test_a_server_that_goes_away_during_a_run_is_made_up_for(
-    server: _Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: ServerProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Logging goes on without waiting, and everything arrives when it is back."""
     for name, value in server.env(tmp_path / "state").items():
@@ -234,14 +165,14 @@ def test_a_server_that_goes_away_during_a_run_is_made_up_for(
     monkeypatch.setattr(face, "_current", [space])
     active = runward.start("on and off", project="p", capture=False)
     active.log_metric("step", 0, 0)
-    _wait(lambda: _stored(space, active.id) == [0], "the first point")
+    wait_for(lambda: _stored(space, active.id) == [0], "the first point")
     server.kill()
     began = time.monotonic()
     for step in range(1, 3000):
         active.log_metric("step", step, step)
     assert time.monotonic() - began < 2.0
     server.start()
-    _wait(lambda: len(_stored(space, active.id)) == 3000, "the points after the server came back")
+    wait_for(lambda: len(_stored(space, active.id)) == 3000, "the points after the server came back")
     active.finish()
     assert _stored(space, active.id) == list(range(3000))
     assert space.tracking.get_run(active.id).run.status is RunStatus.FINISHED

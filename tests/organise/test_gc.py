@@ -14,6 +14,7 @@ from runward.core.hashing import digest_bytes
 from runward.core.ids import Digest
 from runward.errors import NotFoundError, StoreError
 from runward.governance.signin import folder_actor
+from runward.store.blobs import FolderBlobs
 from runward.store.database import open_database
 from runward.testing.worlds import batch
 from runward.tracking.files import UPLOAD, record_upload
@@ -30,7 +31,7 @@ def space(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[FolderWork
         found = open_folder(tmp_path / "ws", "owner")
     else:
         database = open_database(request.getfixturevalue("postgres_url"))
-        dispatcher = open_dispatcher(database, tmp_path / "blobs", "gc")
+        dispatcher = open_dispatcher(database, FolderBlobs(tmp_path / "blobs"), tmp_path)
         found = FolderWorkspace(dispatcher, str(tmp_path), tmp_path, folder_actor(database, "owner"))
     found.tracking.create_project(NewProject(path="p"))
     yield found
@@ -44,7 +45,7 @@ def age(space: FolderWorkspace, *digests: str) -> None:
         for digest in digests:
             tx.execute("UPDATE blobs SET created_at = ? WHERE digest = ?", (int(then * 1e6), digest))
     for digest in digests:
-        os.utime(space.dispatcher.blobs.path_of(Digest(digest)), (then, then))
+        os.utime(space.local_blobs.path_of(Digest(digest)), (then, then))
 
 
 def collect(space: FolderWorkspace, grace_days: float = 0.0) -> Collected:

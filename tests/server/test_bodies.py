@@ -195,7 +195,7 @@ def test_an_upload_under_a_wrong_digest_leaves_nothing(site: Site) -> None:
     for digest, status in (("0" * 64, 422), ("zz", 422), ("..%2f..%2fx", 422)):
         answer = site.client("owner").send("PUT", f"/api/v1/projects/p/blobs/{digest}", b"bytes")
         assert answer.status in (status, 404, 405), answer.body
-    assert not list(site.dispatcher.blobs.root.glob(".new-*"))
+    assert not list((site.dispatcher.folder / "blobs").glob(".new-*"))
 
 
 def test_a_client_with_a_wrong_address_or_token_is_told_so(site: Site) -> None:

@@ -72,7 +72,7 @@ def test_bytes_that_changed_on_disk_are_never_handed_out(blobs: FolderBlobs) -> 
 def test_what_is_not_there_is_not_found(blobs: FolderBlobs, tmp_path: Path) -> None:
     digest = digest_bytes(b"nothing")
     assert not blobs.has(digest)
-    for attempt in (blobs.read, blobs.size, blobs.open, lambda d: blobs.copy_to(d, tmp_path / "x")):
+    for attempt in (blobs.read, blobs.size, blobs.chunks, lambda d: blobs.copy_to(d, tmp_path / "x")):
         with pytest.raises(NotFoundError):
             attempt(digest)
 

@@ -15,7 +15,8 @@ from runward.errors import NotFoundError
 from runward.testing.worlds import BAD_NAMES
 from runward.tracking import client
 from runward.tracking import journal as j
-from runward.tracking.client import ActiveRun, RunwardWarning, plain
+from runward.tracking.client import ActiveRun, RunwardWarning
+from runward.tracking.media import plain
 from runward.tracking.uploader import gather
 
 

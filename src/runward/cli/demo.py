@@ -172,14 +172,14 @@ def _tell(story: Story, place: Path, dispatcher: Any, url: str) -> None:
 
 def _team(dispatcher: Any, url: str) -> dict[str, Workspace]:
     """Two members with tokens, each working against the server as from a machine of their own."""
-    owner = FolderWorkspace(dispatcher, "demo", dispatcher.blobs.root.parent, _owner(dispatcher))
+    owner = FolderWorkspace(dispatcher, "demo", dispatcher.folder, _owner(dispatcher))
     for name, role in (("ann", Role.MAINTAINER), ("ben", Role.REVIEWER)):
         with dispatcher.database.transaction(write=True) as tx:
             ensure_member(tx, name, kind="person", role=role)
     found: dict[str, Workspace] = {"owner": owner}
     for name in ("ann", "ben"):
         secret = owner.governance.create_token(NewToken(name="demo", member=name)).secret
-        os.environ["XDG_STATE_HOME"] = str(dispatcher.blobs.root.parent.parent / "state" / name)
+        os.environ["XDG_STATE_HOME"] = str(dispatcher.folder.parent / "state" / name)
         found[name] = open_url(url, secret)
         found[f"{name}:token"] = secret  # type: ignore[assignment]
     return found

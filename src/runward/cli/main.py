@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "token": ("runward.cli.members:token", "Tokens for members of the workspace on this machine."),
     "new": ("runward.cli.new:new", "Write an experiment with its config, test and page."),
     "sync": ("runward.cli.workspace:sync", "Upload what was kept on disk while the server was away."),
+    "push-workspace": ("runward.cli.workspace:push_workspace", "Copy a folder's workspace to a server's stores."),
     "doctor": ("runward.cli.workspace:doctor", "Health of workspace and environment, and how to mend it."),
     "migrate": ("runward.cli.workspace:migrate_command", "Bring a workspace to this version's format."),
 }

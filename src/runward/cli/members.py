@@ -11,6 +11,7 @@ from runward.cli.output import Output, pass_output, with_json
 from runward.core.permissions import Role
 from runward.governance.model import NewMember, NewToken, RoleName
 from runward.governance.signin import ensure_member
+from runward.store.blobs import FolderBlobs
 from runward.workspace import FolderWorkspace, Workspace, connect, find_folder, open_dispatcher, open_folder
 
 ROLES = click.Choice(list(get_args(RoleName)))
@@ -23,7 +24,7 @@ def owned(database: str = "") -> Workspace:
         from runward.store.database import open_database
 
         folder = find_folder()
-        dispatcher = open_dispatcher(open_database(database), folder / "blobs", folder.name)
+        dispatcher = open_dispatcher(open_database(database), FolderBlobs(folder / "blobs"), folder)
         return FolderWorkspace(dispatcher, str(folder), folder, folder_actor(dispatcher.database))
     return connect() if os.environ.get("RUNWARD_URL") else open_folder(find_folder())
 

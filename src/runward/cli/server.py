@@ -14,21 +14,35 @@ from runward.workspace import find_folder
 @click.command()
 @click.option("--dir", "folder", type=click.Path(path_type=Path), default=None, help="The workspace's folder.")
 @click.option("--database", default="", help="postgresql://… instead of SQLite in the folder.")
-@click.option("--blobs", default="", help="Folder for artifacts and captured code; default: inside --dir.")
+@click.option(
+    "--blobs",
+    default="",
+    help="Folder or s3://bucket/prefix (gs://…, az://…) for artifacts and captured code; default: inside --dir.",
+)
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=4747, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes that serve.")
 @click.option("--behind-proxy", is_flag=True, help="A TLS proxy stands in front: other hosts may connect.")
 @with_json
 @pass_output
 def server(
-    output: Output, folder: Path | None, database: str, blobs: str, host: str, port: int, behind_proxy: bool
+    output: Output,
+    folder: Path | None,
+    database: str,
+    blobs: str,
+    host: str,
+    port: int,
+    workers: int,
+    behind_proxy: bool,
 ) -> None:
     """Serve a workspace until Ctrl-C. The first start prints a one-time link; there is no default password."""
-    from runward.server.run import RunningServer, check_exposure, first_link, listen, open_store
+    from runward.server.run import RunningServer, Serving, check_exposure, first_link, listen, open_store
+    from runward.server.workers import Workers
 
     allowed = check_exposure(host, behind_proxy)
     bound = listen(host, port)
-    dispatcher = open_store((folder or find_folder()).absolute(), database, blobs)
+    folder = (folder or find_folder()).absolute()
+    dispatcher = open_store(folder, database, blobs)
     running = RunningServer(dispatcher, bound, allowed)
     link = first_link(dispatcher)
     if output.json:
@@ -38,4 +52,9 @@ def server(
     if link:
         output.say(f"first sign-in (once, within the hour): {running.url}{link}")
     output.say("Ctrl-C stops it")
-    running.serve()
+    if workers == 1:
+        running.serve()
+    else:
+        bound.listen(2048)
+        dispatcher.database.close()
+        sys.exit(Workers(workers, bound, Serving(folder, database, blobs, allowed)).run())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import shutil
+from pathlib import Path
 from typing import Any
 
 import click
@@ -11,11 +12,14 @@ import click
 from runward import face
 from runward._version import __version__
 from runward.cli.output import NO, Output, pass_output, with_json
-from runward.errors import EnvironmentNotRebuiltError, RunwardError
+from runward.errors import ConflictError, EnvironmentNotRebuiltError, NotFoundError, RunwardError
 from runward.repro.environment import find_uv
 from runward.repro.rerun import probe_bubblewrap
+from runward.store.blobs import FolderBlobs
 from runward.store.database import open_database
 from runward.store.migrations import LATEST, migrate
+from runward.store.objects import open_blobs
+from runward.store.transfer import copy_blobs, copy_rows
 from runward.tracking.journal import journals_in
 from runward.workspace import find_folder
 
@@ -40,6 +44,35 @@ def doctor(output: Output) -> int:
     document = {"version": __version__, "python": platform.python_version(), "checks": checks}
     output.result(document, [f"Runward {__version__}, Python {platform.python_version()}", *lines])
     return 0 if all(check["ok"] for check in checks) else NO
+
+
+@click.command("push-workspace")
+@click.option("--database", required=True, help="postgresql://… (or sqlite:///path): an empty database.")
+@click.option("--blobs", required=True, help="Folder or s3://bucket/prefix for the files.")
+@click.option("--server-dir", type=click.Path(path_type=Path), default=None, help="The server's --dir: gets the keys.")
+@with_json
+@pass_output
+def push_workspace(output: Output, database: str, blobs: str, server_dir: Path | None) -> None:
+    """Copy this folder's whole workspace, history and all, to where a server keeps one.
+
+    Nothing in the folder changes. Files that are there already are not copied again, the tables come all or not at all.
+    """
+    folder = find_folder()
+    if not (folder / "runward.db").exists():
+        raise NotFoundError(f"there is no workspace in {folder}", hint="set RUNWARD_DIR to the workspace's folder")
+    if waiting := journals_in(folder / "journals"):
+        raise ConflictError(f"{len(waiting)} journal(s) are not stored yet", hint="end what runs, then `runward sync`")
+    source, target = open_database(f"sqlite:///{folder / 'runward.db'}"), open_database(database)
+
+    def progress(what: str, count: int) -> None:
+        output.say(f"{what}: {count:,}")
+
+    files = copy_blobs(FolderBlobs(folder / "blobs"), open_blobs(blobs, folder / "spool"), progress)
+    rows = copy_rows(source, target, progress)
+    if server_dir is not None and (folder / "keys").is_dir():
+        shutil.copytree(folder / "keys", server_dir / "keys", dirs_exist_ok=True)
+    start = f"runward server --database {database.rpartition('@')[2]} --blobs {blobs}"
+    output.result({"rows": rows, "files": files}, [f"copied {rows:,} rows and {files:,} files", f"now: {start} …"])
 
 
 def _check(name: str, ok: bool, message: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -26,7 +27,7 @@ from runward.governance.scopes import (
     role_at,
     role_on_workspace,
 )
-from runward.store.blobs import FolderBlobs
+from runward.store.blobs import Blobs
 from runward.store.database import Database, Tx
 
 Api = TypeVar("Api")
@@ -49,7 +50,7 @@ class Call:
         return to_us(self.now)
 
     @property
-    def blobs(self) -> FolderBlobs:
+    def blobs(self) -> Blobs:
         """The workspace's blob store."""
         return self._dispatcher.blobs
 
@@ -115,9 +116,11 @@ class _Pending:
 class Dispatcher:
     """Thread-safe. Holds a workspace's database, blobs and rooms."""
 
-    def __init__(self, database: Database, blobs: FolderBlobs, rooms: Sequence[Room]) -> None:
+    def __init__(self, database: Database, blobs: Blobs, folder: Path, rooms: Sequence[Room]) -> None:
         self.database = database
         self.blobs = blobs
+        self.folder = folder
+        """Where this node keeps what is its own: the search index, the signing key, what waits for upload."""
         self.rooms = {str(room.api.room): room for room in rooms}  # type: ignore[attr-defined]
         self.objects = {kind: resolver for room in rooms for kind, resolver in room.objects.items()}
         self.hooks: dict[str, tuple[Callable[[Any, Event], None], ...]] = {}

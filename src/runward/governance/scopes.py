@@ -105,7 +105,7 @@ def visible_ids(tx: Tx, actor: Actor) -> tuple[set[str], set[str]]:
 def projects_below(project_id: str) -> Clause:
     """A project's id and those of all projects below it, as a subquery."""
     return Clause(
-        """(WITH RECURSIVE below(id) AS (SELECT CAST(? AS TEXT)
+        """(WITH RECURSIVE below(id) AS (SELECT id FROM projects WHERE id = ?
             UNION SELECT c.id FROM projects c JOIN below ON c.parent_id = below.id) SELECT id FROM below)""",
         (project_id,),
     )

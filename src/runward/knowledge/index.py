@@ -95,7 +95,7 @@ class SearchIndex:
                 for change in latest.values():
                     document = None if change.removed else load(change.object_kind, change.object_id)
                     _replace(connection, change.object_id, document)
-                connection.execute("UPDATE position SET event_id = ?", (changes[-1].event_id,))
+                connection.execute("UPDATE position SET event_id = max(event_id, ?)", (changes[-1].event_id,))
                 connection.execute("COMMIT")
 
     def search(self, query: str, limit: int) -> Iterable[Found]:

@@ -23,7 +23,7 @@ def search_index(call: Call) -> SearchIndex:
     with _lock:
         found = _indexes.get(call.dispatcher)
         if found is None:
-            found = _indexes[call.dispatcher] = SearchIndex(call.blobs.root.parent / "search.db")
+            found = _indexes[call.dispatcher] = SearchIndex(call.dispatcher.folder / "search.db")
         return found
 
 

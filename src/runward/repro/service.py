@@ -69,7 +69,7 @@ class ReproService(Repro):
         """A signed statement; None where this installation cannot sign (the extra ``sign`` is missing)."""
         if importlib.util.find_spec("cryptography") is None:
             return None
-        key = self.call.blobs.root.parent / "keys" / "signing.pem"
+        key = self.call.dispatcher.folder / "keys" / "signing.pem"
         if not key.exists():
             certificate.create_key(key)
         content = content_of(detail_of(self.tx, run_id))

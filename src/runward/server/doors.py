@@ -18,6 +18,7 @@ from runward._version import __version__
 from runward.core.codec import JSON, decode
 from runward.core.ids import Digest
 from runward.core.operation import Door
+from runward.core.remote import DIRECT
 from runward.errors import ForbiddenError, InvalidError, NotFoundError
 from runward.governance.signin import SESSION_LASTS, end_session, sign_in_by_link
 from runward.server.app import COOKIE, Server, door, in_thread, read_body
@@ -132,6 +133,29 @@ def _bytes(server: Server) -> list[BaseRoute]:
         await in_thread(note)
         return JSONResponse({"digest": digest, "size": size})
 
+    async def begin(request: Request) -> Response:
+        project = request.path_params["project"]
+
+        def told() -> dict[str, str]:
+            with dispatcher.enter(files.BEGIN, server.actor(request), project, write=False) as call:
+                upload, url = dispatcher.blobs.begin_upload(call.project(project).id)
+            return {"upload": upload, "url": url}
+
+        return JSONResponse(await in_thread(told))
+
+    async def finish(request: Request) -> Response:
+        project, digest = request.path_params["project"], check_digest(request.path_params["digest"])
+
+        def kept() -> int:
+            with dispatcher.enter(files.FINISH, server.actor(request), project, write=False) as call:
+                project_id = call.project(project).id
+            size = dispatcher.blobs.finish_upload(project_id, request.path_params["upload"], digest)
+            with dispatcher.enter(files.FINISH, server.actor(request), project, write=True) as call:
+                files.record_upload(call, project, digest, size)
+            return size
+
+        return JSONResponse({"digest": digest, "size": await in_thread(kept)})
+
     async def present(request: Request) -> Response:
         project, digest = request.path_params["project"], request.path_params["digest"]
 
@@ -151,7 +175,8 @@ def _bytes(server: Server) -> list[BaseRoute]:
 
     async def artifact(request: Request) -> Response:
         found = await in_thread(lambda: stored_in(request, files.ARTIFACT, "path"))
-        return _download(server, found, request.path_params["path"], "inline" in request.query_params)
+        answer: Response = await in_thread(lambda: _download(server, request, found, request.path_params["path"]))
+        return answer
 
     async def capture(request: Request) -> Response:
         found = await in_thread(lambda: stored_in(request, files.CAPTURE, "kind"))
@@ -159,20 +184,29 @@ def _bytes(server: Server) -> list[BaseRoute]:
 
     async def blob(request: Request) -> Response:
         found = await in_thread(lambda: stored_in(request, files.BLOB, "digest"))
-        return _download(server, found, found.digest, inline=False)
+        answer: Response = await in_thread(lambda: _download(server, request, found, found.digest))
+        return answer
 
     return [
         door(files.UPLOAD, upload),
         door(files.PRESENT, present),
+        door(files.BEGIN, begin),
+        door(files.FINISH, finish),
         door(files.ARTIFACT, artifact),
         door(files.CAPTURE, capture),
         door(files.BLOB, blob),
     ]
 
 
-def _download(server: Server, found: files.Stored, name: str, inline: bool) -> Response:
+def _download(server: Server, request: Request, found: files.Stored, name: str) -> Response:
     """Bytes of a user: an attachment that cannot run as us; pictures and text may be shown on request."""
-    media_type = "application/octet-stream"
+    media_type, inline = "application/octet-stream", "inline" in request.query_params
+    if (
+        DIRECT in request.headers
+        and found.size >= files.DIRECT_FROM
+        and (url := server.dispatcher.blobs.link(found.digest))
+    ):
+        return Response(status_code=307, headers={"Location": url, "Cache-Control": "no-store"})
     disposition = f"attachment; filename*=utf-8''{quote(name.rpartition('/')[2])}"
     if inline and found.media_type in _INLINE:
         media_type, disposition = found.media_type, "inline"
@@ -183,7 +217,15 @@ def _download(server: Server, found: files.Stored, name: str, inline: bool) -> R
         "Content-Security-Policy": "default-src 'none'; sandbox",
         "Cache-Control": "private, max-age=3600",
     }
-    return FileResponse(server.dispatcher.blobs.path_of(found.digest), media_type=media_type, headers=headers)
+    return stored_bytes(server, found.digest, found.size, media_type, headers)
+
+
+def stored_bytes(server: Server, digest: Digest, size: int, media_type: str, headers: dict[str, str]) -> Response:
+    """Stored bytes as a response."""
+    if path := server.dispatcher.blobs.local_path(digest):
+        return FileResponse(path, media_type=media_type, headers=headers)
+    headers = {**headers, "Content-Length": str(size)}
+    return StreamingResponse(server.dispatcher.blobs.chunks(digest), media_type=media_type, headers=headers)
 
 
 def _live(server: Server) -> list[BaseRoute]:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute
 
 from runward.core.operation import Door, Method
@@ -21,6 +21,7 @@ from runward.interop.mlflow.args import Args, parse_body
 from runward.interop.mlflow.caller import Caller, Journals
 from runward.interop.mlflow.errors import MlflowError, missing_value, translated
 from runward.server.app import Server, door, in_thread, read_body
+from runward.server.doors import stored_bytes
 
 Handler = Callable[[Request], Awaitable[Response]]
 _METHODS: tuple[Method, ...] = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -88,7 +89,10 @@ def routes(server: Server) -> list[BaseRoute]:
 
     async def download(request: Request) -> Response:
         found = await in_thread(lambda: artifacts.file_at(caller(request), request.path_params["path"]))
-        return FileResponse(server.dispatcher.blobs.path_of(found.digest), media_type="application/octet-stream")
+        answer: Response = await in_thread(
+            lambda: stored_bytes(server, found.digest, found.size, "application/octet-stream", {})
+        )
+        return answer
 
     async def upload(request: Request) -> Response:
         asking = await in_thread(lambda: caller(request))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
@@ -16,13 +17,14 @@ from runward.governance.dispatch import Dispatcher
 from runward.governance.signin import ensure_member, new_link
 from runward.server.asgi import create_app
 from runward.store.database import open_database
+from runward.store.objects import open_blobs
 from runward.workspace import open_dispatcher
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 def open_store(folder: Path, database: str = "", blobs: str = "") -> Dispatcher:
-    """The rooms for a server: a folder, or a database URL with a folder of blobs.
+    """The rooms for a server: a folder, or a database URL with a folder or a bucket of blobs.
 
     Raises: StoreError, InvalidError, MissingExtraError, MigrationNeededError.
     """
@@ -33,8 +35,7 @@ def open_store(folder: Path, database: str = "", blobs: str = "") -> Dispatcher:
             f"the folder {folder} cannot be made: {error.strerror}", hint="choose another --dir"
         ) from error
     store = open_database(database or f"sqlite:///{folder / 'runward.db'}")
-    name = folder.parent.name if folder.name == ".runward" else folder.name
-    return open_dispatcher(store, Path(blobs) if blobs else folder / "blobs", name)
+    return open_dispatcher(store, open_blobs(blobs or folder / "blobs", folder / "spool"), folder)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -82,6 +83,20 @@ def first_link(dispatcher: Dispatcher) -> str:
     with dispatcher.database.transaction(write=True) as tx:
         member = ensure_member(tx, "admin", kind="person", role=Role.ADMIN)
     return f"/welcome#{new_link(dispatcher.database, member, 'invitation')}"
+
+
+@dataclass(frozen=True)
+class Serving:
+    """What a worker process needs to know to serve a workspace."""
+
+    folder: Path
+    database: str
+    blobs: str
+    allowed_hosts: frozenset[str] | None
+
+    def __call__(self, bound: socket.socket) -> None:
+        """Serve on a socket until a termination signal. Raises: as :func:`open_store`."""
+        RunningServer(open_store(self.folder, self.database, self.blobs), bound, self.allowed_hosts).serve()
 
 
 class _Server(uvicorn.Server):

@@ -1,15 +1,16 @@
-"""Content-addressed bytes in a folder: written once, named by their blake3 digest."""
+"""Content-addressed bytes: written once, named by their blake3 digest. :mod:`runward.store.objects` is the other store."""
 
 from __future__ import annotations
 
+import abc
 import contextlib
 import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from blake3 import blake3
 
@@ -18,7 +19,8 @@ from runward.core.ids import Digest
 from runward.errors import CorruptedError, InvalidError, NotFoundError, StoreError
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-_CHUNK_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 20
+"""Bytes are read and sent in pieces of this size."""
 
 
 def check_digest(text: str) -> Digest:
@@ -28,7 +30,125 @@ def check_digest(text: str) -> Digest:
     return Digest(text)
 
 
-class FolderBlobs:
+class Blobs(Protocol):
+    """A store of bytes by digest. Thread-safe; a blob that is there is complete."""
+
+    def has(self, digest: Digest) -> bool:
+        """Whether the blob is stored."""
+        ...
+
+    def size(self, digest: Digest) -> int:
+        """The blob's length in bytes. Raises: NotFoundError."""
+        ...
+
+    def touch(self, digest: Digest) -> bool:
+        """Say that a blob is wanted now, so that garbage collection leaves it alone; False where it has to be put."""
+        ...
+
+    def put_bytes(self, data: bytes) -> Digest:
+        """Store bytes; storing the same bytes again costs a digest and writes nothing."""
+        ...
+
+    def put_file(self, path: str | Path) -> Digest:
+        """Store a file's content as it is while read. Raises: OSError, StoreError."""
+        ...
+
+    def put_stream(self, chunks: Iterable[bytes], expect: Digest | None = None) -> tuple[Digest, int]:
+        """Store a stream of chunks; returns digest and size in bytes. Raises: as :meth:`BlobWriter.commit`."""
+        ...
+
+    def writer(self) -> contextlib.AbstractContextManager[BlobWriter]:
+        """A blob to write piece by piece; without a commit nothing of it stays. Raises: StoreError."""
+        ...
+
+    def read(self, digest: Digest) -> bytes:
+        """A whole blob, checked against its digest. Raises: NotFoundError, CorruptedError."""
+        ...
+
+    def chunks(self, digest: Digest) -> Iterator[bytes]:
+        """A blob in pieces, unchecked. Raises: NotFoundError, at once."""
+        ...
+
+    def copy_to(self, digest: Digest, path: Path) -> None:
+        """Copy a blob to a file. Raises: NotFoundError."""
+        ...
+
+    def local_path(self, digest: Digest) -> Path | None:
+        """The file that holds the blob, where files do."""
+        ...
+
+    def link(self, digest: Digest) -> str:
+        """A URL from which whoever has it can fetch the blob for some minutes; empty where there is none."""
+        ...
+
+    def begin_upload(self, project_id: str) -> tuple[str, str]:
+        """(id, URL) at which a client can put bytes for some minutes, beside this server; empty where there is none."""
+        ...
+
+    def finish_upload(self, project_id: str, upload: str, expect: Digest) -> int:
+        """Keep what was put at a URL of :meth:`begin_upload`; returns its size in bytes.
+
+        Raises: NotFoundError (nothing was put), InvalidError (other bytes; they are removed).
+        """
+        ...
+
+    def stored(self) -> Iterator[tuple[Digest, int, float]]:
+        """(digest, bytes, time in seconds since 1970 when it was last wanted) of every blob."""
+        ...
+
+    def remove(self, digest: Digest, before: float) -> bool:
+        """Delete a blob, unless it was wanted after ``before`` (seconds since 1970); says whether it is gone now."""
+        ...
+
+    def sweep(self, before: float) -> int:
+        """Remove what uploads that were never finished left behind before a time; returns bytes."""
+        ...
+
+
+def not_stored(digest: str) -> NotFoundError:
+    """The error of a blob that is not there."""
+    return NotFoundError(f"blob {digest[:12]} is not stored")
+
+
+def checked(digest: Digest, data: bytes) -> bytes:
+    """The data, if it has the digest. Raises: CorruptedError."""
+    if digest_bytes(data) != digest:
+        raise CorruptedError(f"blob {digest[:12]} does not match its digest", hint="restore it from a backup")
+    return data
+
+
+class Putting(abc.ABC):
+    """What every store does in the same way, given :meth:`Blobs.writer` and :meth:`Blobs.touch`."""
+
+    @abc.abstractmethod
+    def touch(self, digest: Digest) -> bool:
+        """See :meth:`Blobs.touch`."""
+
+    @abc.abstractmethod
+    def writer(self) -> contextlib.AbstractContextManager[BlobWriter]:
+        """See :meth:`Blobs.writer`."""
+
+    def put_bytes(self, data: bytes) -> Digest:
+        """See :meth:`Blobs.put_bytes`."""
+        digest = digest_bytes(data)
+        if not self.touch(digest):
+            self.put_stream([data])
+        return digest
+
+    def put_file(self, path: str | Path) -> Digest:
+        """See :meth:`Blobs.put_file`."""
+        with open(path, "rb") as source:
+            return self.put_stream(iter(lambda: source.read(CHUNK_BYTES), b""))[0]
+
+    def put_stream(self, chunks: Iterable[bytes], expect: Digest | None = None) -> tuple[Digest, int]:
+        """See :meth:`Blobs.put_stream`."""
+        with self.writer() as writer:
+            for chunk in chunks:
+                writer.write(chunk)
+            return writer.commit(expect)
+
+
+class FolderBlobs(Putting):
     """Blobs below a folder. A blob that is there is complete: temp file, fsync, rename, fsync of the folder."""
 
     def __init__(self, root: str | Path) -> None:
@@ -47,14 +167,7 @@ class FolderBlobs:
         try:
             return self.path_of(digest).stat().st_size
         except FileNotFoundError:
-            raise NotFoundError(f"blob {digest[:12]} is not stored") from None
-
-    def put_bytes(self, data: bytes) -> Digest:
-        """Store bytes; storing the same bytes again costs a digest and writes nothing."""
-        digest = digest_bytes(data)
-        if not self.touch(digest):
-            self.put_stream([data])
-        return digest
+            raise not_stored(digest) from None
 
     def touch(self, digest: Digest) -> bool:
         """Say that a blob is wanted now, so that garbage collection leaves it alone; False where it is not stored."""
@@ -86,18 +199,6 @@ class FolderBlobs:
             return False
         return True
 
-    def put_file(self, path: str | Path) -> Digest:
-        """Store a file's content as it is while read. Raises: OSError, StoreError."""
-        with open(path, "rb") as source:
-            return self.put_stream(iter(lambda: source.read(_CHUNK_BYTES), b""))[0]
-
-    def put_stream(self, chunks: Iterable[bytes], expect: Digest | None = None) -> tuple[Digest, int]:
-        """Store a stream of chunks; returns digest and size in bytes. Raises: as :meth:`BlobWriter.commit`."""
-        with self.writer() as writer:
-            for chunk in chunks:
-                writer.write(chunk)
-            return writer.commit(expect)
-
     @contextlib.contextmanager
     def writer(self) -> Iterator[BlobWriter]:
         """A blob to write piece by piece; without a commit nothing of it stays. Raises: StoreError."""
@@ -106,7 +207,7 @@ class FolderBlobs:
             handle, name = tempfile.mkstemp(prefix=".new-", dir=self.root)
             try:
                 with os.fdopen(handle, "wb") as file:
-                    yield BlobWriter(self, file, Path(name))
+                    yield BlobWriter(file, lambda digest: self._keep(file, Path(name), digest))
             finally:
                 Path(name).unlink(missing_ok=True)
         except OSError as error:
@@ -117,31 +218,78 @@ class FolderBlobs:
         try:
             data = self.path_of(digest).read_bytes()
         except FileNotFoundError:
-            raise NotFoundError(f"blob {digest[:12]} is not stored") from None
-        if digest_bytes(data) != digest:
-            raise CorruptedError(f"blob {digest[:12]} does not match its digest", hint="restore it from a backup")
-        return data
+            raise not_stored(digest) from None
+        return checked(digest, data)
 
     def copy_to(self, digest: Digest, path: Path) -> None:
         """Copy a blob to a file. Raises: NotFoundError."""
         try:
             shutil.copyfile(self.path_of(digest), path)
         except FileNotFoundError:
-            raise NotFoundError(f"blob {digest[:12]} is not stored") from None
+            raise not_stored(digest) from None
 
-    def open(self, digest: Digest) -> BinaryIO:
-        """A blob as a binary file for reading. Raises: NotFoundError."""
+    def chunks(self, digest: Digest) -> Iterator[bytes]:
+        """See :meth:`Blobs.chunks`."""
         try:
-            return open(self.path_of(digest), "rb")
+            file = open(self.path_of(digest), "rb")  # noqa: SIM115
         except FileNotFoundError:
-            raise NotFoundError(f"blob {digest[:12]} is not stored") from None
+            raise not_stored(digest) from None
+        return _pieces(file)
+
+    def local_path(self, digest: Digest) -> Path | None:
+        """See :meth:`Blobs.local_path`."""
+        return self.path_of(digest)
+
+    def link(self, digest: Digest) -> str:
+        """None: a folder's bytes travel through the server."""
+        return ""
+
+    def begin_upload(self, project_id: str) -> tuple[str, str]:
+        """None: a folder's bytes travel through the server."""
+        return "", ""
+
+    def finish_upload(self, project_id: str, upload: str, expect: Digest) -> int:
+        """Raises: NotFoundError."""
+        raise NotFoundError(f"there is no upload {upload[:40]!r}", hint="send the bytes to the server")
+
+    def sweep(self, before: float) -> int:
+        """See :meth:`Blobs.sweep`: temporary files of writers that were killed."""
+        freed = 0
+        for path in self.root.glob(".new-*"):
+            with contextlib.suppress(FileNotFoundError):
+                status = path.stat()
+                if status.st_mtime < before:
+                    path.unlink()
+                    freed += status.st_size
+        return freed
+
+    def _keep(self, file: BinaryIO, temporary: Path, digest: Digest) -> None:
+        target = self.path_of(digest)
+        if self.touch(digest):
+            return
+        file.flush()
+        os.fsync(file.fileno())
+        target.parent.mkdir(exist_ok=True)
+        os.chmod(temporary, 0o444)
+        os.rename(temporary, target)
+        folder = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _pieces(file: BinaryIO) -> Iterator[bytes]:
+    with file:
+        while chunk := file.read(CHUNK_BYTES):
+            yield chunk
 
 
 class BlobWriter:
     """Takes a blob's bytes one after the other."""
 
-    def __init__(self, blobs: FolderBlobs, file: BinaryIO, temporary: Path) -> None:
-        self._blobs, self._file, self._temporary = blobs, file, temporary
+    def __init__(self, file: BinaryIO, keep: Callable[[Digest], None]) -> None:
+        self._file, self._keep = file, keep
         self._hasher, self._size = blake3(), 0
 
     def write(self, chunk: bytes) -> None:
@@ -160,16 +308,5 @@ class BlobWriter:
         digest = Digest(self._hasher.hexdigest())
         if expect is not None and digest != expect:
             raise InvalidError(f"the bytes have digest {digest[:12]}, announced was {expect[:12]}")
-        target = self._blobs.path_of(digest)
-        if not self._blobs.touch(digest):
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            target.parent.mkdir(exist_ok=True)
-            os.chmod(self._temporary, 0o444)
-            os.rename(self._temporary, target)
-            folder = os.open(target.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+        self._keep(digest)
         return digest, self._size

@@ -1,4 +1,4 @@
-"""The pytest plugin that comes with Runward: fixtures for workspaces, servers and PostgreSQL.
+"""The pytest plugin that comes with Runward: fixtures for workspaces, servers, PostgreSQL and object storage.
 
 pytest loads it in every project of an environment where Runward is installed, so importing it must cost nothing:
 Runward's own modules are imported by the fixtures that need them.
@@ -17,6 +17,7 @@ import pytest
 if TYPE_CHECKING:
     from runward.governance.dispatch import Dispatcher
     from runward.server.run import RunningServer
+    from runward.testing.objects import ObjectStorage
     from runward.testing.postgres import PostgresServer
     from runward.workspace import FolderWorkspace
 
@@ -69,6 +70,18 @@ def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
     url = postgres_server.create_database()
     yield url
     postgres_server.drop_database(url)
+
+
+@pytest.fixture(scope="session")
+def object_storage() -> Iterator[ObjectStorage]:
+    """An S3 API for the whole session, started on first use."""
+    from runward.testing import objects
+
+    if reason := objects.why_not():
+        missing(reason)
+    storage = objects.ObjectStorage()
+    yield storage
+    storage.stop()
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
@@ -242,6 +242,49 @@ class TrackingSuite:
         with pytest.raises(InvalidTransitionError) as caught:
             space.tracking.end_run(run.id, RunEnd(RunStatus.FINISHED))
         assert caught.value.code == "invalid_transition"
+
+    def test_a_run_that_is_over_is_taken_up_again(self, world: World) -> None:
+        """It runs, says so in a tag and in its history, and ends anew; a running one stays as it is."""
+        space = world.member()
+        run = world.run(space)
+        assert space.tracking.resume_run(run.id).tags == {}
+        space.tracking.end_run(run.id, RunEnd(RunStatus.FAILED, 3, "boom"))
+        again = space.tracking.resume_run(run.id)
+        assert (again.status, again.exit_code, again.error, again.ended_at) == (RunStatus.RUNNING, None, "", None)
+        assert datetime.fromisoformat(again.tags["runward.resumed"]) >= run.started_at
+        assert space.tracking.resume_run(run.id) == again
+        assert [entry.kind for entry in space.tracking.history(run.id)].count("run.resumed") == 1
+        assert space.tracking.end_run(run.id, RunEnd(RunStatus.FINISHED, 0)).status is RunStatus.FINISHED
+
+    def test_what_arrives_late_neither_opens_nor_ends_a_run(self, world: World) -> None:
+        """A journal of before the end does not open it; an end of before the resumption does not end it."""
+        space = world.member()
+        run = world.run(space)
+        noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
+        space.tracking.end_run(run.id, RunEnd(RunStatus.FAILED, ended_at=noon))
+        assert space.tracking.resume_run(run.id, noon).status is RunStatus.FAILED
+        assert space.tracking.resume_run(run.id, noon + timedelta(hours=2)).status is RunStatus.RUNNING
+        late = RunEnd(RunStatus.FINISHED, ended_at=noon + timedelta(hours=1))
+        assert space.tracking.end_run(run.id, late).status is RunStatus.RUNNING
+        space.tracking.update_run(run.id, RunPatch(tags={"runward.resumed": "whenever"}))
+        assert space.tracking.end_run(run.id, late).status is RunStatus.FINISHED
+
+    def test_only_who_may_write_takes_a_run_up_again(self, world: World) -> None:
+        """A viewer is refused; to an outsider the run is not there."""
+        run = world.run(world.member())
+        with pytest.raises(ForbiddenError):
+            world.member("viewer").tracking.resume_run(run.id)
+        with pytest.raises(NotFoundError):
+            world.outsider().tracking.resume_run(run.id)
+
+    def test_the_id_of_a_deleted_run_stays_taken(self, world: World) -> None:
+        """Nothing is written to what is out of sight; the way back is named."""
+        space = world.member("maintainer")
+        run = world.run(space)
+        space.tracking.delete_run(run.id)
+        with pytest.raises(AlreadyExistsError, match="was deleted") as caught:
+            space.tracking.create_run(NewRun(project=world.project, id=run.id))
+        assert "restore" in caught.value.hint
 
     def test_times_without_a_zone_are_refused_or_taken_as_utc(self, world: World) -> None:
         """They are no reason for the store to fail."""

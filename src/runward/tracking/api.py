@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import ClassVar, Protocol
 
 from runward.core.operation import ON_LIST, operation
@@ -151,6 +152,16 @@ class Tracking(Protocol):
     @operation("POST", "/runs/{run_id}/end", may="run.write", on="run_id")
     def end_run(self, run_id: str, end: RunEnd) -> Run:
         """End a run; ending it again in the same way changes nothing. Raises: InvalidTransitionError."""
+        ...
+
+    @operation("POST", "/runs/{run_id}/resume", may="run.write", on="run_id")
+    def resume_run(self, run_id: str, at: datetime | None = None) -> Run:
+        """Take up a run again that is over: it is running, and evidence about it is outdated.
+
+        A run that is running stays as it is, and so does one that ended after ``at`` (by default now): an old journal
+        that arrives late cannot open it. Nor can it end the run with an end from before this moment. The tag
+        ``runward.resumed`` says when it was.
+        """
         ...
 
     @operation("DELETE", "/runs/{run_id}", may="run.delete", on="run_id")

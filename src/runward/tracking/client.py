@@ -10,9 +10,9 @@ import math
 import mimetypes
 import os
 import shutil
-import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -23,11 +23,16 @@ from runward.errors import InvalidError, NotFoundError, RunwardError
 from runward.governance.names import check_name
 from runward.tracking import journal as j
 from runward.tracking.journal import Journal
+from runward.tracking.media import parse_media_path, plain
+from runward.tracking.medialog import MAX_STEP, MediaLog
 
-MAX_STEP = 2**63 - 1
 MAX_TAG = 100_000
 JOURNAL_VARIABLE = "RUNWARD_JOURNAL"
+"""The folder of a task's journals: its process logs to the run that the task is."""
 RUN_VARIABLE = "RUNWARD_RUN_ID"
+"""The id of the run to log to."""
+ACTIVE_VARIABLE = "RUNWARD_ACTIVE_RUN"
+"""``id:folder`` of the run that this process began, for the processes that it starts."""
 
 
 class RunwardWarning(UserWarning):
@@ -40,23 +45,42 @@ class Hooks:
     def before_end(self, run: ActiveRun) -> None:
         """Called before the end is written."""
 
+    @contextlib.contextmanager
+    def leaving(self, run: ActiveRun, status: str) -> Iterator[bool]:
+        """Held while this process takes leave of the run: whether it writes the run's end.
+
+        A task's process says only what went wrong: its end is the driver's to tell.
+        """
+        yield os.environ.get(JOURNAL_VARIABLE) is None or status != "finished"
+
     def after_end(self, run: ActiveRun) -> None:
         """Called when the journal is closed."""
 
 
-class ActiveRun:
+class _Guest(Hooks):
+    """A process that was started by the one whose run it logs to: the end is not its own."""
+
+    @contextlib.contextmanager
+    def leaving(self, run: ActiveRun, status: str) -> Iterator[bool]:
+        yield False
+
+
+class ActiveRun(MediaLog):
     """A run that is being logged. Thread-safe; usable as a context manager."""
 
     def __init__(self, run_id: str, folder: Path, hooks: Hooks | None = None) -> None:
+        super().__init__()
         self.id = run_id
         self._folder, self._hooks = folder, hooks or Hooks()
         self._journal = Journal(folder, run_id)
         self._pid = os.getpid()
-        self._steps: dict[str, int] = {}
+        # Counters, because the next of one is taken in one step, whichever thread asks.
+        self._steps: dict[str, count[int]] = {}
         self._warned: set[str] = set()
         self._good_keys: set[str] = set()
         self._ended = False
-        self._spool_lock = threading.Lock()
+        self.entered = False
+        """Whether a ``with`` block ends it."""
 
     @property
     def folder(self) -> Path:
@@ -68,8 +92,25 @@ class ActiveRun:
         """This process's journal; a forked child gets one of its own."""
         if self._pid != os.getpid():
             self._journal, self._pid = Journal(self._folder, self.id), os.getpid()
-            self._hooks = Hooks()
+            self._hooks = _Guest()
         return self._journal
+
+    def leave_to_parent(self) -> None:
+        """In a forked child: let go of the parent's journal, which counts as being written while a child holds it."""
+        self._journal.abandon()
+
+    def count_from(self, last_steps: Mapping[str, int], artifacts: Iterable[str] = ()) -> None:
+        """Take up a run again: steps count on after the last ones, media go beside what is there.
+
+        Args:
+            last_steps: The greatest step of each metric.
+            artifacts: The paths of the run's artifacts.
+        """
+        self._steps.update((key, count(step + 1)) for key, step in last_steps.items() if step < MAX_STEP)
+        for found in filter(None, map(parse_media_path, artifacts)):
+            self._media_steps[found.key] = max(found.step, self._media_steps.get(found.key, -1))
+            place = found.key, found.step
+            self._media_taken[place] = max(found.n, 1, self._media_taken.get(place, 0))
 
     def _write(self, frame: list[Any]) -> None:
         try:
@@ -89,9 +130,10 @@ class ActiveRun:
         # The way of nearly every call: a float under a known key. All others take the longer way with its checks.
         if type(value) is float and type(key) is str and key in self._good_keys:
             if step is None:
-                step = self._steps.get(key, -1) + 1
+                self._write([j.POINTS, self._next_step(key), j.now(), (key,), (value,)])
+                return
             if type(step) is int and -MAX_STEP - 1 <= step <= MAX_STEP:
-                self._steps[key] = step
+                self._steps[key] = count(step + 1)
                 self._write([j.POINTS, step, j.now(), (key,), (value,)])
                 return
         self.log_metrics({key: value}, step)
@@ -118,7 +160,7 @@ class ActiveRun:
             steps = [self._next_step(key) for key in values]
         else:
             steps = int(step)
-            self._steps.update(dict.fromkeys(values, steps))
+            self._steps.update((key, count(steps + 1)) for key in values)
         self._write([j.POINTS, steps, j.now(), list(values), list(values.values())])
 
     def _number(self, key: Any, value: Any) -> float | None:
@@ -159,9 +201,8 @@ class ActiveRun:
         return fits
 
     def _next_step(self, key: str) -> int:
-        step = self._steps.get(key, -1) + 1
-        self._steps[key] = step
-        return step
+        # After the last step there is none.
+        return min(next(self._steps.setdefault(key, count())), MAX_STEP)
 
     def log_param(self, key: str, value: Any) -> None:
         """Record one parameter. See :meth:`log_params`."""
@@ -247,17 +288,21 @@ class ActiveRun:
         if self._ended:
             return
         self._ended = True
-        self._hooks.before_end(self)
-        if os.environ.get(JOURNAL_VARIABLE) is None or status != "finished":
-            self._write([j.END, status, exit_code, error, j.now()])
-        with contextlib.suppress(OSError, ValueError):
-            self.journal.flush()
-        self.journal.close()
+        hooks = self._hooks if self._pid == os.getpid() else _Guest()
+        hooks.before_end(self)
+        with hooks.leaving(self, status) as ends:
+            if ends:
+                self._write([j.END, status, exit_code, error, j.now()])
+            if self._pid == os.getpid():
+                with contextlib.suppress(OSError, ValueError):
+                    self._journal.flush()
+                self._journal.close()
         _forget(self)
-        self._hooks.after_end(self)
+        hooks.after_end(self)
 
     def __enter__(self) -> ActiveRun:
         """The run itself."""
+        self.entered = True
         return self
 
     def __exit__(
@@ -274,21 +319,44 @@ class ActiveRun:
 _active: list[ActiveRun] = []
 
 
+def open_runs() -> list[ActiveRun]:
+    """The runs that this process logs, the latest last."""
+    return list(_active)
+
+
 def _forget(run: ActiveRun) -> None:
     if run in _active:
         _active.remove(run)
+        _tell_children()
 
 
 def activate(run: ActiveRun) -> ActiveRun:
-    """Make a run the one that the module's functions log to."""
+    """Make a run the one that the module's functions log to, here and in the processes that are started from here."""
     _active.append(run)
+    _tell_children()
     return run
+
+
+def _tell_children() -> None:
+    if _active:
+        os.environ[ACTIVE_VARIABLE] = f"{_active[-1].id}:{_active[-1].folder}"
+    else:
+        os.environ.pop(ACTIVE_VARIABLE, None)
+
+
+def _leave_to_parent() -> None:
+    for run in _active:
+        run.leave_to_parent()
+
+
+os.register_at_fork(after_in_child=_leave_to_parent)
 
 
 def active_run() -> ActiveRun:
     """The run that is being logged here.
 
-    In a task of an experiment it is found by itself; elsewhere ``runward.start()`` begins one.
+    In a task of an experiment it is found by itself, and so it is in a process that one with a run has started;
+    elsewhere ``runward.start()`` begins one.
 
     Raises: NotFoundError (no run is active).
     """
@@ -297,24 +365,10 @@ def active_run() -> ActiveRun:
     folder, run_id = os.environ.get(JOURNAL_VARIABLE), os.environ.get(RUN_VARIABLE)
     if folder and run_id:
         return activate(ActiveRun(run_id, Path(folder)))
+    run_id, _, folder = os.environ.get(ACTIVE_VARIABLE, "").partition(":")
+    if folder:
+        return activate(ActiveRun(run_id, Path(folder), _Guest()))
     raise NotFoundError("no run is active", hint="call runward.start(project=…) first, or log inside a task")
-
-
-def plain(value: Any) -> Any:
-    """A value as JSON can hold it; what it cannot is kept as text."""
-    if value is None or isinstance(value, bool | str):
-        return value
-    if isinstance(value, int):
-        return value if -(2**63) <= value < 2**64 else str(value)
-    if isinstance(value, float):
-        return value if math.isfinite(value) else repr(value)
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if hasattr(value, "item") and getattr(value, "ndim", 1) == 0:
-        return plain(value.item())
-    return str(value)
 
 
 def log_metric(key: str, value: float, step: int | None = None) -> None:
@@ -350,6 +404,36 @@ def log_artifacts(folder: str | Path, name: str = "") -> None:
 def set_tag(key: str, value: Any) -> None:
     """Set a tag of the active run."""
     active_run().set_tag(key, value)
+
+
+def log_image(key: str, image: Any, step: int | None = None) -> None:
+    """Log a picture, or a list of them, to the active run. See :meth:`ActiveRun.log_image`."""
+    active_run().log_image(key, image, step)
+
+
+def log_figure(key: str, figure: Any, step: int | None = None) -> None:
+    """Log a figure of matplotlib or plotly to the active run. See :meth:`ActiveRun.log_figure`."""
+    active_run().log_figure(key, figure, step)
+
+
+def log_audio(key: str, audio: Any, step: int | None = None, *, sample_rate: int = 44100) -> None:
+    """Log a sound to the active run. See :meth:`ActiveRun.log_audio`."""
+    active_run().log_audio(key, audio, step, sample_rate=sample_rate)
+
+
+def log_text(key: str, text: str, step: int | None = None) -> None:
+    """Log a text to the active run. See :meth:`ActiveRun.log_text`."""
+    active_run().log_text(key, text, step)
+
+
+def log_table(key: str, table: Any, step: int | None = None, *, columns: Sequence[str] | None = None) -> None:
+    """Log a table to the active run. See :meth:`ActiveRun.log_table`."""
+    active_run().log_table(key, table, step, columns=columns)
+
+
+def log_histogram(key: str, values: Any, step: int | None = None, *, bins: int = 64) -> None:
+    """Log how numbers are distributed to the active run. See :meth:`ActiveRun.log_histogram`."""
+    active_run().log_histogram(key, values, step, bins=bins)
 
 
 def finish(status: str = "finished") -> None:

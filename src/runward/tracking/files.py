@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -10,12 +11,12 @@ from urllib.parse import quote
 from runward.core.hashing import digest_bytes, digest_file
 from runward.core.ids import Digest
 from runward.core.operation import Door
-from runward.core.remote import HttpClient
+from runward.core.remote import HttpClient, put_at
 from runward.errors import NotFoundError, StoreError
 from runward.governance.dispatch import Call, Dispatcher
 from runward.governance.model import Actor
 from runward.governance.scopes import find_project
-from runward.store.blobs import FolderBlobs, check_digest
+from runward.store.blobs import FolderBlobs, check_digest, checked
 from runward.tracking import repository as sql
 from runward.tracking.api import Tracking
 from runward.tracking.garbage import lock
@@ -23,10 +24,15 @@ from runward.tracking.garbage import lock
 UPLOAD = Door("PUT", "/projects/{project}/blobs/{digest}", "run.write", "project", "a stream of bytes")
 PRESENT = Door("GET", "/projects/{project}/blobs/{digest}", "run.write", "project", "HEAD: is it there already?")
 ARTIFACT = Door("GET", "/runs/{run_id}/files/{path:path}", "run.read", "run", "a download")
+BEGIN = Door("POST", "/projects/{project}/uploads", "run.write", "project", "where to put bytes beside the server")
+FINISH = Door("POST", "/projects/{project}/uploads/{upload}/{digest}", "run.write", "project", "bytes that were put")
 CAPTURE = Door("GET", "/runs/{run_id}/captures/{kind}", "run.read", "run", "a captured document as it was stored")
 BLOB = Door("GET", "/runs/{run_id}/blobs/{digest}", "run.read", "run", "bytes of the run's project, by digest")
 
+log = logging.getLogger("runward.upload")
 _CHUNK = 1 << 20
+DIRECT_FROM = 8 << 20
+"""Bytes from this size on go straight between a client and the object storage, where there is one."""
 
 
 class Stored(NamedTuple):
@@ -120,8 +126,8 @@ def read_chunks(path: Path) -> Iterator[bytes]:
 class FolderFiles:
     """The files of a folder workspace."""
 
-    def __init__(self, dispatcher: Dispatcher, actor: Actor) -> None:
-        self._dispatcher, self._actor = dispatcher, actor
+    def __init__(self, dispatcher: Dispatcher, actor: Actor, local: FolderBlobs) -> None:
+        self._dispatcher, self._actor, self._local = dispatcher, actor, local
 
     def _put(self, project: str, digest: Digest, chunks: Iterable[bytes]) -> tuple[Digest, int]:
         # Without the permission nothing is written, not even bytes.
@@ -143,6 +149,10 @@ class FolderFiles:
     def put_many(self, project: str, digests: list[Digest]) -> None:
         """See :class:`Files`. A folder's local store is the workspace's own: only the notes are missing."""
         blobs = self._dispatcher.blobs
+        if blobs is not self._local:
+            for digest in digests:
+                self._put(project, digest, self._local.chunks(digest))
+            return
         with self._dispatcher.enter(UPLOAD, self._actor, project, write=True) as call:
             for digest in digests:
                 record_upload(call, project, digest, blobs.size(digest))
@@ -157,7 +167,7 @@ class FolderFiles:
         """See :class:`Files`."""
         with self._dispatcher.enter(ARTIFACT, self._actor, run_id, write=False) as call:
             found = find_artifact(call, run_id, path)
-        return read_chunks(self._dispatcher.blobs.path_of(found.digest))
+        return self._dispatcher.blobs.chunks(found.digest)
 
     def capture(self, run_id: str, kind: str) -> bytes:
         """See :class:`Files`."""
@@ -171,16 +181,34 @@ class RemoteFiles:
 
     def __init__(self, http: HttpClient, tracking: Tracking, local: FolderBlobs) -> None:
         self._http, self._tracking, self._local = http, tracking, local
+        self._direct = True
 
-    def _put(self, project: str, digest: Digest, chunks: Iterable[bytes]) -> None:
-        path = f"/projects/{project.replace('/', ':')}/blobs/{digest}"
-        if not self._http.exists(path):
-            self._http.upload(path, chunks)
+    def _send(self, project: str, digest: str, path: Path) -> None:
+        place = f"/projects/{project.replace('/', ':')}"
+        if path.stat().st_size >= DIRECT_FROM and self._direct and self._put_beside(place, digest, path):
+            return
+        self._http.upload(f"{place}/blobs/{digest}", read_chunks(path))
+
+    def _put_beside(self, place: str, digest: str, path: Path) -> bool:
+        """Whether the storage took a file at a URL that the server gave; if not, it goes through the server."""
+        told = self._http.post_json(f"{place}/uploads")
+        self._direct = bool(told["url"])
+        if self._direct:
+            try:
+                put_at(told["url"], path)
+            except OSError as error:
+                # The storage may be out of this client's reach, or refuse objects of this size.
+                log.info("%s goes through the server: %s", path, error)
+                self._direct = False
+        if self._direct:
+            self._http.post_json(f"{place}/uploads/{told['upload']}/{digest}")
+        return self._direct
 
     def put_file(self, project: str, path: Path) -> tuple[Digest, int]:
         """See :class:`Files`."""
         digest = digest_file(path)
-        self._put(project, digest, read_chunks(path))
+        if not self._http.exists(f"/projects/{project.replace('/', ':')}/blobs/{digest}"):
+            self._send(project, digest, path)
         return digest, path.stat().st_size
 
     def put_bytes(self, project: str, data: bytes) -> Digest:
@@ -189,15 +217,19 @@ class RemoteFiles:
         self._put(project, digest, [data])
         return digest
 
+    def _put(self, project: str, digest: Digest, chunks: Iterable[bytes]) -> None:
+        path = f"/projects/{project.replace('/', ':')}/blobs/{digest}"
+        if not self._http.exists(path):
+            self._http.upload(path, chunks)
+
     def put_many(self, project: str, digests: list[Digest]) -> None:
         """See :class:`Files`."""
         for digest in self._tracking.missing_blobs(project, list(digests)):
-            path = self._local.path_of(Digest(digest))
-            self._http.upload(f"/projects/{project.replace('/', ':')}/blobs/{digest}", read_chunks(path))
+            self._send(project, digest, self._local.path_of(Digest(digest)))
 
     def read(self, run_id: str, digest: str) -> bytes:
-        """See :class:`Files`."""
-        return b"".join(self._http.download(f"/runs/{run_id}/blobs/{digest}"))
+        """See :class:`Files`. Checked against the digest."""
+        return checked(check_digest(digest), b"".join(self._http.download(f"/runs/{run_id}/blobs/{digest}")))
 
     def artifact(self, run_id: str, path: str) -> Iterator[bytes]:
         """See :class:`Files`."""

@@ -168,4 +168,5 @@ def _take_bytes(call: Call) -> Collected:
     for digest, size in stale[:MAX_BLOBS]:
         if call.blobs.remove(Digest(digest), (call.now_us - YOUNG_US) / 1e6):
             taken, freed = taken + 1, freed + size
+    freed += call.blobs.sweep((call.now_us - YOUNG_US) / 1e6)
     return Collected(0, 0, taken, freed, more=len(stale) > MAX_BLOBS)

@@ -7,6 +7,7 @@ whose checksum does not fit ends the journal: nothing after a torn frame is beli
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import mmap
 import os
@@ -30,8 +31,11 @@ SUFFIX: Final = ".journal"
 _GROW_BYTES: Final = 1 << 20
 MAX_FRAME_BYTES: Final = 1 << 24
 
-POINTS, PARAMS, TAGS, OUTPUT, ARTIFACT, CAPTURES, CREATE, END = range(8)
+POINTS, PARAMS, TAGS, OUTPUT, ARTIFACT, CAPTURES, CREATE, END, RESUME = range(9)
 """Kinds of frames; the first element of each frame."""
+
+_ours: set[Path] = set()
+"""The journals that this process opened."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
@@ -67,6 +71,7 @@ class Journal:
         self._map[: HEADER.size] = HEADER.pack(MAGIC, self.client.encode(), run_id.encode())
         self._position = HEADER.size
         self.frames = 0
+        _ours.add(self.path)
 
     def _grow(self, size: int) -> mmap.mmap:
         # posix_fallocate, not truncate: a full disk must be an error here and not a SIGBUS in the middle of training.
@@ -114,6 +119,11 @@ class Journal:
             if not self._file.closed:
                 self._map.close()
                 self._file.close()
+
+    def abandon(self) -> None:
+        """Let go of the file after a fork, without the lock: the thread that held it is not in this process."""
+        self._map.close()
+        self._file.close()
 
 
 class JournalReader:
@@ -178,26 +188,49 @@ class JournalReader:
 
     def writer_is_gone(self) -> bool:
         """Whether nobody writes to it any more."""
-        try:
-            probe = open(self.path, "rb")  # noqa: SIM115
-        except FileNotFoundError:
-            return True  # Another uploader has stored and removed it.
-        with probe:
-            try:
-                fcntl.flock(probe, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                return False
-            return True
+        return is_abandoned(self.path)
 
     def close(self) -> None:
         """Let go of the file."""
         self._file.close()
 
 
+def begins_a_run(path: Path) -> bool:
+    """Whether a journal was opened by a process that began the run or joined it, and not by a child of one."""
+    try:
+        reader = JournalReader(path)
+    except (OSError, CorruptedError):
+        return False
+    with contextlib.closing(reader):
+        return any(frame.kind == CREATE for frame in reader.frames(1))
+
+
+def has_uploader(path: Path) -> bool:
+    """Whether another living process uploads a journal: the one that writes it."""
+    return path not in _ours and begins_a_run(path) and not is_abandoned(path)
+
+
+def is_abandoned(path: Path) -> bool:
+    """Whether nobody writes to a journal any more."""
+    try:
+        probe = open(path, "rb")  # noqa: SIM115
+    except FileNotFoundError:
+        return True  # Another uploader has stored and removed it.
+    with probe:
+        try:
+            fcntl.flock(probe, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
+
+
 def journals_in(folder: Path) -> list[Path]:
     """The journals below a folder, oldest first."""
     found = [*folder.glob(f"*/*{SUFFIX}"), *folder.glob(f"*{SUFFIX}")]
     return sorted(found, key=lambda path: path.stat().st_mtime if path.exists() else 0.0)
+
+
+os.register_at_fork(after_in_child=_ours.clear)
 
 
 def now() -> float:

@@ -15,6 +15,9 @@ Plain = Any
 """A JSON value."""
 
 
+RESUMED_TAG = "runward.resumed"
+"""The tag that says when a run was taken up again."""
+
 State = Literal["active", "archived", "deleted"]
 """Which part of a list is shown: what is in use, what was laid aside, what was deleted and can be restored."""
 

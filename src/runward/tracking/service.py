@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import mimetypes
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, ClassVar
 
 import msgspec
@@ -39,6 +40,7 @@ from runward.tracking.finding import ProjectKeys, find_page
 from runward.tracking.keyed import keys_of, params_of
 from runward.tracking.lifecycle import in_use, may_restore
 from runward.tracking.model import (
+    RESUMED_TAG,
     Ack,
     Artifact,
     Batch,
@@ -130,10 +132,14 @@ class TrackingService(Places, Tracking):
         return sql.run(self.tx, run_id)
 
     def _same_run(self, new: NewRun, project: ProjectRow) -> Run | None:
-        row = self.tx.one("SELECT project_id, creator_id FROM runs WHERE id = ?", (new.id,))
+        row = self.tx.one("SELECT project_id, creator_id, deleted_at FROM runs WHERE id = ?", (new.id,))
         if row is None:
             return None
-        if row != (project.id, self.call.actor.member_id):
+        if row[2] is not None and row[1] == self.call.actor.member_id:
+            raise AlreadyExistsError(
+                f"run {new.id!r} was deleted", hint=f"`runward runs restore {new.id}` brings it back"
+            )
+        if row[:2] != (project.id, self.call.actor.member_id):
             raise AlreadyExistsError(f"the run id {new.id!r} is taken", hint="leave the id out, or make a new one")
         return sql.run(self.tx, new.id)
 
@@ -261,11 +267,13 @@ class TrackingService(Places, Tracking):
             raise InvalidError(f"status {end.status!r} is no end", hint="finished, failed, cancelled or timed_out")
         row = self.tx.one(f"SELECT status, exit_code FROM runs WHERE id = ?{self.tx.for_update}", (run_id,))
         assert row is not None
-        if RunStatus(row[0]).is_terminal:
-            if row[0] == end.status:
-                return sql.run(self.tx, run_id)
-            raise InvalidTransitionError(f"run {run_id} is over: it {row[0]}", hint="start a new run")
         ended = to_us(end.ended_at) if end.ended_at else self.call.now_us
+        if row[0] == end.status or ended < storage.resumed_at(self.tx, run_id):
+            return sql.run(self.tx, run_id)
+        if RunStatus(row[0]).is_terminal:
+            raise InvalidTransitionError(
+                f"run {run_id} is over: it {row[0]}", hint=f"start a new run, or this one with run_id={run_id!r}"
+            )
         sql.update_run(
             self.tx,
             run_id,
@@ -277,6 +285,19 @@ class TrackingService(Places, Tracking):
             },
         )
         self._run_event("run.ended", run_id, {"status": end.status})
+        return sql.run(self.tx, run_id)
+
+    def resume_run(self, run_id: str, at: datetime | None = None) -> Run:
+        """See the contract."""
+        row = self.tx.one(f"SELECT status, ended_at FROM runs WHERE id = ?{self.tx.for_update}", (run_id,))
+        assert row is not None
+        moment = to_us(at) if at else self.call.now_us
+        if RunStatus(row[0]).is_terminal and moment > (row[1] or 0):
+            self._content_changed(run_id)
+            open_again = {"status": RunStatus.RUNNING, "exit_code": None, "error": "", "ended_at": None}
+            sql.update_run(self.tx, run_id, open_again)
+            sql.set_tags(self.tx, run_id, {RESUMED_TAG: from_us(moment).isoformat()})
+            self._run_event("run.resumed", run_id, {})
         return sql.run(self.tx, run_id)
 
     def delete_run(self, run_id: str) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
+from runward.core.clock import to_us
 from runward.errors import ConflictError
 from runward.store.database import Tx
 from runward.tracking.blocks import Block
 from runward.tracking.finding import note_keys
+from runward.tracking.model import RESUMED_TAG
 from runward.tracking.points import Summary
 
 
@@ -123,3 +126,12 @@ def _delete(tx: Tx, table: str, column: str, ids: Sequence[int]) -> int:
 def count_folded(tx: Tx, run_id: str, segments: int) -> None:
     """So many segments of a run need no compaction any more."""
     tx.execute("UPDATE runs SET tail = tail - ? WHERE id = ?", (segments, run_id))
+
+
+def resumed_at(tx: Tx, run_id: str) -> int:
+    """When a run was taken up again, in microseconds; 0 if never."""
+    said = tx.scalar("SELECT value FROM tags WHERE run_id = ? AND key = ?", (run_id, RESUMED_TAG))
+    try:
+        return to_us(datetime.fromisoformat(said)) if said else 0
+    except ValueError:
+        return 0  # A member may set any tag.

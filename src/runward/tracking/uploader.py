@@ -31,6 +31,7 @@ from runward.tracking.capture.reads import unrecorded
 from runward.tracking.files import Files
 from runward.tracking.journal import Frame, JournalReader, journals_in
 from runward.tracking.model import (
+    RESUMED_TAG,
     Batch,
     CapturePart,
     NewArtifact,
@@ -122,7 +123,7 @@ class JournalUpload:
     def __init__(self, path: Path, destination: Destination, project: str = "", *, is_sibling: bool = False) -> None:
         self.reader, self._is_sibling = JournalReader(path), is_sibling
         self.path, self.destination, self.project = path, destination, project
-        self.ended = False
+        self.ended = self.resumed = False
         self._position: int | None = None
 
     def push(self) -> bool:
@@ -197,12 +198,18 @@ class JournalUpload:
 
     def _send(self, frames: list[Frame]) -> None:
         """Store frames; the end is acknowledged after it was carried out, so that a break in between repeats it."""
-        at = next((index for index, frame in enumerate(frames) if frame.kind == j.END), None)
+        at = next((index for index, frame in enumerate(frames) if frame.kind in (j.END, j.RESUME)), None)
         if at is None:
             self._append(frames)
             return
         if at:
             self._append(frames[:at])
+        if frames[at].kind == j.RESUME:
+            self._resume(frames[at].fields[0])
+            self._append(frames[at : at + 1])
+            if rest := frames[at + 1 :]:
+                self._send(rest)
+            return
         if not self._is_sibling:
             self._push_siblings()
         self._end(*frames[at].fields)
@@ -254,6 +261,10 @@ class JournalUpload:
         for part in parts:
             files.put_many(self._project(), [part.digest, *referenced(self.destination.local_blobs, part)])
         self.destination.tracking.put_captures(run_id, parts)
+
+    def _resume(self, at: float) -> None:
+        self.destination.tracking.resume_run(self.reader.run_id, from_us(int(at * 1e6)))
+        self.resumed = True
 
     def _end(self, status: str, exit_code: int | None, error: str, at: float) -> None:
         ended_at = from_us(int(at * 1e6))
@@ -340,7 +351,7 @@ class Uploader:
                 self._folders.discard(path.parent)
 
     def _open(self, path: Path) -> None:
-        if path in self._uploads:
+        if path in self._uploads or j.has_uploader(path):
             return
         if self._destination is None:
             self._destination = self._make()
@@ -416,8 +427,10 @@ def _push_whole_run(uploads: list[JournalUpload], destination: Destination) -> N
         while upload.push():
             pass
         _note_torn(upload, destination)
-    if not any(upload.ended for upload in uploads):
-        _end_orphan(uploads[0], destination)
+    resumed = any(upload.resumed for upload in uploads)
+    newer = set(journals_in(uploads[0].path.parent)) - {upload.path for upload in uploads}
+    if not newer and (resumed or not any(upload.ended for upload in uploads)):
+        _end_orphan(uploads[0], destination, resumed)
 
 
 def _note_torn(upload: JournalUpload, destination: Destination) -> None:
@@ -430,11 +443,12 @@ def _note_torn(upload: JournalUpload, destination: Destination) -> None:
             destination.tracking.update_run(upload.reader.run_id, patch)
 
 
-def _end_orphan(upload: JournalUpload, destination: Destination) -> None:
+def _end_orphan(upload: JournalUpload, destination: Destination, resumed: bool) -> None:
     try:
         run = destination.tracking.get_run(upload.reader.run_id).run
     except NotFoundError:
         return
-    if not run.status.is_terminal:
+    # What was taken up again on another machine is not over because its first process is gone.
+    if not run.status.is_terminal and (resumed or RESUMED_TAG not in run.tags):
         error = "the process ended without finishing the run"
         destination.tracking.end_run(run.id, RunEnd(RunStatus.FAILED, None, error))

@@ -1,0 +1,97 @@
+"""Several server processes behind one socket: a worker that dies is replaced, all end with their parent."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from multiprocessing.context import SpawnProcess
+from types import FrameType
+
+_POLL_S = 0.2
+_TOO_SOON_S = 2.0
+_END_S = 10.0
+
+
+class Workers:
+    """Keeps some processes running that all accept from one listening socket.
+
+    Args:
+        count: How many.
+        bound: The socket; each worker gets a copy of it.
+        work: What a worker does with the socket, until it is told to stop by a signal. It must be importable, and
+            what it raises ends the worker.
+    """
+
+    def __init__(self, count: int, bound: socket.socket, work: Callable[[socket.socket], None]) -> None:
+        self._bound, self._work, self._count = bound, work, count
+        self._spawn = multiprocessing.get_context("spawn")
+        self._stopping = threading.Event()
+        self._running: dict[SpawnProcess, float] = {}
+
+    def _start(self) -> None:
+        process = self._spawn.Process(target=_worker, args=(self._work, self._bound, os.getpid()), daemon=True)
+        process.start()
+        self._running[process] = time.monotonic()
+
+    def run(self) -> int:
+        """Serve until a termination signal or Ctrl-C; 1 when workers cannot stay up, else 0."""
+        with _told_to_stop(self._stopping):
+            for _ in range(self._count):
+                self._start()
+            try:
+                return self._watch()
+            finally:
+                self._end()
+
+    def _watch(self) -> int:
+        while not self._stopping.wait(_POLL_S):
+            for process, since in list(self._running.items()):
+                if process.exitcode is None:
+                    continue
+                del self._running[process]
+                if time.monotonic() - since < _TOO_SOON_S:
+                    # It would die again at once: its own message says why.
+                    return 1
+                self._start()
+        return 0
+
+    def _end(self) -> None:
+        for process in self._running:
+            process.terminate()
+        deadline = time.monotonic() + _END_S
+        for process in self._running:
+            process.join(max(deadline - time.monotonic(), 0))
+            if process.exitcode is None:
+                process.kill()
+                process.join()
+
+
+@contextlib.contextmanager
+def _told_to_stop(stopping: threading.Event) -> Iterator[None]:
+    def stop(number: int, frame: FrameType | None) -> None:
+        stopping.set()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _worker(work: Callable[[socket.socket], None], bound: socket.socket, parent: int) -> None:
+    # A worker must not outlive its parent, however that ended.
+    threading.Thread(target=_follow, args=(parent,), name="runward-parent", daemon=True).start()
+    work(bound)
+
+
+def _follow(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -1,0 +1,229 @@
+"""Content-addressed bytes in object storage (S3 and what speaks it, Google Cloud Storage, Azure), by obstore.
+
+A blob lies at ``<prefix>/<2 digits>/<62 digits>`` of its digest. An object is visible only when it is complete, so no
+temporary names are needed. What a client puts directly lies at ``<prefix>/incoming/…`` until its digest was checked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, BinaryIO
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
+
+from blake3 import blake3
+
+from runward.core.ids import Digest, new_id
+from runward.errors import InvalidError, MissingExtraError, NotFoundError, StoreError
+from runward.store.blobs import CHUNK_BYTES, Blobs, BlobWriter, FolderBlobs, Putting, check_digest, checked, not_stored
+
+SCHEMES = ("s3", "gs", "az")
+_INCOMING = "incoming"
+_LINK_LASTS = timedelta(minutes=15)
+_FRESH_S = 1800.0
+"""An older object is put anew when it is wanted again: its age is what protects it from garbage collection."""
+_PART_BYTES = 16 << 20
+_SECRET = ("key", "secret", "token", "password")
+_UPLOAD_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
+
+
+def open_blobs(place: str | Path, spool: Path) -> Blobs:
+    """The store at a place: a folder, or a URL such as ``s3://bucket/prefix?endpoint=http://…&region=…``.
+
+    Args:
+        place: A folder or a URL. Credentials come from the environment as for every tool of that storage
+            (``AWS_ACCESS_KEY_ID`` and so on), never from the URL.
+        spool: A local folder in which bytes wait while their digest is not known yet.
+
+    Raises: InvalidError, MissingExtraError, StoreError (the bucket is not reachable).
+    """
+    text = str(place)
+    if "://" not in text:
+        return FolderBlobs(place)
+    parts = urlsplit(text)
+    if parts.scheme not in SCHEMES or not parts.netloc:
+        raise InvalidError(
+            f"--blobs {text!r} is not understood", hint="give a folder or s3://bucket/prefix (gs://…, az://…)"
+        )
+    settings = dict(parse_qsl(parts.query))
+    if parts.username or parts.password or any(word in name for name in settings for word in _SECRET):
+        raise InvalidError("--blobs has a password in its URL", hint="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+    return ObjectBlobs(urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", "")), settings, spool)
+
+
+class ObjectBlobs(Putting):
+    """Blobs in a bucket."""
+
+    def __init__(self, url: str, settings: dict[str, str], spool: Path) -> None:
+        try:
+            import obstore
+            from obstore.store import from_url
+        except ImportError as error:
+            raise MissingExtraError(
+                f"{url} needs obstore, which is not installed", hint="pip install 'runward[objects]'"
+            ) from error
+        self.url, self._spool, self._api = url, spool, obstore
+        plain_http = settings.get("endpoint", "").startswith("http://")
+        options: Any = {
+            "config": settings,
+            "client_options": {"allow_http": plain_http, "timeout": timedelta(minutes=10)},
+            "retry_config": {"max_retries": 4, "retry_timeout": timedelta(seconds=60)},
+        }
+        try:
+            self._store: Any = from_url(url, **options)
+        except (obstore.exceptions.BaseError, ValueError, TypeError) as error:
+            raise InvalidError(f"--blobs {url!r} cannot be used: {_first_line(error)}") from error
+        self._answer("check", lambda: next(iter(obstore.list(self._store, chunk_size=1)), None))
+
+    def _answer(self, what: str, call: Callable[[], Any]) -> Any:
+        """What the storage answers. Raises: FileNotFoundError, StoreError."""
+        try:
+            return call()
+        except FileNotFoundError as error:
+            if "NoSuchBucket" in str(error):
+                raise StoreError(f"{self.url}: there is no such bucket", hint="create it, or check --blobs") from error
+            raise
+        except self._api.exceptions.BaseError as error:
+            raise StoreError(
+                f"the object storage {self.url} could not {what}: {_first_line(error)}",
+                hint="check its address and credentials, and try again",
+            ) from error
+
+    @staticmethod
+    def _name(digest: Digest) -> str:
+        return f"{digest[:2]}/{check_digest(digest)[2:]}"
+
+    def _head(self, name: str) -> Any | None:
+        try:
+            return self._answer("look", lambda: self._api.head(self._store, name))
+        except FileNotFoundError:
+            return None
+
+    def has(self, digest: Digest) -> bool:
+        """See :meth:`Blobs.has`."""
+        return self._head(self._name(digest)) is not None
+
+    def size(self, digest: Digest) -> int:
+        """See :meth:`Blobs.size`."""
+        found = self._head(self._name(digest))
+        if found is None:
+            raise not_stored(digest)
+        return int(found["size"])
+
+    def touch(self, digest: Digest) -> bool:
+        """See :meth:`Blobs.touch`."""
+        found = self._head(self._name(digest))
+        return found is not None and time.time() - found["last_modified"].timestamp() < _FRESH_S
+
+    @contextlib.contextmanager
+    def writer(self) -> Iterator[BlobWriter]:
+        """See :meth:`Blobs.writer`. The bytes wait on the local disk until their digest is known."""
+        try:
+            self._spool.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self._spool) as file:
+                yield BlobWriter(file, lambda digest: self._keep(file, digest))
+        except OSError as error:
+            raise StoreError(f"the blob could not be stored in {self._spool}: {error.strerror}") from error
+
+    def _keep(self, file: BinaryIO, digest: Digest) -> None:
+        if not self.touch(digest):
+            file.seek(0)
+            name = self._name(digest)
+            self._answer("store bytes", lambda: self._api.put(self._store, name, file, chunk_size=_PART_BYTES))
+
+    def read(self, digest: Digest) -> bytes:
+        """See :meth:`Blobs.read`."""
+        return checked(digest, b"".join(self.chunks(digest)))
+
+    def chunks(self, digest: Digest) -> Iterator[bytes]:
+        """See :meth:`Blobs.chunks`."""
+        return self._pieces(self._name(digest), not_stored(digest))
+
+    def _pieces(self, name: str, missing: NotFoundError) -> Iterator[bytes]:
+        try:
+            found = self._answer("read", lambda: self._api.get(self._store, name))
+        except FileNotFoundError:
+            raise missing from None
+        pieces = iter(found.stream(min_chunk_size=CHUNK_BYTES))
+
+        def told() -> Iterator[bytes]:
+            while (piece := self._answer("read", lambda: next(pieces, None))) is not None:
+                yield bytes(piece)
+
+        return told()
+
+    def copy_to(self, digest: Digest, path: Path) -> None:
+        """See :meth:`Blobs.copy_to`."""
+        pieces = self.chunks(digest)
+        with open(path, "wb") as file:
+            file.writelines(pieces)
+
+    def local_path(self, digest: Digest) -> Path | None:
+        """None: the bytes are elsewhere."""
+        return None
+
+    def link(self, digest: Digest) -> str:
+        """See :meth:`Blobs.link`."""
+        name = self._name(digest)
+        return str(self._answer("sign", lambda: self._api.sign(self._store, "GET", name, _LINK_LASTS)))
+
+    def begin_upload(self, project_id: str) -> tuple[str, str]:
+        """See :meth:`Blobs.begin_upload`."""
+        upload = new_id()
+        name = f"{_INCOMING}/{project_id}/{upload}"
+        return upload, str(self._answer("sign", lambda: self._api.sign(self._store, "PUT", name, _LINK_LASTS)))
+
+    def finish_upload(self, project_id: str, upload: str, expect: Digest) -> int:
+        """See :meth:`Blobs.finish_upload`. The bytes are read once to check them, and copied by the storage itself."""
+        missing = NotFoundError(f"nothing was put for the upload {upload[:64]!r}", hint="put the bytes, then finish")
+        if not _UPLOAD_ID.fullmatch(upload):
+            raise missing
+        name, hasher, size = f"{_INCOMING}/{project_id}/{upload}", blake3(), 0
+        for piece in self._pieces(name, missing):
+            hasher.update(piece)
+            size += len(piece)
+        digest = hasher.hexdigest()
+        if digest == expect:
+            self._answer("copy", lambda: self._api.copy(self._store, name, self._name(expect)))
+        self._answer("remove", lambda: self._api.delete(self._store, name))
+        if digest != expect:
+            raise InvalidError(f"the bytes have digest {digest[:12]}, announced was {expect[:12]}")
+        return size
+
+    def _listed(self, below: str | None = None) -> Iterator[Any]:
+        batches = iter(self._api.list(self._store, below))
+        while (batch := self._answer("list", lambda: next(batches, None))) is not None:
+            yield from batch
+
+    def stored(self) -> Iterator[tuple[Digest, int, float]]:
+        """See :meth:`Blobs.stored`."""
+        for found in self._listed():
+            digest = found["path"].replace("/", "")
+            if not found["path"].startswith(f"{_INCOMING}/"):
+                yield Digest(digest), int(found["size"]), found["last_modified"].timestamp()
+
+    def remove(self, digest: Digest, before: float) -> bool:
+        """See :meth:`Blobs.remove`."""
+        return self._remove(self._name(digest), before)
+
+    def _remove(self, name: str, before: float) -> bool:
+        found = self._head(name)
+        if found is None or found["last_modified"].timestamp() > before:
+            return False
+        self._answer("remove", lambda: self._api.delete(self._store, name))
+        return True
+
+    def sweep(self, before: float) -> int:
+        """See :meth:`Blobs.sweep`."""
+        old = [found for found in self._listed(_INCOMING) if found["last_modified"].timestamp() < before]
+        return sum(int(found["size"]) for found in old if self._remove(found["path"], before))
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).partition("\n")[0]
+    return text[:300] or type(error).__name__

@@ -1,0 +1,50 @@
+/* Preloaded into a server: while the file named by FAULT_SWITCH exists, writes and syncs of files below FAULT_BELOW
+   fail as the number in it says (5 = EIO, 28 = ENOSPC). */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+static int fault(int fd) {
+  const char *name = getenv("FAULT_SWITCH"), *below = getenv("FAULT_BELOW");
+  char link[64], path[PATH_MAX], said[16] = "";
+  if (!name || !below || access(name, F_OK) != 0) return 0;
+  snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+  ssize_t length = readlink(link, path, sizeof path - 1);
+  if (length < 0) return 0;
+  path[length] = 0;
+  if (strncmp(path, below, strlen(below)) != 0) return 0;
+  FILE *file = fopen(name, "r");
+  if (!file) return 0;
+  char *read = fgets(said, sizeof said, file);
+  fclose(file);
+  return read ? atoi(said) : 0;
+}
+
+#define WRAP(result, name, parameters, arguments)                        \
+  result name parameters {                                               \
+    static result(*real) parameters;                                     \
+    if (!real) real = (result(*) parameters)dlsym(RTLD_NEXT, #name);     \
+    int code = fault(fd);                                                \
+    if (code) {                                                          \
+      errno = code;                                                      \
+      return -1;                                                         \
+    }                                                                    \
+    return real arguments;                                               \
+  }
+
+WRAP(ssize_t, write, (int fd, const void *data, size_t size), (fd, data, size))
+WRAP(ssize_t, pwrite, (int fd, const void *data, size_t size, off_t at), (fd, data, size, at))
+WRAP(ssize_t, pwrite64, (int fd, const void *data, size_t size, off64_t at), (fd, data, size, at))
+WRAP(ssize_t, writev, (int fd, const struct iovec *parts, int count), (fd, parts, count))
+WRAP(int, fsync, (int fd), (fd))
+WRAP(int, fdatasync, (int fd), (fd))
+WRAP(int, ftruncate, (int fd, off_t size), (fd, size))
+WRAP(int, ftruncate64, (int fd, off64_t size), (fd, size))

@@ -1,0 +1,170 @@
+"""A server process that can be killed, clients that write to it, and the oracle of what it has acknowledged."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from runward.core.hashing import digest_bytes
+from runward.errors import RunwardError
+from runward.governance.model import NewToken
+from runward.testing.postgres import free_port
+from runward.testing.worlds import batch
+from runward.tracking.model import NewArtifact, NewProject, NewRun
+from runward.workspace import Workspace, open_folder, open_url
+
+HERE = Path(__file__).parent
+PROJECT = "p"
+_POINTS = 10
+
+
+def line_of(process: subprocess.Popen[str]) -> str:
+    """What a process says next; an error of its own where it ended without saying it."""
+    assert process.stdout is not None
+    line = process.stdout.readline().strip()
+    assert line or process.poll() is None, process.stderr.read() if process.stderr else ""
+    return line
+
+
+def wait_for(reached: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
+    """Return as soon as something holds."""
+    deadline = time.monotonic() + seconds
+    while not reached():
+        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
+        threading.Event().wait(0.02)
+
+
+class ServerProcess:
+    """A server in a process of its own that can be killed and started again on its port."""
+
+    def __init__(self, folder: Path, env: dict[str, str] | None = None) -> None:
+        self.folder, self.port, self._env = folder, free_port(), env or {}
+        with contextlib.closing(open_folder(folder, "owner")) as space:
+            self.token = space.governance.create_token(NewToken("t")).secret
+            space.tracking.create_project(NewProject(path=PROJECT))
+        self.process: subprocess.Popen[str] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        command = [sys.executable, str(HERE / "serve.py"), str(self.folder), str(self.port)]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **self._env})
+        assert line_of(self.process) == self.url
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.communicate()
+            self.process = None
+
+    def connect(self) -> Workspace:
+        return open_url(self.url, self.token)
+
+    def env(self, state: Path) -> dict[str, str]:
+        return {"RUNWARD_URL": self.url, "RUNWARD_TOKEN": self.token, "XDG_STATE_HOME": str(state)}
+
+
+class Verdict(NamedTuple):
+    """What became of what was acknowledged."""
+
+    points: int
+    artifacts: int
+    lost: int
+    duplicated: int
+    torn: int
+
+    @property
+    def is_good(self) -> bool:
+        return (self.lost, self.duplicated, self.torn) == (0, 0, 0)
+
+    @property
+    def told(self) -> str:
+        return (
+            f"{self.points:,} points and {self.artifacts} artifacts acknowledged: "
+            f"{self.lost} lost, {self.duplicated} duplicated, {self.torn} torn"
+        )
+
+
+class Acknowledged(NamedTuple):
+    """What a server had acknowledged at a moment."""
+
+    run_id: str
+    frames: dict[str, int]
+    artifacts: dict[str, str]
+
+    def judge(self, space: Workspace) -> Verdict:
+        """Compare it with what a workspace holds. What was stored without being acknowledged is no fault."""
+        points = lost = duplicated = torn = 0
+        for client, count in self.frames.items():
+            stored = space.tracking.append(self.run_id, batch(0, count=0, client=client)).next
+            found = space.tracking.series(self.run_id, [client]).series
+            steps = found[0].steps if found else []
+            points += count * _POINTS
+            lost += len(set(range(max(count, stored) * _POINTS)) - set(steps))
+            duplicated += len(steps) - len(set(steps))
+        for path, digest in self.artifacts.items():
+            try:
+                data = b"".join(space.files.artifact(self.run_id, path))
+            except RunwardError:
+                lost += 1
+                continue
+            torn += digest_bytes(data) != digest
+        return Verdict(points, len(self.artifacts), lost, duplicated, torn)
+
+
+class Traffic:
+    """Clients that send points and artifacts without pause, whatever the server does."""
+
+    def __init__(self, server: ServerProcess, clients: tuple[str, ...] = ("a", "b", "c")) -> None:
+        self._server = server
+        self.run_id = server.connect().tracking.create_run(NewRun(project=PROJECT)).id
+        self.frames = dict.fromkeys(clients, 0)
+        self._artifacts: dict[str, str] = {}
+        self._mutex = threading.Lock()
+        self._over = threading.Event()
+        self._threads = [threading.Thread(target=self._send, args=(client,)) for client in clients]
+
+    def _send(self, client: str) -> None:
+        space, noise = self._server.connect(), random.Random(client)
+        while not self._over.is_set():
+            first = self.frames[client]
+            points = {client: [(first * _POINTS + i, float(first)) for i in range(_POINTS)]}
+            with contextlib.suppress(RunwardError):
+                self.frames[client] = space.tracking.append(self.run_id, batch(first, points, client=client)).next
+            with contextlib.suppress(RunwardError):
+                path, data = f"{client}/{first}", noise.randbytes(noise.randrange(1, 30_000))
+                digest = space.files.put_bytes(PROJECT, data)
+                space.tracking.add_artifact(self.run_id, NewArtifact(path, digest))
+                with self._mutex:
+                    self._artifacts[path] = digest
+
+    def acknowledged(self) -> Acknowledged:
+        """What is acknowledged now. The server must be stopped or gone, or this is out of date at once."""
+        with self._mutex:
+            return Acknowledged(self.run_id, dict(self.frames), dict(self._artifacts))
+
+    def wait_for_more(self, frames: int) -> None:
+        """Return when each client has had so many frames more acknowledged."""
+        before = dict(self.frames)
+        wait_for(lambda: all(self.frames[c] >= before[c] + frames for c in before), "acknowledgements", 60)
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[Traffic]:
+        for thread in self._threads:
+            thread.start()
+        try:
+            yield self
+        finally:
+            self._over.set()
+            for thread in self._threads:
+                thread.join(40)

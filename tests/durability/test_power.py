@@ -1,0 +1,154 @@
+"""The power fails, the disk errs or fills up: nothing that was acknowledged is lost, doubled or torn.
+
+A power cut is the server's file system as the disk had it at one moment: its image is copied while the server stands
+still, so what was only in the system's memory is not in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from runward.testing.plugin import missing
+from runward.workspace import open_folder
+from tests.durability.site import HERE, ServerProcess, Traffic, Verdict, wait_for
+
+pytestmark = pytest.mark.slow
+_CUTS = int(os.environ.get("RUNWARD_POWER_CUTS", "6"))
+
+
+@contextlib.contextmanager
+def _mounted(image: Path, at: Path) -> Iterator[Path]:
+    at.mkdir()
+    subprocess.run(["mount", "-o", "loop", str(image), str(at)], check=True, capture_output=True)
+    try:
+        yield at
+    finally:
+        subprocess.run(["umount", str(at)], check=True, capture_output=True)
+        at.rmdir()
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    """An empty ext4 file system in a file."""
+    if os.geteuid() != 0 or shutil.which("mkfs.ext4") is None:
+        missing("mounting a file-system image needs root and mkfs.ext4")
+    made = tmp_path / "disk.img"
+    with made.open("wb") as file:
+        file.truncate(512 << 20)
+    subprocess.run(["mkfs.ext4", "-q", str(made)], check=True, capture_output=True)
+    try:
+        with _mounted(made, tmp_path / "try"):
+            pass
+    except subprocess.CalledProcessError as error:
+        missing(f"a file-system image cannot be mounted here: {error.stderr.decode().strip()}")
+    return made
+
+
+def test_power_cuts(image: Path, tmp_path: Path, report: Callable[[str], None]) -> None:
+    verdicts = list[Verdict]()
+    with _mounted(image, tmp_path / "disk") as disk:
+        server = ServerProcess(disk / "ws")
+        server.start()
+        try:
+            traffic = Traffic(server)
+            with traffic.running():
+                for cut in range(_CUTS):
+                    traffic.wait_for_more(10 + 7 * cut)
+                    verdicts.append(_cut(server, traffic, image, tmp_path))
+        finally:
+            server.kill()
+    report(f"durability: {len(verdicts)} power cuts, at the last one {verdicts[-1].told}")
+    assert verdicts[-1].points > 1000
+    assert verdicts[-1].artifacts > 10
+    assert [verdict for verdict in verdicts if not verdict.is_good] == []
+
+
+def _cut(server: ServerProcess, traffic: Traffic, image: Path, folder: Path) -> Verdict:
+    assert server.process is not None
+    server.process.send_signal(signal.SIGSTOP)
+    try:
+        # The answers that are on their way have been sent: their clients may take them in before or after this line.
+        acknowledged = traffic.acknowledged()
+        subprocess.run(["cp", "--sparse=always", str(image), str(folder / "cut.img")], check=True)
+    finally:
+        server.process.send_signal(signal.SIGCONT)
+    with (
+        _mounted(folder / "cut.img", folder / "cut") as disk,
+        contextlib.closing(open_folder(disk / "ws", "owner")) as space,
+    ):
+        return acknowledged.judge(space)
+
+
+@pytest.fixture(scope="session")
+def faults(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A library that makes writes and syncs fail on request."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        missing("there is no C compiler for the library that injects faults")
+    built = tmp_path_factory.mktemp("faults") / "faults.so"
+    command = [compiler, "-shared", "-fPIC", "-O1", "-o", str(built), str(HERE / "faults.c"), "-ldl"]
+    subprocess.run(command, check=True, capture_output=True)
+    return built
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC], ids=["EIO", "ENOSPC"])
+def test_a_disk_that_errs_for_a_while(faults: Path, tmp_path: Path, code: int, report: Callable[[str], None]) -> None:
+    """The server refuses meanwhile, keeps what it had, and goes on by itself when the disk is well again."""
+    switch = tmp_path / "switch"
+    env = {"LD_PRELOAD": str(faults), "FAULT_SWITCH": str(switch), "FAULT_BELOW": str(tmp_path / "ws")}
+    server = ServerProcess(tmp_path / "ws", env)
+    server.start()
+    try:
+        traffic = Traffic(server)
+        with traffic.running():
+            for _ in range(3):
+                traffic.wait_for_more(10)
+                switch.write_text(str(code))
+                still = _settled(traffic)
+                assert traffic.frames == still
+                switch.unlink()
+                traffic.wait_for_more(5)
+        verdict = traffic.acknowledged().judge(server.connect())
+        server.kill()
+        with contextlib.closing(open_folder(tmp_path / "ws", "owner")) as space:
+            after = traffic.acknowledged().judge(space)
+    finally:
+        server.kill()
+    report(f"durability: 3 times {errno.errorcode[code]}, {after.told}")
+    assert verdict.is_good
+    assert after.is_good
+    assert after.points > 300
+    assert list((tmp_path / "ws" / "blobs").glob(".new-*")) == []
+
+
+def _settled(traffic: Traffic) -> dict[str, int]:
+    """The acknowledgements once none arrive any more."""
+    last = [dict(traffic.frames)]
+
+    def quiet() -> bool:
+        before, last[0] = last[0], dict(traffic.frames)
+        return before == last[0]
+
+    # Two looks that see the same, with more than a commit's time between them.
+    wait_for(lambda: quiet() and _pause_and(quiet), "the server to refuse")
+    return last[0]
+
+
+def _pause_and(look: Callable[[], bool]) -> bool:
+    wait = [0]
+
+    def tick() -> bool:
+        wait[0] += 1
+        return wait[0] > 15
+
+    wait_for(tick, "a moment")
+    return look()

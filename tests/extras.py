@@ -1,0 +1,23 @@
+"""Third-party packages that only some tests need."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import pytest
+
+from runward.testing.plugin import missing
+
+
+def needs(module: str, group: str = "frameworks") -> Any:
+    """A module of a dependency group; without it the test is skipped, or fails where nothing may be left out."""
+    try:
+        return importlib.import_module(module)
+    except ImportError:
+        missing(f"{module} is not installed (uv sync --group {group})")
+
+
+def needs_torch(module: str) -> Any:
+    """A module that needs torch, which takes minutes to install: it is in no group. How: docs/frameworks.md."""
+    return pytest.importorskip(module, reason=f"{module} is not installed; docs/frameworks.md says how these are run")
