@@ -153,8 +153,10 @@ def start(
     new = _new_run(name, project, params, tags, seed, purpose, experiment_id, run_id)
     if offline:
         run = _keep(new, capture)
+    elif run_id:
+        run = _take_up(new, project, capture)
     else:
-        run = _take_up(new, project, capture) if run_id else _begin(new, capture, None)
+        run = _begin(new, capture, None)
     _watch_exit()
     return client.activate(run)
 
