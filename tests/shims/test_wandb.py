@@ -80,7 +80,7 @@ def test_arguments_and_environment_say_what_a_run_is(space: FolderWorkspace, mon
     run = wandb.init()
     found = stored(space, run).run
     assert (found.project, found.name, found.purpose, found.id) == ("p", "n", "why", "i")
-    assert found.tags == {"a": "true", "b": "true", "group": "g", "job_type": "j"}
+    assert found.tags == {"a": "", "b": "", "wandb.group": "g", "wandb.job_type": "j"}
     assert (run.project, run.name, run.tags, run.group, run.job_type) == ("p", "n", ("a", "b"), "g", "j")
     assert (run.path, run.url, run.get_url(), run.entity) == ("p/i", space.place, space.place, "")
     wandb.init(name="other", id="x", tags=[], project="q").finish()
@@ -194,16 +194,18 @@ def test_an_exception_ends_the_run_as_failed(space: FolderWorkspace) -> None:
 
 
 def test_config_is_a_dict_with_attributes(space: FolderWorkspace) -> None:
-    run = wandb.init(config={"lr": 0.1, "skip": 1}, config_exclude_keys=["skip"])
+    run = wandb.init(config={"lr": 0.1, "skip": 1, "opt": {"name": "sgd"}}, config_exclude_keys=["skip"])
     config = run.config
     config.depth = 3
     config["width"] = 4
     config.update(argparse.Namespace(lr=0.1, seed=7))
     config.update({"--flag": True}, more=1)
     config.setdefaults({"lr": 9, "late": "x"})
-    assert config.as_dict() == dict(config) == stored(space, run).run.params
-    assert dict(config) == {"lr": 0.1, "depth": 3, "width": 4, "seed": 7, "flag": True, "more": 1, "late": "x"}
-    assert ("lr" in config, config.get("none", 5), len(config), config.depth) == (True, 5, 7, 3)
+    opt = config.as_dict().pop("opt")
+    rest = {key: value for key, value in config.items() if key != "opt"}
+    assert stored(space, run).run.params == {**rest, "opt.name": opt["name"]}
+    assert rest == {"lr": 0.1, "depth": 3, "width": 4, "seed": 7, "flag": True, "more": 1, "late": "x"}
+    assert ("lr" in config, config.get("none", 5), len(config), config.depth) == (True, 5, 8, 3)
     with pytest.raises(AttributeError, match="config has no 'nothing'"):
         _ = config.nothing
 

@@ -117,7 +117,7 @@ def test_argparse_config(tmp_path: Path) -> None:
     space, (detail,) = logged(tmp_path, "argparse_config")
     assert detail.run.params == {"epochs": 10, "lr": 0.1, "freeze": False, "optimizer": "sgd", "batch_size": 64}
     assert (detail.run.name, detail.run.purpose) == ("parsed", "from the command line")
-    assert detail.run.tags == {"baseline": "true", "cli": "true", "summary.verdict": "good enough"}
+    assert detail.run.tags == {"baseline": "", "cli": "", "summary.verdict": "good enough"}
     assert [step for step, _ in steps(space, detail, "train.loss")] == list(range(10))
     assert [step for step, _ in steps(space, detail, "validation/loss")] == [i**2 for i in range(10)]
     assert steps(space, detail, "best_epoch") == [(10, 4.0)]
@@ -126,7 +126,7 @@ def test_argparse_config(tmp_path: Path) -> None:
 def test_artifacts(tmp_path: Path) -> None:
     space, (load, train) = logged(tmp_path, "artifacts")
     assert paths(load) == [f"artifacts/mnist-raw/0/{name}" for name in ("notes/about.txt", "test.csv", "training.csv")]
-    assert (load.run.tags["job_type"], train.run.tags["job_type"]) == ("load-data", "train")
+    assert (load.run.tags["wandb.job_type"], train.run.tags["wandb.job_type"]) == ("load-data", "train")
     assert train.run.tags["used.mnist-raw"] == f"{load.run.id}:0"
     assert steps(space, train, "rows") == [(0, 8.0)]
     assert document(space, train, "artifacts/tree/0/model.json") == {"depth": 2, "rows": 8}
@@ -171,8 +171,8 @@ def test_tables(tmp_path: Path) -> None:
 
 def test_cross_validation(tmp_path: Path) -> None:
     space, details = logged(tmp_path, "cross_validation")
-    assert [detail.run.tags["job_type"] for detail in details] == ["fold", "fold", "fold", "sweep"]
-    assert len({detail.run.tags["group"] for detail in details}) == 1
+    assert [detail.run.tags["wandb.job_type"] for detail in details] == ["fold", "fold", "fold", "sweep"]
+    assert len({detail.run.tags["wandb.group"] for detail in details}) == 1
     assert all(detail.run.status is RunStatus.FINISHED for detail in details)
     accuracies = [detail.run.metrics["val_accuracy"].last or 0.0 for detail in details[:3]]
     assert steps(space, details[3], "mean_accuracy")[0][1] == pytest.approx(sum(accuracies) / 3)
@@ -189,7 +189,7 @@ def test_alerts_and_files(tmp_path: Path) -> None:
 
 def test_read_back(tmp_path: Path) -> None:
     _, (detail,) = logged(tmp_path, "read_back")
-    assert detail.run.tags == {"kept": "true"}
+    assert detail.run.tags == {"kept": ""}
 
 
 def test_offline_and_disabled(tmp_path: Path) -> None:

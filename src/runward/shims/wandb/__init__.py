@@ -91,13 +91,13 @@ def init(
         id: An id to resume a run by: 1 to 32 letters, digits, ``.``, ``_`` and ``-``.
         name: What to call it.
         notes: Why it is run.
-        tags: Texts, each of which becomes a tag with the value ``true``.
+        tags: Texts, each of which becomes a tag without a value.
         config: A dict, argparse's namespace or a YAML file.
         config_exclude_keys: Keys of it to leave out.
         config_include_keys: Keys of it to take, and no others.
         allow_val_change: Whether a config value may be set twice.
-        group: Becomes the tag ``group``.
-        job_type: Becomes the tag ``job_type``.
+        group: Becomes the tag ``wandb.group``.
+        job_type: Becomes the tag ``wandb.job_type``.
         mode: ``online``, ``offline`` (kept on disk until ``runward sync``) or ``disabled`` (nothing is logged).
         force: Passed over.
         anonymous: Passed over.
@@ -194,10 +194,10 @@ def _next_step(run_id: str, resume: Any) -> int:
 def _describe(run: Run, tags: list[str], group: str, job_type: str) -> None:
     run.tags, run.group, run.job_type = tuple(tags), group, job_type
     for tag in tags:
-        run._active.set_tag(tag, "true")
+        run._active.set_tag(tag, "")
     for key, value in (("group", group), ("job_type", job_type)):
         if value:
-            run._active.set_tag(key, value)
+            run._active.set_tag(f"wandb.{key}", value)
 
 
 def _current() -> Run | None:

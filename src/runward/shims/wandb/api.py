@@ -63,8 +63,8 @@ class ApiRun:
         self.config = dict(run.params)
         self.notes, self.user = run.purpose, run.created_by
         self.created_at = run.created_at.isoformat()
-        self.tags = sorted(key for key, value in run.tags.items() if value == "true")
-        self.group, self.job_type = run.tags.get("group"), run.tags.get("job_type")
+        self.tags = sorted(key for key, value in run.tags.items() if not value)
+        self.group, self.job_type = run.tags.get("wandb.group"), run.tags.get("wandb.job_type")
         self.path = [run.project, run.id]
 
     @property

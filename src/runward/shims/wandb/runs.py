@@ -51,7 +51,7 @@ class Run:
         self.project, self.name, self.resumed = project, name, resumed
         self.notes, self.group, self.job_type = "", "", ""
         self.tags: tuple[str, ...] = ()
-        self.config = Config(self._active.log_params)
+        self.config = Config(lambda given: self._active.log_params(dict(_flatten(given))))
         self.summary = Summary(self._summarise)
 
     # who it is ------------------------------------------------------------------------------------------------------
