@@ -151,12 +151,8 @@ def start(
             return _add(open_run, "", params, tags)
     _end_earlier_cells()
     new = _new_run(name, project, params, tags, seed, purpose, experiment_id, run_id)
-    if offline:
-        run = _keep(new, capture)
-    elif run_id:
-        run = _take_up(new, project, capture)
-    else:
-        run = _begin(new, capture, None)
+    begin = _keep if offline else _take_up if run_id else _begin
+    run = begin(new, project, capture)
     _watch_exit()
     return client.activate(run)
 
@@ -189,7 +185,7 @@ def begin_command(
     seed: int | None = None,
 ) -> ActiveRun:
     """Begin a run for a command of its own, captured as that command. The caller ends it. Raises: as :func:`start`."""
-    return _begin(_new_run(name, project, None, tags, seed, purpose, experiment_id), True, command)
+    return _begin(_new_run(name, project, None, tags, seed, purpose, experiment_id), project, True, command)
 
 
 def _new_run(
@@ -218,7 +214,7 @@ def _new_run(
     )
 
 
-def _begin(new: NewRun, capture: bool, command: list[str] | None) -> ActiveRun:
+def _begin(new: NewRun, project: str, capture: bool, command: list[str] | None = None) -> ActiveRun:
     space = current_workspace()
     _create(space, new)
     run, captor = _open(space, new, capture, command)
@@ -227,7 +223,7 @@ def _begin(new: NewRun, capture: bool, command: list[str] | None) -> ActiveRun:
     return run
 
 
-def _keep(new: NewRun, capture: bool) -> ActiveRun:
+def _keep(new: NewRun, project: str, capture: bool) -> ActiveRun:
     """Begin a run, or take one up, without a word to its workspace."""
     space = current_workspace()
     steps = last_steps(space.state_dir / "journals" / new.id)
@@ -269,7 +265,7 @@ def _take_up(new: NewRun, project: str, capture: bool) -> ActiveRun:
     if known is not None or steps is not None:
         return _join(space, new, known, steps or {}, capture)
     try:
-        return _begin(new, capture and is_first_process(), None)
+        return _begin(new, project, capture and is_first_process())
     except ConflictError:
         # Another process of the run was quicker, or the id is another's.
         known = _known(space, new, project)
