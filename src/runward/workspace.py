@@ -29,6 +29,8 @@ from runward.review.service import ROOM as REVIEW
 from runward.store.blobs import Blobs, FolderBlobs
 from runward.store.database import Database, open_database
 from runward.store.migrations import check_schema
+from runward.tracking.analysis import ROOM as ANALYSIS
+from runward.tracking.analysis_api import Analysis
 from runward.tracking.api import Tracking
 from runward.tracking.compaction import compact_due
 from runward.tracking.files import Files, FolderFiles, RemoteFiles
@@ -38,7 +40,18 @@ from runward.tracking.organise import ROOM as ORGANISE
 from runward.tracking.organise_api import Organise
 from runward.tracking.service import ROOM as TRACKING
 
-ROOMS: tuple[Room, ...] = (GOVERNANCE, TRACKING, ORGANISE, INTAKE, REGISTRY, REPRO, KNOWLEDGE, COORDINATION, REVIEW)
+ROOMS: tuple[Room, ...] = (
+    GOVERNANCE,
+    TRACKING,
+    ANALYSIS,
+    ORGANISE,
+    INTAKE,
+    REGISTRY,
+    REPRO,
+    KNOWLEDGE,
+    COORDINATION,
+    REVIEW,
+)
 """Every room of the house. The server's routes, its OpenAPI document and every client follow from this."""
 
 FOLDER = ".runward"
@@ -57,6 +70,7 @@ class Workspace:
         self.files = files
         self.governance = cast(Governance, make_proxy(Governance, invoke))
         self.tracking = cast(Tracking, make_proxy(Tracking, invoke))
+        self.analysis = cast(Analysis, make_proxy(Analysis, invoke))
         self.organise = cast(Organise, make_proxy(Organise, invoke))
         self.intake = cast(Intake, make_proxy(Intake, invoke))
         self.registry = cast(Registry, make_proxy(Registry, invoke))

@@ -83,17 +83,17 @@ def _run(ws: FolderWorkspace, name: str, experiment: str | None, seed: int, n: i
     return run.id
 
 
-def _captures(ws: FolderWorkspace, run_id: str, version: str) -> None:
+def _captures(ws: FolderWorkspace, run_id: str, version: str, project: str = PROJECT) -> None:
     diff = (
         "diff --git a/train.py b/train.py\n--- a/train.py\n+++ b/train.py\n@@ -1,4 +1,5 @@\n import torch\n"
         f"-lr = 0.1\n+lr = 0.{version}\n+warm_up = 5\n model = Net()\n train(model, lr)\n"
     )
     source = f"import torch\nlr = 0.{version}\nwarm_up = 5\nmodel = Net()\ntrain(model, lr)\n".encode()
-    file = {"path": "train.py", "mode": "file", "size": len(source), "digest": ws.files.put_bytes(PROJECT, source)}
+    file = {"path": "train.py", "mode": "file", "size": len(source), "digest": ws.files.put_bytes(project, source)}
     code = {
         "kind": "git", "root": "/srv/digits", "commit": "3f2a9b5c" * 5, "branch": "main", "dirty": True,
         "remote": "https://example.org/digits.git", "changed": ["train.py"], "untracked": [], "deleted": [],
-        "files": [file], "left_out": [], "problems": [], "diff": ws.files.put_bytes(PROJECT, diff.encode()),
+        "files": [file], "left_out": [], "problems": [], "diff": ws.files.put_bytes(project, diff.encode()),
     }  # fmt: skip
     packages = [
         {"name": name, "version": f"2.{i}.{version}", "source": "index"} for i, name in enumerate(("numpy", "torch"))
@@ -107,7 +107,7 @@ def _captures(ws: FolderWorkspace, run_id: str, version: str) -> None:
         "environment": {"python": "3.12.4", "packages": {p["name"]: p["version"] for p in packages}},
     }
     parts = [
-        CapturePart(kind, ws.files.put_bytes(PROJECT, msgspec.json.encode(document)), summaries.get(kind, {}))  # type: ignore[arg-type]
+        CapturePart(kind, ws.files.put_bytes(project, msgspec.json.encode(document)), summaries.get(kind, {}))  # type: ignore[arg-type]
         for kind, document in documents.items()
     ]
     ws.tracking.put_captures(run_id, parts)
@@ -210,3 +210,23 @@ def fill_many(ws: FolderWorkspace, project: str, count: int) -> None:
             new = NewRun(project=project, name=f"run-{i:05}", params=[RunParam("lr", i / 1000)])
             run = tracking.create_run(new)
             tracking.append(run.id, Batch("seed", 0, 1, points=[points("loss", [1.0, 1 / (i + 1)])]))
+
+
+def fill_sweep(ws: FolderWorkspace, project: str = "vision/sweep") -> list[str]:
+    """Four learning rates with five seeds each, two of which cannot be told apart. Returns the runs' ids."""
+    ws.tracking.create_project(NewProject(project, exist_ok=True))
+    ids: list[str] = []
+    for lr, level in ((0.1, 0.30), (0.2, 0.31), (0.3, 0.55), (0.4, 0.90)):
+        for seed in range(5):
+            noise = random.Random(f"{lr} {seed}")
+            params = [RunParam("lr", lr), RunParam("optimizer", "adam"), RunParam("width", 64 + 64 * (seed % 2))]
+            new = NewRun(project=project, name=f"lr{lr}-seed{seed}", params=params, seed=seed, tags={"team": "vision"})
+            run = ws.tracking.create_run(new)
+            loss = [level + 2 * math.exp(-step / 40) + noise.gauss(0, 0.02) + (seed - 2) * 0.012 for step in range(300)]
+            accuracy = [1 - value / 3 for value in loss]
+            curves = [points("loss", loss), points("val/accuracy", accuracy), points("epoch", [300.0])]
+            ws.tracking.append(run.id, Batch("seed", 0, 1, points=curves))
+            _captures(ws, run.id, str(seed + 1), project)
+            ws.tracking.end_run(run.id, RunEnd(RunStatus.FINISHED, 0))
+            ids.append(run.id)
+    return ids

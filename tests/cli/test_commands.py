@@ -91,6 +91,7 @@ _COMMANDS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("runs", "list"): ("--where", "metrics.loss < 1", "--sort", "-metrics.loss", "-c", "metrics.loss,params.lr"),
     ("runs", "show"): ("one",),
     ("runs", "compare"): ("one", "two", "--all"),
+    ("runs", "groups"): ("--by", "params.lr", "--by", "status", "-m", "metrics.loss", "-s", "metrics.loss"),
     ("runs", "diff"): ("one", "one"),
     ("runs", "delete"): ("one",),
     ("projects", "list"): (),

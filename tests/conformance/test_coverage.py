@@ -9,6 +9,7 @@ import pytest
 
 from runward.core.operation import operations_of
 from runward.testing import (
+    analysis,
     coordination,
     governance,
     intake,
@@ -23,7 +24,20 @@ from runward.testing import (
 )
 from runward.workspace import ROOMS
 
-SUITES = (coordination, governance, intake, knowledge, organise, registry, repro, review, search, series, tracking)
+SUITES = (
+    analysis,
+    coordination,
+    governance,
+    intake,
+    knowledge,
+    organise,
+    registry,
+    repro,
+    review,
+    search,
+    series,
+    tracking,
+)
 SOURCE = "\n".join(inspect.getsource(suite) for suite in SUITES)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
-from runward.tracking.deltas import interval, t_quantile
+from runward.tracking.deltas import Interval, interval, mean_interval, t_quantile
 
 
 @pytest.mark.parametrize(
@@ -33,5 +35,21 @@ def test_one_against_many_takes_their_scatter_for_its_own() -> None:
 
 
 def test_equal_values_have_an_interval_without_width() -> None:
-    assert interval([1.0, 1.0], [1.0, 1.0]) == (0.0, 0.0, 0.0, "not distinguishable")
-    assert interval([2.0, 2.0], [1.0, 1.0]) == (1.0, 1.0, 1.0, "higher")
+    assert interval([1.0, 1.0], [1.0, 1.0]) == Interval(0.0, 0.0, 0.0, "not distinguishable", 1.0)
+    assert interval([2.0, 2.0], [1.0, 1.0]) == Interval(1.0, 1.0, 1.0, "higher", 0.0)
+
+
+def test_the_p_value_is_that_of_students_t() -> None:
+    """With one degree of freedom t is Cauchy's, whose tail is 1 - 2/pi * atan(t); below 5 % the interval leaves out 0."""
+    found = interval([3.0], [0.0, 2.0])
+    assert found.p == pytest.approx(1 - 2 / math.pi * math.atan(2 / math.sqrt(3)), rel=1e-12)
+    assert interval([1.0, 2.0, 3.0], [1.5, 2.0, 2.6]).p > 0.05  # type: ignore[operator]
+    assert interval([1.0, 1.1, 0.9], [2.0, 2.1, 1.9]).p < 0.001  # type: ignore[operator]
+
+
+def test_a_mean_has_students_interval() -> None:
+    """Half width t(0.975, n - 1) * s / sqrt(n); one value has none."""
+    mean, low, high = mean_interval([0.9, 1.0, 1.1])
+    half = 4.302652729749462 * 0.1 / 3**0.5
+    assert [mean, low, high] == pytest.approx([1.0, 1 - half, 1 + half])
+    assert mean_interval([2.0]) == (2.0, None, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 import msgspec
@@ -12,6 +12,7 @@ import msgspec
 from runward.cli.output import NO, Output, pass_output, with_json
 from runward.errors import InvalidError
 from runward.face import current_workspace
+from runward.tracking.analysis_model import GroupMetric, RunGroup
 from runward.tracking.model import Run, State
 from runward.tracking.organise_model import Anchor, BulkEdit, Deltas, NewComment, NewView
 
@@ -99,6 +100,49 @@ def _cell(run: Run, column: str) -> Any:
     if not hasattr(run, column):
         raise InvalidError(f"there is no column {column!r}", hint="metrics.KEY, params.KEY, tags.KEY or a run's field")
     return getattr(run, column)
+
+
+@runs.command("groups")
+@click.option("--by", multiple=True, required=True, help="params.lr, tags.team, experiment; params: all but the seed.")
+@click.option("--project", "-p", default="", help="Path of a project; the projects below it count too.")
+@click.option("--where", "-w", default="", help="A condition, such as 'metrics.loss < 0.3 and params.lr = 0.1'.")
+@click.option("--metrics", "-m", default="", help="By commas: metrics.loss,metrics.acc.max")
+@click.option("--sort", "-s", default="", help="One of the metrics ('-metrics.acc': greatest mean first), a BY, or n.")
+@click.option("--against", type=click.Choice(["best", "baseline"]), default="best", show_default=True)
+@with_json
+@pass_output
+def groups(
+    output: Output,
+    by: tuple[str, ...],
+    project: str,
+    where: str,
+    metrics: str,
+    sort: str,
+    against: Literal["best", "baseline"],
+) -> None:
+    """Groups of runs, such as the seeds of one setting: means with 95 % intervals, tested against the best."""
+    found = current_workspace().analysis.group_runs([*by], project, where, metrics, sort, against)
+    keys = [metric.key for metric in found.groups[0].metrics] if found.groups else []
+    rows = [
+        [*map(_group_value, group.values), group.n, *(cell for m in group.metrics for cell in _group_cells(group, m))]
+        for group in found.groups
+    ]
+    note = f"{found.total:,} groups of {found.runs:,} runs; mean ± half of the 95 % interval"
+    output.table(found, [*by, "n", *(head for key in keys for head in (key, "against the " + against))], rows, note)
+
+
+def _group_value(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return " ".join(f"{key}={one}" for key, one in value.items()) or "all the same"
+
+
+def _group_cells(group: RunGroup, metric: GroupMetric) -> tuple[str, str]:
+    if metric.mean is None:
+        return "", ""
+    half = "" if metric.high is None else f" ± {metric.high - metric.mean:.3g}"
+    verdict = metric.test.verdict if metric.test else ("reference" if group.is_reference else "")
+    return f"{metric.mean:.5g}{half}", verdict
 
 
 @runs.command("show")

@@ -78,13 +78,25 @@ class HttpClient:
                 # A kept connection may have been closed by the server while it was idle: one new try.
                 if attempt == 1 and not fresh and repeatable:
                     continue
-                raise StoreError(
-                    f"the server {self.url} does not answer: {error}", hint="check RUNWARD_URL and that it runs"
-                ) from error
+                raise self._away(error) from error
         if response.status >= 400:
-            data = response.read()
-            raise error_from(data, response.status)
+            raise error_from(self._read(response), response.status)
         return response
+
+    def _away(self, error: Exception) -> StoreError:
+        return StoreError(f"the server {self.url} does not answer: {error}", hint="check RUNWARD_URL and that it runs")
+
+    def _read(self, response: http.client.HTTPResponse, size: int | None = None) -> bytes:
+        """The rest of an answer, or a piece of it. Raises: StoreError (the server went away in the middle of it)."""
+        try:
+            data = response.read(size)
+            if size and not data and response.length:
+                # Asked for a piece, the standard library takes a broken connection for the end.
+                raise http.client.IncompleteRead(data, response.length)
+            return data
+        except (OSError, http.client.HTTPException) as error:
+            self._connection().close()
+            raise self._away(error) from error
 
     def invoke(self, op: Operation, arguments: dict[str, Any]) -> Any:
         """Run an operation on the server."""
@@ -103,7 +115,7 @@ class HttpClient:
         if query:
             path += "?" + urllib.parse.urlencode(query)
         body, headers = self._body(op, body_values)
-        data = self.send(op.method, path, body, headers).read()
+        data = self._read(self.send(op.method, path, body, headers))
         return decode(data, op.returns, MSGPACK) if data else None
 
     def _body(self, op: Operation, values: dict[str, Any]) -> tuple[bytes | None, dict[str, str]]:
@@ -118,13 +130,13 @@ class HttpClient:
     def upload(self, path: str, chunks: Iterable[bytes]) -> dict[str, Any]:
         """Send a stream of bytes by PUT; returns the JSON answer."""
         response = self.send("PUT", API + path, chunks, {"Accept": JSON, "Transfer-Encoding": "chunked"})
-        found: dict[str, Any] = decode(response.read(), dict[str, Any], JSON)
+        found: dict[str, Any] = decode(self._read(response), dict[str, Any], JSON)
         return found
 
     def exists(self, path: str) -> bool:
         """Whether a HEAD request finds something."""
         try:
-            self.send("HEAD", API + path, None, {}).read()
+            self._read(self.send("HEAD", API + path, None, {}))
         except NotFoundError:
             return False
         return True
@@ -132,7 +144,7 @@ class HttpClient:
     def post_json(self, path: str) -> dict[str, Any]:
         """The JSON answer to a POST without a body."""
         found: dict[str, Any] = decode(
-            self.send("POST", API + path, b"", {"Accept": JSON}).read(), dict[str, Any], JSON
+            self._read(self.send("POST", API + path, b"", {"Accept": JSON})), dict[str, Any], JSON
         )
         return found
 
@@ -140,11 +152,11 @@ class HttpClient:
         """The bytes at a path, in pieces; from the object storage that the server points to, if it can be reached."""
         response = self.send("GET", API + path, None, {"Accept": "*/*", DIRECT: "yes"})
         if response.status == http.HTTPStatus.TEMPORARY_REDIRECT:
-            response.read()
+            self._read(response)
             response = self._beside(response.headers["Location"]) or self.send(
                 "GET", API + path, None, {"Accept": "*/*"}
             )
-        while chunk := response.read(_CHUNK):
+        while chunk := self._read(response, _CHUNK):
             yield chunk
 
     def _beside(self, url: str) -> http.client.HTTPResponse | None:

@@ -98,6 +98,7 @@ class Tracking(Protocol):
         limit: int = 100,
         cursor: str | None = None,
         state: State = "active",
+        columns: str = "",
     ) -> RunPage:
         """Runs that match a condition such as ``metrics.loss < 0.3 and params.lr = 0.1``, newest first by default.
 
@@ -109,6 +110,8 @@ class Tracking(Protocol):
             cursor: ``next_cursor`` of the page before.
             state: ``archived`` or ``deleted`` for the runs that are left out otherwise. The runs of an archived
                 project are only shown where the project is asked for.
+            columns: Metrics, params and tags by commas (``metrics.acc,params.lr``): the runs come with these only, which
+                is much less where runs have thousands. Empty for all.
 
         Raises: InvalidError pointing at the word that is wrong, with the keys that exist.
         """

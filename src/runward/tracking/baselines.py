@@ -6,7 +6,6 @@ import json
 import math
 
 from runward.core.clock import from_us
-from runward.core.ids import ProjectId
 from runward.errors import InvalidError, NotFoundError
 from runward.governance.dispatch import Call
 from runward.governance.scopes import Clause, projects_below
@@ -61,22 +60,13 @@ class Baselines:
     def deltas(self, run_id: str) -> Deltas:
         """See the contract."""
         run = repository.run(self.tx, run_id)
-        row = self.tx.one(_NEAREST, (run.project_id,))
-        if row is None:
+        baseline, theirs = measured_against(self.tx, run.project_id)
+        if baseline is None:
             return Deltas(None, [run.id], [], [])
-        baseline = Baseline(row[1], json.loads(row[2]), row[3], row[4], from_us(row[5]))
-        theirs, ours = self._baseline_runs(row[0], baseline), self._repetitions(run)
+        ours = self._repetitions(run)
         keys = [key for key in run.metrics if any(key in other.metrics for other in theirs)]
         metrics = [delta for key in keys if (delta := _delta(key, ours, theirs)) is not None]
         return Deltas(baseline, [item.id for item in ours], [item.id for item in theirs], metrics)
-
-    def _baseline_runs(self, project_id: ProjectId, baseline: Baseline) -> list[Run]:
-        if baseline.where:
-            below = projects_below(project_id)
-            query = compile_query(baseline.where, "", ProjectKeys(self.tx, below))
-            return repository.runs_by_id(self.tx, find_page(self.tx, below, query, MAX_GROUP, None, ()).ids)
-        alive = lifecycle.run_projects(self.tx, baseline.run_ids)
-        return repository.runs_by_id(self.tx, [run_id for run_id in baseline.run_ids if run_id in alive])
 
     def _repetitions(self, run: Run) -> list[Run]:
         """The run and the finished ones that differ from it only in the seed: same project, code and params."""
@@ -95,12 +85,31 @@ class Baselines:
         return group
 
 
+def measured_against(tx: Tx, project_id: str) -> tuple[Baseline | None, list[Run]]:
+    """The baseline of a project, its own or that of the nearest one above, and the runs that it names now."""
+    row = tx.one(_NEAREST, (project_id,))
+    if row is None:
+        return None, []
+    baseline = Baseline(row[1], json.loads(row[2]), row[3], row[4], from_us(row[5]))
+    if not baseline.where:
+        alive = lifecycle.run_projects(tx, baseline.run_ids)
+        return baseline, repository.runs_by_id(tx, [run_id for run_id in baseline.run_ids if run_id in alive])
+    below = projects_below(row[0])
+    query = compile_query(baseline.where, "", ProjectKeys(tx, below))
+    return baseline, repository.runs_by_id(tx, find_page(tx, below, query, MAX_GROUP, None, ()).ids)
+
+
+def is_seed(key: str) -> bool:
+    """Whether a param only says which repetition a run is."""
+    return key.rpartition(".")[2] == "seed"
+
+
 def _seed(run: Run) -> Plain:
     return run.seed if run.seed is not None else run.params.get("seed")
 
 
 def _unseeded(run: Run) -> dict[str, Plain]:
-    return {key: value for key, value in run.params.items() if key.rpartition(".")[2] != "seed"}
+    return {key: value for key, value in run.params.items() if not is_seed(key)}
 
 
 def _delta(key: str, ours: list[Run], theirs: list[Run]) -> Delta | None:

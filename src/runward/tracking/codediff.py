@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
 
-from runward.tracking.model import FileChange
+from runward.tracking.model import CapturePart, FileChange, Plain
 
 MAX_BYTES = 400_000
 Read = Callable[[str], bytes | None]
@@ -77,3 +77,16 @@ def _split(text: str) -> dict[str, str]:
         head = piece.partition("\n")[0]
         pieces[head.rpartition(" b/")[2]] = "diff --git " + piece
     return pieces
+
+
+def environment_of(parts: Iterable[CapturePart]) -> dict[str, Plain]:
+    """What the captures of environment and machine say, flat."""
+    found: dict[str, Plain] = {}
+    for part in parts:
+        if part.kind not in ("environment", "machine"):
+            continue
+        for key, value in part.summary.items():
+            found.update(
+                {f"{key}.{name}": item for name, item in value.items()} if isinstance(value, dict) else {key: value}
+            )
+    return found

@@ -2,11 +2,12 @@
 
 Welch's interval for two groups (B. L. Welch, Biometrika 34, 1947), the prediction interval for one run against a
 group. Student's t by its cumulative distribution, the regularised incomplete beta function (Abramowitz & Stegun,
-Handbook of Mathematical Functions, 26.7.1 and 26.5.8, evaluated by Lentz's method), inverted by bisection.
+Handbook of Mathematical Functions, 26.7.1 and 26.5.8, evaluated by Lentz's method), inverted by Newton's method.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
@@ -23,6 +24,8 @@ class Interval(NamedTuple):
     low: float | None
     high: float | None
     verdict: Verdict
+    p: float | None = None
+    """Two-sided p-value of the test that belongs to the interval."""
 
 
 def _beta_fraction(a: float, b: float, x: float) -> float:
@@ -51,24 +54,40 @@ def _beta(a: float, b: float, x: float) -> float:
     return math.exp(front) * _beta_fraction(a, b, x) / a
 
 
+@functools.lru_cache(maxsize=4096)
 def t_quantile(p: float, freedom: float) -> float:
     """The p-quantile (0.5 ≤ p < 1) of Student's t with a real number of degrees of freedom ≥ 1."""
-    low, high = 0.0, 1.0
-
-    def below(t: float) -> float:
-        return 1.0 - 0.5 * _beta(freedom / 2.0, 0.5, freedom / (freedom + t * t))
-
-    while below(high) < p:
-        high *= 2.0
+    half = freedom / 2.0
+    log_scale = math.lgamma(half + 0.5) - math.lgamma(half) - 0.5 * math.log(freedom * math.pi)
+    # The distribution is concave right of 0, so Newton's steps never pass the quantile.
+    t = 0.0
     for _ in range(100):
-        middle = (low + high) / 2.0
-        low, high = (middle, high) if below(middle) < p else (low, middle)
-    return (low + high) / 2.0
+        below = 1.0 - 0.5 * _beta(half, 0.5, freedom / (freedom + t * t))
+        step = (p - below) / math.exp(log_scale - (half + 0.5) * math.log1p(t * t / freedom))
+        t += step
+        if abs(step) <= 1e-13 * t:
+            break
+    return t
 
 
 def _spread(values: Sequence[float]) -> float:
     mean = math.fsum(values) / len(values)
     return math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
+
+
+def mean_interval(values: Sequence[float]) -> tuple[float, float | None, float | None]:
+    """The mean with Student's 95 % interval; one value says nothing about spread, so it has none."""
+    mean = math.fsum(values) / len(values)
+    if len(values) < 2:
+        return mean, None, None
+    half = t_quantile((1.0 + LEVEL) / 2.0, len(values) - 1.0) * math.sqrt(_spread(values) / len(values))
+    return mean, mean - half, mean + half
+
+
+def _p_value(difference: float, variance: float, freedom: float) -> float:
+    if variance == 0.0:
+        return 1.0 if difference == 0.0 else 0.0
+    return _beta(freedom / 2.0, 0.5, freedom / (freedom + difference**2 / variance))
 
 
 def interval(ours: Sequence[float], theirs: Sequence[float]) -> Interval:
@@ -90,6 +109,7 @@ def interval(ours: Sequence[float], theirs: Sequence[float]) -> Interval:
         freedom = variance**2 / (a**2 / (n - 1) + b**2 / (m - 1)) if variance > 0 else 1.0
     half = t_quantile((1.0 + LEVEL) / 2.0, freedom) * math.sqrt(variance)
     low, high = difference - half, difference + half
+    p = _p_value(difference, variance, freedom)
     if low <= 0.0 <= high:
-        return Interval(difference, low, high, "not distinguishable")
-    return Interval(difference, low, high, "higher" if difference > 0 else "lower")
+        return Interval(difference, low, high, "not distinguishable", p)
+    return Interval(difference, low, high, "higher" if difference > 0 else "lower", p)

@@ -13,6 +13,7 @@ from runward.core.ids import new_id
 from runward.errors import AlreadyExistsError
 from runward.governance.dispatch import Call
 from runward.governance.scopes import Clause, readable_projects
+from runward.tracking import keyed
 from runward.tracking import repository as sql
 from runward.tracking.marks import publish_on_run, run_place
 from runward.tracking.model import Run, RunParam
@@ -133,7 +134,7 @@ def reopen_run(call: Call, run_id: str, status: str, ended_us: int | None) -> No
 
 def params_of(call: Call, run_id: str) -> list[RunParam]:
     """A run's params."""
-    return sql.params_of(call.tx, [run_id]).get(run_id, [])
+    return keyed.params_of(call.tx, [run_id]).get(run_id, [])
 
 
 def remove_artifacts(call: Call, run_id: str, path: str) -> int:

@@ -19,6 +19,7 @@ from runward.tracking.compaction import SMALL_POINTS
 from runward.tracking.finding import note_project_keys
 from runward.tracking.intake_api import Intake
 from runward.tracking.intake_model import SOURCE_TAG, VERSION_TAG, ForeignRun, KnownImport, Taken
+from runward.tracking.keyed import encode
 from runward.tracking.model import NewArtifact
 from runward.tracking.points import Summary, pack_segment, summarise, unpack_columns
 from runward.tracking.service import check_artifact_path, check_key, check_text
@@ -142,7 +143,7 @@ def _accept(run: ForeignRun, sizes: dict[str, int], *, is_new: bool) -> _Accepte
     for param in run.params:
         check_key(param.key, "param")
         value = param.value
-        _check_text(value if isinstance(value, str) else sql.encode(value), f"param {param.key!r}")
+        _check_text(value if isinstance(value, str) else encode(value), f"param {param.key!r}")
     for key, value in run.tags.items():
         check_key(key, "tag")
         _check_text(value, f"tag {key!r}")

@@ -10,6 +10,7 @@ from runward.governance.scopes import Clause
 from runward.store.database import Row, Tx
 from runward.tracking import repository as sql
 from runward.tracking.intake_model import IMPORT_CLIENT, VERSION_TAG, KnownImport
+from runward.tracking.keyed import encode
 
 _PARTS = ("segments", "blocks", "metrics", "params", "outputs", "journals")
 _LIMIT = 500
@@ -76,7 +77,7 @@ def insert_params(tx: Tx, rows: Iterable[Row]) -> None:
     """Store (run, key, value, origin) of runs that have no params."""
     tx.many(
         "INSERT INTO params (run_id, key, value, number, origin) VALUES (?, ?, ?, ?, ?)",
-        [(run_id, key, sql.encode(value), sql.number_of(value), origin) for run_id, key, value, origin in rows],
+        [(run_id, key, encode(value), sql.number_of(value), origin) for run_id, key, value, origin in rows],
     )
 
 

@@ -13,6 +13,7 @@ from runward.governance.scopes import (
     home_team,
 )
 from runward.tracking import repository as sql
+from runward.tracking.keyed import encode
 from runward.tracking.model import (
     Experiment,
     KnownKeys,
@@ -141,7 +142,7 @@ class Places:
                 "status": RunStatus.RUNNING,
                 "metadata": "{}",
                 "metadata_version": 0,
-                "plan": sql.encode(new.plan),
+                "plan": encode(new.plan),
                 "created_by": self.call.actor.name,
                 "created_at": self.call.now_us,
             },

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import functools
-import json
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
-
-import msgspec
 
 from runward.core.clock import from_us
 from runward.core.ids import ExperimentId, RunId
 from runward.governance.scopes import Clause
 from runward.store.database import Row, Tx
 from runward.tracking.finding import ProjectKeys, note_keys
+from runward.tracking.keyed import Keys, decode, encode, fill
 from runward.tracking.model import (
     Artifact,
     CapturePart,
     Experiment,
     HistoryEntry,
     KnownKeys,
-    Mark,
-    MetricSummary,
     NewRun,
     OutputChunk,
     Plain,
@@ -33,9 +28,6 @@ from runward.tracking.model import (
     RunStatus,
     State,
 )
-from runward.tracking.points import special_name
-
-_SHORT = 40
 
 
 def _time(value: int | None) -> datetime | None:
@@ -51,24 +43,6 @@ def number_of(value: Plain) -> float | None:
     except OverflowError:
         return None
     return None if math.isnan(number) else number
-
-
-def encode(value: Plain) -> str:
-    """A value as JSON text; NaN and ±inf by the names that JavaScript gives them."""
-    return json.dumps(value, ensure_ascii=False)
-
-
-def decode(text: str) -> Plain:
-    """A value from :func:`encode`; what is not finite comes back as its name, because JSON has no words for it."""
-    if len(text) > _SHORT or text.startswith(("[", "{")):
-        return json.loads(text, parse_constant=str)
-    return _decode_scalar(text)
-
-
-@functools.lru_cache(maxsize=8192)
-def _decode_scalar(text: str) -> Plain:
-    # The same few values come again and again: a table of 1,000 runs has 20,000 params and perhaps 100 values.
-    return json.loads(text, parse_constant=str)
 
 
 def _marks(count: int) -> str:
@@ -247,14 +221,14 @@ def _run(row: Row) -> Run:
     )
 
 
-def runs_by_id(tx: Tx, ids: Sequence[str]) -> list[Run]:
-    """Runs in the order of their ids, with params, metrics, tags and marks."""
+def runs_by_id(tx: Tx, ids: Sequence[str], keys: Keys | None = None) -> list[Run]:
+    """Runs in the order of their ids, with marks, params, metrics and tags (only some ``keys`` where given)."""
     found: dict[str, Run] = {}
     for start in range(0, len(ids), 500):
         part = ids[start : start + 500]
         rows = tx.all(f"{_RUN}{_FROM} WHERE r.id IN ({_marks(len(part))})", part)
         found.update((row[0], _run(row)) for row in rows)
-    return fill(tx, [found[run_id] for run_id in ids if run_id in found])
+    return fill(tx, [found[run_id] for run_id in ids if run_id in found], keys)
 
 
 def find_runs(tx: Tx, where: Clause, order: Clause, limit: int) -> list[Run]:
@@ -267,74 +241,6 @@ def find_runs(tx: Tx, where: Clause, order: Clause, limit: int) -> list[Run]:
 def run(tx: Tx, run_id: str) -> Run:
     """One run with params, metrics, tags and marks."""
     return find_runs(tx, Clause("r.id = ?", (run_id,)), Clause("r.id", ()), 1)[0]
-
-
-def fill(tx: Tx, found: list[Run]) -> list[Run]:
-    """The runs with their keyed values, read by one query a table and not one a run."""
-    ids = [item.id for item in found]
-    params, metrics, tags, marks = params_of(tx, ids), summaries_of(tx, ids), tags_of(tx, ids), marks_of(tx, ids)
-    return [
-        msgspec.structs.replace(
-            item,
-            params={p.key: p.value for p in params.get(item.id, [])},
-            metrics=metrics.get(item.id, {}),
-            tags=tags.get(item.id, {}),
-            marks=marks.get(item.id, []),
-        )
-        for item in found
-    ]
-
-
-def _by_run(tx: Tx, columns: str, table: str, ids: Sequence[str], order: str) -> Iterator[Row]:
-    for start in range(0, len(ids), 500):
-        part = ids[start : start + 500]
-        sql = f"SELECT run_id, {columns} FROM {table} WHERE run_id IN ({_marks(len(part))}) ORDER BY run_id, {order}"
-        yield from tx.each(sql, part)
-
-
-def params_of(tx: Tx, ids: Sequence[str]) -> dict[str, list[RunParam]]:
-    """Params by run."""
-    found: dict[str, list[RunParam]] = {}
-    for run_id, key, value, origin in _by_run(tx, "key, value, origin", "params", ids, "key"):
-        found.setdefault(run_id, []).append(RunParam(key, decode(value), origin))
-    return found
-
-
-def summaries_of(tx: Tx, ids: Sequence[str]) -> dict[str, dict[str, MetricSummary]]:
-    """Metric summaries by run and key."""
-    found: dict[str, dict[str, MetricSummary]] = {run_id: {} for run_id in ids}
-    for run_id, key, n, last, last_step, low, high in _by_run(
-        tx, "key, n, last, last_step, minimum, maximum", "metrics", ids, "key"
-    ):
-        # x - x is 0 for finite numbers only.
-        if last is not None and last - last == 0 and low - low == 0 and high - high == 0:
-            found[run_id][key] = MetricSummary(key, n, last, last_step, low, high)
-        else:
-            special = special_name(math.nan if last is None else last)
-            found[run_id][key] = MetricSummary(
-                key, n, None if special else last, last_step, _finite(low), _finite(high), special
-            )
-    return found
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
-
-
-def tags_of(tx: Tx, ids: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Tags by run."""
-    found: dict[str, dict[str, str]] = {}
-    for run_id, key, value in _by_run(tx, "key, value", "tags", ids, "key"):
-        found.setdefault(run_id, {})[key] = value
-    return found
-
-
-def marks_of(tx: Tx, ids: Sequence[str]) -> dict[str, list[Mark]]:
-    """Marks by run."""
-    found: dict[str, list[Mark]] = {}
-    for run_id, kind, label, ref, at in _by_run(tx, "kind, label, ref, at", "marks", ids, "kind"):
-        found.setdefault(run_id, []).append(Mark(kind, label, ref, from_us(at)))
-    return found
 
 
 def insert_run(

@@ -34,9 +34,10 @@ from runward.store.blobs import check_digest
 from runward.tracking import repository as sql
 from runward.tracking import storage
 from runward.tracking.api import Tracking
-from runward.tracking.codediff import MAX_BYTES, changed_files, file_changes
+from runward.tracking.codediff import MAX_BYTES, changed_files, environment_of, file_changes
 from runward.tracking.compaction import read_series
 from runward.tracking.finding import ProjectKeys, find_page
+from runward.tracking.keyed import keys_of, params_of
 from runward.tracking.lifecycle import in_use, may_restore
 from runward.tracking.model import (
     RESUMED_TAG,
@@ -101,14 +102,16 @@ class TrackingService(Places, Tracking):
         limit: int = 100,
         cursor: str | None = None,
         state: State = "active",
+        columns: str = "",
     ) -> RunPage:
         """See the contract."""
+        keys = keys_of(columns)
         visible = self.call.visible_projects(project)
         query = compile_query(where, sort, ProjectKeys(self.tx, visible))
         shown = in_use(self.tx, visible, self.call.project(project).id if project else "")
         said = (project, where, sort, state)
         found = find_page(self.tx, shown, query, min(max(limit, 1), MAX_PAGE), cursor, said, state)
-        return RunPage(runs=sql.runs_by_id(self.tx, found.ids), total=found.total, next_cursor=found.cursor)
+        return RunPage(runs=sql.runs_by_id(self.tx, found.ids, keys), total=found.total, next_cursor=found.cursor)
 
     def create_run(self, new: NewRun) -> Run:
         """See the contract."""
@@ -184,7 +187,7 @@ class TrackingService(Places, Tracking):
         run = sql.run(self.tx, run_id)
         return RunDetail(
             run=run,
-            params=sql.params_of(self.tx, [run_id]).get(run_id, []),
+            params=params_of(self.tx, [run_id]).get(run_id, []),
             metrics=list(run.metrics.values()),
             artifacts=sql.artifacts(self.tx, run_id),
             captures=sql.captures(self.tx, run_id),
@@ -370,7 +373,7 @@ class TrackingService(Places, Tracking):
             raise InvalidError(f"{len(run_ids)} runs were given; 1 to 200 can be compared")
         runs = [self.resolve_run(ref) for ref in run_ids]
         captures = [{str(part.kind): part for part in sql.captures(self.tx, run.id)} for run in runs]
-        environment = [_environment_of(found) for found in captures]
+        environment = [environment_of(found.values()) for found in captures]
         code = [self.call.blobs.read(found["code"].digest) for found in captures[:2] if "code" in found]
         return Comparison(
             runs=runs,
@@ -408,17 +411,6 @@ def check_text(text: str, what: str) -> str:
 
 def _shown(metric: Any) -> Plain:
     return metric.last_special or metric.last
-
-
-def _environment_of(parts: dict[str, CapturePart]) -> dict[str, Plain]:
-    found: dict[str, Plain] = {}
-    for kind in ("environment", "machine"):
-        for key, value in (parts[kind].summary if kind in parts else {}).items():
-            if isinstance(value, dict):
-                found.update({f"{key}.{name}": item for name, item in value.items()})
-            else:
-                found[key] = value
-    return found
 
 
 def _rows(columns: list[dict[str, Plain]]) -> list[ComparedRow]:

@@ -23,10 +23,3 @@ export const runQuery = (id: string) => ({
   queryKey: ["run", id],
   queryFn: ({ signal }: Context) => api.get("/api/v1/runs/{run_id}", { path: { run_id: id }, signal }),
 });
-
-/** Series of a run for a chart of `width` pixels. */
-export const seriesQuery = (id: string, keys: string[], width: number) => ({
-  queryKey: ["series", id, keys, width],
-  queryFn: ({ signal }: Context) => api.get("/api/v1/runs/{run_id}/series", { path: { run_id: id }, query: { keys, width }, signal }),
-  placeholderData: keepPreviousData,
-});

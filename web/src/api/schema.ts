@@ -413,6 +413,8 @@ export interface paths {
          *         cursor: ``next_cursor`` of the page before.
          *         state: ``archived`` or ``deleted`` for the runs that are left out otherwise. The runs of an archived
          *             project are only shown where the project is asked for.
+         *         columns: Metrics, params and tags by commas (``metrics.acc,params.lr``): the runs come with these only, which
+         *             is much less where runs have thousands. Empty for all.
          *
          *     Raises: InvalidError pointing at the word that is wrong, with the keys that exist.
          *
@@ -710,6 +712,96 @@ export interface paths {
          *     Permission: `run.read` (role viewer or higher).
          */
         get: operations["tracking.uncommitted"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/run-groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Groups of runs, such as the seeds of one setting, with means, 95 % intervals and a test.
+         * @description Groups of runs, such as the seeds of one setting, with means, 95 % intervals and a test.
+         *
+         *     Args:
+         *         by: What the runs of a group share: ``params.lr``, ``tags.team``, ``experiment``; ``params`` stands for
+         *             every param but the seed.
+         *         project: Id or path; the projects below it count too. Empty for all visible ones.
+         *         where: A condition in the search language.
+         *         metrics: By commas: ``metrics.loss,metrics.acc.max``.
+         *         sort: One of the metrics (``-metrics.acc`` puts the greatest mean first), a ``by``, or ``n``.
+         *         against: ``best`` tests every group against the first one where a metric orders them, ``baseline`` against
+         *             the project's baseline.
+         *
+         *     Raises: InvalidError (an unknown field, no metric, more than 100,000 runs), NotFoundError (no baseline).
+         *
+         *     Permission: `run.read` (role viewer or higher).
+         */
+        get: operations["analysis.group_runs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/differences": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Up to 200 runs side by side: the keys that differ, page by page.
+         * @description Up to 200 runs side by side: the keys that differ, page by page.
+         *
+         *     Args:
+         *         run_ids: The runs, in the order of the columns.
+         *         search: Text that a key contains, in whatever case.
+         *         same: Also the keys that are the same everywhere.
+         *         limit: At most so many keys of each kind, up to 1,000.
+         *         offset: How many keys of each kind to pass over.
+         *         only: Exactly these, by commas: ``metrics.loss,params.lr``.
+         *
+         *     Raises: NotFoundError, InvalidError.
+         *
+         *     Permission: `run.read` (role viewer or higher).
+         */
+        get: operations["analysis.differences"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/curves": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Series of up to 1,000 runs at once. With a ``width`` in pixels at most two points a column come back.
+         * @description Series of up to 1,000 runs at once. With a ``width`` in pixels at most two points a column come back.
+         *
+         *     Raises: NotFoundError, InvalidError (more than 10,000 series).
+         *
+         *     Permission: `run.read` (role viewer or higher).
+         */
+        get: operations["analysis.curves"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2360,6 +2452,98 @@ export interface components {
             /** @enum {unknown} */
             change: "added" | "modified" | "removed";
             diff: string;
+        };
+        /**
+         * RunGroups
+         * @description All groups of a search, the first one being the best where a metric orders them.
+         */
+        RunGroups: {
+            by: string[];
+            groups: components["schemas"]["RunGroup"][];
+            total: number;
+            runs: number;
+            /** @enum {unknown} */
+            reference: "baseline" | "best" | "nothing";
+            reference_runs: string[];
+        };
+        /**
+         * RunGroup
+         * @description Runs that share the values of what they are grouped by.
+         */
+        RunGroup: {
+            values: unknown[];
+            n: number;
+            seeds: number;
+            run_ids: string[];
+            where: string;
+            metrics: components["schemas"]["GroupMetric"][];
+            is_reference: boolean;
+        };
+        /**
+         * GroupMetric
+         * @description One metric over the runs of a group.
+         */
+        GroupMetric: {
+            key: string;
+            n: number;
+            mean: number | null;
+            low: number | null;
+            high: number | null;
+            least: number | null;
+            greatest: number | null;
+            test: components["schemas"]["GroupTest"] | null;
+        };
+        /**
+         * GroupTest
+         * @description A group against the reference: Welch's test, each group by itself.
+         */
+        GroupTest: {
+            difference: number;
+            low: number | null;
+            high: number | null;
+            p: number | null;
+            /** @enum {unknown} */
+            verdict: "higher" | "lower" | "not distinguishable" | "one run says nothing about spread";
+        };
+        /**
+         * Differences
+         * @description Many runs side by side.
+         */
+        Differences: {
+            runs: components["schemas"]["Run"][];
+            params: components["schemas"]["DifferenceRows"];
+            metrics: components["schemas"]["DifferenceRows"];
+            tags: components["schemas"]["DifferenceRows"];
+            environment: components["schemas"]["DifferenceRows"];
+        };
+        /**
+         * DifferenceRows
+         * @description A page of the keys of one kind.
+         */
+        DifferenceRows: {
+            rows: components["schemas"]["DifferenceRow"][];
+            total: number;
+            differing: number;
+        };
+        /**
+         * DifferenceRow
+         * @description One key over several runs.
+         */
+        DifferenceRow: {
+            key: string;
+            values: unknown[];
+            differs: boolean;
+            /** @default 0 */
+            points: number;
+        };
+        /**
+         * RunCurves
+         * @description Series of one run as raw columns; what is not finite stands in them as it was logged.
+         */
+        RunCurves: {
+            run_id: string;
+            points: components["schemas"]["Points"][];
+            totals: number[];
         };
         /** OrganiseMoveProjectBody */
         OrganiseMoveProjectBody: {
@@ -5063,6 +5247,7 @@ export interface operations {
                 limit?: number;
                 cursor?: string | null;
                 state?: "active" | "archived" | "deleted";
+                columns?: string;
             };
             header?: never;
             path?: never;
@@ -6380,6 +6565,273 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FileChange"][];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "analysis.group_runs": {
+        parameters: {
+            query: {
+                by: string[];
+                project?: string;
+                where?: string;
+                metrics?: string;
+                sort?: string;
+                against?: "baseline" | "best" | "nothing";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunGroups"];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "analysis.differences": {
+        parameters: {
+            query: {
+                run_ids: string[];
+                search?: string;
+                same?: boolean;
+                limit?: number;
+                offset?: number;
+                only?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Differences"];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "analysis.curves": {
+        parameters: {
+            query: {
+                run_ids: string[];
+                keys: string[];
+                width?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunCurves"][];
                 };
             };
             /** @description nobody is signed in */

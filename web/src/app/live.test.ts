@@ -8,7 +8,7 @@ afterEach(() => vi.useRealTimers());
 const change = (kind: string) => ({ kind, object_kind: "", object_id: "o1", project_id: "" });
 
 describe("staleKeys", () => {
-  it("asks for the curves of the run that has new points", () => expect(staleKeys(change("run.points"))).toContainEqual(["series", "o1"]));
+  it("asks for the curves of the run that has new points", () => expect(staleKeys(change("run.points"))).toContainEqual(["curves"]));
   it("asks for the review and for the marks on runs", () => {
     expect(staleKeys(change("review.approved"))).toEqual(expect.arrayContaining([["review", "o1"], ["runs"]]));
   });

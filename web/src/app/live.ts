@@ -1,5 +1,6 @@
 import type { InfiniteData, Query, QueryClient, QueryKey } from "@tanstack/react-query";
 import { useEffect } from "react";
+import { forgetCurves, noteNewPoints } from "@/api/curves";
 import { setReachable } from "./connection";
 
 export interface Change {
@@ -11,8 +12,8 @@ export interface Change {
 
 /** The queries that a change makes stale, as the beginnings of their keys. */
 export function staleKeys({ kind, object_id: id }: Change): QueryKey[] {
-  if (kind === "run.points") return [["series", id], ["run", id], ["output", id], ["runs"]];
-  if (kind.startsWith("run.")) return [["run", id], ["output", id], ["runs"], ["projects"], ["inbox"], ["comparison"]];
+  if (kind === "run.points") return [["curves"], ["run", id], ["output", id], ["runs"]];
+  if (kind.startsWith("run.")) return [["run", id], ["output", id], ["runs"], ["projects"], ["inbox"], ["differences"]];
   if (kind.startsWith("review.")) return [["review", id], ["reviews"], ["runs"], ["run"], ["inbox"]];
   if (kind.startsWith("verification.")) return [["verifications"], ["verification", id], ["runs"], ["run"], ["inbox"]];
   if (kind.startsWith("page.")) return [["pages"], ["page", id], ["search"], ["inbox"]];
@@ -63,11 +64,16 @@ export function useLive(client: QueryClient, enabled: boolean): void {
     let lost = false;
     const source = new EventSource("/api/v1/stream");
     source.addEventListener("change", (event) => {
-      staleKeys(JSON.parse((event as MessageEvent<string>).data) as Change).forEach(stale);
+      const change = JSON.parse((event as MessageEvent<string>).data) as Change;
+      if (change.kind === "run.points") noteNewPoints(change.object_id);
+      staleKeys(change).forEach(stale);
     });
     source.onopen = () => {
       setReachable(true);
-      if (lost) void client.invalidateQueries();
+      if (lost) {
+        forgetCurves();
+        void client.invalidateQueries();
+      }
       lost = false;
     };
     source.onerror = () => {

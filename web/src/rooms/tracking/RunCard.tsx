@@ -3,6 +3,8 @@ import { Link } from "wouter";
 import type { Run } from "@/api/types";
 import { Marks, StatusBadge } from "@/ui/Badge";
 import { Name, Time } from "@/ui/bits";
+import { lookOf } from "@/ui/chart/colors";
+import { Swatch } from "@/ui/chart/Swatch";
 import type { Column } from "./columns";
 
 /** A run on a phone: name, how it stands, and the first three figures of the chosen columns. */
@@ -18,6 +20,7 @@ export function RunCard({ run, columns, chosen, onSelect, style }: {
     <div role="row" aria-selected={chosen} className="run-card" style={style}>
       <div role="cell" className="run-card-head">
         <input type="checkbox" className="tick" checked={chosen} onChange={() => onSelect(run)} aria-label={`Select ${run.name}`} />
+        <Swatch look={lookOf(run.id)} />
         <Link href={`/runs/${run.id}`}><Name>{run.name || run.id}</Name></Link>
         <StatusBadge status={run.status} />
       </div>

@@ -3,14 +3,15 @@ import { type CSSProperties, useEffect, useRef } from "react";
 import { Link } from "wouter";
 import type { Run } from "@/api/types";
 import { Name } from "@/ui/bits";
+import { lookOf } from "@/ui/chart/colors";
+import { Swatch } from "@/ui/chart/Swatch";
 import { plural } from "@/ui/format";
 import type { Column } from "./columns";
 import { RunCard } from "./RunCard";
-import type { Item } from "./runList";
 import { TableHead } from "./TableHead";
 
 interface Props {
-  items: Item[];
+  runs: Run[];
   columns: Column[];
   total: number;
   sort: string;
@@ -25,21 +26,14 @@ interface Props {
 
 const NAME_WIDTH = 260;
 
-function Row({ item, props, style }: { item: Item; props: Props; style: CSSProperties }) {
-  if (item.kind === "group") {
-    return (
-      <div role="row" className="grid-row group-row" style={style}>
-        <strong role="cell">{item.name === null ? <span className="muted">Without an experiment</span> : <><span className="muted">Experiment </span><bdi>{item.name}</bdi></>}</strong>
-      </div>
-    );
-  }
-  const { run, index } = item;
+function Row({ run, index, props, style }: { run: Run; index: number; props: Props; style: CSSProperties }) {
   const chosen = props.selected.has(run.id);
   if (props.cards) return <RunCard run={run} columns={props.columns} chosen={chosen} onSelect={props.onSelect} style={style} />;
   return (
     <div role="row" aria-rowindex={index + 2} aria-selected={chosen} className={index === props.active ? "grid-row active" : "grid-row"} style={style}>
       <div role="cell" className="stick">
         <input type="checkbox" className="tick" checked={chosen} onChange={() => props.onSelect(run)} aria-label={`Select ${run.name}`} />
+        <Swatch look={lookOf(run.id)} />
         <Link href={`/runs/${run.id}`} data-run-row={index} className="row-name"><Name>{run.name || run.id}</Name></Link>
       </div>
       {props.columns.map((column) => (
@@ -51,24 +45,23 @@ function Row({ item, props, style }: { item: Item; props: Props; style: CSSPrope
 
 /** The runs as virtual rows: only what is in view is in the page, more is fetched as the reader comes near the end. */
 export function RunTable(props: Props) {
-  const { items, columns, total, cards, hasMore, onMore, active } = props;
+  const { runs, columns, total, cards, hasMore, onMore, active } = props;
   const box = useRef<HTMLDivElement>(null);
   const rows = useVirtualizer({
-    count: items.length,
+    count: runs.length,
     getScrollElement: () => box.current,
-    estimateSize: (i) => (cards && items[i]?.kind === "run" ? 98 : 32),
+    estimateSize: () => (cards ? 98 : 32),
     overscan: 12,
   });
-  useEffect(() => rows.measure(), [cards, rows, items.length]);
+  useEffect(() => rows.measure(), [cards, rows, runs.length]);
   const shown = rows.getVirtualItems();
   const last = shown.at(-1)?.index ?? 0;
   useEffect(() => {
-    if (hasMore && last >= items.length - 40) onMore();
-  }, [hasMore, last, items.length, onMore]);
+    if (hasMore && last >= runs.length - 40) onMore();
+  }, [hasMore, last, runs.length, onMore]);
   useEffect(() => {
-    const at = items.findIndex((item) => item.kind === "run" && item.index === active);
-    if (at < 0) return;
-    rows.scrollToIndex(at);
+    if (active < 0) return;
+    rows.scrollToIndex(active);
     requestAnimationFrame(() => box.current?.querySelector<HTMLElement>(`[data-run-row="${active}"]`)?.focus({ preventScroll: true }));
     // eslint-disable-next-line react-hooks/exhaustive-deps -- only a move of the active row scrolls, not new rows
   }, [active]);
@@ -79,9 +72,9 @@ export function RunTable(props: Props) {
         {!cards && <TableHead columns={columns} sort={props.sort} onSort={props.onSort} template={template} />}
         <div role="rowgroup" className="grid-body" style={{ height: rows.getTotalSize() }}>
           {shown.map((row) => {
-            const item = items[row.index];
+            const run = runs[row.index];
             const style = { transform: `translateY(${row.start}px)`, gridTemplateColumns: cards ? undefined : template };
-            return item && <Row key={row.key} item={item} props={props} style={style} />;
+            return run && <Row key={row.key} run={run} index={row.index} props={props} style={style} />;
           })}
         </div>
       </div>

@@ -36,19 +36,34 @@ export function fieldOf(id: string): string {
   return dot < 0 || PLAIN_KEY.test(id.slice(dot + 1)) ? id : `${id.slice(0, dot)}.\`${id.slice(dot + 1)}\``;
 }
 
+const STAT = /^(.+)\.(min|max|last|n)$/;
+
+/** A metric's last value, or the one that the end of the column's name asks for. */
+function metricCell(run: Run, key: string): ReactNode {
+  const whole = run.metrics[key];
+  if (whole) return <Figure value={whole.last} special={whole.last_special} />;
+  const [, name, stat] = STAT.exec(key) ?? [];
+  const metric = name === undefined ? undefined : run.metrics[name];
+  return metric ? <Figure value={metric[stat as "min" | "max" | "last" | "n"]} /> : "–";
+}
+
 function keyed(id: string, sample: Run[]): Column | undefined {
   const dot = id.indexOf(".");
   const [space, key] = [id.slice(0, dot), id.slice(dot + 1)];
   const base = { id, label: key, width: widthOf(key), sortable: true, numeric: true };
-  if (space === "metrics") {
-    return { ...base, cell: (run) => (run.metrics[key] ? <Figure value={run.metrics[key].last} special={run.metrics[key].last_special} /> : "–") };
-  }
+  if (space === "metrics") return { ...base, cell: (run) => metricCell(run, key) };
   if (space === "params") return { ...base, numeric: sample.some((run) => typeof run.params[key] === "number"), cell: (run) => <span className="figure" title={formatValue(run.params[key])}>{formatValue(run.params[key])}</span> };
   return space === "tags" ? { ...base, numeric: false, cell: (run) => <Name>{run.tags[key] ?? "–"}</Name> } : undefined;
 }
 
 /** A column by its id: a field of the run, or `metrics.…`, `params.…`, `tags.…`. */
 export const columnOf = (id: string, sample: Run[] = []): Column | undefined => FIXED.find((column) => column.id === id) ?? keyed(id, sample);
+
+/** Fields separated by commas; a comma in backticks separates nothing. */
+export const splitFields = (fields: string): string[] => fields.match(/(?:`[^`]*`|[^,`])+/g) ?? [];
+
+/** What the server is to send with each run: only the shown keys, in the words of the search language. */
+export const keyedFields = (ids: string[]): string => ids.filter((id) => id.includes(".")).map(fieldOf).join(",");
 
 /** Ids of all columns that can be chosen. */
 export function allColumns(keys: { params: string[]; metrics: string[]; tags: string[] }): string[] {

@@ -1,6 +1,5 @@
 import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { api } from "@/api/client";
-import type { Run } from "@/api/types";
 import { pythonString, shellQuote } from "@/ui/CopyAs";
 
 const FIRST_PAGE = 200;
@@ -12,12 +11,12 @@ export interface View {
   sort: string;
 }
 
-/** Runs of a project with the exact total: a small first page, larger ones for who scrolls on. */
-export const useRuns = (view: View, enabled = true) =>
+/** Runs of a project with the shown columns and the exact total: a small first page, larger ones for who scrolls on. */
+export const useRuns = (view: View, columns: string, enabled = true) =>
   useInfiniteQuery({
     enabled,
-    queryKey: ["runs", view],
-    queryFn: ({ pageParam, signal }) => api.get("/api/v1/runs", { query: { ...view, limit: pageParam ? LATER_PAGES : FIRST_PAGE, cursor: pageParam }, signal }),
+    queryKey: ["runs", view, columns],
+    queryFn: ({ pageParam, signal }) => api.get("/api/v1/runs", { query: { ...view, columns, limit: pageParam ? LATER_PAGES : FIRST_PAGE, cursor: pageParam }, signal }),
     initialPageParam: "",
     getNextPageParam: (page) => page.next_cursor ?? undefined,
     placeholderData: keepPreviousData,
@@ -31,22 +30,6 @@ export const useKnownKeys = (project: string) =>
     queryFn: ({ signal }) => api.get("/api/v1/projects/{project}/keys", { path: { project }, signal }),
     staleTime: 60_000,
   });
-
-export type Item = { kind: "run"; run: Run; index: number } | { kind: "group"; name: string | null };
-
-/** The rows to draw: runs, and before each experiment its name when grouped. */
-export function itemsOf(runs: Run[], grouped: boolean): Item[] {
-  const items: Item[] = [];
-  let group: string | null | undefined;
-  runs.forEach((run, index) => {
-    if (grouped && run.experiment !== group) {
-      group = run.experiment;
-      items.push({ kind: "group", name: group ?? null });
-    }
-    items.push({ kind: "run", run, index });
-  });
-  return items;
-}
 
 /** The view as a command and as Python. */
 export function recipeOf({ project, where, sort }: View, columns: string[] = []): { cli: string; python: string } {

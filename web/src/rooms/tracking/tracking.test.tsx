@@ -3,23 +3,18 @@ import { MantineProvider } from "@mantine/core";
 import { cleanup, render, screen } from "@testing-library/react";
 import { afterEach, describe, expect, it } from "vitest";
 import { ApiError } from "@/api/client";
-import type { Run, RunSeries } from "@/api/types";
+import type { Run } from "@/api/types";
 import { rangeOf } from "./chartState";
 import { columnOf, defaultColumns, fieldOf } from "./columns";
 import { ComparedRows } from "./ComparedRows";
 import { pointerOf } from "./filterError";
 import { linesOf } from "./lines";
-import { itemsOf, nextSort, recipeOf } from "./runList";
+import { nextSort, recipeOf } from "./runList";
 
 afterEach(cleanup);
 const run = (id: string, experiment: string | null = null) => ({ id, name: id, experiment }) as unknown as Run;
 
 describe("run list", () => {
-  it("puts each experiment's name before its runs", () => {
-    const items = itemsOf([run("a", "x"), run("b", "x"), run("c")], true);
-    expect(items.map((item) => (item.kind === "group" ? `# ${item.name}` : item.run.id))).toEqual(["# x", "a", "b", "# null", "c"]);
-    expect(itemsOf([run("a", "x")], false)).toHaveLength(1);
-  });
   it("sorts downwards, then upwards, then as before", () => {
     expect(["", "-m", "m"].map((now) => nextSort(now, "m"))).toEqual(["-m", "m", ""]);
   });
@@ -58,10 +53,10 @@ it("points at the wrong word and offers the keys that exist", () => {
 });
 
 it("draws only runs that have the metric", () => {
-  const series = { key: "loss", n: 2, steps: [0, 1], values: [1, null], times: [], special: { 1: "NaN" }, reduced: false };
-  const lines = linesOf("loss", [run("a"), run("b"), run("c")], [{ run_id: "a", series: [series] } as RunSeries, undefined, { run_id: "c", series: [] }]);
+  const curve = { steps: Float64Array.of(0, 1), times: Float64Array.of(0, 0), values: Float64Array.of(1, NaN), total: 2 };
+  const lines = linesOf("loss", [run("a"), run("b"), run("c")], new Map([["a", new Map([["loss", curve]])], ["c", new Map()]]));
   expect(lines.map((line) => line.id)).toEqual(["a"]);
-  expect(lines[0]?.special).toEqual({ 1: "NaN" });
+  expect(lines[0]?.values[1]).toBeNaN();
 });
 
 it("reads the zoom from the address", () => {

@@ -1,58 +1,73 @@
-import { lazy, Suspense, useMemo, useState } from "react";
+import { lazy, type ReactNode, Suspense, useMemo, useState } from "react";
 import { Link } from "wouter";
 import { Figure, Name } from "../bits";
-import { plural } from "../format";
+import { formatNumber, formatUtc, plural } from "../format";
+import { at, prepare } from "./prepare";
 import { Swatch } from "./Swatch";
-import type { Line, Range } from "./types";
+import type { ChartProps, Line, Pointer, XAxis } from "./types";
 
 const LineChart = lazy(() => import("./LineChart"));
+const LEGEND = 12;
 
-/** The value a line has at a step, or the last one before it. */
-function valueAt(line: Line, step: number | null): { value: number | null; special: string } {
-  let i = line.steps.length - 1;
-  if (step !== null) while (i > 0 && (line.steps[i] ?? 0) > step) i -= 1;
-  return { value: line.values[i] ?? null, special: line.special[String(i)] ?? "" };
+const WORDS: Record<XAxis, string> = { step: "step", relative: "relative time", wall: "time" };
+
+function placed(axis: XAxis, x: number): string {
+  if (axis === "step") return `step ${formatNumber(Math.round(x))}`;
+  return axis === "wall" ? formatUtc(new Date(x * 1000).toISOString()) : `after ${formatNumber(x)} s`;
 }
 
-const specials = (line: Line) => Object.keys(line.special).length;
+const special = (value: number | undefined) => (value === undefined || Number.isFinite(value) ? "" : Number.isNaN(value) ? "NaN" : value > 0 ? "Infinity" : "-Infinity");
+const specials = (line: Line) => line.values.reduce((n, value) => n + (Number.isFinite(value) ? 0 : 1), 0);
+
+function Legend({ lines, axis, weight, pointer, linkOf }: { lines: Line[]; axis: XAxis; weight: number; pointer: Pointer | null; linkOf?: (line: Line) => string }) {
+  const near = lines.length > LEGEND ? lines.filter((line) => line.id === pointer?.nearest) : [];
+  const shown = [...near, ...lines.filter((line) => !near.includes(line))].slice(0, LEGEND);
+  return (
+    <ul className="chart-legend">
+      {prepare(shown, { axis, weight }).map((prepared) => {
+        const { line, y } = prepared;
+        const value = y[at(prepared, pointer?.x ?? null)];
+        return (
+          <li key={line.id} className={pointer && lines.length > 1 && line.id === pointer.nearest ? "near" : undefined}>
+            <Swatch look={line} />
+            {linkOf ? <Link href={linkOf(line)}><Name>{line.label}</Name></Link> : lines.length > 1 && <Name>{line.label}</Name>}
+            <Figure value={value} special={special(value)} />
+            {specials(line) > 0 && <span className="tone-amber">× {plural(specials(line), "value")} not finite</span>}
+          </li>
+        );
+      })}
+      {lines.length > LEGEND && <li className="muted">and {plural(lines.length - LEGEND, "more line")}: point at one to see its name</li>}
+    </ul>
+  );
+}
 
 /** One metric over the steps of one or more runs, with its legend and the values under the pointer. */
-export function ChartPanel({ title, lines, log, weight, height, range, onRange, linkOf }: {
+export function ChartPanel({ title, linkOf, aside, ...chart }: Omit<ChartProps, "onPointer"> & {
   title: string;
-  lines: Line[];
-  log?: boolean;
-  weight?: number;
-  height?: number;
-  range?: Range;
-  onRange?: (range: Range | null) => void;
   linkOf?: (line: Line) => string;
+  aside?: ReactNode;
 }) {
-  const [step, setStep] = useState<number | null>(null);
-  const said = useMemo(
-    () => lines.map((line) => `${line.label}: ${plural(line.steps.length, "point")}`).join("; "),
-    [lines],
-  );
+  const { lines, axis = "step", weight = 0, height } = chart;
+  const [pointer, setPointer] = useState<Pointer | null>(null);
+  const said = useMemo(() => {
+    const some = lines.slice(0, LEGEND).map((line) => `${line.label}: ${plural(line.steps.length, "point")}`).join("; ");
+    return `Chart of ${title} by ${WORDS[axis]}. ${plural(lines.length, "line")}. ${some}`;
+  }, [lines, title, axis]);
   return (
     <figure className="chart" style={{ margin: 0 }}>
       <figcaption>
         <bdi>{title}</bdi>
-        <span className="muted small">{step === null ? "last" : `step ${step}`}</span>
+        <span className="muted small">{pointer === null ? "last" : placed(axis, pointer.x)}</span>
+        {aside}
       </figcaption>
-      <div role="img" aria-label={`Chart of ${title} by step. ${said}`}>
-        <Suspense fallback={<div className="bone" style={{ height }} />}>
-          <LineChart lines={lines} log={log} weight={weight} height={height} range={range} onRange={onRange} onCursor={setStep} />
-        </Suspense>
+      <div role="group" tabIndex={0} className="chart-keys" aria-label={`${title}: arrows move, + and − zoom, 0 shows all`}>
+        <div role="img" aria-label={said}>
+          <Suspense fallback={<div className="bone" style={{ height }} />}>
+            <LineChart {...chart} onPointer={setPointer} />
+          </Suspense>
+        </div>
       </div>
-      <ul className="chart-legend">
-        {lines.map((line) => (
-          <li key={line.id}>
-            <Swatch look={line} />
-            {linkOf ? <Link href={linkOf(line)}><Name>{line.label}</Name></Link> : lines.length > 1 && <Name>{line.label}</Name>}
-            <Figure {...valueAt(line, step)} />
-            {specials(line) > 0 && <span className="tone-amber">× {plural(specials(line), "value")} not finite</span>}
-          </li>
-        ))}
-      </ul>
+      <Legend lines={lines} axis={axis} weight={weight} pointer={pointer} linkOf={linkOf} />
     </figure>
   );
 }

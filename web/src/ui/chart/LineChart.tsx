@@ -1,47 +1,57 @@
 import "uplot/dist/uPlot.min.css";
 import { useComputedColorScheme } from "@mantine/core";
-import { useEffect, useRef } from "react";
+import { useEffect, useMemo, useRef } from "react";
 import uPlot from "uplot";
-import { buildData, buildOptions, FEW } from "./plot";
+import { makeMovable } from "./pan";
+import { buildOptions, show } from "./plot";
+import { extentX, prepare } from "./prepare";
 import type { ChartProps } from "./types";
 
-/** A line chart on a canvas. Drag zooms, a double click shows everything again. Loaded only where a chart is shown. */
-export default function LineChart({ lines, log = false, weight = 0, height = 220, range, onRange, onCursor }: ChartProps) {
+/** A line chart on a canvas, for one line or a thousand. Drag zooms, a double click shows everything again. Loaded only where a chart is shown. */
+export default function LineChart({ lines, axis = "step", log = false, logX = false, weight = 0, height = 220, range, onRange, onPointer }: ChartProps) {
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
-  const latest = useRef({ lines, onRange, onCursor });
   const scheme = useComputedColorScheme("light");
+  const prepared = useMemo(() => prepare(lines, { axis, weight }), [lines, axis, weight]);
+  const highlighted = useRef<string | null>(null);
+  const latest = useRef({ prepared, onRange, onPointer });
   const [from, to] = range ?? [];
-  const smoothed = weight > 0;
-  // New points go into the chart that is there; it is made anew only when its lines or its look change.
-  const shape = JSON.stringify(lines.map((line) => [line.id, line.color, line.dash, line.steps.length <= FEW]));
+  // New points go into the chart that is there; it is made anew only when its look changes.
   useEffect(() => {
-    latest.current = { lines, onRange, onCursor };
+    latest.current = { prepared, onRange, onPointer };
   });
   useEffect(() => {
     const node = box.current;
     if (!node) return;
-    const options = buildOptions({
-      log, height, weight: smoothed ? 0.5 : 0, width: node.clientWidth, style: getComputedStyle(node),
-      range: from === undefined || to === undefined ? undefined : [from, to],
-      current: () => latest.current.lines,
+    const made = new uPlot(buildOptions({
+      axis, log, logX, height, width: node.clientWidth, style: getComputedStyle(node),
+      current: () => latest.current.prepared,
+      highlighted: () => highlighted.current,
       onRange: (next) => latest.current.onRange?.(next),
-      onCursor: (step) => latest.current.onCursor?.(step),
-    });
-    const made = new uPlot(options, [[]], node);
+      onPointer: (pointer) => {
+        const next = latest.current.prepared.length > 1 ? (pointer?.nearest ?? null) : null;
+        if (next !== highlighted.current) {
+          highlighted.current = next;
+          made.redraw(false);
+        }
+        latest.current.onPointer?.(pointer);
+      },
+    }), [[0, 1], [0, 1]], node);
     plot.current = made;
+    const still = makeMovable(made, node, logX, (next) => show(made, latest.current.prepared, next, log), (next) => latest.current.onRange?.(next));
     const observer = new ResizeObserver(() => {
-      if (node.clientWidth > 0) made.setSize({ width: node.clientWidth, height });
+      if (node.clientWidth > 0 && node.clientWidth !== made.width) made.setSize({ width: node.clientWidth, height });
     });
     observer.observe(node);
     return () => {
       observer.disconnect();
+      still();
       made.destroy();
       plot.current = null;
     };
-  }, [shape, log, smoothed, height, scheme, from, to]);
+  }, [axis, log, logX, height, scheme]);
   useEffect(() => {
-    plot.current?.setData(buildData(lines, log, weight));
-  }, [lines, log, weight, shape, height, scheme, from, to]);
+    if (plot.current) show(plot.current, prepared, from === undefined || to === undefined ? extentX(prepared, logX) : [from, to], log);
+  }, [prepared, axis, log, logX, height, scheme, from, to]);
   return <div ref={box} className="plot" style={{ minHeight: height }} />;
 }

@@ -3,22 +3,34 @@ export interface Line {
   label: string;
   color: number;
   dash: number;
-  steps: number[];
-  values: (number | null)[];
-  /** Positions whose value is NaN or infinite, with its name. */
-  special: Record<string, string>;
+  steps: Float64Array;
+  /** Seconds since 1970. */
+  times: Float64Array;
+  /** NaN and infinities as they were logged. */
+  values: Float64Array;
 }
 
 export type Range = [number, number];
 
+/** What the horizontal axis counts: steps, seconds since the line's first point, or the time of day. */
+export type XAxis = "step" | "relative" | "wall";
+
+/** Where the pointer is: the place on the axis, and the line that is nearest to it. */
+export interface Pointer {
+  x: number;
+  nearest: string | null;
+}
+
 export interface ChartProps {
   lines: Line[];
+  axis?: XAxis;
   log?: boolean;
+  logX?: boolean;
   /** Weight of the smoothing, 0 to below 1. */
   weight?: number;
   height?: number;
   range?: Range;
   onRange?: (range: Range | null) => void;
-  /** The step under the pointer, null when it leaves. */
-  onCursor?: (step: number | null) => void;
+  /** Null when the pointer leaves. */
+  onPointer?: (pointer: Pointer | null) => void;
 }

@@ -1,0 +1,141 @@
+"""The keyed values of runs (params, metric summaries, tags, marks): as stored, and read for many runs at once."""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from runward.core.clock import from_us
+from runward.errors import InvalidError
+from runward.store.database import Row, Tx
+from runward.tracking.model import Mark, MetricSummary, Plain, Run, RunParam
+from runward.tracking.points import special_name
+
+_SHORT = 40
+_FIELD = re.compile(r"(?:`[^`]*`|[^,`])+")
+
+
+def encode(value: Plain) -> str:
+    """A value as JSON text; NaN and ±inf by the names that JavaScript gives them."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def decode(text: str) -> Plain:
+    """A value from :func:`encode`; what is not finite comes back as its name, because JSON has no words for it."""
+    if len(text) > _SHORT or text.startswith(("[", "{")):
+        return json.loads(text, parse_constant=str)
+    return _decode_scalar(text)
+
+
+@functools.lru_cache(maxsize=8192)
+def _decode_scalar(text: str) -> Plain:
+    # The same few values come again and again: a table of 1,000 runs has 20,000 params and perhaps 100 values.
+    return json.loads(text, parse_constant=str)
+
+
+class Keys(NamedTuple):
+    """The keys whose values are wanted; None for all of a kind."""
+
+    params: Sequence[str] | None = None
+    metrics: Sequence[str] | None = None
+    tags: Sequence[str] | None = None
+
+
+def keys_of(columns: str) -> Keys | None:
+    """The keys that columns such as ``metrics.loss.min,params.lr`` need; None for no columns. Raises: InvalidError."""
+    wanted: dict[str, list[str]] = {"params": [], "metrics": [], "tags": []}
+    for column in split_fields(columns):
+        group, _, key = column.replace("`", "").partition(".")
+        if group not in wanted or not key:
+            raise InvalidError(f"{column!r} is no column", hint="metrics.KEY, params.KEY or tags.KEY, by commas")
+        # The end of a metric's column may say which of its values is shown.
+        wanted[group] += [key, key.rpartition(".")[0] or key] if group == "metrics" else [key]
+    return Keys(**wanted) if columns.strip() else None
+
+
+def split_fields(fields: str) -> list[str]:
+    """Fields separated by commas; a comma in backticks separates nothing."""
+    return [field for field in map(str.strip, _FIELD.findall(fields)) if field]
+
+
+def fill(tx: Tx, found: list[Run], keys: Keys | None = None) -> list[Run]:
+    """The runs with their keyed values, read by one query a table and not one a run."""
+    ids, wanted = [item.id for item in found], keys or Keys()
+    params, metrics = params_of(tx, ids, wanted.params), summaries_of(tx, ids, wanted.metrics)
+    tags, marks = tags_of(tx, ids, wanted.tags), marks_of(tx, ids)
+    return [
+        msgspec.structs.replace(
+            item,
+            params={p.key: p.value for p in params.get(item.id, [])},
+            metrics=metrics.get(item.id, {}),
+            tags=tags.get(item.id, {}),
+            marks=marks.get(item.id, []),
+        )
+        for item in found
+    ]
+
+
+def _marks(count: int) -> str:
+    return ", ".join("?" * count)
+
+
+def _by_run(
+    tx: Tx, columns: str, table: str, ids: Sequence[str], order: str, keys: Sequence[str] | None = None
+) -> Iterator[Row]:
+    some = "" if keys is None else f" AND key IN ({_marks(len(keys))})"
+    for start in range(0, len(ids) if keys is None or keys else 0, 500):
+        part = ids[start : start + 500]
+        where = f"run_id IN ({_marks(len(part))}){some}"
+        sql = f"SELECT run_id, {columns} FROM {table} WHERE {where} ORDER BY run_id, {order}"
+        yield from tx.each(sql, (*part, *(keys or ())))
+
+
+def params_of(tx: Tx, ids: Sequence[str], keys: Sequence[str] | None = None) -> dict[str, list[RunParam]]:
+    """Params by run."""
+    found: dict[str, list[RunParam]] = {}
+    for run_id, key, value, origin in _by_run(tx, "key, value, origin", "params", ids, "key", keys):
+        found.setdefault(run_id, []).append(RunParam(key, decode(value), origin))
+    return found
+
+
+def summaries_of(tx: Tx, ids: Sequence[str], keys: Sequence[str] | None = None) -> dict[str, dict[str, MetricSummary]]:
+    """Metric summaries by run and key."""
+    found: dict[str, dict[str, MetricSummary]] = {run_id: {} for run_id in ids}
+    for run_id, key, n, last, last_step, low, high in _by_run(
+        tx, "key, n, last, last_step, minimum, maximum", "metrics", ids, "key", keys
+    ):
+        # x - x is 0 for finite numbers only.
+        if last is not None and last - last == 0 and low - low == 0 and high - high == 0:
+            found[run_id][key] = MetricSummary(key, n, last, last_step, low, high)
+        else:
+            special = special_name(math.nan if last is None else last)
+            found[run_id][key] = MetricSummary(
+                key, n, None if special else last, last_step, _finite(low), _finite(high), special
+            )
+    return found
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def tags_of(tx: Tx, ids: Sequence[str], keys: Sequence[str] | None = None) -> dict[str, dict[str, str]]:
+    """Tags by run."""
+    found: dict[str, dict[str, str]] = {}
+    for run_id, key, value in _by_run(tx, "key, value", "tags", ids, "key", keys):
+        found.setdefault(run_id, {})[key] = value
+    return found
+
+
+def marks_of(tx: Tx, ids: Sequence[str]) -> dict[str, list[Mark]]:
+    """Marks by run."""
+    found: dict[str, list[Mark]] = {}
+    for run_id, kind, label, ref, at in _by_run(tx, "kind, label, ref, at", "marks", ids, "kind"):
+        found.setdefault(run_id, []).append(Mark(kind, label, ref, from_us(at)))
+    return found

@@ -1,0 +1,5 @@
+from runward.testing.analysis import AnalysisSuite
+
+
+class TestAnalysis(AnalysisSuite):
+    pass

@@ -1,0 +1,37 @@
+import { useCallback } from "react";
+import { useLocation } from "wouter";
+import type { Run } from "@/api/types";
+import { useRowKeys } from "@/ui/useRowKeys";
+import { useUrlState } from "@/ui/urlState";
+import { columnOf, fieldOf } from "./columns";
+import { nextSort, type useRuns } from "./runList";
+import { RunTable } from "./RunTable";
+import type { Selection } from "./selection";
+
+/** The project's runs one by one, by pointer and by keyboard. */
+export function RunRows({ runs, loaded, chosen, sort, cards, selection }: {
+  runs: ReturnType<typeof useRuns>;
+  loaded: Run[];
+  chosen: string[];
+  sort: string;
+  cards: boolean;
+  selection: Selection;
+}) {
+  const [, setUrl] = useUrlState();
+  const [, navigate] = useLocation();
+  const columns = chosen.map((id) => columnOf(id, loaded.slice(0, 20))).filter((column) => column !== undefined);
+  const active = useRowKeys(loaded.length, {
+    open: (i) => loaded[i] && navigate(`/runs/${loaded[i].id}`),
+    select: (i) => loaded[i] && selection.toggle([loaded[i].id]),
+    review: (i) => loaded[i] && navigate(`/runs/${loaded[i].id}?review=1`),
+    compare: selection.compare,
+  });
+  const { fetchNextPage, isFetchingNextPage } = runs;
+  const more = useCallback(() => {
+    if (!isFetchingNextPage) void fetchNextPage();
+  }, [fetchNextPage, isFetchingNextPage]);
+  return (
+    <RunTable runs={loaded} columns={columns} total={runs.data?.pages.at(-1)?.total ?? 0} sort={sort} onSort={(id) => setUrl({ sort: nextSort(sort, fieldOf(id)) })}
+      selected={selection.set} onSelect={(run) => selection.toggle([run.id])} active={active} cards={cards} hasMore={runs.hasNextPage} onMore={more} />
+  );
+}
