@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from runward.face import current_workspace as current_workspace
     from runward.face import start as start
     from runward.face import sync as sync
+    from runward.interop.frameworks.auto import autolog as autolog
     from runward.recording import Experiment as Experiment
     from runward.team.checks import check as check
     from runward.team.checks import code_quality_check as code_quality_check
@@ -122,6 +123,7 @@ _LAZY: dict[str, str] = {
     "TeamWorkflow": "team.templates",
     "UserName": "team.knowledge",
     "active_run": "tracking.client",
+    "autolog": "interop.frameworks.auto",
     "calculate_review_score": "team.verdicts",
     "check": "team.checks",
     "code_quality_check": "team.checks",

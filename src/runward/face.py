@@ -114,6 +114,7 @@ def start(
     experiment_id: str | None = None,
     capture: bool = True,
     run_id: str = "",
+    offline: bool = False,
 ) -> ActiveRun:
     """Begin a run in a plain script or notebook. Inside a task of an experiment it gives the task's own run.
 
@@ -133,6 +134,8 @@ def start(
             begun where there is none of this id. Steps count on after the last ones, what was captured at its first
             start stays, and it ends with the last of the processes on this machine that began it, or with the first
             that fails.
+        offline: Ask nothing of the workspace and upload nothing: the run is kept on disk until ``runward sync``, or
+            until the next run that is begun here without this.
 
     Raises:
         InvalidError, GateClosedError, ForbiddenError: The workspace refuses the run. A server that is away is no
@@ -148,7 +151,8 @@ def start(
             return _add(open_run, "", params, tags)
     _end_earlier_cells()
     new = _new_run(name, project, params, tags, seed, purpose, experiment_id, run_id)
-    run = _take_up(new, project, capture) if run_id else _begin(new, capture, None)
+    begin = _keep if offline else _take_up if run_id else _begin
+    run = begin(new, project, capture)
     _watch_exit()
     return client.activate(run)
 
@@ -181,7 +185,7 @@ def begin_command(
     seed: int | None = None,
 ) -> ActiveRun:
     """Begin a run for a command of its own, captured as that command. The caller ends it. Raises: as :func:`start`."""
-    return _begin(_new_run(name, project, None, tags, seed, purpose, experiment_id), True, command)
+    return _begin(_new_run(name, project, None, tags, seed, purpose, experiment_id), project, True, command)
 
 
 def _new_run(
@@ -210,7 +214,7 @@ def _new_run(
     )
 
 
-def _begin(new: NewRun, capture: bool, command: list[str] | None) -> ActiveRun:
+def _begin(new: NewRun, project: str, capture: bool, command: list[str] | None = None) -> ActiveRun:
     space = current_workspace()
     _create(space, new)
     run, captor = _open(space, new, capture, command)
@@ -219,14 +223,31 @@ def _begin(new: NewRun, capture: bool, command: list[str] | None) -> ActiveRun:
     return run
 
 
-def _open(space: w.Workspace, new: NewRun, capture: bool, command: list[str] | None) -> tuple[ActiveRun, Captor | None]:
+def _keep(new: NewRun, project: str, capture: bool) -> ActiveRun:
+    """Begin a run, or take one up, without a word to its workspace."""
+    space = current_workspace()
+    steps = last_steps(space.state_dir / "journals" / new.id)
+    run, captor = _open(space, new, capture and steps is None, None, uploads=False)
+    if steps is not None:
+        run.count_from(steps)
+        run.journal.append([j.RESUME, j.now()])
+        _add(run, "", {param.key: param.value for param in new.params}, new.tags)
+    _capture(run, captor, new)
+    return run
+
+
+def _open(
+    space: w.Workspace, new: NewRun, capture: bool, command: list[str] | None, *, uploads: bool = True
+) -> tuple[ActiveRun, Captor | None]:
     """A run's journal, with all that makes the run as its first entry, on its way into the store."""
     before = {} if command is not None else dict(BEFORE_START.stop())
     folder = space.state_dir / "journals" / new.id
     captor = Captor(space.local_blobs, space.state_dir / "cache", command, before) if capture else None
-    run = ActiveRun(RunId(new.id), folder, ScriptHooks(uploader_of(space), space.tidy, captor))
+    uploader = uploader_of(space) if uploads else None
+    run = ActiveRun(RunId(new.id), folder, ScriptHooks(uploader, space.tidy, captor))
     run.journal.append([j.CREATE, msgspec.to_builtins(new)])
-    uploader_of(space).follow(folder)
+    if uploader is not None:
+        uploader.follow(folder)
     return run, captor
 
 
@@ -244,7 +265,7 @@ def _take_up(new: NewRun, project: str, capture: bool) -> ActiveRun:
     if known is not None or steps is not None:
         return _join(space, new, known, steps or {}, capture)
     try:
-        return _begin(new, capture and is_first_process(), None)
+        return _begin(new, project, capture and is_first_process())
     except ConflictError:
         # Another process of the run was quicker, or the id is another's.
         known = _known(space, new, project)

@@ -34,11 +34,24 @@ from runward.tracking.analysis_api import Analysis
 from runward.tracking.api import Tracking
 from runward.tracking.compaction import compact_due
 from runward.tracking.files import Files, FolderFiles, RemoteFiles
+from runward.tracking.intake import ROOM as INTAKE
+from runward.tracking.intake_api import Intake
 from runward.tracking.organise import ROOM as ORGANISE
 from runward.tracking.organise_api import Organise
 from runward.tracking.service import ROOM as TRACKING
 
-ROOMS: tuple[Room, ...] = (GOVERNANCE, TRACKING, ANALYSIS, ORGANISE, REGISTRY, REPRO, KNOWLEDGE, COORDINATION, REVIEW)
+ROOMS: tuple[Room, ...] = (
+    GOVERNANCE,
+    TRACKING,
+    ANALYSIS,
+    ORGANISE,
+    INTAKE,
+    REGISTRY,
+    REPRO,
+    KNOWLEDGE,
+    COORDINATION,
+    REVIEW,
+)
 """Every room of the house. The server's routes, its OpenAPI document and every client follow from this."""
 
 FOLDER = ".runward"
@@ -59,6 +72,7 @@ class Workspace:
         self.tracking = cast(Tracking, make_proxy(Tracking, invoke))
         self.analysis = cast(Analysis, make_proxy(Analysis, invoke))
         self.organise = cast(Organise, make_proxy(Organise, invoke))
+        self.intake = cast(Intake, make_proxy(Intake, invoke))
         self.registry = cast(Registry, make_proxy(Registry, invoke))
         self.repro = cast(Repro, make_proxy(Repro, invoke))
         self.knowledge = cast(Knowledge, make_proxy(Knowledge, invoke))

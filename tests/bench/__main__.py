@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import programs, scale
+from tests.bench import curve, programs, scale, serving
 
 ROOT = Path(__file__).parents[2]
 BYTECODE = tempfile.mkdtemp(prefix="runward-bytecode-")
@@ -151,21 +151,23 @@ def core_install() -> list[Row]:
     ]
 
 
-def ingest(folder: str) -> list[Row]:
-    """Points per second through HTTP with a durable acknowledgement, one client."""
-    rate, size = json.loads(run_python(programs.INGEST, env={"RUNWARD_DIR": folder}, cwd=folder))
-    return [("ingest over HTTP, durable, one client", f"{rate:,.0f} points/s", "", f"{size:.1f} bytes/point stored")]
-
-
 def main() -> None:
     """Measure everything and print the table."""
     parser = argparse.ArgumentParser()
+    parser.add_argument("--curve", action="store_true", help="also 100 M points and 1 M runs: an hour and 20 GB")
     parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
-    write = parser.parse_args().write
+    asked = parser.parse_args()
     rows: list[Row] = []
     for measure in (imports, core_install):
         rows += measure()
-    for measure_in in (log_call, first_line, capture, ingest, scale.measure):
+    for measure_in in (
+        log_call,
+        first_line,
+        capture,
+        lambda folder: serving.measure(folder, peers()),
+        scale.measure,
+        *([curve.measure] if asked.curve else []),
+    ):
         folder = tempfile.mkdtemp(prefix="runward-bench-")
         try:
             rows += measure_in(folder)
@@ -182,7 +184,7 @@ def main() -> None:
         *(f"| {' | '.join(row)} |" for row in rows),
     ]
     print("\n".join(lines))
-    if write:
+    if asked.write:
         page = ROOT / "docs" / "benchmarks.md"
         head = page.read_text().partition("<!-- measured -->")[0] if page.exists() else ""
         page.write_text(f"{head}<!-- measured -->\n\n" + "\n".join(lines) + "\n")

@@ -178,31 +178,23 @@ callers.sort(); wholes.sort()
 print(json.dumps([callers[7] * 1e3, wholes[7] * 1e3]))
 """
 
-INGEST = """
-import json, os, time
+SENDER = """
+import json, os, sys
 from array import array
-from pathlib import Path
-from runward.governance.model import NewToken
-from runward.server.run import LOOPBACK, RunningServer, listen
-from runward.tracking.model import Batch, NewProject, NewRun
+from runward.tracking.model import Batch, NewRun
 from runward.tracking.points import Columns, pack_columns
-from runward.workspace import open_folder, open_url
-space = open_folder(os.environ["RUNWARD_DIR"])
-token = space.governance.create_token(NewToken(name="bench")).secret
-with RunningServer(space.dispatcher, listen("127.0.0.1", 0), LOOPBACK) as server:
-    remote = open_url(server.url, token)
-    remote.tracking.create_project(NewProject(path="bench", exist_ok=True))
-    run = remote.tracking.create_run(NewRun(project="bench"))
-    keys, per, batches = 10, 1000, 60
-    first, begun = 0, time.perf_counter()
-    for number in range(batches):
-        steps = array("q", range(number * per, (number + 1) * per))
-        times = array("d", (1.7e9 + s * 0.01 for s in steps))
-        points = [pack_columns(f"k{k}", Columns(steps, times, array("d", (1 / (s + 1 + k) for s in steps)))) for k in range(keys)]
-        first = remote.tracking.append(run.id, Batch("c", first, per, points)).next
-    seconds = time.perf_counter() - begun
-total = keys * per * batches
-with space.dispatcher.database.transaction(write=False) as tx:
-    size = tx.scalar("SELECT sum(length(data)) FROM segments")
-print(json.dumps([total / seconds, size / total]))
+from runward.workspace import open_url
+remote = open_url(os.environ["RUNWARD_URL"], os.environ["RUNWARD_TOKEN"])
+keys, per, count = 10, 1000, int(sys.argv[1])
+run = remote.tracking.create_run(NewRun(project="bench"))
+batches = []
+for number in range(count):
+    steps = array("q", range(number * per, (number + 1) * per))
+    times = array("d", (1.7e9 + s * 0.01 for s in steps))
+    points = [pack_columns(f"k{k}", Columns(steps, times, array("d", (1 / (s + 1 + k) for s in steps)))) for k in range(keys)]
+    batches.append(Batch("c", number * per, per, points))
+print("ready", flush=True)
+sys.stdin.readline()
+for batch in batches:
+    remote.tracking.append(run.id, batch)
 """

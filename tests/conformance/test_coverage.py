@@ -12,6 +12,7 @@ from runward.testing import (
     analysis,
     coordination,
     governance,
+    intake,
     knowledge,
     organise,
     registry,
@@ -23,7 +24,20 @@ from runward.testing import (
 )
 from runward.workspace import ROOMS
 
-SUITES = (analysis, coordination, governance, knowledge, organise, registry, repro, review, search, series, tracking)
+SUITES = (
+    analysis,
+    coordination,
+    governance,
+    intake,
+    knowledge,
+    organise,
+    registry,
+    repro,
+    review,
+    search,
+    series,
+    tracking,
+)
 SOURCE = "\n".join(inspect.getsource(suite) for suite in SUITES)
 
 

@@ -298,6 +298,12 @@ def test_a_table_may_be_given_in_every_shape(run: ActiveRun) -> None:
     assert [(kind, msgspec.json.decode(data)) for kind, data in logged(run).values()] == [(TABLE_TYPE, wanted)] * 4
 
 
+def test_numbers_and_texts_of_numpy_are_plain_cells(run: ActiveRun) -> None:
+    numpy = needs("numpy")
+    run.log_table("t", [[numpy.float64(0.5), numpy.int32(3), numpy.str_("x"), numpy.bool_(True)]], columns="abcd")
+    assert document(run, "media/t/0.json")["data"] == [[0.5, 3, "x", True]]
+
+
 def test_cells_are_plain_and_missing_ones_empty(run: ActiveRun) -> None:
     run.log_table("t", [{"a": float("nan")}, {"b": Path("p")}])
     assert document(run, "media/t/0.json") == {"columns": ["a", "b"], "data": [["nan", None], [None, "p"]]}

@@ -150,6 +150,24 @@ def test_a_run_that_was_begun_and_taken_up_without_a_server_is_stored_once(
     assert (found.status, found.params) == (RunStatus.FINISHED, {"session0": True, "session1": True})
 
 
+def test_a_run_that_is_kept_offline_asks_for_nothing(space: FolderWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even whether it may begin; sync brings it, both of its sessions, once."""
+    away = _Away(space.tracking)
+    monkeypatch.setattr(space, "tracking", away)
+    for value in range(2):
+        with start("kept", offline=True, params={f"p{value}": value}) as run:
+            run.log_metric("v", float(value))
+    assert space.place not in face._uploaders
+    away.is_away = False
+    with pytest.raises(NotFoundError):
+        space.tracking.get_run("kept")
+    assert face.sync() == (2, [])
+    assert face.sync() == (0, [])
+    assert points(space, "kept") == [(0, 0.0), (1, 1.0)]
+    found = detail(space, "kept").run
+    assert (found.status, found.params) == (RunStatus.FINISHED, {"p0": 0, "p1": 1})
+
+
 def test_a_resumed_session_that_dies_is_ended_as_failed(space: FolderWorkspace) -> None:
     start("r").finish()
     die(start("r"))

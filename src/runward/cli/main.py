@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "review": ("runward.cli.review:review", "Request, check, approve reviews."),
     "kb": ("runward.cli.kb:kb", "Publish and find what the team knows."),
     "gc": ("runward.cli.gc:gc", "Give back the space of what was deleted long ago."),
+    "import": ("runward.cli.imports:import_command", "Bring in what other tools recorded."),
     "inbox": ("runward.cli.kb:inbox", "What waits for you."),
     "server": ("runward.cli.server:server", "Serve a workspace to a team."),
     "member": ("runward.cli.members:member", "Members of the workspace on this machine."),

@@ -21,6 +21,8 @@ def check_name(name: object, what: str, *, limit: int = MAX_NAME) -> str:
         raise InvalidError(f"{what} is empty", hint="give it a name")
     if len(name) > limit:
         raise InvalidError(f"{what} has {len(name):,} characters, at most {limit} are allowed: {name[:40]!r}…")
+    if name.isascii() and name.isprintable():
+        return name
     for position, character in enumerate(name):
         if character in _BIDI or unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp"):
             raise InvalidError(

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 SUITES = (
     "coordination",
     "governance",
+    "intake",
     "knowledge",
     "registry",
     "repro",

@@ -106,14 +106,55 @@ def _pixels(value: Any) -> Any:
 
 
 def _png(pixels: Any) -> bytes:
-    height, width, channels = pixels.shape
+    return _png_file(pixels.shape, [(b"IDAT", _compressed(pixels))])
+
+
+def _compressed(pixels: Any) -> bytes:
     # Each row begins with its filter: none. zlib finds what repeats.
-    rows = b"".join(b"\0" + pixels[row].tobytes() for row in range(height))
+    return zlib.compress(b"".join(b"\0" + row.tobytes() for row in pixels), 6)
+
+
+def _png_file(shape: tuple[int, int, int], chunks: list[tuple[bytes, bytes]]) -> bytes:
+    height, width, channels = shape
     head = struct.pack(">IIBBBBB", width, height, 8, _COLOUR_TYPES[channels], 0, 0, 0)
-    chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(rows, 6)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in [(b"IHDR", head), *chunks, (b"IEND", b"")]
     )
+
+
+def animation(value: Any, fps: int) -> Medium:
+    """Frames (time, channels, height, width) as an animated PNG, which browsers show like any picture.
+
+    Args:
+        value: The frames, with levels as :func:`image` takes them.
+        fps: Frames a second.
+
+    Raises: InvalidError.
+    """
+    array = _array(value)
+    if array.ndim != 4 or not len(array):
+        raise InvalidError(f"frames of shape {array.shape} are no video", hint="(time, channels, height, width)")
+    frames = [_pixels(frame.transpose(1, 2, 0)) for frame in array]
+    height, width, _ = frames[0].shape
+    chunks, number = [(b"acTL", struct.pack(">II", len(frames), 0))], 0
+    for index, frame in enumerate(frames):
+        chunks.append((b"fcTL", struct.pack(">IIIIIHHBB", number, width, height, 0, 0, 1, max(fps, 1), 0, 0)))
+        data, number = _compressed(frame), number + 1
+        # The first frame is what a reader without animation shows.
+        chunks.append((b"IDAT", data) if index == 0 else (b"fdAT", struct.pack(">I", number) + data))
+        number += index > 0
+    return Medium(_png_file(frames[0].shape, chunks), "image/png")
+
+
+def as_array(values: list[Any]) -> Any:
+    """A list as an array of numpy, which must be installed."""
+    return importlib.import_module("numpy").asarray(values)
+
+
+def as_frame(rows: list[list[Any]], columns: list[Any]) -> Any:
+    """Rows as a frame of pandas, which must be installed."""
+    return importlib.import_module("pandas").DataFrame(rows, columns=columns)
 
 
 def figure(value: Any) -> Medium:

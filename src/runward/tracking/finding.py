@@ -43,10 +43,14 @@ class ProjectKeys:
 
 def note_keys(tx: Tx, run_id: str, kind: str, keys: Iterable[str]) -> None:
     """Remember that a run has keys of a kind (``metric``, ``param``, ``tag``), for its project's list of keys."""
-    wanted = sorted(set(keys))
-    if not wanted:
-        return
-    project_id = tx.scalar("SELECT project_id FROM runs WHERE id = ?", (run_id,))
+    wanted = set(keys)
+    if wanted:
+        note_project_keys(tx, tx.scalar("SELECT project_id FROM runs WHERE id = ?", (run_id,)), kind, wanted)
+
+
+def note_project_keys(tx: Tx, project_id: str, kind: str, keys: Iterable[str]) -> None:
+    """Remember that runs of a project have keys of a kind."""
+    wanted = sorted(keys)
     known: set[str] = set()
     for start in range(0, len(wanted), _LISTED):
         part = wanted[start : start + _LISTED]

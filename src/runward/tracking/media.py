@@ -92,12 +92,15 @@ def parse_media_path(path: str) -> MediaPath | None:
 
 def plain(value: Any) -> Any:
     """A value as JSON can hold it; what it cannot is kept as text."""
-    if value is None or isinstance(value, bool | str):
+    if value is None or isinstance(value, bool):
         return value
+    # Not as they are: numpy's float64 is a float, but no encoder takes it for one.
+    if isinstance(value, str):
+        return str.__str__(value)
     if isinstance(value, int):
-        return value if -(2**63) <= value < 2**64 else str(value)
+        return int(value) if -(2**63) <= value < 2**64 else str(value)
     if isinstance(value, float):
-        return value if math.isfinite(value) else repr(value)
+        return float(value) if math.isfinite(value) else repr(float(value))
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

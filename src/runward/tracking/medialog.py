@@ -86,6 +86,10 @@ class MediaLog:
         """
         self._log(key, [values], step, lambda value: encoding.histogram_of(value, bins))
 
+    def log_encoded(self, key: str, media: Sequence[Callable[[], Medium]], step: int | None = None) -> None:
+        """Log media that are encoded by functions of yours, which may raise."""
+        self._log(key, list(media), step, lambda encode: encode())
+
     def log_medium(self, key: str, data: bytes, media_type: str, step: int | None = None) -> None:
         """Log bytes of a type that you name: a video, a page of HTML."""
         self._log(key, [data], step, lambda value: Medium(bytes(value), media_type))

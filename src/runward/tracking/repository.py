@@ -34,7 +34,7 @@ def _time(value: int | None) -> datetime | None:
     return None if value is None else from_us(value)
 
 
-def _number(value: Plain) -> float | None:
+def number_of(value: Plain) -> float | None:
     """A value's number for indexes: NaN and what is no number have none."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
@@ -171,7 +171,7 @@ def set_metadata(tx: Tx, experiment_id: str, metadata: dict[str, Plain], version
     tx.execute("DELETE FROM metadata_values WHERE experiment_id = ?", (experiment_id,))
     tx.many(
         "INSERT INTO metadata_values (experiment_id, key, value, number) VALUES (?, ?, ?, ?)",
-        [(experiment_id, key, encode(value), _number(value)) for key, value in _leaves("", metadata)],
+        [(experiment_id, key, encode(value), number_of(value)) for key, value in _leaves("", metadata)],
     )
 
 
@@ -280,7 +280,7 @@ def set_params(tx: Tx, run_id: str, params: Iterable[RunParam]) -> None:
         """INSERT INTO params (run_id, key, value, number, origin) VALUES (?, ?, ?, ?, ?)
            ON CONFLICT (run_id, key) DO UPDATE SET value = excluded.value, number = excluded.number,
            origin = excluded.origin""",
-        [(run_id, p.key, encode(p.value), _number(p.value), p.origin) for p in params],
+        [(run_id, p.key, encode(p.value), number_of(p.value), p.origin) for p in params],
     )
 
 

@@ -44,7 +44,7 @@ def last_steps(folder: Path) -> dict[str, int] | None:
 class ScriptHooks(Hooks):
     """Around a script's run: its capture, its end, its upload."""
 
-    def __init__(self, uploader: Uploader, tidy: Callable[[], None], captor: Captor | None) -> None:
+    def __init__(self, uploader: Uploader | None, tidy: Callable[[], None], captor: Captor | None) -> None:
         self._uploader, self._tidy, self._captor = uploader, tidy, captor
 
     def before_end(self, run: ActiveRun) -> None:
@@ -66,6 +66,6 @@ class ScriptHooks(Hooks):
         return any(j.has_uploader(path) for path in journals_in(run.folder))
 
     def after_end(self, run: ActiveRun) -> None:
-        """Upload what is left."""
-        if self._uploader.drain(run.folder):
+        """Upload what is left, unless the run is kept on disk."""
+        if self._uploader is not None and self._uploader.drain(run.folder):
             self._tidy()

@@ -315,11 +315,11 @@ class Uploader:
         while not self._stop:
             self._wake.wait(INTERVAL_S)
             self._wake.clear()
-            if not self._push_all():
+            if not self.push():
                 self._wake.wait(_RETRY_S)
 
-    def _push_all(self) -> bool:
-        """One round over all journals; False when the store is away."""
+    def push(self) -> bool:
+        """Upload what there is now; False when the store is away."""
         with self._pushing, unrecorded():
             with self._lock:
                 folders = list(self._folders)
@@ -370,7 +370,7 @@ class Uploader:
 
         With the store away it returns at once: what is left stays on disk, for ``runward sync`` or the next start.
         """
-        if not self._push_all():
+        if not self.push():
             return False
         with self._pushing:
             for path, upload in list(self._uploads.items()):

@@ -1191,6 +1191,55 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/known-imports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Which of these runs (at most 500) are there already, and as what their source was when they were imported.
+         * @description Which of these runs (at most 500) are there already, and as what their source was when they were imported.
+         *
+         *     Permission: `run.read` (role viewer or higher).
+         */
+        get: operations["intake.known_imports"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/imports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Store whole runs (at most 500) with their own times and ends.
+         * @description Store whole runs (at most 500) with their own times and ends.
+         *
+         *     A run that is there takes the source's params, series, artifacts and state; tags, comments and reviews that were
+         *     added here stay. A run that cannot be stored is refused by name and costs the others nothing.
+         *
+         *     Raises: InvalidError (too many), NotFoundError, ForbiddenError.
+         *
+         *     Permission: `run.write` (role contributor or higher).
+         */
+        post: operations["intake.import_runs"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/models": {
         parameters: {
             query?: never;
@@ -2717,6 +2766,64 @@ export interface components {
             grace_days: number;
             /** @default false */
             dry_run: boolean;
+        };
+        /**
+         * KnownImport
+         * @description A run that is there already.
+         */
+        KnownImport: {
+            id: string;
+            project_id: string;
+            version: string | null;
+            deleted: boolean;
+        };
+        /**
+         * Taken
+         * @description What became of one foreign run.
+         */
+        Taken: {
+            id: string;
+            /** @enum {unknown} */
+            outcome: "created" | "deleted" | "refused" | "replaced";
+            /** @default  */
+            problem: string;
+        };
+        /** IntakeImportRunsBody */
+        IntakeImportRunsBody: {
+            runs: components["schemas"]["ForeignRun"][];
+        };
+        /**
+         * ForeignRun
+         * @description A run of another tool with all that belongs to it; the bytes of its artifacts were uploaded before.
+         */
+        ForeignRun: {
+            id: string;
+            version: string;
+            name: string;
+            status: components["schemas"]["RunStatus"];
+            started_at: string;
+            /** @default null */
+            ended_at: string | null;
+            /** @default  */
+            purpose: string;
+            /** @default null */
+            exit_code: number | null;
+            /** @default  */
+            error: string;
+            /** @default null */
+            seed: number | null;
+            /** @default [] */
+            params: components["schemas"]["RunParam"][];
+            /** @default {} */
+            tags: {
+                [key: string]: string;
+            };
+            /** @default [] */
+            points: components["schemas"]["Points"][];
+            /** @default [] */
+            artifacts: components["schemas"]["NewArtifact"][];
+            /** @default [] */
+            output: components["schemas"]["OutputChunk"][];
         };
         /**
          * Model
@@ -8370,6 +8477,180 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Collected"];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "intake.known_imports": {
+        parameters: {
+            query: {
+                run_ids: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KnownImport"][];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "intake.import_runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IntakeImportRunsBody"];
+            };
+        };
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Taken"][];
                 };
             };
             /** @description nobody is signed in */

@@ -1,0 +1,106 @@
+"""All SQL of the intake: a statement for many runs at once, because there are tens of thousands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from runward.core.ids import ProjectId
+from runward.governance.scopes import Clause
+from runward.store.database import Row, Tx
+from runward.tracking import repository as sql
+from runward.tracking.intake_model import IMPORT_CLIENT, VERSION_TAG, KnownImport
+from runward.tracking.keyed import encode
+
+_PARTS = ("segments", "blocks", "metrics", "params", "outputs", "journals")
+_LIMIT = 500
+
+
+def _marks(values: Sequence[Any]) -> str:
+    return ", ".join("?" * len(values))
+
+
+def _parts(values: Iterable[str]) -> Iterator[list[str]]:
+    values = list(values)
+    for start in range(0, len(values), _LIMIT):
+        yield values[start : start + _LIMIT]
+
+
+def known(tx: Tx, visible: Clause, run_ids: Sequence[str]) -> list[KnownImport]:
+    """Those of some runs that are there and visible."""
+    rows = tx.all(
+        f"""SELECT r.id, r.project_id, t.value, r.deleted_at FROM runs r
+            LEFT JOIN tags t ON t.run_id = r.id AND t.key = ?
+            WHERE r.id IN ({_marks(run_ids) or "NULL"}) AND r.project_id IN {visible.sql}""",
+        (VERSION_TAG, *run_ids, *visible.params),
+    )
+    return [KnownImport(row[0], ProjectId(row[1]), row[2], row[3] is not None) for row in rows]
+
+
+def present(tx: Tx, run_ids: Sequence[str]) -> dict[str, tuple[str, bool, bool]]:
+    """(project, whether it is deleted, whether it was imported) by run id."""
+    rows = tx.all(
+        f"""SELECT r.id, r.project_id, r.deleted_at, t.key FROM runs r
+            LEFT JOIN tags t ON t.run_id = r.id AND t.key = ? WHERE r.id IN ({_marks(run_ids) or "NULL"})""",
+        (VERSION_TAG, *run_ids),
+    )
+    return {row[0]: (row[1], row[2] is not None, row[3] is not None) for row in rows}
+
+
+def sizes(tx: Tx, project_id: str, digests: Iterable[str]) -> dict[str, int]:
+    """Sizes in bytes of those blobs that were uploaded to a project."""
+    found: dict[str, int] = {}
+    for part in _parts(digests):
+        query = f"SELECT digest, size FROM blobs WHERE project_id = ? AND digest IN ({_marks(part)})"
+        found.update((row[0], row[1]) for row in tx.all(query, (project_id, *part)))
+    return found
+
+
+def forget(tx: Tx, run_ids: Iterable[str]) -> None:
+    """Delete of runs what their source says anew: series, params, output."""
+    for part in _parts(run_ids):
+        marks = _marks(part)
+        tx.execute(f"DELETE FROM block_pages WHERE block_id IN (SELECT id FROM blocks WHERE run_id IN ({marks}))", part)
+        for table in _PARTS:
+            tx.execute(f"DELETE FROM {table} WHERE run_id IN ({marks})", part)
+
+
+def insert_runs(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
+    """Store runs; keys are column names, the same in each."""
+    if rows:
+        columns = list(rows[0])
+        statement = f"INSERT INTO runs ({', '.join(columns)}) VALUES ({_marks(columns)})"
+        tx.many(statement, [tuple(row.values()) for row in rows])
+
+
+def insert_params(tx: Tx, rows: Iterable[Row]) -> None:
+    """Store (run, key, value, origin) of runs that have no params."""
+    tx.many(
+        "INSERT INTO params (run_id, key, value, number, origin) VALUES (?, ?, ?, ?, ?)",
+        [(run_id, key, encode(value), sql.number_of(value), origin) for run_id, key, value, origin in rows],
+    )
+
+
+def put_tags(tx: Tx, rows: Iterable[Row]) -> None:
+    """Store (run, key, value), in the place of what is there."""
+    tx.many(
+        """INSERT INTO tags (run_id, key, value) VALUES (?, ?, ?)
+           ON CONFLICT (run_id, key) DO UPDATE SET value = excluded.value""",
+        rows,
+    )
+
+
+def insert_points(tx: Tx, segments: Sequence[Row], summaries: Iterable[Row]) -> None:
+    """Store (run, points, segment) and (run, key, n, last, last step, minimum, maximum) of runs without points."""
+    tx.many(
+        f"INSERT INTO segments (run_id, client, first_frame, points, data) VALUES (?, '{IMPORT_CLIENT}', 0, ?, ?)",
+        segments,
+    )
+    tx.many(
+        "INSERT INTO metrics (run_id, key, n, last, last_step, minimum, maximum) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        summaries,
+    )
+    tx.many(
+        f"INSERT INTO journals (run_id, client, next_frame) VALUES (?, '{IMPORT_CLIENT}', 1)",
+        [(row[0],) for row in segments],
+    )

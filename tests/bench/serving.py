@@ -1,0 +1,233 @@
+"""A server from outside: how soon it answers, what it holds, what it takes in, and files of all sizes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from blake3 import blake3
+
+from runward.governance.model import NewToken
+from runward.governance.signin import folder_actor
+from runward.server.run import open_store
+from runward.testing.postgres import PostgresServer, free_port, why_not
+from runward.tracking.model import NewProject
+from runward.workspace import FolderWorkspace, open_folder
+from tests.bench import programs
+
+Row = tuple[str, str, str, str]
+_TICKS = os.sysconf("SC_CLK_TCK")
+_KEYS, _PER = 10, 1000
+_GB = 1 << 30
+
+
+def _memory_mb(pid: int) -> float:
+    """What a process and its children hold alone, plus their share of what they have in common (PSS), in MiB."""
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    mine = int(next(line.split()[1] for line in rollup.splitlines() if line.startswith("Pss:"))) / 1024
+    return mine + sum(_memory_mb(child) for child in _children(pid))
+
+
+def _children(pid: int) -> list[int]:
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return [int(child) for task in tasks for child in (task / "children").read_text().split()]
+
+
+def _family(pid: int) -> list[int]:
+    return [pid, *(one for child in _children(pid) for one in _family(child))]
+
+
+def _cpu_s(pid: int) -> float:
+    """CPU seconds that a process has taken."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+@contextmanager
+def _serving(command: list[str], url: str, cwd: Path) -> Iterator[tuple[int, float]]:
+    """A server as a process: (its id, seconds to its first healthy answer)."""
+    began = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=cwd)
+    try:
+        while True:
+            try:
+                with urllib.request.urlopen(url, timeout=5):
+                    break
+            except (urllib.error.URLError, ConnectionError):
+                if process.poll() is not None:
+                    raise
+                time.sleep(0.005)
+        yield process.pid, time.perf_counter() - began
+    finally:
+        family = _family(process.pid)
+        process.terminate()
+        process.wait(30)
+        for pid in family[1:]:
+            subprocess.run(["kill", str(pid)], check=False, capture_output=True)
+
+
+def _runward(folder: Path, port: int, *options: str) -> list[str]:
+    return [sys.executable, "-m", "runward", "server", "--dir", str(folder), "--port", str(port), *options]
+
+
+def start(folder: Path, peers: dict[str, str]) -> Iterator[Row]:
+    """From the command to the first healthy answer, and the memory of an idle server."""
+    port = free_port()
+    commands = {"runward": _runward(folder / "start", port)}
+    if "mlflow" in peers:
+        store = f"sqlite:///{folder / 'mlflow.db'}"
+        commands["mlflow"] = [peers["mlflow"], "-m", "mlflow", "server", "--port", str(port)]
+        commands["mlflow"] += ["--backend-store-uri", store, "--disable-security-middleware"]
+    path = {"runward": "healthz", "mlflow": "health"}
+    ours = 0.0
+    for name, command in commands.items():
+        seconds = []
+        # The first start makes the tables.
+        for _ in range(4 if name == "runward" else 2):
+            with _serving(command, f"http://127.0.0.1:{port}/{path[name]}", folder) as (pid, took):
+                seconds.append(took)
+                time.sleep(2)
+                memory, processes = _memory_mb(pid), len(_family(pid))
+        median = statistics.median(seconds[1:])
+        ours = ours or median
+        told = f"{median * 1000:,.0f} ms, {memory:.0f} MiB idle, {processes} process(es)"
+        if name == "runward":
+            yield "server: to the first healthy answer", told, "≤ 1 s, ≤ 100 MiB, 1 process", "PSS"
+        else:
+            yield f"{name}: the same", told, "", f"{median / ours:.0f} × ours"
+
+
+def ingest(folder: Path, database: str = "") -> Iterator[Row]:
+    """Points through HTTP with a durable acknowledgement, prepared before, from processes of their own."""
+    place = folder / ("postgresql" if database else "sqlite")
+    with _ready(place, database) as (url, token, pid):
+        for clients, count in ((1, 60), (8, 20)):
+            rate, cpu = _send(url, token, pid, clients, count)
+            yield (
+                f"ingest over HTTP, durable, {clients} client{'s' * (clients > 1)}",
+                f"{rate:,.0f} points/s, {cpu:.2f} µs server CPU a point",
+                f"≥ {'500,000' if clients == 1 else '1,000,000'} points/s, ≤ 2 µs",
+                "PostgreSQL" if database else "SQLite",
+            )
+
+
+@contextmanager
+def _ready(place: Path, database: str) -> Iterator[tuple[str, str, int]]:
+    """A server with a project: (URL, token, process id)."""
+    options = ["--database", database] if database else []
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    with _serving(_runward(place, port, *options), f"{url}/healthz", place.parent) as (pid, _):
+        yield url, _token(place, database), pid
+
+
+def _token(place: Path, database: str) -> str:
+    dispatcher = open_store(place, database)
+    space = FolderWorkspace(dispatcher, "", place, folder_actor(dispatcher.database, "owner"))
+    space.tracking.create_project(NewProject(path="bench", exist_ok=True))
+    secret = space.governance.create_token(NewToken(name="bench")).secret
+    space.close()
+    return secret
+
+
+def _send(url: str, token: str, pid: int, clients: int, count: int) -> tuple[float, float]:
+    env = {**os.environ, "RUNWARD_URL": url, "RUNWARD_TOKEN": token}
+    command = [sys.executable, "-c", programs.SENDER, str(count)]
+    senders = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
+        for _ in range(clients)
+    ]
+    for sender in senders:
+        assert sender.stdout is not None
+        assert sender.stdout.readline() == "ready\n"
+    before, began = _cpu_s(pid), time.perf_counter()
+    for sender in senders:
+        _go(sender)
+    for sender in senders:
+        assert sender.wait(300) == 0
+    seconds, points = time.perf_counter() - began, clients * count * _KEYS * _PER
+    cpu = _cpu_s(pid) - before
+    for sender in senders:
+        for pipe in (sender.stdin, sender.stdout):
+            if pipe is not None:
+                pipe.close()
+    return points / seconds, cpu / points * 1e6
+
+
+def _go(sender: subprocess.Popen[str]) -> None:
+    assert sender.stdin is not None
+    sender.stdin.write("go\n")
+    sender.stdin.flush()
+
+
+def files(folder: Path) -> Iterator[Row]:
+    """A file of 1 GiB beside a raw copy that hashes, the same again, and 10,000 small files."""
+    space = open_folder(folder / "files", "owner")
+    space.tracking.create_project(NewProject(path="bench"))
+    large = folder / "large"
+    block = os.urandom(1 << 20)
+    with large.open("wb") as file:
+        for number in range(1024):
+            file.write(number.to_bytes(8, "big") + block[8:])
+    raw = _timed(lambda: _copy_and_hash(large, folder / "copy"))
+    put = _timed(lambda: space.files.put_file("bench", large))
+    again = _timed(lambda: space.files.put_file("bench", large))
+    yield (
+        "artifact of 1 GiB",
+        f"{_GB / put / 1e6:,.0f} MB/s, {raw / put:.2f} × raw copy + hash",
+        "≥ 0.7 ×",
+        f"raw: {_GB / raw / 1e6:,.0f} MB/s, both durable",
+    )
+    yield "the same artifact again", f"{again * 1000:,.0f} ms, 0 new bytes", "≤ 1 s", ""
+    small = folder / "small"
+    small.mkdir()
+    for number in range(10_000):
+        (small / str(number)).write_bytes(number.to_bytes(4, "big") + block[:2000])
+
+    def put_small() -> None:
+        digests = [space.local_blobs.put_file(path) for path in small.iterdir()]
+        space.files.put_many("bench", digests)
+
+    taken = _timed(put_small)
+    yield "10,000 files of 2 kB", f"{10_000 / taken:,.0f} files/s", "≥ 5,000 files/s", "each durable"
+    space.close()
+    shutil.rmtree(folder / "files", ignore_errors=True)
+
+
+def _copy_and_hash(source: Path, target: Path) -> None:
+    hasher = blake3()
+    with source.open("rb") as read, target.open("wb") as write:
+        while chunk := read.read(1 << 20):
+            hasher.update(chunk)
+            write.write(chunk)
+        write.flush()
+        os.fsync(write.fileno())
+    hasher.hexdigest()
+
+
+def _timed(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def measure(folder: str, peers: dict[str, str]) -> list[Row]:
+    """All of it."""
+    here = Path(folder)
+    rows = [*start(here, peers), *ingest(here)]
+    if not why_not():
+        server = PostgresServer()
+        try:
+            rows += ingest(here, server.create_database())
+        finally:
+            server.stop()
+    return [*rows, *files(here)]

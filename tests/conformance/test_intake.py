@@ -1,0 +1,5 @@
+from runward.testing.intake import IntakeSuite
+
+
+class TestIntake(IntakeSuite):
+    pass

@@ -1,0 +1,35 @@
+"""Each framework by itself, in a workspace of the test's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+import runward
+from runward import face
+from runward.interop.frameworks import session
+from runward.tracking import client
+from runward.workspace import FolderWorkspace
+
+
+@pytest.fixture(autouse=True)
+def space(folder_workspace: FolderWorkspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[FolderWorkspace]:
+    """The workspace that trainings log to; autolog is off again after each test."""
+    monkeypatch.setattr(face, "_current", [folder_workspace])
+    monkeypatch.setattr(face, "_adopted", {folder_workspace.place})
+    monkeypatch.setattr(client, "_active", [])
+    monkeypatch.delenv(client.ACTIVE_VARIABLE, raising=False)
+    monkeypatch.setenv("RUNWARD_DIR", folder_workspace.place)
+    monkeypatch.setattr(session, "_warned", set())
+    # What is captured of the repository around the tests is not what is tested here, and takes its time.
+    opened = face._open
+    monkeypatch.setattr(face, "_open", lambda space, new, _capture, command: opened(space, new, False, command))
+    yield folder_workspace
+    runward.autolog(disable=True)
+    for run in client.open_runs():
+        run.finish()
+    if uploader := face._uploaders.pop(folder_workspace.place, None):
+        uploader.stop()
+        assert uploader._thread is not None
+        uploader._thread.join(10)
