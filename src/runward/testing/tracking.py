@@ -261,7 +261,7 @@ class TrackingSuite:
         """A journal of before the end does not open it; an end of before the resumption does not end it."""
         space = world.member()
         run = world.run(space)
-        noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
+        noon = run.started_at + timedelta(hours=1)
         space.tracking.end_run(run.id, RunEnd(RunStatus.FAILED, ended_at=noon))
         assert space.tracking.resume_run(run.id, noon).status is RunStatus.FAILED
         assert space.tracking.resume_run(run.id, noon + timedelta(hours=2)).status is RunStatus.RUNNING

@@ -21,6 +21,7 @@ from runward.errors import (
     GateClosedError,
     InvalidError,
     InvalidTransitionError,
+    MigrationNeededError,
     NotFoundError,
     RunwardError,
 )
@@ -91,6 +92,11 @@ class _Gathered:
             self.tags.update(fields[0])
         elif frame.kind == j.OUTPUT:
             self.output.append(OutputChunk(fields[0], fields[1], fields[2]))
+        elif frame.kind > j.RESUME:
+            raise MigrationNeededError(
+                f"entry {frame.number} is of kind {frame.kind!r}, which a newer Runward wrote",
+                hint="upgrade Runward, then `runward sync`; the journal stays",
+            )
 
     def _add_points(self, steps: int | list[int], at: float, keys: list[str], values: list[float]) -> None:
         for index, (key, value) in enumerate(zip(keys, values, strict=True)):
@@ -255,6 +261,9 @@ class JournalUpload:
     def _send_artifacts(self, artifacts: list[NewArtifact]) -> None:
         spool, tracking = self.path.parent / "blobs", self.destination.tracking
         wanted = dict.fromkeys(Digest(artifact.digest) for artifact in artifacts)
+        for digest in wanted:
+            if not (spool / digest).exists():
+                raise InvalidError(f"the bytes {digest[:12]} of an artifact are gone from {spool}")
         self.destination.files.put_files(self._project(), [(digest, spool / digest) for digest in wanted])
         try:
             tracking.add_artifacts(self.reader.run_id, artifacts)
