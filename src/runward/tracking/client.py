@@ -18,7 +18,6 @@ from types import TracebackType
 from typing import Any
 
 from runward.core.hashing import digest_bytes, digest_file
-from runward.core.ids import new_id
 from runward.errors import InvalidError, NotFoundError, RunwardError
 from runward.governance.names import check_name
 from runward.tracking import journal as j
@@ -27,6 +26,7 @@ from runward.tracking.media import parse_media_path, plain
 from runward.tracking.medialog import MAX_STEP, MediaLog
 
 MAX_TAG = 100_000
+_READ_WHOLE_BELOW = 1 << 20
 JOURNAL_VARIABLE = "RUNWARD_JOURNAL"
 """The folder of a task's journals: its process logs to the run that the task is."""
 RUN_VARIABLE = "RUNWARD_RUN_ID"
@@ -79,6 +79,7 @@ class ActiveRun(MediaLog):
         self._warned: set[str] = set()
         self._good_keys: set[str] = set()
         self._ended = False
+        self._spooled = count()
         self.entered = False
         """Whether a ``with`` block ends it."""
 
@@ -230,14 +231,11 @@ class ActiveRun(MediaLog):
             name: Its path in the run; by default its own name.
         """
         source = Path(path)
-        try:
-            if source.is_dir():
-                for file in sorted(p for p in source.rglob("*") if p.is_file() and not p.is_symlink()):
-                    self._spool(file, f"{name or source.resolve().name}/{file.relative_to(source).as_posix()}")
-            else:
-                self._spool(source, name or source.name)
-        except OSError as error:
-            self._warn(f"artifact:{path}", f"artifact {str(path)!r} cannot be read: {error.strerror}")
+        if not source.is_dir():
+            self._spool(source, name or source.name)
+            return
+        for file in sorted(p for p in source.rglob("*") if p.is_file() and not p.is_symlink()):
+            self._spool(file, f"{name or source.resolve().name}/{file.relative_to(source).as_posix()}")
 
     def log_artifacts(self, folder: str | Path, name: str = "") -> None:
         """Attach every file of a folder, by default under the folder's name."""
@@ -256,14 +254,27 @@ class ActiveRun(MediaLog):
         self._note_artifact(name, digest, media_type)
 
     def _spool(self, source: Path, name: str) -> None:
+        try:
+            name.encode()
+            self._note_artifact(name, self._copied(source), "")
+        except (OSError, UnicodeEncodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "its name is no text"
+            self._warn(f"artifact:{source}", f"artifact {str(source)!r} cannot be logged: {reason}")
+
+    def _copied(self, source: Path) -> str:
         # The bytes are copied now: what the script does to its file afterwards must not change what was logged.
         spool = self._folder / "blobs"
         spool.mkdir(exist_ok=True)
-        temporary = spool / f".{new_id()}"
-        shutil.copyfile(source, temporary)
-        digest = digest_file(temporary)
+        temporary = spool / f".{os.getpid()}-{next(self._spooled)}"
+        if source.stat().st_size < _READ_WHOLE_BELOW:
+            data = source.read_bytes()
+            digest = digest_bytes(data)
+            temporary.write_bytes(data)
+        else:
+            shutil.copyfile(source, temporary)
+            digest = digest_file(temporary)
         temporary.rename(spool / digest)
-        self._note_artifact(name, digest, "")
+        return digest
 
     def _note_artifact(self, name: str, digest: str, media_type: str) -> None:
         clean = name.replace(os.sep, "/")

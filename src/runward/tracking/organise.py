@@ -265,5 +265,10 @@ ROOM = Room(
         "view": view_scope,
         "comment": comment_scope,
     },
-    {"run.started": (_on_new,), "experiment.started": (_on_new,), "project.created": (_on_new_project,)},
+    {
+        "run.started": (_on_new,),
+        "run.imported": (_on_new,),
+        "experiment.started": (_on_new,),
+        "project.created": (_on_new_project,),
+    },
 )

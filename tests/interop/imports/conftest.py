@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 import struct
 import subprocess
@@ -25,10 +26,15 @@ from runward.workspace import FolderWorkspace, Workspace, open_folder, open_url
 Import = Callable[..., Report]
 
 
-def need(module: str) -> Any:
-    """A module of the dependency groups; skips (or fails, where nothing may be left out) without it."""
+def need(module: str) -> None:
+    """Skip (or fail, where nothing may be left out) without a module of the dependency groups."""
     if importlib.util.find_spec(module) is None:
         missing(f"{module} is not installed: uv sync --group interop --group mlflow")
+
+
+def load(module: str) -> Any:
+    """A module of the dependency groups."""
+    need(module.partition(".")[0])
     return importlib.import_module(module)
 
 

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import shutil
+import signal
+import socket
 import sqlite3
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +21,17 @@ import pytest
 
 from runward.core.clock import to_us
 from runward.errors import InvalidError
+from runward.interop.exports.mlflow_rest import MlflowServerWriter
+from runward.interop.exports.model import export_runs
 from runward.interop.imports.engine import Options, import_runs
 from runward.interop.imports.opening import open_source
-from runward.tracking.intake_model import SOURCE_ID_TAG, SOURCE_PLACE_TAG, SOURCE_TAG, VERSION_TAG
+from runward.tracking.intake_model import SOURCE_ID_TAG, SOURCE_PROJECT_TAG, SOURCE_TAG, SOURCE_USER_TAG
 from runward.tracking.model import RunPatch
 from runward.workspace import FolderWorkspace, Workspace
 from tests.interop.imports.conftest import bits, bring, by_name, need, points, write_with
 
 _WORDS = {"finished": "FINISHED", "failed": "FAILED", "cancelled": "KILLED", "running": "RUNNING"}
 _HIDDEN = {"api_key": "[redacted:param]", "url": "https://[redacted:url-password]@host/x"}
-_OWN = (SOURCE_TAG, SOURCE_ID_TAG, SOURCE_PLACE_TAG, VERSION_TAG)
 
 
 pytestmark = pytest.mark.slow
@@ -57,10 +67,10 @@ def _check(space: Workspace, told: list[Any], root: str) -> None:
         assert (run.name, _WORDS[run.status], to_us(run.started_at) // 1000) == (name, status, start)
         assert (to_us(run.ended_at) // 1000 if run.ended_at else None) == end
         assert run.params == {key: _HIDDEN.get(key, value) for key, value in params.items()}
-        kept = {key: value for key, value in run.tags.items() if key not in _OWN}
-        expected = {key: _HIDDEN.get(key, value) for key, value in tags.items() if key != "mlflow.runName"}
-        assert kept == {"mlflow.user": user, **expected}
-        assert run.tags[SOURCE_TAG] == "mlflow"
+        kept = {key: value for key, value in run.tags.items() if not key.startswith("runward.")}
+        assert kept == {key: _HIDDEN.get(key, value) for key, value in tags.items() if key != "mlflow.runName"}
+        own = [run.tags[key] for key in (SOURCE_TAG, SOURCE_ID_TAG, SOURCE_PROJECT_TAG, SOURCE_USER_TAG)]
+        assert own == ["mlflow", run_id, experiment, user]
         assert set(run.metrics) == set(series)
         for key, told_points in series.items():
             expected_points = [(step, at / 1000, bits(float(value))) for step, at, value in told_points]
@@ -140,6 +150,86 @@ def test_one_broken_run_keeps_nobody_back(space: FolderWorkspace, written: Writt
     report = import_runs(space, open_source("mlflow", str(where)), Options())
     assert (report.created, [problem.run for problem in report.problems]) == (4, [bad])
     assert words in report.problems[0].message
+
+
+def test_there_and_back_it_compares_equal(space: FolderWorkspace, stores: dict[str, Written], tmp_path: Path) -> None:
+    """What MLflow reads in the exported stores is what it read in the first one, but for masked secrets."""
+    where, told = stores["sqlite"]
+    bring(space, "mlflow", where, project="old")
+    space.close()
+    answers = write_with("round_trip.py", space.place, tmp_path / "out", cwd=tmp_path).split("\n\n")
+    expected = [_masked(document) for document in told]
+    for text in answers[:2]:
+        found = [json.loads(line) for line in text.splitlines()]
+        assert sorted(found) == sorted(expected)
+
+
+def _masked(document: Any) -> Any:
+    experiment, info, params, tags, series, files = document
+    params, tags = ({key: _HIDDEN.get(key, value) for key, value in of.items()} for of in (params, tags))
+    return [experiment, info, params, tags, series, files]
+
+
+def test_from_and_to_a_server(space: FolderWorkspace, stores: dict[str, Written], tmp_path: Path) -> None:
+    """By MLflow's REST protocol, from one server of MLflow and back into it under another experiment."""
+    shutil.copytree(stores["sqlite"][0].parent, tmp_path / "server")
+    told = stores["sqlite"][1]
+    with mlflow_server(tmp_path / "server" / "mlflow.db") as url:
+        report = bring(space, "mlflow", url, project="old")
+        assert (report.created, report.files, report.points) == (5, 4, 36)
+        _check(space, told, "old")
+        assert bring(space, "mlflow", url, project="old").unchanged == 5
+        ids = [run.id for run in by_name(space).values()]
+        done = export_runs(space, ids, MlflowServerWriter(url))
+        assert (done.runs, done.problems) == (5, [])
+        assert export_runs(space, ids, MlflowServerWriter(url)).unchanged == 5
+        again = bring(space, "mlflow", url, project="new")
+        assert (again.created, again.points) == (5, 36)
+        new = by_name(space, "new")
+        for name, run in by_name(space, "old").items():
+            assert (new[name].params, new[name].status) == (run.params, run.status)
+            assert (new[name].started_at, new[name].ended_at) == (run.started_at, run.ended_at)
+            for key in run.metrics:
+                assert points(space, new[name].id, key) == points(space, run.id, key)
+
+
+@contextlib.contextmanager
+def mlflow_server(database: Path) -> Iterator[str]:
+    """A server of MLflow itself over a copy of a store."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    command = [
+        sys.executable,
+        "-m",
+        "mlflow",
+        "server",
+        "--backend-store-uri",
+        f"sqlite:///{database}",
+        "--workers",
+        "1",
+    ]
+    command += ["--artifacts-destination", str(database.parent / "mlartifacts"), "--port", str(port)]
+    environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    with (database.parent / "log.txt").open("wb") as log:
+        process = subprocess.Popen(
+            command, cwd=database.parent, env=environment, stdout=log, stderr=log, start_new_session=True
+        )
+        try:
+            url = f"http://127.0.0.1:{port}"
+            deadline = time.monotonic() + 170
+            while True:
+                try:
+                    urllib.request.urlopen(f"{url}/health", timeout=5).close()
+                    break
+                except OSError:
+                    assert process.poll() is None, (database.parent / "log.txt").read_text()
+                    assert time.monotonic() < deadline, "MLflow's server did not start"
+                    time.sleep(0.2)
+            yield url
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from runward.interop.imports.engine import Options, import_runs
 from runward.interop.imports.opening import open_source
 from runward.interop.imports.wire import log_records, message, text
 from runward.workspace import FolderWorkspace
-from tests.interop.imports.conftest import bits, bring, by_name, need, points, write_with
+from tests.interop.imports.conftest import bits, bring, by_name, load, need, points, write_with
 
 VALUES = [0.1, math.nan, math.inf, -math.inf, -0.0, 5e-324, 1.0]
 
@@ -83,7 +83,7 @@ def test_a_failed_run_and_what_wandb_itself_parses(space: FolderWorkspace, wrote
     """W&B's own message classes read the same fields out of the records that our reader finds."""
     bring(space, "wandb", wrote)
     assert (by_name(space)["second"].status, by_name(space)["second"].exit_code) == ("failed", 3)
-    records = need("wandb.proto.wandb_internal_pb2")
+    records = load("wandb.proto.wandb_internal_pb2")
     file = next(wrote.glob("*second02/*.wandb"))
     for data in log_records(file, b":W&B\xe1\xbe\x00"):
         record = records.Record.FromString(data)

@@ -23,6 +23,7 @@ from runward.tracking.intake_model import (
     IMPORT_CLIENT,
     SOURCE_ID_TAG,
     SOURCE_PLACE_TAG,
+    SOURCE_PROJECT_TAG,
     SOURCE_TAG,
     VERSION_TAG,
     ForeignRun,
@@ -270,9 +271,6 @@ class _Import:
     ) -> tuple[ForeignRun, list[list[Points]]]:
         clean, head = self.clean, foreign.head
         pieces = list(_pieces({clean.name(key, 1000): columns for key, columns in foreign.series.items()}))
-        place = (
-            self.source.where if project_path("", head.place) == head.place else f"{self.source.where} ({head.place})"
-        )
         tags = {clean.name(key, 1000): clean.value(key, value) for key, value in foreign.tags.items()}
         run = ForeignRun(
             id=run_id,
@@ -286,12 +284,17 @@ class _Import:
             error=clean.text(foreign.error)[-4000:],
             seed=foreign.seed,
             params=[RunParam(clean.name(k, 1000), clean.value(k, v)) for k, v in foreign.params.items()],
-            tags={**tags, SOURCE_TAG: self.source.tool, SOURCE_ID_TAG: clean.text(head.id), SOURCE_PLACE_TAG: place},
+            tags={**tags, **self._origin(head)},
             points=pieces[0] if pieces else [],
             artifacts=artifacts,
             output=[OutputChunk(chunk.stream, clean.text(chunk.text), chunk.at) for chunk in foreign.output],
         )
         return run, pieces[1:]
+
+    def _origin(self, head: Head) -> dict[str, str]:
+        text = self.clean.text
+        origin = {SOURCE_TAG: self.source.tool, SOURCE_ID_TAG: text(head.id), SOURCE_PLACE_TAG: self.source.where}
+        return {**origin, SOURCE_PROJECT_TAG: text(head.place)} if head.place else origin
 
 
 def _distinct(artifacts: list[NewArtifact]) -> list[NewArtifact]:

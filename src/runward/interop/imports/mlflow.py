@@ -13,9 +13,11 @@ from runward.errors import InvalidError
 from runward.interop.imports.model import Broken, File, Foreign, Head, files_below, from_ms, stat_of, version_of
 from runward.store.database import Row
 from runward.store.sqlitefile import LISTED, SqliteFile
+from runward.tracking.intake_model import SOURCE_USER_TAG
 from runward.tracking.model import RunStatus
 
-NAME_TAG, USER_TAG, STATUS_TAG = "mlflow.runName", "mlflow.user", "runward.source.status"
+NAME_TAG, USER_TAG = "mlflow.runName", "mlflow.user"
+STATUS_TAG = "runward.source.status"
 STATES = {
     "RUNNING": RunStatus.RUNNING,
     "SCHEDULED": RunStatus.RUNNING,
@@ -73,8 +75,8 @@ def foreign_run(
     if word not in STATES:
         raise InvalidError(f"status is {word!r:.40}, which MLflow does not have")
     tags = {key: value for key, value in tags.items() if key != NAME_TAG or value != name}
-    if user := facts.get("user_id"):
-        tags.setdefault(USER_TAG, str(user))
+    if (user := str(facts.get("user_id") or "")) and user != tags.get(USER_TAG):
+        tags[SOURCE_USER_TAG] = user
     if word == "SCHEDULED":
         tags[STATUS_TAG] = word
     moments = {}

@@ -6,14 +6,25 @@ from collections.abc import Callable
 from pathlib import Path
 
 from runward.errors import InvalidError, NotFoundError
+from runward.interop.imports.comet import CometArchives
 from runward.interop.imports.mlflow import MlflowDatabase
 from runward.interop.imports.mlflow_files import MlflowFolder
 from runward.interop.imports.mlflow_rest import MlflowServer
 from runward.interop.imports.model import Source
+from runward.interop.imports.parquet import ParquetFolder
+from runward.interop.imports.sacred import SacredFolder
 from runward.interop.imports.tensorboard import TensorboardFolder
+from runward.interop.imports.trackio import TrackioFiles
 from runward.interop.imports.wandb import WandbFolder
 
-_READERS: dict[str, Callable[[Path], Source]] = {"tensorboard": TensorboardFolder, "wandb": WandbFolder}
+_READERS: dict[str, Callable[[Path], Source]] = {
+    "wandb": WandbFolder,
+    "tensorboard": TensorboardFolder,
+    "trackio": TrackioFiles,
+    "sacred": SacredFolder,
+    "comet": CometArchives,
+    "parquet": ParquetFolder,
+}
 TOOLS = ("mlflow", *_READERS)
 """The tools whose data can be imported."""
 

@@ -1,0 +1,1 @@
+"""Runs taken out of a workspace, in forms that other tools read."""
