@@ -138,6 +138,14 @@ def test_small_blobs_that_come_together_are_no_files_of_their_own(blobs: FolderB
     assert (_files(blobs), len(list(blobs.stored()))) == (1, 4)
 
 
+def test_a_blob_that_is_a_file_and_a_small_one_is_removed_as_both(blobs: FolderBlobs) -> None:
+    digest = blobs.put_bytes(b"a")
+    _many(blobs, [b"a"])
+    assert blobs.remove([digest], 1e12) == {digest}
+    assert not blobs.has(digest)
+    assert list(blobs.stored()) == []
+
+
 def test_a_wrong_digest_among_many_keeps_none_of_them(blobs: FolderBlobs) -> None:
     pairs = [(digest_bytes(b"good"), [b"good"]), (digest_bytes(b"else"), [b"bad"])]
     with pytest.raises(InvalidError, match="announced"):

@@ -94,7 +94,7 @@ class FolderBlobs(Putting):
     def remove(self, digests: Sequence[Digest], before: float) -> set[Digest]:
         """See :meth:`Blobs.remove`."""
         files = {digest for digest in digests if self._remove_file(digest, before)}
-        return files | self._small.remove([digest for digest in digests if digest not in files], before)
+        return files | self._small.remove(digests, before)
 
     def _remove_file(self, digest: Digest, before: float) -> bool:
         path = self.path_of(digest)
@@ -114,14 +114,15 @@ class FolderBlobs(Putting):
             with tempfile.TemporaryDirectory(prefix=".new-", dir=self.root) as folder:
                 small, fresh = dict[Digest, bytes](), dict[Digest, Path]()
                 for number, (digest, chunks) in enumerate(contents):
-                    if digest not in small and digest not in fresh and self._touch_file(digest):
-                        sizes.append(self.size(digest))
-                        continue
                     head, rest = _beginning(chunks)
                     if len(head) <= SMALL_BYTES:
-                        check_announced(digest_bytes(head), digest)
+                        # Even if it is a file already: to look for one would cost as much as the whole row.
+                        check_announced(digest_bytes(head), check_digest(digest))
                         small[digest] = head
                         sizes.append(len(head))
+                        continue
+                    if digest not in fresh and self._touch_file(digest):
+                        sizes.append(self.size(digest))
                         continue
                     path = Path(folder) / str(number)
                     sizes.append(_write_checked(path, digest, itertools.chain([head], rest)))

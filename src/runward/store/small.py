@@ -8,10 +8,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from runward.core.ids import Digest
-from runward.store.database import SqliteDatabase, Tx
+from runward.store.database import SqliteDatabase
 
 SMALL_BYTES = 1 << 14
 """A blob of at most so many bytes is small."""
+_LISTED = 500
 _FRESH_S = 60.0
 """What was wanted so recently needs no new note of it."""
 _TABLE = "CREATE TABLE IF NOT EXISTS blobs (digest BLOB PRIMARY KEY, data BLOB NOT NULL, wanted REAL NOT NULL)"
@@ -72,17 +73,22 @@ class SmallBlobs:
         """Those that are stored."""
         if not self._exists():
             return set()
+        found = set[Digest]()
         with self._database.transaction(write=False) as tx:
-            return {digest for digest in digests if _wanted(tx, digest) is not None}
+            for start in range(0, len(digests), _LISTED):
+                part = [bytes.fromhex(digest) for digest in digests[start : start + _LISTED]]
+                marks = ", ".join("?" * len(part))
+                rows = tx.all(f"SELECT digest FROM blobs WHERE digest IN ({marks})", part)
+                found.update(Digest(row[0].hex()) for row in rows)
+        return found
 
     def touch(self, digest: Digest) -> bool:
         """Say that a blob is wanted now; False where it is not stored."""
         if not self._exists():
             return False
         now = time.time()
-        with self._database.transaction(write=False) as tx:
-            wanted = _wanted(tx, digest)
-        if wanted is None or now - wanted < _FRESH_S:
+        wanted = self._one("wanted", digest)
+        if wanted is None or now - float(wanted) < _FRESH_S:
             return wanted is not None
         with self._database.transaction(write=True) as tx:
             return tx.execute("UPDATE blobs SET wanted = ? WHERE digest = ?", (now, bytes.fromhex(digest))) > 0
@@ -119,8 +125,3 @@ class SmallBlobs:
     def close(self) -> None:
         """Close the file."""
         self._database.close()
-
-
-def _wanted(tx: Tx, digest: Digest) -> float | None:
-    found: float | None = tx.scalar("SELECT wanted FROM blobs WHERE digest = ?", (bytes.fromhex(digest),))
-    return found

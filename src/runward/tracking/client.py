@@ -26,7 +26,7 @@ from runward.tracking.media import parse_media_path, plain
 from runward.tracking.medialog import MAX_STEP, MediaLog
 
 MAX_TAG = 100_000
-_READ_WHOLE_BELOW = 1 << 20
+_COPY_BYTES = 1 << 20
 _IN_JOURNAL = 1 << 14
 """Bytes of a file that goes into the journal: to make a file of its own would take longer than to copy it."""
 JOURNAL_VARIABLE = "RUNWARD_JOURNAL"
@@ -286,8 +286,8 @@ class ActiveRun(MediaLog):
 
         They are copied now: what the script does to its file afterwards must not change what was logged.
         """
-        with open(path, "rb") as source:
-            data = source.read(_READ_WHOLE_BELOW)
+        with open(path, "rb", buffering=0) as source:
+            data = source.read(_IN_JOURNAL + 1)
             if len(data) <= _IN_JOURNAL:
                 return digest_bytes(data), data
             spool = self._folder / "blobs"
@@ -295,8 +295,8 @@ class ActiveRun(MediaLog):
             temporary = spool / f".{os.getpid()}-{next(self._spooled)}"
             with open(temporary, "wb") as copy:
                 copy.write(data)
-                shutil.copyfileobj(source, copy, _READ_WHOLE_BELOW)
-        digest = digest_bytes(data) if len(data) < _READ_WHOLE_BELOW else digest_file(temporary)
+                shutil.copyfileobj(source, copy, _COPY_BYTES)
+        digest = digest_file(temporary)
         temporary.rename(spool / digest)
         return digest, None
 

@@ -183,9 +183,9 @@ class FolderFiles:
             for digest in digests:
                 self._put(project, digest, self._local.chunks(digest))
             return
+        sizes = [(digest, blobs.size(digest)) for digest in digests]
         with self._dispatcher.enter(UPLOAD, self._actor, project, write=True) as call:
-            for digest in digests:
-                record_upload(call, project, digest, blobs.size(digest))
+            record_uploads(call, project, sizes)
 
     def read(self, run_id: str, digest: str) -> bytes:
         """See :class:`Files`."""
