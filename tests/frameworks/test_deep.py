@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import importlib
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import runward
+from runward.testing.postgres import free_port
 from runward.tracking.model import RunStatus
 from runward.workspace import FolderWorkspace
 from tests.extras import needs_torch
@@ -257,3 +260,46 @@ def test_wandbs_callbacks_for_keras(space: FolderWorkspace, tmp_path: Path) -> N
     assert len(values(space, detail, "batch/loss")) == 4
     assert len(values(space, detail, "loss")) == 2
     assert paths(detail) == {f"artifacts/run_{run.id}_model/{number}/m.keras" for number in (0, 1)}
+
+
+# ranks --------------------------------------------------------------------------------------------------------------
+
+_RANK = """
+import torch
+import torch.distributed as dist
+import runward as run
+
+dist.init_process_group("gloo")
+rank = dist.get_rank()
+active = run.start(project="p")
+model = torch.nn.parallel.DistributedDataParallel(torch.nn.Linear(1, 1))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for step in range(20):
+    x = torch.full((4, 1), float(rank + 1))
+    loss = ((model(x) - 2 * x) ** 2).mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    run.log_metric(f"loss/rank{rank}", loss.item(), step)
+run.finish()
+dist.destroy_process_group()
+"""
+
+
+def test_ranks_of_torchrun_are_one_run(space: FolderWorkspace, tmp_path: Path) -> None:
+    """Three processes of DistributedDataParallel, one id: every point of each, one capture, one end."""
+    needs_torch("torch")
+    (tmp_path / "train.py").write_text(_RANK)
+    done = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "3", "--master-port", str(free_port()), "train.py"],
+        cwd=tmp_path,
+        env={**os.environ, "RUNWARD_RUN_ID": "ddp-1", "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    detail = only_run(space)
+    assert (detail.run.id, detail.run.status) == ("ddp-1", RunStatus.FINISHED)
+    assert [len(values(space, detail, f"loss/rank{rank}")) for rank in range(3)] == [20] * 3
+    assert "code" in {part.kind for part in detail.captures}

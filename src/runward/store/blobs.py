@@ -23,6 +23,8 @@ from runward.errors import CorruptedError, InvalidError, NotFoundError, StoreErr
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 CHUNK_BYTES = 1 << 20
 """Bytes are read and sent in pieces of this size."""
+TABLES = "tables"
+"""The folder, beside those of the blobs, of the files that other tools read by name."""
 _SYNC_ALL_FROM = 8
 """From so many files on, one sync of the whole file system is cheaper than one of each."""
 
@@ -113,6 +115,22 @@ class Blobs(Protocol):
 
     def sweep(self, before: float) -> int:
         """Remove what uploads that were never finished left behind before a time; returns bytes."""
+        ...
+
+    @property
+    def tables(self) -> str:
+        """Where :meth:`write_table` writes: a folder or a URL."""
+        ...
+
+    def write_table(self, name: str, path: Path) -> None:
+        """Put a copy of a file under a name (a relative path) among the tables, whole or not at all; it may replace one.
+
+        Raises: StoreError.
+        """
+        ...
+
+    def drop_table(self, name: str) -> None:
+        """Remove a table, if it is there. Raises: StoreError."""
         ...
 
 
@@ -245,15 +263,20 @@ class FolderBlobs(Putting):
     def writer(self) -> Iterator[BlobWriter]:
         """A blob to write piece by piece; without a commit nothing of it stays. Raises: StoreError."""
         try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(prefix=".new-", dir=self.root)
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    yield BlobWriter(file, lambda digest: self._keep(file, Path(name), digest))
-            finally:
-                Path(name).unlink(missing_ok=True)
+            with self._temporary() as (file, path):
+                yield BlobWriter(file, lambda digest: self._keep(file, path, digest))
         except OSError as error:
             raise StoreError(f"the blob could not be stored in {self.root}: {error.strerror}") from error
+
+    @contextlib.contextmanager
+    def _temporary(self) -> Iterator[tuple[BinaryIO, Path]]:
+        self.root.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=".new-", dir=self.root)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                yield file, Path(name)
+        finally:
+            Path(name).unlink(missing_ok=True)
 
     def read(self, digest: Digest) -> bytes:
         """A whole blob, checked against its digest. Raises: NotFoundError, CorruptedError."""
@@ -305,20 +328,47 @@ class FolderBlobs(Putting):
                     shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
         return freed
 
-    def _keep(self, file: BinaryIO, temporary: Path, digest: Digest) -> None:
-        target = self.path_of(digest)
-        if self.touch(digest):
-            return
-        file.flush()
-        os.fsync(file.fileno())
-        target.parent.mkdir(exist_ok=True)
-        os.chmod(temporary, 0o444)
-        os.rename(temporary, target)
-        folder = os.open(target.parent, os.O_RDONLY)
+    @property
+    def tables(self) -> str:
+        """See :meth:`Blobs.tables`."""
+        return str(self.root / TABLES)
+
+    def write_table(self, name: str, path: Path) -> None:
+        """See :meth:`Blobs.write_table`."""
+        target = self.root / TABLES / name
         try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with open(path, "rb") as source, self._temporary() as (copy, temporary):
+                shutil.copyfileobj(source, copy, CHUNK_BYTES)
+                _settle(copy, temporary, target)
+        except OSError as error:
+            raise StoreError(f"the table {target} could not be written: {error.strerror}") from error
+
+    def drop_table(self, name: str) -> None:
+        """See :meth:`Blobs.drop_table`."""
+        try:
+            (self.root / TABLES / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreError(f"the table {name} could not be removed: {error.strerror}") from error
+
+    def _keep(self, file: BinaryIO, temporary: Path, digest: Digest) -> None:
+        if not self.touch(digest):
+            target = self.path_of(digest)
+            target.parent.mkdir(exist_ok=True)
+            _settle(file, temporary, target)
+
+
+def _settle(file: BinaryIO, temporary: Path, target: Path) -> None:
+    """Make an open file's content durable and give it its name, which must not come first. Raises: OSError."""
+    file.flush()
+    os.fsync(file.fileno())
+    os.chmod(temporary, 0o444)
+    os.rename(temporary, target)
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _write_checked(path: Path, digest: Digest, chunks: Iterable[bytes]) -> int:

@@ -22,6 +22,7 @@ from runward.core.ids import Digest, new_id
 from runward.errors import InvalidError, MissingExtraError, NotFoundError, StoreError
 from runward.store.blobs import (
     CHUNK_BYTES,
+    TABLES,
     Blobs,
     BlobWriter,
     FolderBlobs,
@@ -216,8 +217,8 @@ class ObjectBlobs(Putting):
     def stored(self) -> Iterator[tuple[Digest, int, float]]:
         """See :meth:`Blobs.stored`."""
         for found in self._listed():
-            digest = found["path"].replace("/", "")
-            if not found["path"].startswith(f"{_INCOMING}/"):
+            if not found["path"].startswith((f"{_INCOMING}/", f"{TABLES}/")):
+                digest = found["path"].replace("/", "")
                 yield Digest(digest), int(found["size"]), found["last_modified"].timestamp()
 
     def remove(self, digest: Digest, before: float) -> bool:
@@ -235,6 +236,23 @@ class ObjectBlobs(Putting):
         """See :meth:`Blobs.sweep`."""
         old = [found for found in self._listed(_INCOMING) if found["last_modified"].timestamp() < before]
         return sum(int(found["size"]) for found in old if self._remove(found["path"], before))
+
+    @property
+    def tables(self) -> str:
+        """See :meth:`Blobs.tables`."""
+        return f"{self.url}/{TABLES}"
+
+    def write_table(self, name: str, path: Path) -> None:
+        """See :meth:`Blobs.write_table`."""
+        with open(path, "rb") as file:
+            self._answer(
+                "store a table", lambda: self._api.put(self._store, f"{TABLES}/{name}", file, chunk_size=_PART_BYTES)
+            )
+
+    def drop_table(self, name: str) -> None:
+        """See :meth:`Blobs.drop_table`."""
+        with contextlib.suppress(FileNotFoundError):
+            self._answer("remove a table", lambda: self._api.delete(self._store, f"{TABLES}/{name}"))
 
 
 def _first_line(error: BaseException) -> str:

@@ -18,7 +18,8 @@ from runward.store.migrations import (
     m0003_registry,
     m0004_places,
     m0005_code_points,
-    m0006_reports,
+    m0006_tables,
+    m0007_reports,
 )
 
 MIGRATIONS: list[ModuleType] = [
@@ -27,7 +28,8 @@ MIGRATIONS: list[ModuleType] = [
     m0003_registry,
     m0004_places,
     m0005_code_points,
-    m0006_reports,
+    m0006_tables,
+    m0007_reports,
 ]
 """All migrations in order; the position (from 1) is the schema's version."""
 
