@@ -19,6 +19,7 @@ from runward.store.migrations import (
     m0004_places,
     m0005_code_points,
     m0006_tables,
+    m0007_reports,
 )
 
 MIGRATIONS: list[ModuleType] = [
@@ -28,6 +29,7 @@ MIGRATIONS: list[ModuleType] = [
     m0004_places,
     m0005_code_points,
     m0006_tables,
+    m0007_reports,
 ]
 """All migrations in order; the position (from 1) is the schema's version."""
 

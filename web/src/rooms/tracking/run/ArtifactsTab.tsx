@@ -1,4 +1,5 @@
-import { lazy, Suspense } from "react";
+import { CloseButton } from "@mantine/core";
+import { lazy, Suspense, useEffect, useRef } from "react";
 import { fileUrl, useFileText } from "@/api/media";
 import type { Artifact, RunDetail } from "@/api/types";
 import { IdChip, Name, Time } from "@/ui/bits";
@@ -8,6 +9,7 @@ import { formatBytes, plural } from "@/ui/format";
 import { Empty, Loaded, Loading } from "@/ui/states";
 import { useUrlState } from "@/ui/urlState";
 import { Scroll } from "@/ui/Scroll";
+import { TalkButton } from "../comments/TalkButton";
 
 const IMAGES = /\.(png|jpe?g|gif|webp|svg)$/i;
 const TEXTS = /\.(txt|md|csv|tsv|json|ya?ml|toml|log|py|cfg|ini)$/i;
@@ -28,6 +30,25 @@ function Preview({ runId, file }: { runId: string; file: Artifact }) {
   if (NOTEBOOK.test(file.path) && file.size <= NOTEBOOK_BYTES) return <TextPreview runId={runId} file={file} />;
   if (TEXTS.test(file.path) && file.size <= PREVIEW_BYTES) return <TextPreview runId={runId} file={file} />;
   return <p className="muted">No preview for this kind or size of file. Download it to look at it.</p>;
+}
+
+function OpenFile({ runId, file, close }: { runId: string; file: Artifact; close: () => void }) {
+  const box = useRef<HTMLElement>(null);
+  useEffect(() => {
+    box.current?.scrollIntoView({ block: "nearest" });
+  }, []);
+  return (
+    <section ref={box} className="preview-box" aria-label={`Preview of ${file.path}`}>
+      <header className="section-head">
+        <h2 className="mono"><bdi>{file.path}</bdi></h2>
+        <span className="inline-field">
+          <TalkButton run={runId} about={{ kind: "artifact", key: file.path }} />
+          <CloseButton aria-label={`Close ${file.path}`} onClick={close} />
+        </span>
+      </header>
+      <Preview runId={runId} file={file} />
+    </section>
+  );
 }
 
 /** Files the run left, with their digests; images and small texts are shown. */
@@ -58,7 +79,7 @@ export default function ArtifactsTab({ detail }: { detail: RunDetail }) {
           </tbody>
         </table>
       </Scroll>
-      {open && <section className="preview-box" aria-label={`Preview of ${open.path}`}><Preview runId={run.id} file={open} /></section>}
+      {open && <OpenFile key={open.path} runId={run.id} file={open} close={() => setUrl({ file: null })} />}
     </>
   );
 }
