@@ -832,6 +832,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/media": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What up to 200 runs logged as images, sounds, texts, tables and histograms, by key and step.
+         * @description What up to 200 runs logged as images, sounds, texts, tables and histograms, by key and step.
+         *
+         *     Raises: NotFoundError, InvalidError.
+         *
+         *     Permission: `run.read` (role viewer or higher).
+         */
+        get: operations["analysis.media"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{project}/move": {
         parameters: {
             query?: never;
@@ -2570,6 +2594,26 @@ export interface components {
             run_id: string;
             points: components["schemas"]["Points"][];
             totals: number[];
+        };
+        /**
+         * RunMedia
+         * @description The media of one run, by key, step and number.
+         */
+        RunMedia: {
+            run_id: string;
+            media: components["schemas"]["MediaFile"][];
+        };
+        /**
+         * MediaFile
+         * @description One medium of a run: an image, a sound, a text, a table, a histogram at a step.
+         */
+        MediaFile: {
+            key: string;
+            step: number;
+            n: number;
+            path: string;
+            media_type: string;
+            size: number;
         };
         /** OrganiseMoveProjectBody */
         OrganiseMoveProjectBody: {
@@ -6947,6 +6991,91 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RunCurves"][];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "analysis.media": {
+        parameters: {
+            query: {
+                run_ids: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunMedia"][];
                 };
             };
             /** @description nobody is signed in */

@@ -17,6 +17,7 @@ import { RequestReview } from "./RequestReview";
 import { SummaryTab } from "./run/SummaryTab";
 
 const MetricsTab = lazy(() => import("./run/MetricsTab"));
+const MediaTab = lazy(() => import("./run/MediaTab"));
 const ConfigTab = lazy(() => import("./run/ConfigTab"));
 const CodeTab = lazy(() => import("./run/CodeTab"));
 const EnvironmentTab = lazy(() => import("./run/EnvironmentTab"));
@@ -28,6 +29,7 @@ const HistoryTab = lazy(() => import("./run/HistoryTab"));
 const TABS: Record<string, [string, (detail: RunDetail) => ReactNode]> = {
   summary: ["Summary", (detail) => <SummaryTab detail={detail} />],
   metrics: ["Metrics", (detail) => <MetricsTab detail={detail} />],
+  media: ["Media", (detail) => <MediaTab detail={detail} />],
   config: ["Config", (detail) => <ConfigTab detail={detail} />],
   code: ["Code", (detail) => <CodeTab detail={detail} />],
   environment: ["Environment", (detail) => <EnvironmentTab detail={detail} />],
