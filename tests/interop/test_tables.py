@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from runward import face
 from runward.cli.main import cli
 from runward.governance.signin import folder_actor
 from runward.interop.tables import write_tables
@@ -32,13 +31,6 @@ ODD = [math.nan, math.inf, -math.inf, -0.0, 5e-324, 1.7976931348623157e308, 0.1]
 
 def _bits(value: float) -> bytes:
     return struct.pack("<d", value)
-
-
-@pytest.fixture(autouse=True)
-def _no_workspace_of_another_test() -> Iterator[None]:
-    face._current.clear()
-    yield
-    face._current.clear()
 
 
 @pytest.fixture
