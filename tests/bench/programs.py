@@ -198,3 +198,13 @@ sys.stdin.readline()
 for batch in batches:
     remote.tracking.append(run.id, batch)
 """
+SMALL_FILES = """
+import time
+import runward as run
+active = run.start("files", project="bench", capture=False)
+began = time.perf_counter()
+active.log_artifacts({folder!r})
+logged = time.perf_counter() - began
+active.finish()
+print(logged, time.perf_counter() - began)
+"""

@@ -193,12 +193,16 @@ def files(folder: Path) -> Iterator[Row]:
     for number in range(10_000):
         (small / str(number)).write_bytes(number.to_bytes(4, "big") + block[:2000])
 
-    def put_small() -> None:
-        digests = [space.local_blobs.put_file(path) for path in small.iterdir()]
-        space.files.put_many("bench", digests)
-
-    taken = _timed(put_small)
-    yield "10,000 files of 2 kB", f"{10_000 / taken:,.0f} files/s", "≥ 5,000 files/s", "each durable"
+    program = programs.SMALL_FILES.format(folder=str(small))
+    env = {**os.environ, "RUNWARD_DIR": str(folder / "files")}
+    done = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True, check=True)
+    logged, taken = (float(word) for word in done.stdout.split())
+    yield (
+        "10,000 files of 2 kB by `log_artifacts`",
+        f"{10_000 / taken:,.0f} files/s",
+        "≥ 5,000 files/s",
+        f"until all are stored durably; the training waits {logged:.1f} s",
+    )
     space.close()
     shutil.rmtree(folder / "files", ignore_errors=True)
 

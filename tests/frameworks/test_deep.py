@@ -234,3 +234,26 @@ def test_a_training_by_the_trainer_that_fails(space: FolderWorkspace, tmp_path: 
     with pytest.raises(ValueError, match="diverged"):
         _trainer(transformers, torch, tmp_path, callbacks=[Bad()]).train()
     assert only_run(space).run.status is RunStatus.FAILED
+
+
+# W&B's callbacks for Keras ------------------------------------------------------------------------------------------
+
+
+def test_wandbs_callbacks_for_keras(space: FolderWorkspace, tmp_path: Path) -> None:
+    """Epochs, batches, and checkpoints as versions of an artifact."""
+    numpy, keras = needs_torch("numpy"), needs_torch("keras")
+    wandb: Any = importlib.import_module("runward.shims.wandb")
+    callbacks: Any = importlib.import_module("runward.shims.wandb.integration.keras")
+    x = numpy.linspace(0, 1, 16).reshape(16, 1)
+    run = wandb.init(project="p", save_code=False)
+    checkpoint = callbacks.WandbModelCheckpoint(str(tmp_path / "m.keras"), monitor="loss")
+    _model(keras).fit(
+        x, x, epochs=2, batch_size=4, verbose=0,
+        callbacks=[callbacks.WandbMetricsLogger(log_freq=2), callbacks.WandbCallback(), checkpoint],
+    )  # fmt: skip
+    run.finish()
+    detail = only_run(space)
+    assert len(values(space, detail, "epoch/loss")) == 2
+    assert len(values(space, detail, "batch/loss")) == 4
+    assert len(values(space, detail, "loss")) == 2
+    assert paths(detail) == {f"artifacts/run_{run.id}_model/{number}/m.keras" for number in (0, 1)}

@@ -19,7 +19,7 @@ import pytest
 from runward import face, shims
 from runward.errors import ConflictError, InvalidError, NotFoundError, RunwardError
 from runward.shims import wandb
-from runward.shims.wandb import told
+from runward.shims.wandb import opened, told
 from runward.tracking import client
 from runward.tracking.client import RunwardWarning
 from runward.tracking.model import RunDetail, RunStatus
@@ -35,14 +35,14 @@ def space(
     monkeypatch.setattr(face, "_current", [folder_workspace])
     monkeypatch.setattr(face, "_adopted", {folder_workspace.place})
     monkeypatch.setattr(client, "_active", [])
-    monkeypatch.setattr(wandb, "_runs", [])
+    opened.RUNS.clear()
     monkeypatch.setattr(told, "_said", set())
     monkeypatch.delenv(client.ACTIVE_VARIABLE, raising=False)
     monkeypatch.setenv("WANDB_PROJECT", "p")
     monkeypatch.chdir(tmp_path)
-    opened = face._open
+    begin = face._open
     monkeypatch.setattr(
-        face, "_open", lambda space, new, _capture, command, **kw: opened(space, new, False, command, **kw)
+        face, "_open", lambda space, new, _capture, command, **kw: begin(space, new, False, command, **kw)
     )
     yield folder_workspace
     wandb.teardown()
@@ -155,7 +155,7 @@ def test_what_has_no_effect_says_so_once() -> None:
     assert wandb.setup() is None  # type: ignore[func-returns-value]
 
 
-@pytest.mark.parametrize("name", ["sweep", "agent", "Object3D", "sklearn", "link_model"])
+@pytest.mark.parametrize("name", ["sweep", "agent", "Object3D", "plots", "link_model"])
 def test_names_that_are_not_covered_tell_the_way_out(name: str) -> None:
     with pytest.raises(AttributeError, match=rf"wandb\.{name} is not covered"):
         getattr(wandb, name)
@@ -299,7 +299,7 @@ def test_numbers_of_all_kinds_are_metrics(space: FolderWorkspace) -> None:
     assert detail.artifacts == []
 
 
-@pytest.mark.parametrize("data", ["x", [1], {1: 2}, None])
+@pytest.mark.parametrize("data", ["x", [1], {1: 2}])
 def test_what_is_no_dict_is_refused(data: Any) -> None:
     run = wandb.init()
     with pytest.raises(InvalidError, match="takes a dict"):
@@ -615,3 +615,128 @@ def test_every_promised_name_is_there_and_explained() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert msgspec.json.encode(sorted(wandb.__all__))
+
+
+# charts and callbacks of frameworks ---------------------------------------------------------------------------------
+
+
+def test_charts_for_scikit_learn_are_tables(space: FolderWorkspace) -> None:
+    """All of a classifier, a regressor and a clusterer; the scores are scikit-learn's."""
+    datasets, metrics = needs("sklearn.datasets"), needs("sklearn.metrics")
+    linear, trees, cluster = needs("sklearn.linear_model"), needs("sklearn.tree"), needs("sklearn.cluster")
+    x, y = datasets.load_breast_cancer(return_X_y=True)
+    model = trees.DecisionTreeClassifier(max_depth=2, random_state=0).fit(x[:400], y[:400])
+    said, names = model.predict(x[400:]), ["bad", "good"]
+    run = wandb.init()
+    charts: Any = wandb.sklearn
+    charts.plot_classifier(
+        model, x[:400], x[400:], y[:400], y[400:], said, model.predict_proba(x[400:]), names, is_binary=True,
+        log_learning_curve=True,
+    )  # fmt: skip
+    charts.plot_regressor(linear.Ridge().fit(x[:400], y[:400]), x[:400], x[400:], y[:400], y[400:])
+    labels = cluster.KMeans(2, n_init=1, random_state=0).fit_predict(x)
+    charts.plot_clusterer(cluster.KMeans(2, n_init=1, random_state=0), x, labels, None, "KMeans")
+    detail = stored(space, run)
+    assert {artifact.path.split("/")[1] for artifact in detail.artifacts} == {
+        "calibration_curve", "class_proportions", "confusion_matrix", "elbow_curve", "feature_importances",
+        "learning_curve", "outlier_candidates", "precision_recall", "residuals", "roc", "silhouette_plot",
+    }  # fmt: skip
+    assert run.summary["accuracy_score"] == metrics.accuracy_score(y[400:], said)
+    assert run.summary["silhouette_score"] == pytest.approx(metrics.silhouette_score(x, labels))
+    matrix = msgspec.json.decode(b"".join(space.files.artifact(run.id, "media/confusion_matrix/0.json")))
+    assert [row[2] for row in matrix["data"]] == metrics.confusion_matrix(y[400:], said).ravel().tolist()
+    assert detail.run.params["model_name"] == "KMeans"
+
+
+def test_outliers_are_by_cooks_distance() -> None:
+    """One sample far off the line has the greatest."""
+    numpy, linear = needs("numpy"), needs("sklearn.linear_model")
+    x = numpy.linspace(1, 2, 20).reshape(20, 1)
+    y = 3 * x[:, 0]
+    y[7] += 5
+    charts = needs("runward.shims.wandb.sklearn")
+    run = wandb.init()
+    charts.plot_outlier_candidates(linear.LinearRegression(), x, y)
+    run.finish()
+    table = msgspec.json.decode(
+        b"".join(face.current_workspace().files.artifact(run.id, "media/outlier_candidates/0.json"))
+    )
+    assert max(table["data"], key=lambda row: row[1])[0] == 7
+
+
+def test_what_a_chart_cannot_be_drawn_of_costs_a_warning(space: FolderWorkspace) -> None:
+    trees = needs("sklearn.tree")
+    model = trees.DecisionTreeClassifier().fit([[0], [1]], [0, 1])
+    run = wandb.init()
+    # Both curves need a third column of probabilities.
+    with pytest.warns(RunwardWarning, match="could not be logged") as caught:
+        wandb.sklearn.plot_classifier(
+            model, [[0], [1]], [[0], [1], [0]], [0, 1], [0, 1, 2], [0, 1, 0], [[1.0, 0.0]] * 3, None
+        )
+    assert [str(one.message).partition(" could")[0] for one in caught] == [
+        "the ROC curve", "the precision-recall curve"
+    ]  # fmt: skip
+    assert "media/confusion_matrix/0.json" in [artifact.path for artifact in stored(space, run).artifacts]
+
+
+def test_callbacks_of_boosting_log_as_wandbs(space: FolderWorkspace) -> None:
+    xgboost, lightgbm = needs("xgboost"), needs("lightgbm")
+    x, y = needs("sklearn.datasets").load_breast_cancer(return_X_y=True)
+    run, told_by = wandb.init(), dict[str, Any]()
+    matrix = xgboost.DMatrix(x, y)
+    ours: Any = wandb.xgboost
+    xgboost.train(
+        {"objective": "binary:logistic"}, matrix, 3, evals=[(matrix, "train")], evals_result=told_by, verbose_eval=False,
+        early_stopping_rounds=2, callbacks=[ours.WandbCallback(log_model=True)],
+    )  # fmt: skip
+    detail = stored(space, run)
+    assert [value for _, value in points(space, run, "train-logloss")] == told_by["train"]["logloss"]
+    assert detail.run.metrics["epoch"].last == 2.0
+    assert run.summary["best_iteration"] == 2
+    assert {artifact.path for artifact in detail.artifacts} == {
+        f"{run.id}_model.json", "media/Feature Importance/0.json"
+    }  # fmt: skip
+    run = wandb.init(reinit=True)
+    callbacks: Any = wandb.lightgbm
+    data = lightgbm.Dataset(x, y)
+    model = lightgbm.train(
+        {"objective": "binary", "verbose": -1}, data, 3, valid_sets=[data], callbacks=[callbacks.wandb_callback()]
+    )
+    callbacks.log_summary(model, save_model_checkpoint=True)
+    detail = stored(space, run)
+    assert (len(points(space, run, "training_binary_logloss")), detail.run.params["objective"]) == (3, "binary")
+    assert f"model_{run.id}.txt" in [artifact.path for artifact in detail.artifacts]
+
+
+def test_integrations_lie_where_scripts_look_for_them() -> None:
+    needs("xgboost")
+    from_integration = importlib.import_module("runward.shims.wandb.integration.xgboost")
+    assert from_integration.WandbCallback is wandb.xgboost.WandbCallback
+
+
+def test_an_artifact_may_be_saved_and_described_later() -> None:
+    with wandb.init() as run:
+        artifact = wandb.Artifact("late", "model")
+        table = wandb.Table(columns=["a"], data=[[1], [2]])
+        table.add_computed_columns(lambda number, row: {"double": row["a"] * 2, "n": number})
+        artifact.add(table, "t")
+        artifact.save()
+        found = run.use_artifact("late:latest")
+        found.metadata["score"] = 0.5
+        found.save()
+        versions = wandb.Api().artifact_versions("model", "p/late")
+        assert [(one.version, one.metadata) for one in versions] == [("v0", {"score": 0.5})]
+        read = versions[0].get("t")
+        assert read is not None
+        assert read.data == [[1, 2, 0], [2, 4, 1]]
+
+
+def test_older_ways_to_say_it(space: FolderWorkspace) -> None:
+    """``wandb.log()`` commits, ``wandb.join()`` ends; there are no sweeps to name."""
+    run = wandb.init()
+    wandb.log({"a": 1}, commit=False)
+    wandb.log()
+    wandb.log({"a": 2})
+    assert (run.sweep_id, run.get_sweep_url(), run.get_project_url(), run.save()) == ("", "", space.place, [])
+    wandb.join()
+    assert points(space, run, "a") == [(0, 1.0), (1, 2.0)]

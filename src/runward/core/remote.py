@@ -141,10 +141,12 @@ class HttpClient:
             return False
         return True
 
-    def post_json(self, path: str) -> dict[str, Any]:
-        """The JSON answer to a POST without a body."""
+    def post_json(self, path: str, body: bytes = b"", media_type: str = JSON) -> dict[str, Any]:
+        """The JSON answer to a POST."""
         found: dict[str, Any] = decode(
-            self._read(self.send("POST", API + path, b"", {"Accept": JSON})), dict[str, Any], JSON
+            self._read(self.send("POST", API + path, body, {"Accept": JSON, "Content-Type": media_type})),
+            dict[str, Any],
+            JSON,
         )
         return found
 

@@ -21,7 +21,7 @@ from runward.interop.mlflow.args import Args, parse_body
 from runward.interop.mlflow.caller import Caller, Journals
 from runward.interop.mlflow.errors import MlflowError, missing_value, translated
 from runward.server.app import Server, door, in_thread, read_body
-from runward.server.doors import stored_bytes
+from runward.server.transport import stored_bytes
 
 Handler = Callable[[Request], Awaitable[Response]]
 _METHODS: tuple[Method, ...] = ("GET", "POST", "PUT", "PATCH", "DELETE")

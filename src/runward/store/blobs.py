@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import abc
 import contextlib
+import ctypes
 import os
 import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -21,6 +23,8 @@ from runward.errors import CorruptedError, InvalidError, NotFoundError, StoreErr
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 CHUNK_BYTES = 1 << 20
 """Bytes are read and sent in pieces of this size."""
+_SYNC_ALL_FROM = 8
+"""From so many files on, one sync of the whole file system is cheaper than one of each."""
 
 
 def check_digest(text: str) -> Digest:
@@ -55,6 +59,13 @@ class Blobs(Protocol):
 
     def put_stream(self, chunks: Iterable[bytes], expect: Digest | None = None) -> tuple[Digest, int]:
         """Store a stream of chunks; returns digest and size in bytes. Raises: as :meth:`BlobWriter.commit`."""
+        ...
+
+    def put_many(self, contents: Iterable[tuple[Digest, Iterable[bytes]]]) -> list[int]:
+        """Store many announced contents, durable when this returns; their sizes in bytes.
+
+        Raises: InvalidError (a content has another digest; none of them is kept), StoreError.
+        """
         ...
 
     def writer(self) -> contextlib.AbstractContextManager[BlobWriter]:
@@ -199,6 +210,37 @@ class FolderBlobs(Putting):
             return False
         return True
 
+    def put_many(self, contents: Iterable[tuple[Digest, Iterable[bytes]]]) -> list[int]:
+        """See :meth:`Blobs.put_many`. One sync of the file system stands for the files' own."""
+        sizes = list[int]()
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix=".new-", dir=self.root) as folder:
+                fresh = dict[Digest, Path]()
+                for number, (digest, chunks) in enumerate(contents):
+                    if digest not in fresh and self.touch(digest):
+                        sizes.append(self.size(digest))
+                        continue
+                    path = Path(folder) / str(number)
+                    sizes.append(_write_checked(path, digest, chunks))
+                    fresh[digest] = path
+                self._keep_all(fresh)
+        except OSError as error:
+            raise StoreError(f"the blobs could not be stored in {self.root}: {error.strerror}") from error
+        return sizes
+
+    def _keep_all(self, fresh: dict[Digest, Path]) -> None:
+        if not fresh:
+            return
+        folders = {self.path_of(digest).parent for digest in fresh}
+        for folder in folders:
+            folder.mkdir(exist_ok=True)
+        # Contents first, names after: a name must never lead to bytes that are not there yet.
+        sync_filesystem(self.root, list(fresh.values()))
+        for digest, path in fresh.items():
+            os.rename(path, self.path_of(digest))
+        sync_filesystem(self.root, sorted(folders))
+
     @contextlib.contextmanager
     def writer(self) -> Iterator[BlobWriter]:
         """A blob to write piece by piece; without a commit nothing of it stays. Raises: StoreError."""
@@ -257,10 +299,10 @@ class FolderBlobs(Putting):
         freed = 0
         for path in self.root.glob(".new-*"):
             with contextlib.suppress(FileNotFoundError):
-                status = path.stat()
-                if status.st_mtime < before:
-                    path.unlink()
-                    freed += status.st_size
+                if path.stat().st_mtime < before:
+                    files = list(path.iterdir()) if path.is_dir() else [path]
+                    freed += sum(file.stat().st_size for file in files)
+                    shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
         return freed
 
     def _keep(self, file: BinaryIO, temporary: Path, digest: Digest) -> None:
@@ -277,6 +319,40 @@ class FolderBlobs(Putting):
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def _write_checked(path: Path, digest: Digest, chunks: Iterable[bytes]) -> int:
+    hasher, size = blake3(), 0
+    with open(path, "wb") as file:
+        for chunk in chunks:
+            hasher.update(chunk)
+            size += file.write(chunk)
+        os.fchmod(file.fileno(), 0o444)
+    check_announced(hasher.hexdigest(), digest)
+    return size
+
+
+def check_announced(found: str, announced: Digest) -> None:
+    """Raises: InvalidError (the bytes have another digest)."""
+    if found != announced:
+        raise InvalidError(f"the bytes have digest {found[:12]}, announced was {announced[:12]}")
+
+
+def sync_filesystem(root: Path, paths: list[Path]) -> None:
+    """Make files or folders on one file system durable, by one call where the system has it. Raises: OSError."""
+    if len(paths) > _SYNC_ALL_FROM and sys.platform == "linux":
+        folder = os.open(root, os.O_RDONLY)
+        try:
+            if ctypes.CDLL(None, use_errno=True).syncfs(folder) == 0:
+                return
+        finally:
+            os.close(folder)
+    for path in paths:
+        opened = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
 
 
 def _pieces(file: BinaryIO) -> Iterator[bytes]:
@@ -306,7 +382,7 @@ class BlobWriter:
             OSError: The disk is full or read-only; nothing is kept.
         """
         digest = Digest(self._hasher.hexdigest())
-        if expect is not None and digest != expect:
-            raise InvalidError(f"the bytes have digest {digest[:12]}, announced was {expect[:12]}")
+        if expect is not None:
+            check_announced(digest, expect)
         self._keep(digest)
         return digest, self._size

@@ -10,7 +10,7 @@ import contextlib
 import re
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -20,7 +20,17 @@ from blake3 import blake3
 
 from runward.core.ids import Digest, new_id
 from runward.errors import InvalidError, MissingExtraError, NotFoundError, StoreError
-from runward.store.blobs import CHUNK_BYTES, Blobs, BlobWriter, FolderBlobs, Putting, check_digest, checked, not_stored
+from runward.store.blobs import (
+    CHUNK_BYTES,
+    Blobs,
+    BlobWriter,
+    FolderBlobs,
+    Putting,
+    check_announced,
+    check_digest,
+    checked,
+    not_stored,
+)
 
 SCHEMES = ("s3", "gs", "az")
 _INCOMING = "incoming"
@@ -136,6 +146,10 @@ class ObjectBlobs(Putting):
             name = self._name(digest)
             self._answer("store bytes", lambda: self._api.put(self._store, name, file, chunk_size=_PART_BYTES))
 
+    def put_many(self, contents: Iterable[tuple[Digest, Iterable[bytes]]]) -> list[int]:
+        """See :meth:`Blobs.put_many`. An object storage takes them one by one; those before a refused one stay."""
+        return [self.put_stream(chunks, digest)[1] for digest, chunks in contents]
+
     def read(self, digest: Digest) -> bytes:
         """See :meth:`Blobs.read`."""
         return checked(digest, b"".join(self.chunks(digest)))
@@ -187,12 +201,11 @@ class ObjectBlobs(Putting):
         for piece in self._pieces(name, missing):
             hasher.update(piece)
             size += len(piece)
-        digest = hasher.hexdigest()
-        if digest == expect:
+        try:
+            check_announced(hasher.hexdigest(), expect)
             self._answer("copy", lambda: self._api.copy(self._store, name, self._name(expect)))
-        self._answer("remove", lambda: self._api.delete(self._store, name))
-        if digest != expect:
-            raise InvalidError(f"the bytes have digest {digest[:12]}, announced was {expect[:12]}")
+        finally:
+            self._answer("remove", lambda: self._api.delete(self._store, name))
         return size
 
     def _listed(self, below: str | None = None) -> Iterator[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -354,6 +355,45 @@ class TrackingSuite:
         assert [a.path for a in space.tracking.get_run(run.id).artifacts] == ["plots/a b%ü.png"]
         assert b"".join(space.files.artifact(run.id, "plots/a b%ü.png")) == data
         assert space.files.read(run.id, digest) == data
+
+    def test_many_files_at_once(self, world: World, tmp_path: Path) -> None:
+        """Uploaded and attached together, some of them there already; one that is refused keeps all out."""
+        space = world.member()
+        run = world.run(space)
+        contents = [
+            b"",
+            b"same",
+            b"same",
+            *(f"{world.team} {n}".encode() * n * 50 for n in range(1, 30)),
+            b"z" * 300_000,
+        ]
+        files = list[tuple[Digest, Path]]()
+        for number, data in enumerate(contents):
+            (tmp_path / str(number)).write_bytes(data)
+            files.append((digest_bytes(data), tmp_path / str(number)))
+        space.files.put_bytes(world.project, contents[5])
+        wanted = [NewArtifact(f"many/{number}.bin", digest) for number, (digest, _) in enumerate(files)]
+        with pytest.raises(NotFoundError, match="uploaded"):
+            space.tracking.add_artifacts(run.id, wanted)
+        space.files.put_files(world.project, files)
+        with pytest.raises(InvalidError, match="artifact"):
+            space.tracking.add_artifacts(run.id, [*wanted, NewArtifact("../x", files[0][0])])
+        assert space.tracking.get_run(run.id).artifacts == []
+        made = space.tracking.add_artifacts(run.id, wanted)
+        assert [(a.path, a.size) for a in made] == [(w.path, len(c)) for w, c in zip(wanted, contents, strict=True)]
+        for artifact, data in zip(made, contents, strict=True):
+            assert b"".join(space.files.artifact(run.id, artifact.path)) == data
+        assert space.tracking.add_artifacts(run.id, []) == []
+
+    def test_files_must_be_what_was_announced(self, world: World, tmp_path: Path) -> None:
+        """One wrong digest among many: no file of the call can be attached."""
+        space = world.member()
+        (tmp_path / "a").write_bytes(world.team.encode())
+        (tmp_path / "b").write_bytes(b"other")
+        good, wrong = digest_bytes(world.team.encode()), Digest("1" * 64)
+        with pytest.raises(InvalidError, match="announced"):
+            space.files.put_files(world.project, [(good, tmp_path / "a"), (wrong, tmp_path / "b")])
+        assert space.tracking.missing_blobs(world.project, [good, wrong]) == [good, wrong]
 
     def test_an_artifact_stays_inside_its_run(self, world: World) -> None:
         """Absolute paths, ``..`` and what cannot be shown are refused."""

@@ -189,6 +189,11 @@ class Tracking(Protocol):
         """Attach a file whose bytes were uploaded to the run's project. Raises: InvalidError (path), NotFoundError."""
         ...
 
+    @operation("POST", "/runs/{run_id}/artifact-lists", may="run.write", on="run_id")
+    def add_artifacts(self, run_id: str, artifacts: list[NewArtifact]) -> list[Artifact]:
+        """Attach many files as :meth:`add_artifact` does: all of them or, when one is refused, none."""
+        ...
+
     @operation("PUT", "/runs/{run_id}/captures", may="run.write", on="run_id")
     def put_captures(self, run_id: str, parts: list[CapturePart]) -> None:
         """Record what was captured; the documents were uploaded to the project before."""

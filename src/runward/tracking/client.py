@@ -18,7 +18,6 @@ from types import TracebackType
 from typing import Any
 
 from runward.core.hashing import digest_bytes, digest_file
-from runward.core.ids import new_id
 from runward.errors import InvalidError, NotFoundError, RunwardError
 from runward.governance.names import check_name
 from runward.tracking import journal as j
@@ -27,6 +26,7 @@ from runward.tracking.media import parse_media_path, plain
 from runward.tracking.medialog import MAX_STEP, MediaLog
 
 MAX_TAG = 100_000
+_READ_WHOLE_BELOW = 1 << 20
 JOURNAL_VARIABLE = "RUNWARD_JOURNAL"
 """The folder of a task's journals: its process logs to the run that the task is."""
 RUN_VARIABLE = "RUNWARD_RUN_ID"
@@ -79,6 +79,7 @@ class ActiveRun(MediaLog):
         self._warned: set[str] = set()
         self._good_keys: set[str] = set()
         self._ended = False
+        self._spooled = count()
         self.entered = False
         """Whether a ``with`` block ends it."""
 
@@ -259,9 +260,14 @@ class ActiveRun(MediaLog):
         # The bytes are copied now: what the script does to its file afterwards must not change what was logged.
         spool = self._folder / "blobs"
         spool.mkdir(exist_ok=True)
-        temporary = spool / f".{new_id()}"
-        shutil.copyfile(source, temporary)
-        digest = digest_file(temporary)
+        temporary = spool / f".{os.getpid()}-{next(self._spooled)}"
+        if source.stat().st_size < _READ_WHOLE_BELOW:
+            data = source.read_bytes()
+            digest = digest_bytes(data)
+            temporary.write_bytes(data)
+        else:
+            shutil.copyfile(source, temporary)
+            digest = digest_file(temporary)
         temporary.rename(spool / digest)
         self._note_artifact(name, digest, "")
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 from urllib.parse import quote
 
+from runward.core.codec import MSGPACK, encode
 from runward.core.hashing import digest_bytes, digest_file
 from runward.core.ids import Digest
 from runward.core.operation import Door
@@ -24,6 +25,9 @@ from runward.tracking.garbage import lock
 UPLOAD = Door("PUT", "/projects/{project}/blobs/{digest}", "run.write", "project", "a stream of bytes")
 PRESENT = Door("GET", "/projects/{project}/blobs/{digest}", "run.write", "project", "HEAD: is it there already?")
 ARTIFACT = Door("GET", "/runs/{run_id}/files/{path:path}", "run.read", "run", "a download")
+PACK = Door(
+    "POST", "/projects/{project}/blobs", "run.write", "project", "small contents together, each with its digest"
+)
 BEGIN = Door("POST", "/projects/{project}/uploads", "run.write", "project", "where to put bytes beside the server")
 FINISH = Door("POST", "/projects/{project}/uploads/{upload}/{digest}", "run.write", "project", "bytes that were put")
 CAPTURE = Door("GET", "/runs/{run_id}/captures/{kind}", "run.read", "run", "a captured document as it was stored")
@@ -33,6 +37,8 @@ log = logging.getLogger("runward.upload")
 _CHUNK = 1 << 20
 DIRECT_FROM = 8 << 20
 """Bytes from this size on go straight between a client and the object storage, where there is one."""
+_PACKED_BELOW = 1 << 18
+_PACK_BYTES = 8 << 20
 
 
 class Stored(NamedTuple):
@@ -48,6 +54,10 @@ class Files(Protocol):
 
     def put_file(self, project: str, path: Path) -> tuple[Digest, int]:
         """Upload a file to a project; bytes that are there already are not sent again."""
+        ...
+
+    def put_files(self, project: str, files: Sequence[tuple[Digest, Path]]) -> None:
+        """Upload many files whose digests are known, small ones together."""
         ...
 
     def put_bytes(self, project: str, data: bytes) -> Digest:
@@ -73,12 +83,18 @@ class Files(Protocol):
 
 def record_upload(call: Call, project: str, digest: Digest, size: int) -> None:
     """Note an upload, once its bytes are in the store."""
+    record_uploads(call, project, [(digest, size)])
+
+
+def record_uploads(call: Call, project: str, uploaded: Sequence[tuple[Digest, int]]) -> None:
+    """Note uploads, once their bytes are in the store. Raises: StoreError (garbage collection was faster)."""
     found = find_project(call.tx, project)
     assert found is not None
     lock(call.tx, shared=True)
-    if not call.blobs.has(digest):
-        raise StoreError(f"blob {digest[:12]} was collected as garbage while it was uploaded", hint="upload it again")
-    sql.remember_blob(call.tx, found.id, digest, size, call.now_us)
+    for digest, _ in uploaded:
+        if not call.blobs.has(digest):
+            raise StoreError(f"blob {digest[:12]} was collected as garbage meanwhile", hint="upload it again")
+    sql.remember_blobs(call.tx, found.id, uploaded, call.now_us)
 
 
 def is_present(call: Call, project: str, digest: str) -> bool:
@@ -145,6 +161,15 @@ class FolderFiles:
     def put_bytes(self, project: str, data: bytes) -> Digest:
         """See :class:`Files`."""
         return self._put(project, digest_bytes(data), [data])[0]
+
+    def put_files(self, project: str, files: Sequence[tuple[Digest, Path]]) -> None:
+        """See :class:`Files`."""
+        with self._dispatcher.enter(UPLOAD, self._actor, project, write=False):
+            blobs = self._dispatcher.blobs
+        digests = [digest for digest, _ in files]
+        sizes = blobs.put_many((digest, read_chunks(path)) for digest, path in files)
+        with self._dispatcher.enter(UPLOAD, self._actor, project, write=True) as call:
+            record_uploads(call, project, list(zip(digests, sizes, strict=True)))
 
     def put_many(self, project: str, digests: list[Digest]) -> None:
         """See :class:`Files`. A folder's local store is the workspace's own: only the notes are missing."""
@@ -224,8 +249,28 @@ class RemoteFiles:
 
     def put_many(self, project: str, digests: list[Digest]) -> None:
         """See :class:`Files`."""
-        for digest in self._tracking.missing_blobs(project, list(digests)):
-            self._send(project, digest, self._local.path_of(Digest(digest)))
+        self.put_files(project, [(digest, self._local.path_of(digest)) for digest in digests])
+
+    def put_files(self, project: str, files: Sequence[tuple[Digest, Path]]) -> None:
+        """See :class:`Files`."""
+        paths = dict(files)
+        pack, size = dict[str, bytes](), 0
+        for digest in self._tracking.missing_blobs(project, list(paths)):
+            path = paths[Digest(digest)]
+            if path.stat().st_size >= _PACKED_BELOW:
+                self._send(project, digest, path)
+                continue
+            pack[digest] = path.read_bytes()
+            size += len(pack[digest])
+            if size >= _PACK_BYTES:
+                self._send_pack(project, pack)
+                pack, size = {}, 0
+        if pack:
+            self._send_pack(project, pack)
+
+    def _send_pack(self, project: str, pack: dict[str, bytes]) -> None:
+        body = encode(pack, MSGPACK)
+        self._http.post_json(f"/projects/{project.replace('/', ':')}/blobs", body, MSGPACK)
 
     def read(self, run_id: str, digest: str) -> bytes:
         """See :class:`Files`. Checked against the digest."""

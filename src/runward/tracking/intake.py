@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import mimetypes
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from runward.core.call import Event, Room
 from runward.core.clock import to_us
-from runward.errors import AlreadyExistsError, InvalidError, NotFoundError, RunwardError
+from runward.errors import AlreadyExistsError, InvalidError, RunwardError
 from runward.governance.dispatch import Call
 from runward.governance.names import check_name
 from runward.governance.scopes import ProjectRow, readable_projects
-from runward.store.blobs import check_digest
 from runward.tracking import intake_storage as storage
 from runward.tracking import repository as sql
 from runward.tracking.compaction import SMALL_POINTS
@@ -20,9 +19,9 @@ from runward.tracking.finding import note_project_keys
 from runward.tracking.intake_api import Intake
 from runward.tracking.intake_model import SOURCE_TAG, VERSION_TAG, ForeignRun, KnownImport, Taken
 from runward.tracking.keyed import encode
-from runward.tracking.model import NewArtifact
+from runward.tracking.model import Artifact
 from runward.tracking.points import Summary, pack_segment, summarise, unpack_columns
-from runward.tracking.service import check_artifact_path, check_key, check_text
+from runward.tracking.service import attached, check_key, check_text
 
 MAX_RUNS = 500
 """Runs of one call at most."""
@@ -32,7 +31,7 @@ class _Accepted(NamedTuple):
     run: ForeignRun
     summaries: list[Summary]
     points: int
-    artifacts: list[tuple[str, str, int, str]]
+    artifacts: list[Artifact]
     is_new: bool
 
 
@@ -54,7 +53,9 @@ class IntakeService(Intake):
         _check_count(runs)
         place = self.call.project(project)
         present = storage.present(self.tx, [run.id for run in runs])
-        sizes = storage.sizes(self.tx, place.id, {artifact.digest for run in runs for artifact in run.artifacts})
+        sizes = sql.blob_sizes(
+            self.tx, place.id, sorted({artifact.digest for run in runs for artifact in run.artifacts})
+        )
         accepted: dict[str, _Accepted] = {}
         taken: list[Taken] = []
         keys = set[str]()
@@ -64,7 +65,7 @@ class IntakeService(Intake):
                 if run.id in accepted:
                     raise InvalidError(f"run {run.id} is there twice in one call")
                 if outcome != "deleted":
-                    accepted[run.id] = _accept(run, sizes, keys, is_new=outcome == "created")
+                    accepted[run.id] = _accept(run, sizes, keys, self.call.now, is_new=outcome == "created")
                 taken.append(Taken(run.id, outcome))
             except RunwardError as error:
                 taken.append(Taken(run.id, "refused", error.message))
@@ -113,8 +114,7 @@ class IntakeService(Intake):
             self.tx, [(run_id, p.key, p.value, p.origin) for run_id, of in params.items() for p in of.values()]
         )
         for item in found:
-            for artifact in item.artifacts:
-                sql.set_artifact(self.tx, item.run.id, artifact, self.call.now_us)
+            sql.set_artifacts(self.tx, item.run.id, item.artifacts)
             sql.insert_output(self.tx, item.run.id, item.run.output)
 
 
@@ -135,7 +135,7 @@ def _fits(
     return "deleted" if is_deleted else "replaced"
 
 
-def _accept(run: ForeignRun, sizes: dict[str, int], keys: set[str], *, is_new: bool) -> _Accepted:
+def _accept(run: ForeignRun, sizes: dict[str, int], keys: set[str], now: datetime, *, is_new: bool) -> _Accepted:
     """The run with what is worked out of it; ``keys`` are known to be good (runs share theirs).
 
     Raises: InvalidError, NotFoundError (bytes that were not uploaded).
@@ -161,7 +161,7 @@ def _accept(run: ForeignRun, sizes: dict[str, int], keys: set[str], *, is_new: b
             summaries.append(summarise(piece.key, columns))
     if len({line.key for line in summaries}) != len(summaries):
         raise InvalidError("a metric is there twice", hint="put its points together")
-    artifacts = [_artifact(artifact, sizes) for artifact in run.artifacts]
+    artifacts = [attached(artifact, sizes, now) for artifact in run.artifacts]
     return _Accepted(run, summaries, sum(line.n for line in summaries), artifacts, is_new)
 
 
@@ -178,14 +178,6 @@ def _check_text(text: str, what: str) -> None:
         text.encode()
     except UnicodeEncodeError:
         raise InvalidError(f"{what} has half of a character pair: {text[:40]!r}", hint="leave it out") from None
-
-
-def _artifact(artifact: NewArtifact, sizes: dict[str, int]) -> tuple[str, str, int, str]:
-    path, digest = check_artifact_path(artifact.path), check_digest(artifact.digest)
-    if digest not in sizes:
-        raise NotFoundError(f"no bytes with digest {digest[:12]}… were uploaded to this project", hint="upload first")
-    kind = artifact.media_type or mimetypes.guess_type(path)[0] or "application/octet-stream"
-    return path, digest, sizes[digest], kind
 
 
 def _values(item: _Accepted) -> dict[str, Any]:

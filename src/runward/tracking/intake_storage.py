@@ -47,15 +47,6 @@ def present(tx: Tx, run_ids: Sequence[str]) -> dict[str, tuple[str, bool, bool]]
     return {row[0]: (row[1], row[2] is not None, row[3] is not None) for row in rows}
 
 
-def sizes(tx: Tx, project_id: str, digests: Iterable[str]) -> dict[str, int]:
-    """Sizes in bytes of those blobs that were uploaded to a project."""
-    found: dict[str, int] = {}
-    for part in _parts(digests):
-        query = f"SELECT digest, size FROM blobs WHERE project_id = ? AND digest IN ({_marks(part)})"
-        found.update((row[0], row[1]) for row in tx.all(query, (project_id, *part)))
-    return found
-
-
 def forget(tx: Tx, run_ids: Iterable[str]) -> None:
     """Delete of runs what their source says anew: series, params, output."""
     for part in _parts(run_ids):

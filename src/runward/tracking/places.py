@@ -109,7 +109,7 @@ class Places:
     def missing_blobs(self, project: str, digests: list[str]) -> list[str]:
         """See the contract."""
         project_id = self.call.project(project).id
-        present = sql.present_blobs(self.tx, project_id, digests)
+        present = sql.blob_sizes(self.tx, project_id, digests)
         # Whoever asks is about to name them: garbage collection leaves them alone for a while.
         sql.touch_blobs(self.tx, project_id, sorted(present), self.call.now_us)
         return [digest for digest in dict.fromkeys(digests) if digest not in present]

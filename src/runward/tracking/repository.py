@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from runward.core.clock import from_us
+from runward.core.clock import from_us, to_us
 from runward.core.ids import ExperimentId, RunId
 from runward.governance.scopes import Clause
 from runward.store.database import Row, Tx
@@ -324,12 +324,12 @@ def output_after(tx: Tx, run_id: str, after: int, limit: int) -> list[tuple[int,
 # artifacts and captures ----------------------------------------
 
 
-def remember_blob(tx: Tx, project_id: str, digest: str, size: int, now: int) -> None:
-    """Note that a project's member uploaded these bytes; only then can they be attached or read in the project."""
-    tx.execute(
+def remember_blobs(tx: Tx, project_id: str, blobs: Iterable[tuple[str, int]], now: int) -> None:
+    """Note that a project's member uploaded (digest, size): only then can they be attached or read in the project."""
+    tx.many(
         """INSERT INTO blobs (project_id, digest, size, created_at) VALUES (?, ?, ?, ?)
            ON CONFLICT (project_id, digest) DO UPDATE SET created_at = excluded.created_at""",
-        (project_id, digest, size, now),
+        [(project_id, digest, size, now) for digest, size in blobs],
     )
 
 
@@ -347,23 +347,23 @@ def blob_size(tx: Tx, project_id: str, digest: str) -> int | None:
     return None if found is None else int(found)
 
 
-def present_blobs(tx: Tx, project_id: str, digests: Sequence[str]) -> set[str]:
-    """Those of some digests that were uploaded to a project."""
-    found: set[str] = set()
+def blob_sizes(tx: Tx, project_id: str, digests: Sequence[str]) -> dict[str, int]:
+    """The sizes of those of some digests that were uploaded to a project."""
+    found: dict[str, int] = {}
     for start in range(0, len(digests), 500):
         part = digests[start : start + 500]
-        sql = f"SELECT digest FROM blobs WHERE project_id = ? AND digest IN ({_marks(len(part))})"
-        found.update(row[0] for row in tx.all(sql, (project_id, *part)))
+        sql = f"SELECT digest, size FROM blobs WHERE project_id = ? AND digest IN ({_marks(len(part))})"
+        found.update((row[0], int(row[1])) for row in tx.all(sql, (project_id, *part)))
     return found
 
 
-def set_artifact(tx: Tx, run_id: str, artifact: tuple[str, str, int, str], now: int) -> None:
-    """Attach (path, digest, size, media type) to a run."""
-    tx.execute(
+def set_artifacts(tx: Tx, run_id: str, artifacts: Iterable[Artifact]) -> None:
+    """Attach files to a run; one at the same path is replaced."""
+    tx.many(
         """INSERT INTO artifacts (run_id, path, digest, size, media_type, created_at) VALUES (?, ?, ?, ?, ?, ?)
            ON CONFLICT (run_id, path) DO UPDATE SET digest = excluded.digest, size = excluded.size,
            media_type = excluded.media_type, created_at = excluded.created_at""",
-        (run_id, *artifact, now),
+        [(run_id, a.path, a.digest, a.size, a.media_type, to_us(a.created_at)) for a in artifacts],
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import mimetypes
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -85,6 +85,27 @@ def check_artifact_path(path: str) -> str:
             hint="for example plots/confusion.png",
         )
     return path
+
+
+def _not_uploaded(digest: str) -> NotFoundError:
+    return NotFoundError(f"no bytes with digest {digest[:12]}… were uploaded to this project", hint="upload first")
+
+
+def attached(artifact: NewArtifact, sizes: Mapping[str, int], at: datetime) -> Artifact:
+    """The file that a run gets.
+
+    Args:
+        artifact: What was asked for.
+        sizes: Bytes of what was uploaded to the project, by digest.
+        at: Now.
+
+    Raises: InvalidError (path or digest), NotFoundError (it was not uploaded).
+    """
+    path, digest = check_artifact_path(artifact.path), check_digest(artifact.digest)
+    if digest not in sizes:
+        raise _not_uploaded(digest)
+    media_type = artifact.media_type or mimetypes.guess_type(path)[0] or "application/octet-stream"
+    return Artifact(path, digest, sizes[digest], media_type, at)
 
 
 class TrackingService(Places, Tracking):
@@ -326,14 +347,18 @@ class TrackingService(Places, Tracking):
 
     def add_artifact(self, run_id: str, artifact: NewArtifact) -> Artifact:
         """See the contract."""
-        path = check_artifact_path(artifact.path)
-        digest, size = check_digest(artifact.digest), self._uploaded(run_id, artifact.digest)
-        media_type = artifact.media_type or mimetypes.guess_type(path)[0] or "application/octet-stream"
-        sql.set_artifact(self.tx, run_id, (path, digest, size, media_type), self.call.now_us)
-        sql.update_run(self.tx, run_id, {})
-        self._run_event("run.updated", run_id, {"artifact": path})
-        self._content_changed(run_id)
-        return Artifact(path, digest, size, media_type, self.call.now)
+        return self.add_artifacts(run_id, [artifact])[0]
+
+    def add_artifacts(self, run_id: str, artifacts: list[NewArtifact]) -> list[Artifact]:
+        """See the contract."""
+        sizes = self._uploaded(run_id, [artifact.digest for artifact in artifacts])
+        made = [attached(artifact, sizes, self.call.now) for artifact in artifacts]
+        if made:
+            sql.set_artifacts(self.tx, run_id, made)
+            sql.update_run(self.tx, run_id, {})
+            self._run_event("run.updated", run_id, {"artifact": made[0].path, "artifacts": len(made)})
+            self._content_changed(run_id)
+        return made
 
     def _content_changed(self, run_id: str) -> None:
         """Tell the upper rooms that a run which is over changed: their evidence is about something else now."""
@@ -341,19 +366,16 @@ class TrackingService(Places, Tracking):
         if RunStatus(status).is_terminal:
             self._run_event("run.changed", run_id, {})
 
-    def _uploaded(self, run_id: str, digest: str) -> int:
+    def _uploaded(self, run_id: str, digests: Sequence[str]) -> dict[str, int]:
         project_id = self.tx.scalar("SELECT project_id FROM runs WHERE id = ?", (run_id,))
-        size = sql.blob_size(self.tx, project_id, digest)
-        if size is None:
-            raise NotFoundError(
-                f"no bytes with digest {digest[:12]}… were uploaded to this project", hint="upload first"
-            )
-        return size
+        return sql.blob_sizes(self.tx, project_id, digests)
 
     def put_captures(self, run_id: str, parts: list[CapturePart]) -> None:
         """See the contract."""
+        sizes = self._uploaded(run_id, [check_digest(part.digest) for part in parts])
         for part in parts:
-            self._uploaded(run_id, check_digest(part.digest))
+            if part.digest not in sizes:
+                raise _not_uploaded(part.digest)
             sql.set_capture(self.tx, run_id, part)
             if part.kind == "code":
                 values = {

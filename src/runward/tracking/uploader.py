@@ -217,11 +217,16 @@ class JournalUpload:
 
     def _append(self, frames: list[Frame]) -> None:
         gathered = _Gathered()
+        artifacts = list[NewArtifact]()
         for frame in frames:
-            if frame.kind in (j.ARTIFACT, j.CAPTURES):
-                self._send_bytes(frame)
+            if frame.kind == j.ARTIFACT:
+                artifacts.append(NewArtifact(*frame.fields))
+            elif frame.kind == j.CAPTURES:
+                self._send_captures(*frame.fields)
             else:
                 gathered.add(frame)
+        if artifacts:
+            self._send_artifacts(artifacts)
         batch = Batch(
             client=self.reader.client,
             first=frames[0].number,
@@ -247,20 +252,28 @@ class JournalUpload:
             self.project = self.destination.tracking.get_run(self.reader.run_id).run.project_id
         return self.project
 
-    def _send_bytes(self, frame: Frame) -> None:
-        run_id, files, spool = self.reader.run_id, self.destination.files, self.path.parent / "blobs"
-        if frame.kind == j.ARTIFACT:
-            name, digest, media_type = frame.fields
-            files.put_file(self._project(), spool / digest)
-            try:
-                self.destination.tracking.add_artifact(run_id, NewArtifact(name, digest, media_type))
-            except InvalidError as error:
-                log.warning("artifact %r of run %s was refused: %s", name, run_id, error.message)
+    def _send_artifacts(self, artifacts: list[NewArtifact]) -> None:
+        spool, tracking = self.path.parent / "blobs", self.destination.tracking
+        wanted = dict.fromkeys(Digest(artifact.digest) for artifact in artifacts)
+        self.destination.files.put_files(self._project(), [(digest, spool / digest) for digest in wanted])
+        try:
+            tracking.add_artifacts(self.reader.run_id, artifacts)
             return
-        parts = [CapturePart(kind, digest, summary) for kind, digest, summary in frame.fields[0]]
+        except InvalidError:
+            pass
+        # One of them is refused: the others stay.
+        for artifact in artifacts:
+            try:
+                tracking.add_artifact(self.reader.run_id, artifact)
+            except InvalidError as error:
+                log.warning("artifact %r of run %s was refused: %s", artifact.path, self.reader.run_id, error.message)
+
+    def _send_captures(self, told: list[tuple[Any, Digest, dict[str, Any]]]) -> None:
+        parts = [CapturePart(kind, digest, summary) for kind, digest, summary in told]
         for part in parts:
-            files.put_many(self._project(), [part.digest, *referenced(self.destination.local_blobs, part)])
-        self.destination.tracking.put_captures(run_id, parts)
+            digests = [part.digest, *referenced(self.destination.local_blobs, part)]
+            self.destination.files.put_many(self._project(), digests)
+        self.destination.tracking.put_captures(self.reader.run_id, parts)
 
     def _resume(self, at: float) -> None:
         self.destination.tracking.resume_run(self.reader.run_id, from_us(int(at * 1e6)))

@@ -8,6 +8,7 @@ What is not says so by name, with the way out.
 from __future__ import annotations
 
 import builtins
+import importlib
 import os
 from collections.abc import Sequence
 from enum import Enum
@@ -19,10 +20,10 @@ from runward.shims.wandb import errors, plot, util
 from runward.shims.wandb.api import Api
 from runward.shims.wandb.artifact import Artifact
 from runward.shims.wandb.media import Audio, Histogram, Html, Image, Media, Table, Video
+from runward.shims.wandb.opened import RUNS, current, need
 from runward.shims.wandb.runs import NoRun, Run, safe_id
-from runward.shims.wandb.told import NAMES, once
+from runward.shims.wandb.told import MODULES, NAMES, once
 from runward.shims.wandb.values import Config, as_mapping
-from runward.tracking.client import open_runs
 
 __all__ = [
     "AlertLevel", "Api", "Artifact", "Audio", "Config", "Error", "Histogram", "Html", "Image", "Media", "Run", "Settings",
@@ -33,7 +34,6 @@ __all__ = [
 
 Error, UsageError, CommError = errors.Error, errors.UsageError, errors.CommError
 __version__ = "0.0-runward"
-_runs: list[Run] = []
 
 
 class AlertLevel(Enum):
@@ -143,7 +143,7 @@ def init(
     _describe(found, listed, str(_said(group, "WANDB_RUN_GROUP")), str(_said(job_type, "WANDB_JOB_TYPE")))
     object.__setattr__(found.config, "_may_change", bool(allow_val_change) or _in_notebook())
     found.config.update(values, allow_val_change=True)
-    _runs.append(found)
+    RUNS.append(found)
     return found
 
 
@@ -153,7 +153,7 @@ def _in_notebook() -> bool:
 
 def _previous(reinit: Any) -> Run | None:
     """The open run, where that is what ``init`` gives; otherwise it is ended or left open, as ``reinit`` says."""
-    open_now = _current()
+    open_now = current()
     if open_now is None or reinit == "create_new":
         return None
     if reinit in (True, "finish_previous", "default") or (reinit is None and _in_notebook()):
@@ -200,44 +200,33 @@ def _describe(run: Run, tags: list[str], group: str, job_type: str) -> None:
             run._active.set_tag(f"wandb.{key}", value)
 
 
-def _current() -> Run | None:
-    # Runward ends a run itself in a notebook's cell, or after an exception: it is then none of these.
-    open_now = open_runs()
-    _runs[:] = [run for run in _runs if not run._finished and (run.disabled or run._active in open_now)]
-    return _runs[-1] if _runs else None
-
-
-def _need(what: str) -> Run:
-    found = _current()
-    if found is None:
-        raise errors.Error(f"You must call wandb.init() before wandb.{what}")
-    return found
-
-
-def log(data: Any, step: int | None = None, commit: bool | None = None, sync: bool | None = None) -> None:
+def log(data: Any = None, step: int | None = None, commit: bool | None = None, sync: bool | None = None) -> None:
     """Log values. See :meth:`Run.log`."""
-    _need("log()").log(data, step, commit, sync)
+    need("log()").log(data, step, commit, sync)
 
 
 def finish(exit_code: int | None = None, quiet: bool | None = None) -> None:
     """End the run; without one nothing happens."""
-    if (found := _current()) is not None:
+    if (found := current()) is not None:
         found.finish(exit_code)
+
+
+join = finish
 
 
 def define_metric(name: str, step_metric: Any = None, **more: Any) -> Any:
     """See :meth:`Run.define_metric`."""
-    return _need("define_metric()").define_metric(name, step_metric, **more)
+    return need("define_metric()").define_metric(name, step_metric, **more)
 
 
 def save(glob_str: Any = None, base_path: Any = None, policy: str = "live") -> list[str]:
     """See :meth:`Run.save`."""
-    return _need("save()").save(glob_str, base_path, policy)
+    return need("save()").save(glob_str, base_path, policy)
 
 
 def watch(models: Any, *args: Any, **kwargs: Any) -> None:
     """Has no effect: it says so once."""
-    _need("watch()").watch(models)
+    need("watch()").watch(models)
 
 
 def unwatch(models: Any = None) -> None:
@@ -246,29 +235,29 @@ def unwatch(models: Any = None) -> None:
 
 def alert(title: str, text: str, level: Any = None, wait_duration: Any = None) -> None:
     """See :meth:`Run.alert`."""
-    _need("alert()").alert(title, text, level, wait_duration)
+    need("alert()").alert(title, text, level, wait_duration)
 
 
 def log_artifact(
     artifact_or_path: Any, name: str | None = None, type: str | None = None, aliases: Any = None, tags: Any = None
 ) -> Artifact:
     """See :meth:`Run.log_artifact`."""
-    return _need("log_artifact()").log_artifact(artifact_or_path, name, type, aliases)
+    return need("log_artifact()").log_artifact(artifact_or_path, name, type, aliases)
 
 
 def log_model(path: Any, name: str | None = None, aliases: Any = None) -> Artifact:
     """See :meth:`Run.log_model`."""
-    return _need("log_model()").log_model(path, name, aliases)
+    return need("log_model()").log_model(path, name, aliases)
 
 
 def use_artifact(artifact_or_name: Any, type: str | None = None, aliases: Any = None) -> Artifact:
     """See :meth:`Run.use_artifact`."""
-    return _need("use_artifact()").use_artifact(artifact_or_name, type)
+    return need("use_artifact()").use_artifact(artifact_or_name, type)
 
 
 def use_model(name: str) -> str:
     """See :meth:`Run.use_model`."""
-    return _need("use_model()").use_model(name)
+    return need("use_model()").use_model(name)
 
 
 def login(*args: Any, **kwargs: Any) -> bool:
@@ -282,13 +271,13 @@ def setup(settings: Any = None) -> None:
 
 def teardown(exit_code: int | None = None) -> None:
     """End what is open."""
-    while (found := _current()) is not None:
+    while (found := current()) is not None:
         found.finish(exit_code)
 
 
 def termlog(string: str = "", *args: Any, **kwargs: Any) -> None:
     """Note a line in the run's output, if there is a run."""
-    if (found := _current()) is not None:
+    if (found := current()) is not None:
         found._active.log_output("stderr", f"{string}\n")
 
 
@@ -297,9 +286,11 @@ termwarn = termerror = termlog
 
 def __getattr__(name: str) -> Any:
     if name == "run":
-        return _current()
+        return current()
     if name in ("config", "summary"):
-        return getattr(_need(name), name)
+        return getattr(need(name), name)
+    if name in MODULES:
+        return importlib.import_module(f"{__package__}.{name}")
     if name in NAMES:
         raise AttributeError(f"wandb.{name} is not covered by runward.shims.wandb: {NAMES[name]}")
     raise AttributeError(f"module 'wandb' (runward.shims.wandb) has no attribute {name!r}")

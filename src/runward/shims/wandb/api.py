@@ -48,6 +48,13 @@ class Api:
             if cursor is None:
                 return found
 
+    def artifact_versions(self, type_name: str, name: str, per_page: int = 50) -> list[Artifact]:
+        """All versions of ``[entity/][project/]name``, the newest first."""
+        place, _, base = name.rpartition("/")
+        project = place.rpartition("/")[2] or self.default_project
+        count = len(artifacts.versions(base, project))
+        return [artifacts.find(f"{base}:v{number}", project) for number in reversed(range(count))]
+
     def artifact(self, name: str, type: str | None = None) -> Artifact:
         """An artifact by ``[entity/][project/]name:version``. Raises: NotFoundError."""
         return artifacts.find(name, self.default_project)

@@ -18,8 +18,10 @@ from typing import IO, Any
 from runward import face
 from runward.errors import InvalidError, NotFoundError, RunwardError
 from runward.shims.wandb.media import Media, Table
+from runward.shims.wandb.opened import need
 from runward.shims.wandb.told import once
 from runward.tracking.media import extension_of, plain
+from runward.tracking.model import RunPatch
 
 TAG = "artifact."
 _NAME = re.compile(r"[\w.-]{1,128}")
@@ -130,6 +132,20 @@ class Artifact:
             return sum(path.stat().st_size for path in self._files.values())
         return sum(size for _, size in self._stored())
 
+    def save(self, **options: Any) -> None:
+        """Log it to the run that is open; of a stored one, store what was changed in metadata, description and aliases."""
+        if not self.source:
+            need("Artifact.save()").log_artifact(self)
+            return
+        run_id, _, number = self.source.partition(":")
+        tags: dict[str, str | None] = {f"{TAG}{self.base_name}:{number}": self._about()}
+        patch = RunPatch(tags=tags)
+        face.current_workspace().tracking.update_run(run_id, patch)
+
+    def _about(self) -> str:
+        found: dict[str, Any] = {"type": self.type, "aliases": self.aliases, "description": self.description}
+        return json.dumps({**found, "metadata": plain(self.metadata)})
+
     def wait(self, timeout: int | None = None) -> Artifact:
         """Until it is stored. Raises: NotFoundError (the workspace is away)."""
         space = face.current_workspace()
@@ -233,13 +249,7 @@ def log(run: Any, artifact: Artifact, number: int, aliases: list[str]) -> None:
     for name, path in artifact._files.items():
         run.log_artifact(path, f"artifacts/{artifact.base_name}/{number}/{name}")
     artifact.aliases = list(dict.fromkeys([*artifact.aliases, *aliases, "latest"]))
-    about = {
-        "type": artifact.type,
-        "aliases": artifact.aliases,
-        "description": artifact.description,
-        "metadata": plain(artifact.metadata),
-    }
-    run.set_tag(f"{TAG}{artifact.base_name}:{number}", json.dumps(about))
+    run.set_tag(f"{TAG}{artifact.base_name}:{number}", artifact._about())
     run.set_tag(f"{TAG}{artifact.base_name}", artifact.type)
     artifact.source = f"{run.id}:{number}"
 

@@ -167,6 +167,12 @@ class Table(Media):
         self.data = [[*row, cell] for row, cell in zip(self.data or [[] for _ in cells], cells, strict=True)]
         self.columns.append(name)
 
+    def add_computed_columns(self, fn: Any) -> None:
+        """Add columns that a function of (number, row as a dict) gives as a dict."""
+        found = [fn(number, dict(zip(self.columns, row, strict=True))) for number, row in enumerate(self.data)]
+        for name in dict.fromkeys(name for one in found for name in one):
+            self.add_column(name, [one.get(name) for one in found])
+
     def get_column(self, name: str, convert_to: str | None = None) -> Any:
         """A column's cells; as an array with ``convert_to="numpy"``. Raises: InvalidError (there is none)."""
         if name not in self.columns:

@@ -93,6 +93,20 @@ class Run:
         """See :attr:`url`."""
         return self.url
 
+    def get_project_url(self) -> str:
+        """The project's page, where the workspace is a server; else the workspace's folder."""
+        space = face.current_workspace()
+        return f"{space.place}/projects/{self.project}" if space.is_remote else space.place
+
+    @property
+    def sweep_id(self) -> str:
+        """Empty: there are no sweeps here."""
+        return ""
+
+    def get_sweep_url(self) -> str:
+        """Empty: there are no sweeps here."""
+        return ""
+
     @property
     def dir(self) -> str:
         """A folder whose files are kept with the run when it ends."""
@@ -109,7 +123,9 @@ class Run:
 
     # logging --------------------------------------------------------------------------------------------------------
 
-    def log(self, data: Any, step: int | None = None, commit: bool | None = None, sync: bool | None = None) -> None:
+    def log(
+        self, data: Any = None, step: int | None = None, commit: bool | None = None, sync: bool | None = None
+    ) -> None:
         """Log values at a step.
 
         Args:
@@ -121,6 +137,7 @@ class Run:
 
         Raises: InvalidError (no dict, or a key that is no text).
         """
+        data = {} if data is None else data
         if not isinstance(data, Mapping) or not all(isinstance(key, str) for key in data):
             raise InvalidError(f"wandb.log takes a dict with texts as keys, not {data!r:.80}", hint="wandb.log({…})")
         if step is not None and not self._move_to(step):

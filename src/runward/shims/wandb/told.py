@@ -16,6 +16,9 @@ def once(what: str, way_out: str) -> None:
         warnings.warn(f"{what} is not covered by runward.shims.wandb: {way_out}", RunwardWarning, stacklevel=4)
 
 
+MODULES = ("integration", "keras", "lightgbm", "sklearn", "xgboost")
+"""Parts that need their framework, and so are loaded when they are first used."""
+
 NAMES = {
     "sweep": "run the agent's function in a loop, with a run for each combination",
     "agent": "run its function in a loop, with a run for each combination",
@@ -26,11 +29,11 @@ NAMES = {
     "Bokeh": "log its page as wandb.Html",
     "JoinedTable": "log one joined table",
     "PartitionedTable": "log one table",
-    "sklearn": "run.autolog() of runward logs scikit-learn; wandb.plot has the common charts",
-    "integration": "run.autolog() of runward logs the framework by itself",
-    "keras": "run.autolog() of runward logs Keras by itself",
-    "xgboost": "run.autolog() of runward logs XGBoost by itself",
-    "lightgbm": "run.autolog() of runward logs LightGBM by itself",
+    "plots": "wandb.plot has the charts",
+    "fastai": "log from a callback of your own",
+    "tensorflow": "runward import tensorboard reads event files",
+    "tensorboard": "runward import tensorboard reads event files",
+    "sacred": "runward import sacred reads its runs",
     "link_artifact": "runward's registry has models with versions and aliases",
     "link_model": "runward's registry has models with versions and aliases",
     "restore": "wandb.Api().run(…).file(…).download() gets a run's file",

@@ -1,97 +1,94 @@
-import { Checkbox } from "@mantine/core";
-import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { Checkbox, TextInput } from "@mantine/core";
+import { lazy, type ReactNode, Suspense, useState } from "react";
 import { Link } from "wouter";
-import { api } from "@/api/client";
-import type { Comparison } from "@/api/types";
+import type { Differences } from "@/api/types";
 import { Marks, StatusBadge } from "@/ui/Badge";
-import { Name, Section } from "@/ui/bits";
-import { ChartPanel } from "@/ui/chart/ChartPanel";
-import { looksOf } from "@/ui/chart/colors";
+import { Name } from "@/ui/bits";
+import { lookOf, looksOf } from "@/ui/chart/colors";
 import { Swatch } from "@/ui/chart/Swatch";
 import { CopyAs, pythonString } from "@/ui/CopyAs";
-import { Diffs } from "@/ui/Diff";
 import { plural } from "@/ui/format";
 import { Page, projectTrail } from "@/ui/Page";
-import { Empty, Loaded } from "@/ui/states";
-import { useUrlState } from "@/ui/urlState";
-import { rangeOf } from "./chartState";
-import { ComparedRows } from "./ComparedRows";
-import { useLines } from "./lines";
+import { Empty, Loaded, Loading } from "@/ui/states";
+import { changed, useUrlState } from "@/ui/urlState";
+import { DiffGrid } from "./compare/DiffGrid";
+import { useDifferences } from "./compare/differences";
 
-const CHARTS = 12;
+const Curves = lazy(() => import("./compare/Curves"));
+const Parallel = lazy(() => import("./compare/Parallel"));
+const Scatter = lazy(() => import("./compare/Scatter"));
+const SeedGroups = lazy(() => import("./compare/SeedGroups"));
+const Pair = lazy(() => import("./compare/Pair"));
 
-function Heads({ runs, onDrop }: { runs: Comparison["runs"]; onDrop: (id: string) => void }) {
-  const looks = looksOf(runs.map((run) => run.id));
+const HEADS = 8;
+const KEYS = 500;
+
+function Heads({ runs, onDrop }: { runs: Differences["runs"]; onDrop: (id: string) => void }) {
+  const [open, setOpen] = useState(false);
   return (
-    <ul className="compared">
-      {runs.map((run) => (
+    <ul className={open ? "compared" : "compared few"}>
+      {(open ? runs : runs.slice(0, HEADS)).map((run) => (
         <li key={run.id}>
-          <Swatch look={looks.get(run.id)} />
+          <Swatch look={lookOf(run.id)} />
           <Link href={`/runs/${run.id}`}><Name>{run.name || run.id}</Name></Link>
           <StatusBadge status={run.status} />
           <Marks run={run} />
           {runs.length > 2 && <button type="button" className="clear" aria-label={`Take ${run.name} out`} onClick={() => onDrop(run.id)}>×</button>}
         </li>
       ))}
+      {runs.length > HEADS && <li><button type="button" className="link" onClick={() => setOpen(!open)}>{open ? "Show fewer" : `and ${runs.length - HEADS} more`}</button></li>}
     </ul>
   );
 }
 
-function Curves({ comparison }: { comparison: Comparison }) {
+function Table({ found }: { found: Differences }) {
   const [url, setUrl] = useUrlState();
-  const keys = comparison.metrics.map((row) => row.key).filter((key) => comparison.runs.some((run) => (run.metrics[key]?.n ?? 0) > 1)).slice(0, CHARTS);
-  const charts = useLines(comparison.runs, keys, 600);
-  if (keys.length === 0) return null;
-  return (
-    <Section title="Curves">
-      <div className="charts">
-        {charts.map(({ key, lines }) => (
-          <ChartPanel key={key} title={key} lines={lines} height={190} range={rangeOf(url)} onRange={(next) => setUrl({ x: next ? next.join("..") : null })} />
-        ))}
-      </div>
-    </Section>
-  );
-}
-
-function Sides({ comparison, all }: { comparison: Comparison; all: boolean }) {
-  const { runs } = comparison;
+  const all = url.get("all") === "1";
   return (
     <>
-      <ComparedRows title="Metrics" rows={comparison.metrics} runs={runs} all={all} numeric />
-      <ComparedRows title="Parameters" rows={comparison.params} runs={runs} all={all} />
-      <Curves comparison={comparison} />
-      <ComparedRows title="Environment" rows={comparison.environment} runs={runs} all={all} />
-      <Section title={`Code of the first two${runs.length > 2 ? ` of ${runs.length}` : ""}`}>
-        <Diffs files={comparison.code} none="The same code, or code was not captured for both." />
-      </Section>
+      <div className="toolbar">
+        <TextInput className="grow" data-filter placeholder="Search in keys  ( / )" aria-label="Search in keys" value={url.get("q") ?? ""} onChange={(event) => setUrl({ q: event.currentTarget.value })} />
+        <Checkbox size="xs" label="Show what is the same, too" checked={all} onChange={() => setUrl({ all: all ? null : "1" })} />
+      </div>
+      <DiffGrid found={found} all={all} />
     </>
   );
 }
 
-/** Runs side by side: only what differs, unless everything is asked for. */
+const TABS: [string, string, (found: Differences, all: boolean) => ReactNode][] = [
+  ["differences", "Differences", (found) => <Table found={found} />],
+  ["curves", "Curves", (found) => <Curves found={found} />],
+  ["parallel", "Parallel", (found) => <Parallel found={found} />],
+  ["scatter", "Scatter", (found) => <Scatter found={found} />],
+  ["groups", "Groups", (found) => <SeedGroups found={found} />],
+  ["pair", "Two runs", (found, all) => <Pair runs={found.runs} all={all} />],
+];
+
+/** Many runs side by side: only what differs, unless everything is asked for; as a table, curves, coordinates or groups. */
 export default function ComparePage() {
   const [url, setUrl] = useUrlState();
   const ids = url.getAll("run");
   const all = url.get("all") === "1";
-  const query = useQuery({
-    queryKey: ["comparison", ids],
-    queryFn: ({ signal }) => api.get("/api/v1/comparisons", { query: { run_ids: ids }, signal }),
-    enabled: ids.length > 1,
-    placeholderData: keepPreviousData,
-  });
-  const recipe = { cli: `runward runs compare ${ids.join(" ")}${all ? " --all" : ""}`, python: `comparison = workspace.tracking.compare([${ids.map(pythonString).join(", ")}])\n` };
+  const tab = TABS.find(([key]) => key === url.get("tab")) ?? TABS[0];
+  const isTable = tab?.[0] === "differences";
+  // The pictures choose among the differing keys; only the table is narrowed by what is typed.
+  const query = useDifferences(ids, { search: isTable ? (url.get("q") ?? "") : "", same: isTable ? all : false, limit: KEYS }, ids.length > 1);
+  looksOf(ids.slice(0, HEADS));
+  const recipe = { cli: `runward runs compare ${ids.join(" ")}${all ? " --all" : ""}`, python: `found = workspace.analysis.differences([${ids.map(pythonString).join(", ")}]${all ? ", same=True" : ""})\n` };
   const project = query.data?.runs[0]?.project;
   if (ids.length < 2) {
     return <Page title="Compare" trail={[["Projects", "/projects"]]}><Empty title="Choose two or more runs">In a project, select runs with <kbd>x</kbd> and press <kbd>c</kbd>.</Empty></Page>;
   }
   return (
-    <Page title={`Compare ${plural(ids.length, "run")}`} trail={project ? projectTrail(project) : [["Projects", "/projects"]]} actions={<CopyAs recipe={recipe} />}>
+    <Page fill={isTable} title={`Compare ${plural(ids.length, "run")}`} trail={project ? projectTrail(project) : [["Projects", "/projects"]]} actions={<CopyAs recipe={recipe} />}>
       <Loaded query={query} rows={12}>
-        {(comparison) => (
+        {(found) => (
           <>
-            <Heads runs={comparison.runs} onDrop={(id) => setUrl({ run: ids.filter((other) => other !== id) })} />
-            <div className="toolbar"><Checkbox size="xs" label="Show what is the same, too" checked={all} onChange={() => setUrl({ all: all ? null : "1" })} /></div>
-            <Sides comparison={comparison} all={all} />
+            <Heads runs={found.runs} onDrop={(id) => setUrl({ run: ids.filter((other) => other !== id) })} />
+            <nav className="tabs" aria-label="Ways to compare">
+              {TABS.map(([key, word]) => <Link key={key} href={`/compare?${changed(url.toString(), { tab: key === "differences" ? null : key })}`} aria-current={key === tab?.[0] ? "page" : undefined}>{word}</Link>)}
+            </nav>
+            <Suspense fallback={<Loading rows={8} />}>{tab?.[2](found, all)}</Suspense>
           </>
         )}
       </Loaded>

@@ -14,6 +14,7 @@ export default function LineChart({ lines, axis = "step", log = false, logX = fa
   const scheme = useComputedColorScheme("light");
   const prepared = useMemo(() => prepare(lines, { axis, weight }), [lines, axis, weight]);
   const highlighted = useRef<string | null>(null);
+  const moving = useRef(false);
   const latest = useRef({ prepared, onRange, onPointer });
   const [from, to] = range ?? [];
   // New points go into the chart that is there; it is made anew only when its look changes.
@@ -27,6 +28,7 @@ export default function LineChart({ lines, axis = "step", log = false, logX = fa
       axis, log, logX, height, width: node.clientWidth, style: getComputedStyle(node),
       current: () => latest.current.prepared,
       highlighted: () => highlighted.current,
+      moving: () => moving.current,
       onRange: (next) => latest.current.onRange?.(next),
       onPointer: (pointer) => {
         const next = latest.current.prepared.length > 1 ? (pointer?.nearest ?? null) : null;
@@ -38,7 +40,11 @@ export default function LineChart({ lines, axis = "step", log = false, logX = fa
       },
     }), [[0, 1], [0, 1]], node);
     plot.current = made;
-    const still = makeMovable(made, node, logX, (next) => show(made, latest.current.prepared, next, log), (next) => latest.current.onRange?.(next));
+    const still = makeMovable(made, node, logX, ([min, max]) => {
+      // The vertical axis stays while the picture moves, which is calmer, and lets the drawing be reused.
+      moving.current = true;
+      made.setScale("x", { min, max });
+    }, (next) => latest.current.onRange?.(next));
     const observer = new ResizeObserver(() => {
       if (node.clientWidth > 0 && node.clientWidth !== made.width) made.setSize({ width: node.clientWidth, height });
     });
@@ -51,6 +57,7 @@ export default function LineChart({ lines, axis = "step", log = false, logX = fa
     };
   }, [axis, log, logX, height, scheme]);
   useEffect(() => {
+    moving.current = false;
     if (plot.current) show(plot.current, prepared, from === undefined || to === undefined ? extentX(prepared, logX) : [from, to], log);
   }, [prepared, axis, log, logX, height, scheme, from, to]);
   return <div ref={box} className="plot" style={{ minHeight: height }} />;

@@ -72,33 +72,82 @@ function crosses(ctx: CanvasRenderingContext2D, prepared: Prepared, scales: Scal
   ctx.stroke();
 }
 
-/** All lines onto the canvas; the highlighted one last and thicker. */
-export function drawLines(plot: uPlot, all: Prepared[], color: (index: number) => string, highlighted: string | null): void {
-  const { ctx, bbox } = plot;
-  const scales = scalesOf(plot);
-  const many = all.length > MANY;
+function drawOne(ctx: CanvasRenderingContext2D, prepared: Prepared, scales: Scales, color: string, foot: number, many: boolean, strong: boolean): void {
+  const { line } = prepared;
   const pixel = devicePixelRatio;
-  ctx.save();
-  ctx.beginPath();
-  ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
-  ctx.clip();
-  ctx.lineJoin = "round";
-  const last = all.find(({ line }) => line.id === highlighted);
-  for (const prepared of last ? [...all.filter((one) => one !== last), last] : all) {
-    const { line } = prepared;
-    ctx.strokeStyle = ctx.fillStyle = color(line.color);
-    ctx.setLineDash(many ? [] : (DASHES[line.dash % DASHES.length] ?? []).map((length) => length * pixel));
-    if (prepared.raw && !many) {
-      ctx.globalAlpha = 0.28;
-      ctx.lineWidth = pixel;
-      trace(ctx, prepared, prepared.raw, scales);
-    }
-    ctx.globalAlpha = last && prepared !== last ? 0.45 : 1;
-    ctx.lineWidth = (prepared === last ? 2.6 : many ? 1 : 1.6) * pixel;
-    trace(ctx, prepared, prepared.y, scales);
-    ctx.setLineDash([]);
-    if (!many && line.steps.length <= FEW) dots(ctx, prepared, scales, (line.steps.length === 1 ? 4 : 2.5) * pixel);
-    if (!many) crosses(ctx, prepared, scales, bbox.top + bbox.height - 7 * pixel, 3.5 * pixel);
+  ctx.strokeStyle = ctx.fillStyle = color;
+  ctx.setLineDash(many && !strong ? [] : (DASHES[line.dash % DASHES.length] ?? []).map((length) => length * pixel));
+  if (prepared.raw && !many) {
+    ctx.globalAlpha = 0.28;
+    ctx.lineWidth = pixel;
+    trace(ctx, prepared, prepared.raw, scales);
   }
-  ctx.restore();
+  ctx.globalAlpha = 1;
+  ctx.lineWidth = (strong ? 2.6 : many ? 1 : 1.6) * pixel;
+  trace(ctx, prepared, prepared.y, scales);
+  ctx.setLineDash([]);
+  if (many) return;
+  if (line.steps.length <= FEW) dots(ctx, prepared, scales, (line.steps.length === 1 ? 4 : 2.5) * pixel);
+  crosses(ctx, prepared, scales, foot, 3.5 * pixel);
+}
+
+interface Drawn {
+  lines: Prepared[];
+  colors: string[];
+  /** The ends of both axes, as they are read on a logarithmic one. */
+  ends: number[];
+}
+
+const read = (plot: uPlot, key: "x" | "y"): [number, number] => {
+  const { min, max, distr } = plot.scales[key] ?? {};
+  const of = distr === 3 ? Math.log10 : (value: number) => value;
+  return [of(min ?? 0), of(max ?? 1)];
+};
+
+/** Time spent on drawing while the picture moves, at most this part of it; in between the last drawing is stretched. */
+const SHARE = 0.25;
+
+/** The lines of one chart, kept as a picture: moving or pointing at something does not draw 100,000 points again. */
+export class Layer {
+  private readonly canvas = document.createElement("canvas");
+  private drawn: Drawn | null = null;
+  private at = 0;
+  private took = 0;
+
+  /** Puts the lines onto the chart, and the highlighted one thicker on top. */
+  paint(plot: uPlot, lines: Prepared[], colors: string[], highlighted: string | null, moving: boolean): void {
+    const { ctx, bbox } = plot;
+    const ends = [...read(plot, "x"), ...read(plot, "y"), bbox.left, bbox.top, bbox.width, bbox.height];
+    const same = this.drawn !== null && this.drawn.lines === lines && this.drawn.colors === colors;
+    const fits = same && this.drawn?.ends.every((end, i) => end === ends[i]);
+    const wait = same && moving && performance.now() - this.at < this.took / SHARE;
+    if (!fits && !wait) this.draw(plot, { lines, colors, ends });
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+    ctx.clip();
+    const [was, now] = [this.drawn?.ends ?? ends, ends];
+    const stretch = ((was[1] ?? 1) - (was[0] ?? 0)) / ((now[1] ?? 1) - (now[0] ?? 0));
+    const shift = (((was[0] ?? 0) - (now[0] ?? 0)) / ((now[1] ?? 1) - (now[0] ?? 0))) * bbox.width;
+    if (this.canvas.width > 0) ctx.drawImage(this.canvas, bbox.left + shift, bbox.top, bbox.width * stretch, bbox.height);
+    const strong = lines.find(({ line }) => line.id === highlighted);
+    if (strong) drawOne(ctx, strong, scalesOf(plot), colors[strong.line.color % colors.length] ?? "", 0, lines.length > MANY, true);
+    ctx.restore();
+  }
+
+  private draw(plot: uPlot, next: Drawn): void {
+    const started = performance.now();
+    const { left, top, width, height } = plot.bbox;
+    this.canvas.width = Math.max(1, width);
+    this.canvas.height = Math.max(1, height);
+    const ctx = this.canvas.getContext("2d");
+    if (!ctx) return;
+    ctx.translate(-left, -top);
+    ctx.lineJoin = "round";
+    const [scales, many] = [scalesOf(plot), next.lines.length > MANY];
+    for (const prepared of next.lines) drawOne(ctx, prepared, scales, next.colors[prepared.line.color % next.colors.length] ?? "", top + height - 7 * devicePixelRatio, many, false);
+    this.drawn = next;
+    this.at = performance.now();
+    this.took = this.at - started;
+  }
 }

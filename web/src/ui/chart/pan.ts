@@ -66,9 +66,11 @@ export function makeMovable(plot: uPlot, box: HTMLElement, logX: boolean, show: 
   plot.over.addEventListener("pointermove", onMove);
   plot.over.addEventListener("pointerup", onUp);
   plot.over.addEventListener("wheel", onWheel, { passive: false });
-  box.addEventListener("keydown", onKey);
+  // The panel around the chart has the focus.
+  const focused = box.closest<HTMLElement>("[role='group']") ?? box;
+  focused.addEventListener("keydown", onKey);
   return () => {
     window.clearTimeout(timer);
-    box.removeEventListener("keydown", onKey);
+    focused.removeEventListener("keydown", onKey);
   };
 }

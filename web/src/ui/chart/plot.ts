@@ -1,7 +1,7 @@
 import type uPlot from "uplot";
 import { formatNumber } from "../format";
 import { COLORS } from "./colors";
-import { drawLines, scalesOf } from "./draw";
+import { Layer, scalesOf } from "./draw";
 import { extentY, nearest, type Prepared } from "./prepare";
 import type { ChartProps, Pointer, Range, XAxis } from "./types";
 
@@ -15,6 +15,8 @@ interface Build {
   /** The lines as they are now; asked for again when the chart is drawn. */
   current: () => Prepared[];
   highlighted: () => string | null;
+  /** Whether the reader is moving the picture right now. */
+  moving: () => boolean;
   onRange: NonNullable<ChartProps["onRange"]>;
   onPointer: NonNullable<ChartProps["onPointer"]>;
 }
@@ -49,9 +51,10 @@ function pointed(plot: uPlot, all: Prepared[]): Pointer | null {
 }
 
 /** How the chart looks and what it answers to. uPlot brings axes, scales and the pointer; the lines are drawn by draw.ts. */
-export function buildOptions({ axis, log, logX, height, width, style, current, highlighted, onRange, onPointer }: Build): uPlot.Options {
+export function buildOptions({ axis, log, logX, height, width, style, current, highlighted, moving, onRange, onPointer }: Build): uPlot.Options {
   const css = (name: string) => style.getPropertyValue(name).trim();
   const colors = Array.from({ length: COLORS }, (_, i) => css(`--rw-s${i}`));
+  const layer = new Layer();
   const look: uPlot.Axis = {
     stroke: css("--rw-muted"), font: `11px ${css("--rw-mono-face")}`,
     grid: { stroke: css("--rw-line"), width: 1 }, ticks: { stroke: css("--rw-line"), width: 1, size: 4 },
@@ -76,7 +79,7 @@ export function buildOptions({ axis, log, logX, height, width, style, current, h
       },
     },
     hooks: {
-      draw: [(plot) => drawLines(plot, current(), (i) => colors[i % COLORS] ?? "", highlighted())],
+      draw: [(plot) => layer.paint(plot, current(), colors, highlighted(), moving())],
       setCursor: [(plot) => onPointer(pointed(plot, current()))],
       setSelect: [(plot) => select(plot, onRange)],
     },

@@ -1,0 +1,168 @@
+"""The routes on which bytes travel: uploads to a project, artifacts and captured documents of a run."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.routing import BaseRoute
+
+from runward.core.codec import JSON, MSGPACK, decode
+from runward.core.ids import Digest
+from runward.core.operation import Door
+from runward.core.remote import DIRECT
+from runward.errors import NotFoundError
+from runward.server.app import Server, door, in_thread, read_body
+from runward.store.blobs import check_digest
+from runward.tracking import files
+
+_INLINE = {"image/png", "image/jpeg", "image/gif", "image/webp"}
+
+
+def uploads(server: Server) -> list[BaseRoute]:
+    """The routes on which bytes come in."""
+    dispatcher = server.dispatcher
+
+    async def upload(request: Request) -> Response:
+        project = request.path_params["project"]
+
+        def allowed() -> Digest:
+            with dispatcher.enter(files.UPLOAD, server.actor(request), project, write=False):
+                return check_digest(request.path_params["digest"])
+
+        digest = await in_thread(allowed)
+        with dispatcher.blobs.writer() as writer:
+            async for chunk in request.stream():
+                writer.write(chunk)
+            _, size = await in_thread(lambda: writer.commit(digest))
+
+        def note() -> None:
+            with dispatcher.enter(files.UPLOAD, server.actor(request), project, write=True) as call:
+                files.record_upload(call, project, digest, size)
+
+        await in_thread(note)
+        return JSONResponse({"digest": digest, "size": size})
+
+    async def pack(request: Request) -> Response:
+        project = request.path_params["project"]
+
+        def allowed() -> None:
+            with dispatcher.enter(files.PACK, server.actor(request), project, write=False):
+                # Who may not write makes this server read and unpack nothing.
+                pass
+
+        await in_thread(allowed)
+        contents = decode(await read_body(request), dict[str, bytes], MSGPACK)
+
+        def kept() -> int:
+            digests = [check_digest(text) for text in contents]
+            sizes = dispatcher.blobs.put_many((digest, [contents[digest]]) for digest in digests)
+            with dispatcher.enter(files.PACK, server.actor(request), project, write=True) as call:
+                files.record_uploads(call, project, list(zip(digests, sizes, strict=True)))
+            return sum(sizes)
+
+        return JSONResponse({"blobs": len(contents), "size": await in_thread(kept)})
+
+    async def begin(request: Request) -> Response:
+        project = request.path_params["project"]
+
+        def told() -> dict[str, str]:
+            with dispatcher.enter(files.BEGIN, server.actor(request), project, write=False) as call:
+                upload, url = dispatcher.blobs.begin_upload(call.project(project).id)
+            return {"upload": upload, "url": url}
+
+        return JSONResponse(await in_thread(told))
+
+    async def finish(request: Request) -> Response:
+        project, digest = request.path_params["project"], check_digest(request.path_params["digest"])
+
+        def kept() -> int:
+            with dispatcher.enter(files.FINISH, server.actor(request), project, write=False) as call:
+                project_id = call.project(project).id
+            size = dispatcher.blobs.finish_upload(project_id, request.path_params["upload"], digest)
+            with dispatcher.enter(files.FINISH, server.actor(request), project, write=True) as call:
+                files.record_upload(call, project, digest, size)
+            return size
+
+        return JSONResponse({"digest": digest, "size": await in_thread(kept)})
+
+    async def present(request: Request) -> Response:
+        project, digest = request.path_params["project"], request.path_params["digest"]
+
+        def look() -> bool:
+            with dispatcher.enter(files.PRESENT, server.actor(request), project, write=True) as call:
+                return files.is_present(call, project, digest)
+
+        if not await in_thread(look):
+            raise NotFoundError(f"no bytes with digest {digest[:12]} in this project")
+        return Response(status_code=204)
+
+    return [
+        door(files.UPLOAD, upload),
+        door(files.PRESENT, present),
+        door(files.PACK, pack),
+        door(files.BEGIN, begin),
+        door(files.FINISH, finish),
+    ]
+
+
+def downloads(server: Server) -> list[BaseRoute]:
+    """The routes on which bytes go out."""
+    dispatcher = server.dispatcher
+
+    def stored_in(request: Request, declared: Door, kind: str) -> files.Stored:
+        run_id = request.path_params["run_id"]
+        find = {"path": files.find_artifact, "kind": files.find_capture, "digest": files.find_blob}[kind]
+        with dispatcher.enter(declared, server.actor(request), run_id, write=False) as call:
+            return find(call, run_id, request.path_params[kind])
+
+    async def artifact(request: Request) -> Response:
+        found = await in_thread(lambda: stored_in(request, files.ARTIFACT, "path"))
+        answer: Response = await in_thread(lambda: _download(server, request, found, request.path_params["path"]))
+        return answer
+
+    async def capture(request: Request) -> Response:
+        found = await in_thread(lambda: stored_in(request, files.CAPTURE, "kind"))
+        return Response(await in_thread(lambda: dispatcher.blobs.read(found.digest)), media_type=JSON)
+
+    async def blob(request: Request) -> Response:
+        found = await in_thread(lambda: stored_in(request, files.BLOB, "digest"))
+        answer: Response = await in_thread(lambda: _download(server, request, found, found.digest))
+        return answer
+
+    return [
+        door(files.ARTIFACT, artifact),
+        door(files.CAPTURE, capture),
+        door(files.BLOB, blob),
+    ]
+
+
+def _download(server: Server, request: Request, found: files.Stored, name: str) -> Response:
+    """Bytes of a user: an attachment that cannot run as us; pictures and text may be shown on request."""
+    media_type, inline = "application/octet-stream", "inline" in request.query_params
+    if (
+        DIRECT in request.headers
+        and found.size >= files.DIRECT_FROM
+        and (url := server.dispatcher.blobs.link(found.digest))
+    ):
+        return Response(status_code=307, headers={"Location": url, "Cache-Control": "no-store"})
+    disposition = f"attachment; filename*=utf-8''{quote(name.rpartition('/')[2])}"
+    if inline and found.media_type in _INLINE:
+        media_type, disposition = found.media_type, "inline"
+    elif inline and (found.media_type.startswith("text/") or found.media_type == JSON):
+        media_type, disposition = "text/plain; charset=utf-8", "inline"
+    headers = {
+        "Content-Disposition": disposition,
+        "Content-Security-Policy": "default-src 'none'; sandbox",
+        "Cache-Control": "private, max-age=3600",
+    }
+    return stored_bytes(server, found.digest, found.size, media_type, headers)
+
+
+def stored_bytes(server: Server, digest: Digest, size: int, media_type: str, headers: dict[str, str]) -> Response:
+    """Stored bytes as a response."""
+    if path := server.dispatcher.blobs.local_path(digest):
+        return FileResponse(path, media_type=media_type, headers=headers)
+    headers = {**headers, "Content-Length": str(size)}
+    return StreamingResponse(server.dispatcher.blobs.chunks(digest), media_type=media_type, headers=headers)

@@ -1,0 +1,1 @@
+"""``wandb.integration``: callbacks that log as W&B's do."""

@@ -1,0 +1,3 @@
+"""``wandb.integration.keras``."""
+
+from runward.shims.wandb.keras import *  # noqa: F403

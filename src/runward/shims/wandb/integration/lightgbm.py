@@ -1,0 +1,3 @@
+"""``wandb.integration.lightgbm``."""
+
+from runward.shims.wandb.lightgbm import *  # noqa: F403

@@ -1,0 +1,3 @@
+"""``wandb.integration.sklearn``."""
+
+from runward.shims.wandb.sklearn import *  # noqa: F403

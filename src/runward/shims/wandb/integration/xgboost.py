@@ -1,0 +1,3 @@
+"""``wandb.integration.xgboost``."""
+
+from runward.shims.wandb.xgboost import *  # noqa: F403

@@ -1,0 +1,49 @@
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { api } from "@/api/client";
+import type { Run } from "@/api/types";
+import { Section } from "@/ui/bits";
+import { Diffs } from "@/ui/Diff";
+import { Loaded } from "@/ui/states";
+import { useUrlState } from "@/ui/urlState";
+import { ComparedRows } from "../ComparedRows";
+
+function RunPicker({ label, value, runs, onChange }: { label: string; value: string; runs: Run[]; onChange: (id: string) => void }) {
+  return (
+    <label className="inline-field">
+      <span>{label}</span>
+      <select className="plain-select" aria-label={label} value={value} onChange={(event) => onChange(event.currentTarget.value)}>
+        {runs.map((run) => <option key={run.id} value={run.id}>{run.name || run.id}</option>)}
+      </select>
+    </label>
+  );
+}
+
+/** Any two of the runs: configuration, environment, and code line by line. */
+export default function Pair({ runs, all }: { runs: Run[]; all: boolean }) {
+  const [url, setUrl] = useUrlState();
+  const known = (id: string | null) => (runs.some((run) => run.id === id) ? id : null);
+  const [first, second] = [known(url.get("a")) ?? runs[0]?.id ?? "", known(url.get("b")) ?? runs[1]?.id ?? ""];
+  const query = useQuery({
+    queryKey: ["comparison", [first, second]],
+    queryFn: ({ signal }) => api.get("/api/v1/comparisons", { query: { run_ids: [first, second] }, signal }),
+    placeholderData: keepPreviousData,
+  });
+  return (
+    <>
+      <div className="toolbar">
+        <RunPicker label="From" value={first} runs={runs} onChange={(a) => setUrl({ a })} />
+        <RunPicker label="To" value={second} runs={runs} onChange={(b) => setUrl({ b })} />
+        <button type="button" className="chip" onClick={() => setUrl({ a: second, b: first })}>⇄ Swap</button>
+      </div>
+      <Loaded query={query} rows={10}>
+        {(found) => (
+          <>
+            <Section title="Code"><Diffs files={found.code} none="The same code, or code was not captured for both." /></Section>
+            <ComparedRows title="Configuration" rows={found.params} runs={found.runs} all={all} />
+            <ComparedRows title="Environment" rows={found.environment} runs={found.runs} all={all} />
+          </>
+        )}
+      </Loaded>
+    </>
+  );
+}
