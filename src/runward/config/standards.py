@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
-from typing import Any
+from typing import Any, Literal
 
 from runward.config.targets import did_you_mean
 from runward.errors import InvalidError
@@ -170,13 +170,19 @@ def _from_bounds(metric: str, bounds: Mapping[str, Any]) -> list[Threshold]:
     return [Threshold(metric, ops[bound], _number(metric, limit)) for bound, limit in bounds.items()]
 
 
-def _direction(metric: str, value: Any) -> str:
+def better_value(metric: str) -> Literal["higher", "lower", ""]:
+    """Which values of a metric are better, by the last word of its name; empty where that does not say."""
     last = re.split(r"[\W_]+", metric.lower().strip("_"))[-1]
     if last in HIGHER_IS_BETTER:
-        return ">="
-    if last in LOWER_IS_BETTER:
-        return "<="
-    raise _unclear(metric, value)
+        return "higher"
+    return "lower" if last in LOWER_IS_BETTER else ""
+
+
+def _direction(metric: str, value: Any) -> str:
+    better = better_value(metric)
+    if not better:
+        raise _unclear(metric, value)
+    return ">=" if better == "higher" else "<="
 
 
 def _number(metric: str, value: Any) -> float:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from runward.config.buildable import Config
-from runward.config.standards import HIGHER_IS_BETTER, LOWER_IS_BETTER
+from runward.config.standards import better_value
 from runward.errors import NotFoundError
 from runward.execution.experiment import Experiment
 from runward.execution.model import Results
@@ -148,14 +148,14 @@ def _baseline_metrics(baseline: Any) -> dict[str, float]:
 
 
 def _against(metric: str, before: float, results: Results, tolerance: float) -> _Judged:
-    now, last_word = results.metrics.get(metric), metric.lower().replace("-", "_").split("_")[-1]
+    now, better = results.metrics.get(metric), better_value(metric)
     if now is None:
         return Verdict.FAIL, EvidenceItem(f"{metric} was not reported; the baseline has {before:g}", metric=metric)
     shown = f"{metric} is {now:g}, the baseline {before:g}"
-    if last_word not in HIGHER_IS_BETTER | LOWER_IS_BETTER:
+    if not better:
         text = f"{shown}; its name does not say whether more is better: set a threshold"
         return Verdict.UNDECIDED, EvidenceItem(text, metric=metric, value=now)
-    worse = before - now if last_word in HIGHER_IS_BETTER else now - before
+    worse = before - now if better == "higher" else now - before
     good = worse <= tolerance * abs(before)
     text = f"{shown} (up to {tolerance:.0%} worse is accepted)"
     return (Verdict.PASS if good else Verdict.FAIL), EvidenceItem(text, metric=metric, value=now)

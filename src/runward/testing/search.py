@@ -23,6 +23,8 @@ _QUERIES = {
     "metrics.loss in (0.25, 0.5)": "a b",
     "metrics.loss < inf": "a b c",
     "metrics.loss.min < 0.3": "b",
+    "metrics.loss.best < 0.3": "b",
+    "metrics.`val loss`.best < 1": "a",
     "metrics.loss.n = 1": "a b c inf nan",
     "metrics.loss is null": "bare",
     "metrics.loss is not null": "a b c inf nan",
@@ -63,7 +65,11 @@ def _fill(world: World, space: Workspace) -> None:
         NewExperiment(world.project, "sweep one", metadata={"stage": {"name": "tune"}})
     )
     runs: dict[str, tuple[dict[str, float], dict[str, object], dict[str, str]]] = {
-        "a": ({"loss": 0.5, "val loss": 0.6}, {"lr": 0.1, "optimizer": "adam", "flag": True}, {"team": "vision"}),
+        "a": (
+            {"loss": 0.5, "val loss": 0.6, "depth": 3.0},
+            {"lr": 0.1, "optimizer": "adam", "flag": True},
+            {"team": "vision"},
+        ),
         "b": ({"loss": 0.25}, {"lr": 0.1, "optimizer": "sgd", "flag": False}, {"team": "vision"}),
         "c": ({"loss": 0.75}, {"lr": 0.01, "optimizer": "adam"}, {"team": "speech"}),
         "inf": ({"loss": math.inf}, {}, {}),
@@ -117,6 +123,7 @@ class SearchSuite:
             ("metrics.los < 1", "metrics.los", "metrics.loss"),
             ("params.learning = 1", "params.learning", "params.lr"),
             ("stauts = 'failed'", "stauts", "status"),
+            ("metrics.depth.best > 1", "metrics.depth.best", "metrics.depth.max"),
             ("metrics.loss", "", "one of"),
             ("metrics.loss < ", "", "quotes"),
             ("metrics.loss < 1 metrics.loss > 0", "metrics.loss", "'and'"),
@@ -315,6 +322,6 @@ class SearchSuite:
         space = world.member()
         _fill(world, space)
         keys = space.tracking.known_keys(world.project)
-        assert keys.metrics == ["loss", "val loss"]
+        assert keys.metrics == ["depth", "loss", "val loss"]
         assert sorted(keys.params) == ["flag", "lr", "optimizer"]
         assert keys.tags == ["team"]

@@ -4,7 +4,7 @@
 
     metrics.loss < 0.3 and params.lr in (0.1, 0.01) and tags.team = "vision" order by -metrics.acc.max
 
-Fields are ``metrics.KEY`` (its last value) or ``metrics.KEY.min|max|last|n``, ``params.KEY``, ``tags.KEY``,
+Fields are ``metrics.KEY`` (its last value) or ``metrics.KEY.min|max|best|last|n``, ``params.KEY``, ``tags.KEY``,
 ``metadata.KEY`` (of the experiment) and the run's own: see :data:`FIELDS`. A key with other characters than letters,
 digits, ``_ - /`` and ``.`` stands in backticks: ``metrics.`val loss```. Times are ISO 8601, or back from now as
 ``-7d`` (units ``s m h d w``): ``created_at > -12h``.
@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
+from runward.config.standards import better_value
 from runward.core.clock import to_us, utc_now
 from runward.errors import InvalidError
 from runward.governance.scopes import Clause
@@ -412,7 +413,7 @@ def _keyed_field(query: str, token: Token, group: str, key: str, keys: Keys) -> 
     stat = "last"
     if group == "metrics":
         head, _, tail = key.rpartition(".")
-        if tail in _STATS and head and not keys.has(group, key.replace("`", "")):
+        if tail in (*_STATS, "best") and head and not keys.has(group, key.replace("`", "")):
             key, stat = head, tail
     key = key.replace("`", "")
     if group in ("metrics", "params", "tags") and not keys.has(group, key):
@@ -420,6 +421,11 @@ def _keyed_field(query: str, token: Token, group: str, key: str, keys: Keys) -> 
         close = difflib.get_close_matches(key, offered, 3) or offered[:8]
         hint = f"there are: {', '.join(f'{group}.{name}' for name in close)}" if close else f"no run has {group} yet"
         raise _fail(query, token.at, len(token.text), f"no run here has {group}.{key}", hint)
+    if stat == "best":
+        stat = {"higher": "max", "lower": "min", "": ""}[better_value(key)]
+        if not stat:
+            problem = f"the name of {key!r} does not say whether higher or lower is better"
+            raise _fail(query, token.at, len(token.text), problem, f"say metrics.{key}.max or metrics.{key}.min")
     if group == "metadata":
         return Field(
             token,

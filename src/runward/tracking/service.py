@@ -286,9 +286,10 @@ class TrackingService(Places, Tracking):
         """See the contract."""
         if not end.status.is_terminal:
             raise InvalidError(f"status {end.status!r} is no end", hint="finished, failed, cancelled or timed_out")
-        row = self.tx.one(f"SELECT status, exit_code FROM runs WHERE id = ?{self.tx.for_update}", (run_id,))
+        row = self.tx.one(f"SELECT status, started_at FROM runs WHERE id = ?{self.tx.for_update}", (run_id,))
         assert row is not None
-        ended = to_us(end.ended_at) if end.ended_at else self.call.now_us
+        # A clock may have been set back meanwhile: no run ends before it began.
+        ended = max(to_us(end.ended_at) if end.ended_at else self.call.now_us, row[1])
         if row[0] == end.status or ended < storage.resumed_at(self.tx, run_id):
             return sql.run(self.tx, run_id)
         if RunStatus(row[0]).is_terminal:

@@ -87,7 +87,9 @@ def test_sacred(space: FolderWorkspace, sacred: Path) -> None:
     assert good.metrics["result"].last == 0.5
     assert _content(space, good.id, "weights.txt") == b"weights"
     assert any(a.path.startswith("sources/") for a in space.tracking.get_run(good.id).artifacts)
-    assert "Result: 0.5" in "".join(chunk.text for chunk in space.tracking.output(good.id).chunks)
+    printed = (sacred / "1" / "cout.txt").read_text()
+    assert "hello from the run" in printed
+    assert "".join(chunk.text for chunk in space.tracking.output(good.id).chunks) == printed
     said = json.loads((sacred / "1" / "metrics.json").read_text())["loss"]
     assert [at for _, at, _ in points(space, good.id, "loss")] == [
         from_iso(at).timestamp() for at in said["timestamps"]
