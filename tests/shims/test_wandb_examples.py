@@ -186,7 +186,7 @@ def test_cross_validation(tmp_path: Path) -> None:
 
 def test_workers(tmp_path: Path) -> None:
     """Processes that were forked before the parent's run, each with a run of its group."""
-    space, details = logged(tmp_path, "workers")
+    _, details = logged(tmp_path, "workers")
     assert [detail.run.status for detail in details] == [RunStatus.FINISHED] * 4
     (parent,) = (detail for detail in details if "wandb.group" not in detail.run.tags)
     children = [detail for detail in details if detail is not parent]

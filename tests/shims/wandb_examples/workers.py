@@ -24,7 +24,6 @@ if __name__ == "__main__":
 
     parent = wandb.init(config={"alpha": 0.5})
     parent.notes = "the mean of {}".format(parent.url)
-    parent.save()
     found = []
     for number, (tasks, process) in enumerate(workers):
         tasks.put((parent.sweep_id or parent.id, number, dict(parent.config)))
