@@ -15,7 +15,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
 
-from runward.core.hashing import digest_file
+from runward.core.hashing import digest_bytes, digest_file
 from runward.core.ids import Digest
 from runward.errors import NotFoundError
 from runward.interop.imports.clean import Cleaner, project_path
@@ -38,7 +38,7 @@ from runward.workspace import Workspace
 BATCH_RUNS = 200
 BATCH_POINTS = 500_000
 """Points of one call at most: 12 MB on their way."""
-_MAX_SPOOLED_BYTES = 256 << 20
+_MAX_FETCHED_BYTES = 256 << 20
 _GLOBAL_ID = re.compile(r"[0-9a-f]{32}")
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
@@ -282,39 +282,39 @@ class _Import:
 
 
 class _Shelf:
-    """Files on their way into the store, many at once; those that are not files yet lie in a scratch folder."""
+    """Files on their way into the store, many at once; those that are elsewhere are fetched into a scratch folder."""
 
     def __init__(self, files: Files, project: str, scratch: Path) -> None:
         self._files, self._project, self._scratch = files, project, scratch
-        self._waiting: list[tuple[Digest, Path]] = []
-        self._spooled: list[Path] = []
-        self._spooled_bytes = 0
+        self._waiting: dict[Digest, bytes | Path] = {}
+        self._fetched: list[Path] = []
+        self._fetched_bytes = 0
 
     def add(self, file: File) -> Digest:
         """Take a file; returns its digest. Raises: OSError."""
-        path = file.content if isinstance(file.content, Path) else self._spool(file.content)
-        digest = digest_file(path)
-        self._waiting.append((digest, path))
-        if self._spooled_bytes > _MAX_SPOOLED_BYTES:
+        content = self._fetch(file.content) if isinstance(file.content, Distant) else file.content
+        digest = digest_bytes(content) if isinstance(content, bytes) else digest_file(content)
+        self._waiting[digest] = content
+        if self._fetched_bytes > _MAX_FETCHED_BYTES:
             self.send()
         return digest
 
-    def _spool(self, content: bytes | Distant) -> Path:
-        path = self._scratch / str(len(self._spooled))
+    def _fetch(self, content: Distant) -> Path:
+        path = self._scratch / str(len(self._fetched))
         with path.open("wb") as file:
-            for chunk in [content] if isinstance(content, bytes) else content.chunks():
+            for chunk in content.chunks():
                 file.write(chunk)
-        self._spooled.append(path)
-        self._spooled_bytes += path.stat().st_size
+        self._fetched.append(path)
+        self._fetched_bytes += path.stat().st_size
         return path
 
     def send(self) -> None:
         """Store what is waiting."""
         if self._waiting:
             self._files.put_files(self._project, self._waiting)
-        for path in self._spooled:
+        for path in self._fetched:
             path.unlink(missing_ok=True)
-        self._waiting, self._spooled_bytes = [], 0
+        self._waiting, self._fetched_bytes = {}, 0
 
 
 def _distinct(artifacts: list[NewArtifact]) -> list[NewArtifact]:
