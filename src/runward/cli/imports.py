@@ -23,7 +23,12 @@ _SHOWN_PROBLEMS = 20
 @click.option("--project", "-p", default="", help="Below this project; default: the names that the source has.")
 @click.option("--experiment", "-e", multiple=True, metavar="NAME", help="Only this experiment or project; * and ? fit.")
 @click.option("--limit", "-n", default=0, metavar="N", type=click.IntRange(0), help="At most N runs.")
-@click.option("--artifacts", type=click.Path(path_type=Path), default=None, help="Where MLflow's artifacts lie now.")
+@click.option(
+    "--artifacts",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Where MLflow's artifacts or Neptune's files lie.",
+)
 @click.option("--dry-run", is_flag=True, help="Read everything and store nothing: what would come, what would not.")
 @with_json
 @pass_output

@@ -37,13 +37,14 @@ class SqliteFile:
 
     def all(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
         """The rows of a query."""
-        return list(self.rows(sql, params))
+        with self._errors():
+            return self._connection.execute(sql, params).fetchall()
 
     def of(self, sql: str, values: Sequence[Any]) -> Iterator[Row]:
         """The rows of a query with ``{}`` in the place of a list of values, which may be long."""
         for start in range(0, len(values), LISTED):
             part = values[start : start + LISTED]
-            yield from self.rows(sql.format(f"({', '.join('?' * len(part))})"), part)
+            yield from self.all(sql.format(f"({', '.join('?' * len(part))})"), part)
 
     def columns(self, table: str) -> list[str]:
         """A table's columns; none where there is no such table."""

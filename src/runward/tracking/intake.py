@@ -58,13 +58,14 @@ class IntakeService(Intake):
         )
         accepted: dict[str, _Accepted] = {}
         taken: list[Taken] = []
+        keys = set[str]()
         for run in runs:
             try:
                 outcome = _fits(run, present.get(run.id), place)
                 if run.id in accepted:
                     raise InvalidError(f"run {run.id} is there twice in one call")
                 if outcome != "deleted":
-                    accepted[run.id] = _accept(run, sizes, self.call.now, is_new=outcome == "created")
+                    accepted[run.id] = _accept(run, sizes, keys, self.call.now, is_new=outcome == "created")
                 taken.append(Taken(run.id, outcome))
             except RunwardError as error:
                 taken.append(Taken(run.id, "refused", error.message))
@@ -134,24 +135,27 @@ def _fits(
     return "deleted" if is_deleted else "replaced"
 
 
-def _accept(run: ForeignRun, sizes: dict[str, int], now: datetime, *, is_new: bool) -> _Accepted:
-    """The run with what is worked out of it. Raises: InvalidError, NotFoundError (bytes that were not uploaded)."""
+def _accept(run: ForeignRun, sizes: dict[str, int], keys: set[str], now: datetime, *, is_new: bool) -> _Accepted:
+    """The run with what is worked out of it; ``keys`` are known to be good (runs share theirs).
+
+    Raises: InvalidError, NotFoundError (bytes that were not uploaded).
+    """
     check_name(run.id, "the run's id", limit=64)
     check_name(run.name, "the run's name")
     for what, text in (("purpose", run.purpose), ("error", run.error), ("version", run.version)):
         _check_text(text, what)
     for param in run.params:
-        check_key(param.key, "param")
+        _check_key(param.key, "param", keys)
         value = param.value
         _check_text(value if isinstance(value, str) else encode(value), f"param {param.key!r}")
     for key, value in run.tags.items():
-        check_key(key, "tag")
+        _check_key(key, "tag", keys)
         _check_text(value, f"tag {key!r}")
     if SOURCE_TAG not in run.tags:
         raise InvalidError(f"run {run.id} has no tag {SOURCE_TAG}", hint="name the tool that it comes from")
     summaries = []
     for piece in run.points:
-        check_key(piece.key, "metric")
+        _check_key(piece.key, "metric", keys)
         columns = unpack_columns(piece)
         if len(columns.steps):
             summaries.append(summarise(piece.key, columns))
@@ -159,6 +163,11 @@ def _accept(run: ForeignRun, sizes: dict[str, int], now: datetime, *, is_new: bo
         raise InvalidError("a metric is there twice", hint="put its points together")
     artifacts = [attached(artifact, sizes, now) for artifact in run.artifacts]
     return _Accepted(run, summaries, sum(line.n for line in summaries), artifacts, is_new)
+
+
+def _check_key(key: str, what: str, known: set[str]) -> None:
+    if key not in known:
+        known.add(check_key(key, what))
 
 
 def _check_text(text: str, what: str) -> None:

@@ -16,6 +16,7 @@ _SHORT = 20
 _TELLING = re.compile(r"[=:@\s]")
 _NUMBER = re.compile(r"[-+.\deE]*")
 _MAX_TEXT = 100_000
+_NO_NAMES = ("unnamed", ".", "..")
 _UNUSABLE = re.compile(r"[^\w .\-/@+,()\[\]=%#&!~']+")
 
 
@@ -97,5 +98,5 @@ def storable(text: str) -> str:
 def project_path(root: str, place: str) -> str:
     """Where runs of an experiment go: below ``root``, by a path that :func:`check_project_path` takes."""
     parts = [usable(part.strip(), 100).replace(":", "-") for part in _UNUSABLE.sub("-", place).split("/")]
-    below = "/".join(part for part in parts if part.strip() and part != "unnamed")
+    below = "/".join(part for part in parts if part.strip() and part not in _NO_NAMES)
     return "/".join(part for part in (root, below) if part)

@@ -15,10 +15,12 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
 
+from runward.core.hashing import digest_bytes, digest_file
 from runward.core.ids import Digest
 from runward.errors import NotFoundError
 from runward.interop.imports.clean import Cleaner, project_path
 from runward.interop.imports.model import Broken, Distant, File, Foreign, Head, Problem, Report, Source
+from runward.tracking.files import Files
 from runward.tracking.intake_model import (
     IMPORT_CLIENT,
     SOURCE_ID_TAG,
@@ -36,6 +38,7 @@ from runward.workspace import Workspace
 BATCH_RUNS = 200
 BATCH_POINTS = 500_000
 """Points of one call at most: 12 MB on their way."""
+_MAX_FETCHED_BYTES = 256 << 20
 _GLOBAL_ID = re.compile(r"[0-9a-f]{32}")
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
@@ -230,39 +233,20 @@ class _Import:
     def _upload(self, project: str, found: list[Foreign]) -> list[list[NewArtifact] | None]:
         """The artifacts of each run, their bytes stored; None for a run whose files cannot be read."""
         uploaded: list[list[NewArtifact] | None] = []
-        noted: list[Digest] = []
-        for foreign in found:
-            try:
-                artifacts = [
-                    NewArtifact(self.clean.path(file.path), self._put(project, file, noted), file.media_type)
-                    for file in foreign.files
-                ]
-                uploaded.append(_distinct(artifacts))
-            except OSError as error:
-                self._problem(foreign.head.id, f"{error.filename}: {error.strerror}")
-                uploaded.append(None)
-        if noted:
-            self.space.files.put_many(project, noted)
+        with tempfile.TemporaryDirectory(prefix="runward-import-") as folder:
+            shelf = _Shelf(self.space.files, project, Path(folder))
+            for foreign in found:
+                try:
+                    artifacts = [
+                        NewArtifact(self.clean.path(file.path), shelf.add(file), file.media_type)
+                        for file in foreign.files
+                    ]
+                    uploaded.append(_distinct(artifacts))
+                except OSError as error:
+                    self._problem(foreign.head.id, f"{error.filename}: {error.strerror}")
+                    uploaded.append(None)
+            shelf.send()
         return uploaded
-
-    def _put(self, project: str, file: File, noted: list[Digest]) -> Digest:
-        content = file.content
-        if isinstance(content, Distant):
-            with tempfile.NamedTemporaryFile(prefix="runward-import-") as spool:
-                for chunk in content.chunks():
-                    spool.write(chunk)
-                spool.flush()
-                return self.space.files.put_file(project, Path(spool.name))[0]
-        if self.space.is_remote:
-            files = self.space.files
-            return (
-                files.put_bytes(project, content) if isinstance(content, bytes) else files.put_file(project, content)[0]
-            )
-        # A folder's local store is the workspace's own: the notes of a whole batch are one transaction.
-        blobs = self.space.local_blobs
-        digest = blobs.put_bytes(content) if isinstance(content, bytes) else blobs.put_file(content)
-        noted.append(digest)
-        return digest
 
     # conversion -----------------------------------------------------------------------------------------------------
 
@@ -295,6 +279,42 @@ class _Import:
         text = self.clean.text
         origin = {SOURCE_TAG: self.source.tool, SOURCE_ID_TAG: text(head.id), SOURCE_PLACE_TAG: self.source.where}
         return {**origin, SOURCE_PROJECT_TAG: text(head.place)} if head.place else origin
+
+
+class _Shelf:
+    """Files on their way into the store, many at once; those that are elsewhere are fetched into a scratch folder."""
+
+    def __init__(self, files: Files, project: str, scratch: Path) -> None:
+        self._files, self._project, self._scratch = files, project, scratch
+        self._waiting: dict[Digest, bytes | Path] = {}
+        self._fetched: list[Path] = []
+        self._fetched_bytes = 0
+
+    def add(self, file: File) -> Digest:
+        """Take a file; returns its digest. Raises: OSError."""
+        content = self._fetch(file.content) if isinstance(file.content, Distant) else file.content
+        digest = digest_bytes(content) if isinstance(content, bytes) else digest_file(content)
+        self._waiting[digest] = content
+        if self._fetched_bytes > _MAX_FETCHED_BYTES:
+            self.send()
+        return digest
+
+    def _fetch(self, content: Distant) -> Path:
+        path = self._scratch / str(len(self._fetched))
+        with path.open("wb") as file:
+            for chunk in content.chunks():
+                file.write(chunk)
+        self._fetched.append(path)
+        self._fetched_bytes += path.stat().st_size
+        return path
+
+    def send(self) -> None:
+        """Store what is waiting."""
+        if self._waiting:
+            self._files.put_files(self._project, self._waiting)
+        for path in self._fetched:
+            path.unlink(missing_ok=True)
+        self._waiting, self._fetched_bytes = {}, 0
 
 
 def _distinct(artifacts: list[NewArtifact]) -> list[NewArtifact]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import operator
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from runward.store.database import Row
 from runward.store.sqlitefile import LISTED, SqliteFile
 from runward.tracking.intake_model import SOURCE_USER_TAG
 from runward.tracking.model import RunStatus
+from runward.tracking.points import empty_columns
 
 NAME_TAG, USER_TAG = "mlflow.runName", "mlflow.user"
 STATUS_TAG = "runward.source.status"
@@ -190,10 +192,16 @@ class MlflowDatabase:
     def _add_points(self, found: dict[str, Foreign], broken: dict[str, Broken], ids: list[str]) -> None:
         query = f"""SELECT run_uuid, key, step, timestamp, value, {self._is_nan} FROM metrics WHERE run_uuid IN {{}}
                     ORDER BY run_uuid, {self._order}"""
-        for run_id, key, step, at, value, is_nan in self._file.of(query, ids):
-            if run_id in found and run_id not in broken:
+        nan = float("nan")
+        for (run_id, key), rows in itertools.groupby(self._file.of(query, ids), operator.itemgetter(0, 1)):
+            if run_id not in found or run_id in broken:
+                continue
+            columns = found[run_id].series.setdefault(key, empty_columns())
+            for _, _, step, at, value, is_nan in rows:
                 try:
-                    found[run_id].add(key, step, at / 1000, float("nan") if is_nan else float(value))
+                    columns.values.append(nan if is_nan else value)
+                    columns.steps.append(step)
+                    columns.times.append(at / 1000)
                 except (TypeError, ValueError, OverflowError) as error:
                     what = f"{self.where}, table metrics: point of {key!r:.80} at step {step!r}: {error}"
                     broken[run_id] = Broken(found[run_id].head, what)

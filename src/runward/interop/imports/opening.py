@@ -11,6 +11,7 @@ from runward.interop.imports.mlflow import MlflowDatabase
 from runward.interop.imports.mlflow_files import MlflowFolder
 from runward.interop.imports.mlflow_rest import MlflowServer
 from runward.interop.imports.model import Source
+from runward.interop.imports.neptune import NeptuneFolder
 from runward.interop.imports.parquet import ParquetFolder
 from runward.interop.imports.sacred import SacredFolder
 from runward.interop.imports.tensorboard import TensorboardFolder
@@ -25,7 +26,7 @@ _READERS: dict[str, Callable[[Path], Source]] = {
     "comet": CometArchives,
     "parquet": ParquetFolder,
 }
-TOOLS = ("mlflow", *_READERS)
+TOOLS = ("mlflow", "neptune", *_READERS)
 """The tools whose data can be imported."""
 
 
@@ -35,7 +36,7 @@ def open_source(tool: str, where: str, artifacts: Path | None = None) -> Source:
     Args:
         tool: One of :data:`TOOLS`.
         where: Path, or URL where the tool has servers.
-        artifacts: Where MLflow's artifacts lie on this machine, if not where its store says.
+        artifacts: Where MLflow's artifacts or Neptune's files lie on this machine, if not where the source says.
 
     Raises: InvalidError (unknown tool; not that tool's data), NotFoundError (no such path), MissingExtraError.
     """
@@ -46,6 +47,8 @@ def open_source(tool: str, where: str, artifacts: Path | None = None) -> Source:
     path = Path(where.removeprefix("sqlite:///").removeprefix("file://")).absolute()
     if not path.exists():
         raise NotFoundError(f"there is nothing at {path}", hint="give the file or folder that the tool wrote")
+    if tool == "neptune":
+        return NeptuneFolder(path, artifacts)
     return _mlflow(path, artifacts) if tool == "mlflow" else _READERS[tool](path)
 
 
