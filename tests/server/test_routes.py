@@ -23,6 +23,7 @@ OPEN = {
     ("DELETE", "/api/v1/session"),
     ("GET", "/api/v1/openapi.json"),
     ("GET", "/healthz"),
+    ("GET", "/shared/{secret}"),
     ("GET", "/version"),
     ("GET", "/health"),
     ("GET", "/{path:path}"),
