@@ -28,7 +28,7 @@ OPEN = {
     ("GET", "/health"),
     ("GET", "/{path:path}"),
 }
-"""What somebody without an account reaches: nothing of it holds data of the workspace."""
+"""What somebody without an account reaches: only a report by its link holds data, and only its own."""
 
 
 def _routes(site: Site) -> list[BaseRoute]:

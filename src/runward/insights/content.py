@@ -100,7 +100,7 @@ def _runs(call: Call, project_id: str, block: Block, columns: str) -> tuple[list
     if not block.run_ids:
         return page.runs, page.total, ""
     gone = len(set(block.run_ids)) - page.total
-    problem = f"{gone} of the {len(set(block.run_ids))} runs are not here any more" if gone else ""
+    problem = f"not here any more: {gone} of {len(set(block.run_ids))} runs" if gone else ""
     place = {run_id: at for at, run_id in enumerate(block.run_ids)}
     return page.runs if block.sort else sorted(page.runs, key=lambda run: place[run.id]), page.total, problem
 

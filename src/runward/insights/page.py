@@ -35,11 +35,11 @@ body{margin:0 auto;max-width:960px;padding:32px 20px 60px;background:var(--paper
 h1{font-size:26px;line-height:1.25;margin:0 0 4px}h2{font-size:18px;margin:36px 0 8px;padding-bottom:4px;border-bottom:1px solid var(--line)}h3,h4,h5,h6{font-size:15px;margin:20px 0 6px}
 a{color:var(--accent)}code,pre,.num,svg text,.digest{font-family:ui-monospace,Menlo,Consolas,monospace}code{font-size:.92em;background:var(--sunken);padding:1px 4px;border-radius:3px}
 pre{background:var(--sunken);padding:10px 12px;overflow:auto;border-radius:4px}pre code{padding:0;background:none}blockquote{margin:0;padding-left:14px;border-left:3px solid var(--line);color:var(--muted)}
-.scroll{overflow:auto}table{border-collapse:collapse;font-size:13.5px}th,td{text-align:left;padding:5px 14px 5px 0;border-bottom:1px solid var(--line);vertical-align:top}thead th{color:var(--muted);font-weight:600}
+.scroll{overflow:auto}.scroll table{overflow-wrap:normal}.scroll svg{min-width:560px}table{border-collapse:collapse;font-size:13.5px}th,td{text-align:left;padding:5px 14px 5px 0;border-bottom:1px solid var(--line);vertical-align:top}thead th{color:var(--muted);font-weight:600}
 td.num,th.num{text-align:right;font-variant-numeric:tabular-nums}.muted{color:var(--muted)}.small{font-size:12.5px}.problem{color:var(--amber)}
 svg{display:block;width:100%;height:auto}svg text{font-size:11px;fill:var(--muted)}svg path{fill:none;stroke:currentColor;stroke-width:1.6;stroke-linejoin:round}svg path.grid{stroke:var(--line);stroke-width:1}svg path.raw{opacity:.28;stroke-width:1}svg circle{fill:currentColor}
 svg.bars{max-width:360px;color:var(--c0)}svg.bars rect{fill:currentColor}
-.legend{display:flex;flex-wrap:wrap;gap:2px 16px;margin:2px 0 0;padding:0;list-style:none;font-size:12.5px}.legend i{display:inline-block;width:14px;border-top:3px solid;margin-right:6px;vertical-align:middle}
+.legend{display:flex;flex-wrap:wrap;gap:2px 16px;margin:2px 0 0;padding:0;list-style:none;font-size:12.5px}i{display:inline-block;width:14px;border-top:3px solid;margin-right:6px;vertical-align:middle}
 .media{display:flex;flex-wrap:wrap;gap:16px}.media figure{margin:0;max-width:100%}.media img{max-width:min(100%,420px);min-width:64px;display:block;image-rendering:auto}figcaption{font-size:12.5px;color:var(--muted)}
 footer{margin-top:48px;padding-top:10px;border-top:1px solid var(--line);font-size:12.5px;color:var(--muted)}
 """
@@ -142,7 +142,9 @@ def _curves(part: ReportPart, looks: dict[str, Look], files: _Files) -> str:
     for key in (key.removeprefix("metrics.") for key in part.block.keys):
         odd = sum(len(curve.series.special) for curve in part.curves if curve.series.key == key)
         note = f"<p class='problem small'>{odd} values are not finite</p>" if odd else ""
-        charts.append(f"<h3>{escape(key)}</h3>{chart(key, part.curves, part.block, looks)}{note}")
+        charts.append(
+            f"<h3>{escape(key)}</h3><div class='scroll'>{chart(key, part.curves, part.block, looks)}</div>{note}"
+        )
     return f"{''.join(charts)}<ul class='legend'>{legend}</ul>{_count(part)}"
 
 

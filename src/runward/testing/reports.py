@@ -96,7 +96,7 @@ class ReportsSuite:
         made = _write(world, space, Block("runs", run_ids=[elsewhere.id]), Block("runs", where="name = 'secret'"))
         by_id, by_search = space.reports.get_report(made.id).content.parts
         assert (by_id.runs, by_search.runs) == ([], [])
-        assert by_id.problem == "1 of the 1 runs are not here any more"
+        assert by_id.problem == "not here any more: 1 of 1 runs"
 
     def test_reports_are_listed_changed_deleted_and_restored(self, world: World) -> None:
         """By whoever may write; only the version that was read is changed."""
