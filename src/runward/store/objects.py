@@ -10,7 +10,7 @@ import contextlib
 import re
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -25,13 +25,13 @@ from runward.store.blobs import (
     TABLES,
     Blobs,
     BlobWriter,
-    FolderBlobs,
     Putting,
     check_announced,
     check_digest,
     checked,
     not_stored,
 )
+from runward.store.folder import FolderBlobs
 
 SCHEMES = ("s3", "gs", "az")
 _INCOMING = "incoming"
@@ -221,9 +221,9 @@ class ObjectBlobs(Putting):
                 digest = found["path"].replace("/", "")
                 yield Digest(digest), int(found["size"]), found["last_modified"].timestamp()
 
-    def remove(self, digest: Digest, before: float) -> bool:
+    def remove(self, digests: Sequence[Digest], before: float) -> set[Digest]:
         """See :meth:`Blobs.remove`."""
-        return self._remove(self._name(digest), before)
+        return {digest for digest in digests if self._remove(self._name(digest), before)}
 
     def _remove(self, name: str, before: float) -> bool:
         found = self._head(name)
@@ -253,6 +253,9 @@ class ObjectBlobs(Putting):
         """See :meth:`Blobs.drop_table`."""
         with contextlib.suppress(FileNotFoundError):
             self._answer("remove a table", lambda: self._api.delete(self._store, f"{TABLES}/{name}"))
+
+    def close(self) -> None:
+        """Nothing is held."""
 
 
 def _first_line(error: BaseException) -> str:

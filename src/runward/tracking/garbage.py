@@ -168,9 +168,9 @@ def _take_bytes(call: Call) -> Collected:
     if forgotten:
         call.tx.many("DELETE FROM blobs WHERE digest = ?", [(digest,) for digest in forgotten])
         return Collected(0, 0, 0, 0, more=True)
-    taken = freed = 0
-    for digest, size in stale[:MAX_BLOBS]:
-        if call.blobs.remove(Digest(digest), (call.now_us - YOUNG_US) / 1e6):
-            taken, freed = taken + 1, freed + size
-    freed += call.blobs.sweep((call.now_us - YOUNG_US) / 1e6)
-    return Collected(0, 0, taken, freed, more=len(stale) > MAX_BLOBS)
+    sizes = {Digest(digest): size for digest, size in stale[:MAX_BLOBS]}
+    gone = call.blobs.remove(list(sizes), (call.now_us - YOUNG_US) / 1e6)
+    freed = sum(sizes[digest] for digest in gone)
+    if len(stale) <= MAX_BLOBS:
+        freed += call.blobs.sweep((call.now_us - YOUNG_US) / 1e6)
+    return Collected(0, 0, len(gone), freed, more=len(stale) > MAX_BLOBS)

@@ -37,8 +37,7 @@ def last_steps(folder: Path) -> dict[str, int] | None:
     paths = journals_in(folder)
     if not any(j.begins_a_run(path) for path in paths):
         return None
-    columns, _ = gather(paths)
-    return {key: max(found.steps) for key, found in columns.items()}
+    return {key: max(found.steps) for key, found in gather(paths).columns.items()}
 
 
 class ScriptHooks(Hooks):
