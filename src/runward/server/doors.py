@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute
 
 from runward._version import __version__
@@ -18,6 +18,8 @@ from runward.core.codec import JSON, decode
 from runward.core.operation import Door
 from runward.errors import ForbiddenError, InvalidError, NotFoundError
 from runward.governance.signin import SESSION_LASTS, end_session, sign_in_by_link
+from runward.insights.page import POLICY
+from runward.insights.service import SHARED, shared_page
 from runward.server.app import COOKIE, Server, door, in_thread, read_body
 from runward.server.pulse import heartbeat
 from runward.server.transport import downloads, uploads
@@ -147,7 +149,19 @@ def _site(server: Server) -> list[BaseRoute]:
             return await unknown(request)
         return _static(request.path_params["path"])
 
+    async def shared(request: Request) -> Response:
+        secret = request.path_params["secret"]
+        html = await in_thread(lambda: shared_page(server.dispatcher, secret))
+        headers = {
+            "Content-Security-Policy": f"{POLICY}; frame-ancestors 'none'; sandbox allow-popups",
+            "Cache-Control": "no-store",
+            "Referrer-Policy": "no-referrer",
+            "X-Robots-Tag": "noindex",
+        }
+        return HTMLResponse(html, headers=headers)
+
     return [
+        door(SHARED, shared),
         door(Door("GET", "//healthz", "open", "@self", "a load balancer's question"), health),
         door(Door("GET", "//{path:path}", "open", "@self", "the web app's own files; they hold no data"), page),
     ]
