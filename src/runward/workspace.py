@@ -26,8 +26,9 @@ from runward.repro.api import Repro
 from runward.repro.service import ROOM as REPRO
 from runward.review.api import Reviews
 from runward.review.service import ROOM as REVIEW
-from runward.store.blobs import Blobs, FolderBlobs
+from runward.store.blobs import Blobs
 from runward.store.database import Database, open_database
+from runward.store.folder import FolderBlobs
 from runward.store.migrations import check_schema
 from runward.tracking.analysis import ROOM as ANALYSIS
 from runward.tracking.analysis_api import Analysis
@@ -112,8 +113,9 @@ class FolderWorkspace(Workspace):
         return FolderWorkspace(self.dispatcher, self.place, self.state_dir, actor)
 
     def close(self) -> None:
-        """Close the database."""
+        """Close the database and the store of bytes."""
         self.dispatcher.database.close()
+        self.dispatcher.blobs.close()
 
 
 def open_dispatcher(database: Database, blobs: Blobs, folder: Path) -> Dispatcher:

@@ -152,7 +152,7 @@ print(json.dumps([gaps[len(gaps) // 2] * 1e3, starts[4] * 1e3]))
 CAPTURE = """
 import json, subprocess, time
 from pathlib import Path
-from runward.store.blobs import FolderBlobs
+from runward.store.folder import FolderBlobs
 from runward.tracking.capture.snapshot import start_capture
 root = Path("repo")
 for index in range(500):

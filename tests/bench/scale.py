@@ -15,8 +15,8 @@ import psycopg
 
 from runward.core.ids import new_id
 from runward.governance.signin import folder_actor
-from runward.store.blobs import FolderBlobs
 from runward.store.database import Database, open_database
+from runward.store.folder import FolderBlobs
 from runward.testing.postgres import PostgresServer, why_not
 from runward.tracking.compaction import compact_run
 from runward.tracking.finding import note_keys

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import math
 import random
+import zlib
 from array import array
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -230,3 +232,60 @@ def fill_sweep(ws: FolderWorkspace, project: str = "vision/sweep") -> list[str]:
             ws.tracking.end_run(run.id, RunEnd(RunStatus.FINISHED, 0))
             ids.append(run.id)
     return ids
+
+
+def _png(size: int, shade: int) -> bytes:
+    """A grey square with a gradient."""
+    rows = b"".join(b"\0" + bytes((x * shade // size + y) % 256 for x in range(size)) for y in range(size))
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return len(data).to_bytes(4) + kind + data + zlib.crc32(kind + data).to_bytes(4)
+
+    head = size.to_bytes(4) + size.to_bytes(4) + bytes([8, 0, 0, 0, 0])
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def _wav(seconds: float) -> bytes:
+    samples = array("h", (int(9000 * math.sin(step / 9)) for step in range(int(8000 * seconds)))).tobytes()
+    head = b"WAVEfmt " + (16).to_bytes(4, "little") + bytes([1, 0, 1, 0]) + (8000).to_bytes(4, "little")
+    head += (16000).to_bytes(4, "little") + bytes([2, 0, 16, 0]) + b"data" + len(samples).to_bytes(4, "little")
+    return b"RIFF" + (len(head) + len(samples)).to_bytes(4, "little") + head + samples
+
+
+EVIL = "<h1>made by a run</h1><script>document.title='broken out'; parent.document.title='broken out'</script>"
+EVIL_SVG = (
+    '<svg xmlns="http://www.w3.org/2000/svg" width="80" height="80"><rect width="80" height="80" fill="#0072b2"/>'
+    "<script>parent.document.title='broken out'</script></svg>"
+)
+
+
+def fill_media(ws: FolderWorkspace, run_id: str) -> None:
+    """Media of every kind, some of them hostile, and a notebook."""
+    project = ws.tracking.get_run(run_id).run.project
+    files: list[tuple[str, bytes, str]] = [("media/page/0.html", EVIL.encode(), "text/html")]
+    files.append(("media/drawing/0.svg", EVIL_SVG.encode(), "image/svg+xml"))
+    for step in (0, 10, 20):
+        files += [(f"media/samples/{step}-{n}.png", _png(64, 40 + step * 8 * n), "image/png") for n in (1, 2)]
+        files.append((f"media/says/{step}.txt", f"the cat at step {step}".encode(), "text/plain"))
+        bins = {"edges": [i / 8 - 1 for i in range(17)], "counts": [(i * (16 - i) + step) % 40 for i in range(16)]}
+        files.append(
+            (f"media/weights/{step}.json", msgspec.json.encode(bins), "application/vnd.runward.histogram+json")
+        )
+    table = {"columns": ["word", "p"], "data": [["cat", 0.9], ["<b>dog</b>", 0.1]]}
+    files.append(("media/words/0.json", msgspec.json.encode(table), "application/vnd.runward.table+json"))
+    files.append(("media/tone/0.wav", _wav(0.4), "audio/wav"))
+    cells: list[dict[str, object]] = [
+        {"cell_type": "markdown", "source": ["# A notebook\n", "with **text**"]},
+        {
+            "cell_type": "code", "execution_count": 3, "source": "print('hello')",
+            "outputs": [
+                {"output_type": "stream", "name": "stdout", "text": ["hello\n"]},
+                {"output_type": "display_data", "data": {"image/png": base64.b64encode(_png(48, 120)).decode()}},
+                {"output_type": "execute_result", "data": {"text/html": EVIL}},
+            ],
+        },
+    ]  # fmt: skip
+    notebook = msgspec.json.encode({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells})
+    files.append(("analysis.ipynb", notebook, ""))
+    for path, data, media_type in files:
+        ws.tracking.add_artifact(run_id, NewArtifact(path, ws.files.put_bytes(project, data), media_type))

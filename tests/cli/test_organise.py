@@ -57,6 +57,11 @@ def test_runs_are_edited_deleted_restored_and_measured(cli: Cli) -> None:
     assert "good" in cli("runs", "views", "p").out
     cli.json("runs", "comment", one.id, "look", "--metric", "acc", "--step", "0", "--json")
     assert "[acc] look" in cli("runs", "comments", one.id).out
+    (said,) = space.organise.list_comments(one.id)
+    cli("runs", "resolve-comment", said.id)
+    assert "(settled by" in cli("runs", "comments", one.id).out
+    cli("runs", "resolve-comment", said.id, "--undo")
+    assert "settled" not in cli("runs", "comments", one.id).out
     assert cli("runs", "delete", one.id).code == 0
     assert [r["id"] for r in cli.json("runs", "list", "--deleted", "--json")["runs"]] == [one.id]
     assert cli.json("runs", "restore", one.id, "--json")["id"] == one.id

@@ -13,8 +13,9 @@ from runward.governance.model import Actor, NewToken, RoleName
 from runward.governance.scopes import member_by_name
 from runward.governance.signin import folder_actor
 from runward.server.run import LOOPBACK, RunningServer, listen
-from runward.store.blobs import Blobs, FolderBlobs
+from runward.store.blobs import Blobs
 from runward.store.database import open_database
+from runward.store.folder import FolderBlobs
 from runward.store.objects import open_blobs
 from runward.testing import objects
 from runward.testing.objects import ObjectStorage

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import importlib
 import os
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import runward
+from runward import shims
+from runward.testing.postgres import free_port
 from runward.tracking.model import RunStatus
 from runward.workspace import FolderWorkspace
 from tests.extras import needs_torch
@@ -172,7 +177,7 @@ def test_a_training_of_keras_that_fails(space: FolderWorkspace) -> None:
 # Hugging Face -------------------------------------------------------------------------------------------------------
 
 
-def _trainer(transformers: Any, torch: Any, folder: Path, **more: Any) -> Any:
+def _trainer(transformers: Any, torch: Any, folder: Path, report_to: str = "none", **more: Any) -> Any:
     config = transformers.BertConfig(
         vocab_size=20, hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8
     )
@@ -182,7 +187,7 @@ def _trainer(transformers: Any, torch: Any, folder: Path, **more: Any) -> Any:
         output_dir=str(folder / "out"),
         max_steps=6,
         logging_steps=2,
-        report_to=[],
+        report_to=report_to,
         use_cpu=True,
         disable_tqdm=True,
         save_strategy="no",
@@ -257,3 +262,88 @@ def test_wandbs_callbacks_for_keras(space: FolderWorkspace, tmp_path: Path) -> N
     assert len(values(space, detail, "batch/loss")) == 4
     assert len(values(space, detail, "loss")) == 2
     assert paths(detail) == {f"artifacts/run_{run.id}_model/{number}/m.keras" for number in (0, 1)}
+
+
+# frameworks' own loggers for W&B ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def as_wandb(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Our face under W&B's name."""
+    shims.install("wandb", force=True)
+    yield importlib.import_module("runward.shims.wandb")
+    shims.uninstall("wandb")
+    for name in [name for name in sys.modules if name.startswith("wandb.")]:
+        del sys.modules[name]
+
+
+def test_lightnings_logger_for_wandb(space: FolderWorkspace, tmp_path: Path, as_wandb: Any) -> None:
+    """Metrics, parameters, checkpoints, tables and a watched model, by Lightning's own logger."""
+    lightning, torch = needs_torch("lightning.pytorch"), needs_torch("torch")
+    needs_torch("wandb")  # Lightning asks which version is installed.
+    loggers: Any = importlib.import_module("lightning.pytorch.loggers")
+    logger = loggers.WandbLogger(project="p", log_model="all", save_code=False)
+    module = _module(lightning, torch)
+    logger.watch(module, log="all", log_freq=2, log_graph=False)
+    options = {**_QUIET, "enable_checkpointing": True, "logger": logger}
+    trainer = lightning.Trainer(max_epochs=1, log_every_n_steps=1, **options)
+    trainer.fit(module, _loader(torch))
+    logger.log_table("table", columns=["a"], data=[[1]])
+    as_wandb.finish()
+    detail = only_run(space)
+    assert {"loss", "trainer/global_step", "epoch"} <= set(detail.run.metrics)
+    assert any(path.endswith("model.ckpt") for path in paths(detail))
+    assert any(path.startswith("media/gradients/") for path in paths(detail))
+
+
+def test_transformers_report_to_wandb(space: FolderWorkspace, tmp_path: Path, as_wandb: Any) -> None:
+    """``report_to="wandb"`` is all that a script says."""
+    transformers, torch = needs_torch("transformers"), needs_torch("torch")
+    _trainer(transformers, torch, tmp_path, report_to="wandb").train()
+    as_wandb.finish()
+    detail = only_run(space)
+    assert {"train/loss", "train/global_step"} <= set(detail.run.metrics)
+    assert len(detail.run.params) > 20
+
+
+# ranks --------------------------------------------------------------------------------------------------------------
+
+_RANK = """
+import torch
+import torch.distributed as dist
+import runward as run
+
+dist.init_process_group("gloo")
+rank = dist.get_rank()
+active = run.start(project="p")
+model = torch.nn.parallel.DistributedDataParallel(torch.nn.Linear(1, 1))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for step in range(20):
+    x = torch.full((4, 1), float(rank + 1))
+    loss = ((model(x) - 2 * x) ** 2).mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    run.log_metric(f"loss/rank{rank}", loss.item(), step)
+run.finish()
+dist.destroy_process_group()
+"""
+
+
+def test_ranks_of_torchrun_are_one_run(space: FolderWorkspace, tmp_path: Path) -> None:
+    """Three processes of DistributedDataParallel, one id: every point of each, one capture, one end."""
+    needs_torch("torch")
+    (tmp_path / "train.py").write_text(_RANK)
+    done = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "3", "--master-port", str(free_port()), "train.py"],
+        cwd=tmp_path,
+        env={**os.environ, "RUNWARD_RUN_ID": "ddp-1", "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    detail = only_run(space)
+    assert (detail.run.id, detail.run.status) == ("ddp-1", RunStatus.FINISHED)
+    assert [len(values(space, detail, f"loss/rank{rank}")) for rank in range(3)] == [20] * 3
+    assert "code" in {part.kind for part in detail.captures}

@@ -14,8 +14,8 @@ from runward.core.hashing import digest_bytes
 from runward.core.ids import Digest
 from runward.errors import NotFoundError, StoreError
 from runward.governance.signin import folder_actor
-from runward.store.blobs import FolderBlobs
 from runward.store.database import open_database
+from runward.store.folder import FolderBlobs
 from runward.testing.worlds import batch
 from runward.tracking.files import UPLOAD, record_upload
 from runward.tracking.model import Batch, CapturePart, NewArtifact, NewProject, NewRun, OutputChunk, RunEnd, RunStatus

@@ -93,7 +93,10 @@ def test_json_has_no_nan_and_the_answer_none_either(site: Site) -> None:
     [
         ("page.html", "text/html", "", "attachment", "application/octet-stream"),
         ("page.html", "text/html", "?inline", "inline", "text/plain"),
-        ("evil.svg", "image/svg+xml", "?inline", "attachment", "application/octet-stream"),
+        ("evil.svg", "image/svg+xml", "", "attachment", "application/octet-stream"),
+        ("evil.svg", "image/svg+xml", "?inline", "inline", "image/svg+xml"),
+        ("evil.svg", "image/svg+xml", "?page", "attachment", "application/octet-stream"),
+        ("a.wav", "audio/wav", "?inline", "inline", "audio/wav"),
         ("plot.png", "image/png", "?inline", "inline", "image/png"),
         ("plot.png", "image/png", "", "attachment", "application/octet-stream"),
         ("a.js", "text/javascript", "?inline", "inline", "text/plain"),
@@ -114,6 +117,19 @@ def test_files_of_users_cannot_run_as_ours(
     assert answer.headers["content-type"].startswith(shown)
     assert answer.headers["content-security-policy"] == "default-src 'none'; sandbox"
     assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_page_of_a_run_has_no_origin_and_no_network(site: Site) -> None:
+    """It may draw itself in a frame of ours: a sandbox without an origin, from which nothing can be asked."""
+    digest = site.owner.files.put_bytes("p", b"<script>alert(1)</script>")
+    site.owner.tracking.add_artifact(site.run_id, NewArtifact("plot.html", digest, "text/html"))
+    answer = site.client("owner").get(f"{_RUNS}/{site.run_id}/files/plot.html?page=1")
+    assert answer.headers["content-type"].startswith("text/html")
+    policy = answer.headers["content-security-policy"].split("; ")
+    assert "sandbox allow-scripts" in policy
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'self'" in policy
+    assert not any("http" in part or "allow-same-origin" in part or "*" in part for part in policy)
 
 
 _TRICKS = [

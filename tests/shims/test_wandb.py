@@ -147,7 +147,7 @@ def test_what_init_cannot_do_is_refused_by_name(arguments: dict[str, Any]) -> No
 def test_what_has_no_effect_says_so_once() -> None:
     with pytest.warns(RunwardWarning, match="sync_tensorboard"):
         run = wandb.init(sync_tensorboard=True)
-    with pytest.warns(RunwardWarning, match=r"wandb\.watch is not covered.*Histogram"):
+    with pytest.warns(RunwardWarning, match=r"watching a object is not covered.*Histogram"):
         wandb.watch(object())
     run.watch(object(), log="all")
     wandb.unwatch()
@@ -740,3 +740,87 @@ def test_older_ways_to_say_it(space: FolderWorkspace) -> None:
     assert (run.sweep_id, run.get_sweep_url(), run.get_project_url(), run.save()) == ("", "", space.place, [])
     wandb.join()
     assert points(space, run, "a") == [(0, 1.0), (1, 2.0)]
+
+
+# watching a model ---------------------------------------------------------------------------------------------------
+
+
+class _Hooked:
+    """Something that is hooked into, as PyTorch's tensors and modules are."""
+
+    requires_grad, is_sparse = True, False
+
+    def __init__(self, data: Any = None, children: tuple[tuple[str, Any], ...] = ()) -> None:
+        self.data, self.children, self.hooks = self if data is None else data, children, list[Any]()
+
+    def register_hook(self, hook: Any) -> Any:
+        self.hooks.append(hook)
+        return SimpleNamespace(remove=lambda: self.hooks.remove(hook))
+
+    register_forward_hook = register_hook
+
+    def named_parameters(self) -> Any:
+        return self.children
+
+    def fire(self, *args: Any) -> None:
+        for hook in self.hooks:
+            hook(*args)
+
+
+class _Tensor(_Hooked):
+    def __init__(self, numbers: Any) -> None:
+        super().__init__()
+        self.numbers = numbers
+
+    def detach(self) -> _Tensor:
+        return self
+
+    float = cpu = detach
+
+    def numpy(self) -> Any:
+        return self.numbers
+
+
+def test_a_watched_model_logs_histograms_every_so_many_batches(space: FolderWorkspace) -> None:
+    """Gradients and weights join the step that is logged next; after unwatch nothing more is logged."""
+    weight = _Tensor([1.0, 2.0])
+    models = [_Hooked(children=(("w", weight),)), _Hooked(children=(("w", _Tensor([5.0])),))]
+    run = wandb.init()
+    wandb.watch(models, log="all", log_freq=2)
+    for step in range(4):
+        models[0].fire(models[0], "input", "output")
+        weight.fire(_Tensor([step, step + 1.0]))
+        wandb.log({"loss": step})
+    wandb.unwatch()
+    weight.fire(_Tensor([9.0]))
+    weight.fire(_Tensor([9.0]))
+    assert sorted(artifact.path for artifact in stored(space, run).artifacts) == [
+        f"media/{kind}/w/{step}.json" for kind in ("gradients", "parameters") for step in (1, 3)
+    ]
+
+
+def test_what_is_no_model_is_not_watched() -> None:
+    wandb.init()
+    with pytest.warns(RunwardWarning, match="watching a int"):
+        wandb.watch([1])
+    with pytest.warns(RunwardWarning, match="log_graph"):
+        wandb.watch([], log_graph=True)
+
+
+def test_names_that_frameworks_look_for() -> None:
+    """Lightning's and Transformers' own loggers for W&B import these."""
+    for name, attribute in (
+        ("sdk.lib", "RunDisabled"), ("sdk.lib.config_util", "ConfigError"), ("wandb_run", "Run"),
+        ("sdk.wandb_run", "Run"), ("data_types", "Table"),
+    ):  # fmt: skip
+        assert hasattr(importlib.import_module(f"runward.shims.wandb.{name}"), attribute)
+    assert wandb.require("service") is None  # type: ignore[func-returns-value]
+
+
+def test_settings_and_configs_of_many_kinds() -> None:
+    """Settings as a dict; a config that has attributes."""
+    run = wandb.init(settings={"mode": "disabled"}, config=SimpleNamespace(lr=0.1))
+    assert (run.disabled, run.config.lr) == (True, 0.1)
+    run.finish()
+    with pytest.raises(InvalidError, match="config is a int"):
+        wandb.init(config=3)

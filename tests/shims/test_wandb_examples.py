@@ -16,7 +16,13 @@ from runward.workspace import FolderWorkspace, open_folder
 from tests.extras import needs
 
 EXAMPLES = Path(__file__).parent / "wandb_examples"
-_NEEDS = {"mnist_softmax": "numpy", "sklearn_iris": "sklearn", "media": "numpy", "tables": "numpy"}
+_NEEDS = {
+    "mnist_softmax": "numpy",
+    "sklearn_iris": "sklearn",
+    "media": "numpy",
+    "tables": "numpy",
+    "classifier": "sklearn",
+}
 
 
 def run_program(program: str, folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
@@ -176,6 +182,29 @@ def test_cross_validation(tmp_path: Path) -> None:
     assert all(detail.run.status is RunStatus.FINISHED for detail in details)
     accuracies = [detail.run.metrics["val_accuracy"].last or 0.0 for detail in details[:3]]
     assert steps(space, details[3], "mean_accuracy")[0][1] == pytest.approx(sum(accuracies) / 3)
+
+
+def test_workers(tmp_path: Path) -> None:
+    """Processes that were forked before the parent's run, each with a run of its group."""
+    space, details = logged(tmp_path, "workers")
+    assert [detail.run.status for detail in details] == [RunStatus.FINISHED] * 4
+    (parent,) = (detail for detail in details if "wandb.group" not in detail.run.tags)
+    children = [detail for detail in details if detail is not parent]
+    assert {detail.run.tags["wandb.group"] for detail in children} == {parent.run.id}
+    assert {detail.run.name for detail in children} == {"fold-0", "fold-1", "fold-2"}
+    assert [detail.run.params["alpha"] for detail in children] == [0.5] * 3
+    assert parent.run.metrics["val_accuracy"].last == pytest.approx(0.6)
+
+
+def test_classifier(tmp_path: Path) -> None:
+    """All charts of a classifier, a clusterer and a regressor in one call each; three runs, one after the other."""
+    _, details = logged(tmp_path, "classifier")
+    assert [detail.run.name for detail in details] == ["forest", "kmeans", "ridge"]
+    forest, kmeans, ridge = ({path.split("/")[1] for path in paths(detail)} for detail in details)
+    assert forest >= {"class_proportions", "confusion_matrix", "feature_importances", "precision_recall", "roc"}
+    assert kmeans == {"elbow_curve", "silhouette_plot"}
+    assert ridge >= {"learning_curve", "outlier_candidates", "residuals"}
+    assert details[0].run.metrics["accuracy_score"].last == pytest.approx(1.0, abs=0.2)
 
 
 def test_alerts_and_files(tmp_path: Path) -> None:

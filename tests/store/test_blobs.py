@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from runward.core.hashing import digest_bytes
 from runward.core.ids import Digest
 from runward.errors import CorruptedError, InvalidError, NotFoundError, StoreError
-from runward.store.blobs import FolderBlobs, check_digest
+from runward.store.blobs import check_digest
+from runward.store.folder import FolderBlobs
+from runward.store.small import SMALL_BYTES
 
 
 @pytest.fixture
@@ -101,3 +103,82 @@ def test_a_store_that_cannot_be_written_says_where(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match=str(tmp_path)):
         FolderBlobs(tmp_path / "file" / "blobs").put_bytes(b"x")
+
+
+# many at once ---------------------------------------------------------------------------------------------------------
+
+
+def _many(blobs: FolderBlobs, contents: list[bytes]) -> list[Digest]:
+    digests = [digest_bytes(content) for content in contents]
+    sizes = blobs.put_many((digest, [content]) for digest, content in zip(digests, contents, strict=True))
+    assert sizes == [len(content) for content in contents]
+    return digests
+
+
+def _files(blobs: FolderBlobs) -> int:
+    return len([path for path in blobs.root.glob("??/*") if path.is_file()])
+
+
+def test_small_blobs_that_come_together_are_no_files_of_their_own(blobs: FolderBlobs, tmp_path: Path) -> None:
+    contents = [b"", b"a", os.urandom(SMALL_BYTES), os.urandom(SMALL_BYTES + 1), b"a"]
+    digests = _many(blobs, contents)
+    assert _files(blobs) == 1
+    for digest, content in zip(digests, contents, strict=True):
+        assert blobs.read(digest) == b"".join(blobs.chunks(digest)) == content
+        assert blobs.size(digest) == len(content)
+        assert blobs.has(digest)
+        assert blobs.touch(digest)
+        assert (blobs.local_path(digest) is None) == (len(content) <= SMALL_BYTES)
+        blobs.copy_to(digest, tmp_path / "copy")
+        assert (tmp_path / "copy").read_bytes() == content
+    assert blobs.have([*digests, digest_bytes(b"no")]) == set(digests)
+    assert sorted(size for _, size, _ in blobs.stored()) == [0, 1, SMALL_BYTES, SMALL_BYTES + 1]
+    blobs.put_bytes(b"a")
+    _many(blobs, [b"a", contents[3]])
+    assert (_files(blobs), len(list(blobs.stored()))) == (1, 4)
+
+
+def test_a_blob_that_is_a_file_and_a_small_one_is_removed_as_both(blobs: FolderBlobs) -> None:
+    digest = blobs.put_bytes(b"a")
+    _many(blobs, [b"a"])
+    assert blobs.remove([digest], 1e12) == {digest}
+    assert not blobs.has(digest)
+    assert list(blobs.stored()) == []
+
+
+def test_a_wrong_digest_among_many_keeps_none_of_them(blobs: FolderBlobs) -> None:
+    pairs = [(digest_bytes(b"good"), [b"good"]), (digest_bytes(b"else"), [b"bad"])]
+    with pytest.raises(InvalidError, match="announced"):
+        blobs.put_many(pairs)
+    assert list(blobs.stored()) == []
+    assert not blobs.has(pairs[0][0])
+
+
+def test_small_blobs_are_removed_by_age_and_wanting_them_keeps_them(blobs: FolderBlobs) -> None:
+    first, second = _many(blobs, [b"first", b"second"])
+    (written,) = {at for _, _, at in blobs.stored()}
+    assert blobs.remove([first, second], written - 1) == set()
+    with blobs._small._database.transaction(write=True) as tx:
+        tx.execute("UPDATE blobs SET wanted = 1000")
+    assert blobs.touch(first)
+    assert blobs.remove([first, second, digest_bytes(b"no")], 2000) == {second}
+    assert [digest for digest, _, _ in blobs.stored()] == [first]
+    with pytest.raises(NotFoundError):
+        blobs.read(second)
+
+
+def test_a_damaged_small_blob_is_not_handed_out(blobs: FolderBlobs) -> None:
+    (digest,) = _many(blobs, [b"small"])
+    with blobs._small._database.transaction(write=True) as tx:
+        tx.execute("UPDATE blobs SET data = ?", (b"other",))
+    with pytest.raises(CorruptedError):
+        blobs.read(digest)
+
+
+def test_removing_thousands_of_small_blobs_gives_their_bytes_back(blobs: FolderBlobs) -> None:
+    digests = _many(blobs, [n.to_bytes(4, "big") * 1000 for n in range(2000)])
+    kept = digests[0]
+    blobs.remove(digests[1:], 1e12)
+    blobs.sweep(0)
+    assert (blobs.root / "small.db").stat().st_size < 500_000
+    assert blobs.read(kept) == bytes(4000)

@@ -13,7 +13,8 @@ from runward.core.hashing import digest_bytes
 from runward.core.ids import Digest
 from runward.core.remote import put_at
 from runward.errors import CorruptedError, InvalidError, NotFoundError, StoreError
-from runward.store.blobs import Blobs, FolderBlobs
+from runward.store.blobs import Blobs
+from runward.store.folder import FolderBlobs
 from runward.store.objects import open_blobs
 from runward.testing.objects import ObjectStorage
 
@@ -51,7 +52,7 @@ def test_what_is_not_there_is_not_found(blobs: Blobs, tmp_path: Path) -> None:
     digest = digest_bytes(b"nothing")
     assert not blobs.has(digest)
     assert not blobs.touch(digest)
-    assert not blobs.remove(digest, 1e12)
+    assert not blobs.remove([digest], 1e12)
     for attempt in (blobs.read, blobs.size, blobs.chunks, lambda d: blobs.copy_to(d, tmp_path / "x")):
         with pytest.raises(NotFoundError):
             attempt(digest)
@@ -67,8 +68,8 @@ def test_garbage_collection_takes_what_is_old(blobs: Blobs) -> None:
     digest = blobs.put_bytes(b"old")
     ((_, _, written),) = blobs.stored()
     assert blobs.touch(digest)
-    assert not blobs.remove(digest, written - 1)
-    assert blobs.remove(digest, written + 1)
+    assert not blobs.remove([digest], written - 1)
+    assert blobs.remove([digest], written + 1) == {digest}
     assert not blobs.has(digest)
 
 

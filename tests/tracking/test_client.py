@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from runward.core.hashing import digest_bytes
 from runward.errors import NotFoundError
 from runward.testing.worlds import BAD_NAMES
 from runward.tracking import client
@@ -39,7 +40,7 @@ def _frames(run: ActiveRun) -> list[list[Any]]:
 
 
 def _points(run: ActiveRun) -> dict[str, list[tuple[int, float]]]:
-    columns, _ = gather(j.journals_in(run.folder))
+    columns = gather(j.journals_in(run.folder)).columns
     return {key: list(zip(found.steps, found.values, strict=True)) for key, found in columns.items()}
 
 
@@ -149,9 +150,9 @@ def test_an_artifact_is_kept_as_it_was_when_it_was_logged(run: ActiveRun, tmp_pa
     (folder / "sub" / "a.txt").write_text("two")
     run.log_artifact(folder / "sub" / "a.txt", "later.txt")
     frames = [frame[1:] for frame in _frames(run) if frame[0] == j.ARTIFACT]
-    assert [(name, (run.folder / "blobs" / digest).read_text(), kind) for name, digest, kind in frames] == [
-        ("out/sub/a.txt", "one", "text/plain"),
-        ("later.txt", "two", "text/plain"),
+    assert [(name, digest == digest_bytes(data), data, kind) for name, digest, kind, data in frames] == [
+        ("out/sub/a.txt", True, b"one", "text/plain"),
+        ("later.txt", True, b"two", "text/plain"),
     ]
 
 

@@ -65,17 +65,18 @@ def test_a_file_that_cannot_be_logged_does_not_keep_the_others_out(space: Folder
     assert found == {"logged/good": b"x", "logged/z": b"z"}
 
 
-def test_a_file_that_changes_after_it_was_logged(space: FolderWorkspace, tmp_path: Path) -> None:
-    """What is stored is what it was."""
+@pytest.mark.parametrize("size", [16_384, 16_385, 3_000_000])
+def test_a_file_that_changes_after_it_was_logged(space: FolderWorkspace, tmp_path: Path, size: int) -> None:
+    """What is stored is what it was, whether its bytes waited in the journal or beside it."""
     run = space.tracking.create_run(NewRun(project="p"))
     active = ActiveRun(run.id, tmp_path / "state" / run.id)
-    (tmp_path / "model").write_bytes(b"first" * 1000)
+    (tmp_path / "model").write_bytes(b"f" * size)
     active.log_artifact(tmp_path / "model")
     (tmp_path / "model").write_bytes(b"second")
     active.finish()
     (tmp_path / "model").unlink()
     assert adopt(tmp_path / "state", space) == (1, [])
-    assert b"".join(space.files.artifact(run.id, "model")) == b"first" * 1000
+    assert b"".join(space.files.artifact(run.id, "model")) == b"f" * size
 
 
 @pytest.mark.parametrize("damage", ["other bytes", "gone"])
@@ -83,7 +84,7 @@ def test_bytes_that_are_damaged_before_their_upload(space: FolderWorkspace, tmp_
     """They are not stored under the digest of what they were; the run says so and keeps all else."""
     run = space.tracking.create_run(NewRun(project="p"))
     active = ActiveRun(run.id, tmp_path / "state" / run.id)
-    (tmp_path / "model").write_bytes(b"weights")
+    (tmp_path / "model").write_bytes(b"weights" * 10_000)
     active.log_artifact(tmp_path / "model")
     active.log_metric("loss", 1.0)
     active.finish()

@@ -44,8 +44,8 @@ def logged(run: ActiveRun) -> dict[str, tuple[str, bytes]]:
         reader = j.JournalReader(path)
         for frame in reader.frames():
             if frame.kind == j.ARTIFACT:
-                name, digest, kind = frame.fields
-                found[name] = kind, (run.folder / "blobs" / digest).read_bytes()
+                name, digest, kind, *data = frame.fields
+                found[name] = kind, data[0] if data else (run.folder / "blobs" / digest).read_bytes()
         reader.close()
     return found
 

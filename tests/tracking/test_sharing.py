@@ -7,6 +7,7 @@ import contextlib
 import importlib
 import multiprocessing
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -26,6 +27,7 @@ from runward.tracking.journal import journals_in
 from runward.tracking.model import RunDetail, RunEnd, RunStatus
 from runward.tracking.uploader import adopt
 from runward.workspace import FolderWorkspace
+from tests.extras import needs
 
 
 @pytest.fixture(autouse=True)
@@ -437,6 +439,17 @@ def test_a_pool_of_spawned_workers_logs_to_one_run(space: FolderWorkspace) -> No
     assert sorted(points(space, run.id)) == [(step, float(step)) for step in range(20)]
 
 
+def test_a_folder_that_is_gone_does_not_end_the_training_with_an_error(space: FolderWorkspace) -> None:
+    """Somebody has tidied up; what was stored before stays."""
+    run = start()
+    run.log_metric("v", 1.0)
+    face._uploaders[space.place].push()
+    shutil.rmtree(run.folder)
+    run.log_metric("v", 2.0)
+    run.finish()
+    assert points(space, run.id)[0] == (0, 1.0)
+
+
 # threads ------------------------------------------------------------------------------------------------------------
 
 
@@ -479,6 +492,34 @@ def test_a_cell_that_is_executed_again_ends_its_earlier_run(
     with second:
         third = start()
         assert client.open_runs() == [second, third]
+
+
+_CELLS = """
+import sys
+from IPython.core.interactiveshell import InteractiveShell
+
+shell = InteractiveShell.instance()
+cell = "import runward as run, mine\\nactive = run.start(project='p', capture=False)\\nrun.log_metric('v', mine.VALUE)"
+cells = ["%load_ext autoreload", "%autoreload 2", cell, "import pathlib, importlib", CHANGE, cell, "run.log_metric('v', 7.0)"]
+for code in cells:
+    shell.run_cell(code).raise_error()
+"""
+_CHANGE = "pathlib.Path('mine.py').write_text('VALUE = 22.0  # changed\\n')"
+
+
+def test_a_real_notebooks_cells(space: FolderWorkspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """IPython with autoreload: a module changes, its cell is executed again; the second run is the one that goes on."""
+    needs("IPython")
+    (tmp_path / "mine.py").write_text("VALUE = 1.0\n")
+    environment = {**os.environ, "IPYTHONDIR": str(tmp_path / "ipython")}
+    program = _CELLS.replace("CHANGE", repr(_CHANGE))
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    second, first = space.tracking.search_runs().runs
+    assert [run.status for run in (first, second)] == [RunStatus.FINISHED] * 2
+    assert (points(space, first.id), points(space, second.id)) == ([(0, 1.0)], [(0, 22.0), (1, 7.0)])
 
 
 def test_in_a_script_a_second_run_leaves_the_first_open(space: FolderWorkspace) -> None:

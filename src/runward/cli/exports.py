@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from runward.cli.output import NO, Output, pass_output, with_json
+from runward.cli.output import NO, Output, pass_output, span, with_json
+from runward.errors import ConflictError
 from runward.face import current_workspace
 from runward.interop.exports.json_file import JsonFile
 from runward.interop.exports.mlflow import MlflowDatabaseWriter, MlflowFolderWriter
@@ -15,6 +16,8 @@ from runward.interop.exports.mlflow_rest import MlflowServerWriter
 from runward.interop.exports.model import Writer, chosen_runs, export_runs
 from runward.interop.exports.parquet import ParquetWriter
 from runward.interop.exports.tensorboard import TensorboardWriter
+from runward.interop.tables import write_tables
+from runward.workspace import FolderWorkspace
 
 
 def _mlflow(target: str) -> Writer:
@@ -60,3 +63,28 @@ def export_command(output: Output, /, form: str, refs: tuple[str, ...], target: 
     ]
     output.result(report, lines)
     return NO if report.problems else 0
+
+
+@click.command()
+@click.option("--after", callback=span, default="0", help="Only runs that have been over for so long: 1h, 2d.")
+@with_json
+@pass_output
+def tables(output: Output, after: float) -> int:
+    """Write the points of finished runs as Parquet, one file a run, for DuckDB, Polars and Spark.
+
+    A second time writes only what is new or changed, and removes the files of deleted runs. A server does it by itself:
+    `runward server --tables-after 1h`. Exit code 1 if a run could not be read.
+    """
+    space = current_workspace()
+    if not isinstance(space, FolderWorkspace):
+        raise ConflictError(
+            f"{space.place} is a server, which writes its tables itself", hint="start it with --tables-after 1h"
+        )
+    done = write_tables(space.dispatcher.database, space.dispatcher.blobs, after)
+    lines = [f"{done.runs:,} runs with {done.points:,} points in {done.place}"]
+    if done.removed:
+        lines.append(f"{done.removed:,} runs are deleted or have no points: no file")
+    if done.failed:
+        lines.append(f"✗ {done.failed:,} runs could not be read; `runward doctor` says more")
+    output.result(done, lines)
+    return NO if done.failed else 0

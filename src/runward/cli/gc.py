@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import re
-
 import click
 import msgspec
 
-from runward.cli.output import Output, pass_output, with_json
-from runward.errors import InvalidError
+from runward.cli.output import Output, pass_output, span, with_json
 from runward.face import current_workspace
 from runward.tracking.organise_model import Collect
 from runward.workspace import FolderWorkspace, Workspace
-
-_GRACE = re.compile(r"(\d+(?:\.\d+)?)([dh]?)")
 
 
 class Freed(msgspec.Struct, frozen=True):
@@ -29,22 +24,14 @@ class Freed(msgspec.Struct, frozen=True):
     dry_run: bool
 
 
-def days(text: str) -> float:
-    """A grace period in days. Raises: InvalidError."""
-    match = _GRACE.fullmatch(text)
-    if match is None:
-        raise InvalidError(f"--grace {text!r} is not understood", hint="days or hours: 30d, 12h, 0d")
-    return float(match[1]) / (24.0 if match[2] == "h" else 1.0)
-
-
 @click.command()
 @click.option("--dry-run", is_flag=True, help="Only count.")
-@click.option("--grace", default="30d", show_default=True, help="What was deleted more recently stays.")
+@click.option("--grace", callback=span, default="30d", show_default=True, help="What was deleted more recently stays.")
 @with_json
 @pass_output
-def gc(output: Output, dry_run: bool, grace: str) -> None:
+def gc(output: Output, dry_run: bool, grace: float) -> None:
     """Remove runs and projects deleted long ago, and bytes that nothing names. An interrupted one can be repeated."""
-    space, how = current_workspace(), Collect(days(grace), dry_run)
+    space, how = current_workspace(), Collect(grace / 86400, dry_run)
     runs = projects = blobs = freed = 0
     while True:
         step = space.organise.collect_garbage(how)

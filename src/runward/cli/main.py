@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "gc": ("runward.cli.gc:gc", "Give back the space of what was deleted long ago."),
     "import": ("runward.cli.imports:import_command", "Bring in what other tools recorded."),
     "export": ("runward.cli.exports:export_command", "Take runs out in forms that other tools read."),
+    "tables": ("runward.cli.exports:tables", "Write points as Parquet beside the bytes, for DuckDB and Polars."),
     "inbox": ("runward.cli.kb:inbox", "What waits for you."),
     "server": ("runward.cli.server:server", "Serve a workspace to a team."),
     "member": ("runward.cli.members:member", "Members of the workspace on this machine."),

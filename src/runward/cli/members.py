@@ -11,7 +11,7 @@ from runward.cli.output import Output, pass_output, with_json
 from runward.core.permissions import Role
 from runward.governance.model import NewMember, NewToken, RoleName
 from runward.governance.signin import ensure_member
-from runward.store.blobs import FolderBlobs
+from runward.store.folder import FolderBlobs
 from runward.workspace import FolderWorkspace, Workspace, connect, find_folder, open_dispatcher, open_folder
 
 ROLES = click.Choice(list(get_args(RoleName)))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
 import msgspec
+
+from runward.errors import InvalidError
 
 YES, NO, USAGE, UNDECIDED = 0, 1, 2, 3
 """Exit codes: yes; the answer is no; wrong usage; it could not be decided."""
@@ -79,3 +82,22 @@ def with_json(command: Any) -> Any:
     return click.option(
         "--json", is_flag=True, expose_value=False, callback=note, help="Print exactly one JSON document on stdout."
     )(command)
+
+
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)([smhd])|0")
+_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def span(context: click.Context, parameter: click.Parameter, value: str | None) -> float | None:
+    """An option's callback: a length of time such as ``45s``, ``10m``, ``12h``, ``30d``, in seconds.
+
+    Raises: InvalidError.
+    """
+    if value is None:
+        return None
+    match = _SPAN.fullmatch(value)
+    if match is None:
+        raise InvalidError(
+            f"{parameter.opts[0]} {value!r} is not understood", hint="a number with a unit: 45s, 10m, 12h, 30d"
+        )
+    return float(match[1] or 0) * _SECONDS[match[2] or "s"]

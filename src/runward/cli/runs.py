@@ -373,7 +373,20 @@ def comments(output: Output, ref: str) -> None:
     found = space.organise.list_comments(space.tracking.resolve_run(ref).id)
     lines = [
         f"{'  ' if c.id != c.thread_id else ''}{c.author} {c.at:%Y-%m-%d %H:%M} [{c.anchor.key or c.anchor.kind}] "
-        f"{'(removed)' if c.removed else c.body}"
+        f"{f'(removed by {c.removed_by})' if c.removed else c.body}"
+        f"{' (edited)' if c.edited_at and not c.removed else ''}"
+        f"{f' (settled by {c.resolved_by})' if c.resolved_at else ''}"
         for c in found
     ]
     output.result(found, lines or "no comments")
+
+
+@runs.command("resolve-comment")
+@click.argument("comment_id", metavar="COMMENT")
+@click.option("--undo", is_flag=True, help="Open the thread again.")
+@with_json
+@pass_output
+def resolve_comment(output: Output, comment_id: str, undo: bool) -> None:
+    """Settle a comment's thread."""
+    first = current_workspace().organise.resolve_comment(comment_id, not undo)
+    output.result(first, f"thread {first.id} is {'open again' if undo else 'settled'}")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from runward.cli.output import Output, pass_output, with_json
+from runward.cli.output import Output, pass_output, span, with_json
+from runward.interop.parquet import arrow
 from runward.workspace import find_folder
 
 
@@ -22,6 +23,12 @@ from runward.workspace import find_folder
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=4747, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes that serve.")
+@click.option(
+    "--tables-after",
+    "tables_after_s",
+    callback=span,
+    help="Write points as Parquet beside the bytes when their run has been over for so long: 1h, 30m.",
+)
 @click.option("--behind-proxy", is_flag=True, help="A TLS proxy stands in front: other hosts may connect.")
 @with_json
 @pass_output
@@ -33,6 +40,7 @@ def server(
     host: str,
     port: int,
     workers: int,
+    tables_after_s: float | None,
     behind_proxy: bool,
 ) -> None:
     """Serve a workspace until Ctrl-C. The first start prints a one-time link; there is no default password."""
@@ -43,7 +51,9 @@ def server(
     bound = listen(host, port)
     folder = (folder or find_folder()).absolute()
     dispatcher = open_store(folder, database, blobs)
-    running = RunningServer(dispatcher, bound, allowed)
+    if tables_after_s is not None:
+        arrow()
+    running = RunningServer(dispatcher, bound, allowed, tables_after_s)
     link = first_link(dispatcher)
     if output.json:
         output.result({"url": running.url, "first_sign_in": running.url + link if link else None})
@@ -57,4 +67,4 @@ def server(
     else:
         bound.listen(2048)
         dispatcher.database.close()
-        sys.exit(Workers(workers, bound, Serving(folder, database, blobs, allowed)).run())
+        sys.exit(Workers(workers, bound, Serving(folder, database, blobs, allowed, tables_after_s)).run())

@@ -15,8 +15,8 @@ from runward.cli.output import NO, Output, pass_output, with_json
 from runward.errors import ConflictError, EnvironmentNotRebuiltError, NotFoundError, RunwardError
 from runward.repro.environment import find_uv
 from runward.repro.rerun import probe_bubblewrap
-from runward.store.blobs import FolderBlobs
 from runward.store.database import open_database
+from runward.store.folder import FolderBlobs
 from runward.store.migrations import LATEST, migrate
 from runward.store.objects import open_blobs
 from runward.store.transfer import copy_blobs, copy_rows

@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -94,6 +95,8 @@ class _Results(NamedTuple):
     artifacts: dict[str, str]
     stdout: str
     exit_code: int | None
+    small: Mapping[Digest, bytes] = MappingProxyType({})
+    """Bytes of small artifacts by digest, as far as they are at hand."""
 
 
 def verify(
@@ -341,15 +344,14 @@ class _Attempt:
 
     def _after(self, outcome: RerunOutcome) -> _Results:
         metrics: dict[str, Series] = {}
-        artifacts: dict[str, str] = {}
-        if self.journal.exists():
-            columns, artifacts = gather(j.journals_in(self.journal))
-            for key, column in columns.items():
-                order = sorted(range(len(column.steps)), key=column.steps.__getitem__)
-                metrics[key] = Series(steps=[column.steps[i] for i in order], values=[column.values[i] for i in order])
+        found = gather(j.journals_in(self.journal) if self.journal.exists() else [])
+        for key, column in found.columns.items():
+            order = sorted(range(len(column.steps)), key=column.steps.__getitem__)
+            metrics[key] = Series(steps=[column.steps[i] for i in order], values=[column.values[i] for i in order])
         for key, value in self._returned().items():
             metrics.setdefault(key, Series(steps=[0], values=[value]))
-        return _Results(metrics, artifacts, outcome.stdout_path.read_text(errors="replace"), outcome.exit_code)
+        printed = outcome.stdout_path.read_text(errors="replace")
+        return _Results(metrics, found.artifacts, printed, outcome.exit_code, found.small)
 
     def _returned(self) -> dict[str, float]:
         """Numbers that a task's function returned: they count as metrics, as in the first run."""
@@ -360,6 +362,8 @@ class _Attempt:
 
     def _compare(self, before: _Results, after: _Results, tolerances: dict[str, Tolerance]) -> ResultReport:
         def read(digest: str) -> bytes:
+            if (small := after.small.get(Digest(digest))) is not None:
+                return small
             spooled = self.journal / "blobs" / digest
             return spooled.read_bytes() if spooled.exists() else self.space.files.read(self.run_id, digest)
 

@@ -23,12 +23,15 @@ from runward.server.middleware import Border
 from runward.server.upkeep import Upkeep
 
 
-def create_app(dispatcher: Dispatcher, *, allowed_hosts: frozenset[str] | None = None) -> Starlette:
+def create_app(
+    dispatcher: Dispatcher, *, allowed_hosts: frozenset[str] | None = None, tables_after_s: float | None = None
+) -> Starlette:
     """The application over a workspace.
 
     Args:
         dispatcher: The workspace's rooms.
         allowed_hosts: Values of the Host header that are answered (against DNS rebinding); None for any.
+        tables_after_s: See :class:`runward.server.upkeep.Upkeep`.
     """
     server = Server(dispatcher, allowed_hosts=allowed_hosts)
     document = openapi(dispatcher.operations.values())
@@ -38,7 +41,8 @@ def create_app(dispatcher: Dispatcher, *, allowed_hosts: frozenset[str] | None =
 
     @contextlib.asynccontextmanager
     async def lifespan(app: object) -> AsyncIterator[None]:
-        async with server.pulse.lifespan(app), Upkeep(dispatcher.database).lifespan():
+        upkeep = Upkeep(dispatcher.database, dispatcher.blobs, tables_after_s)
+        async with server.pulse.lifespan(app), upkeep.lifespan():
             yield
 
     contract = door(Door("GET", "/openapi.json", "open", "@self", "the contract"), serve_openapi)

@@ -93,10 +93,12 @@ class Serving:
     database: str
     blobs: str
     allowed_hosts: frozenset[str] | None
+    tables_after_s: float | None
 
     def __call__(self, bound: socket.socket) -> None:
         """Serve on a socket until a termination signal. Raises: as :func:`open_store`."""
-        RunningServer(open_store(self.folder, self.database, self.blobs), bound, self.allowed_hosts).serve()
+        dispatcher = open_store(self.folder, self.database, self.blobs)
+        RunningServer(dispatcher, bound, self.allowed_hosts, self.tables_after_s).serve()
 
 
 class _Server(uvicorn.Server):
@@ -114,11 +116,17 @@ class _Server(uvicorn.Server):
 class RunningServer:
     """A server on a bound socket, in the foreground or in a thread of its own."""
 
-    def __init__(self, dispatcher: Dispatcher, bound: socket.socket, allowed_hosts: frozenset[str] | None) -> None:
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        bound: socket.socket,
+        allowed_hosts: frozenset[str] | None,
+        tables_after_s: float | None = None,
+    ) -> None:
         self.socket = bound
         host, port = bound.getsockname()[:2]
         self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        app = create_app(dispatcher, allowed_hosts=allowed_hosts)
+        app = create_app(dispatcher, allowed_hosts=allowed_hosts, tables_after_s=tables_after_s)
         config = uvicorn.Config(
             app,
             log_level="warning",

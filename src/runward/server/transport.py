@@ -17,7 +17,13 @@ from runward.server.app import Server, door, in_thread, read_body
 from runward.store.blobs import check_digest
 from runward.tracking import files
 
-_INLINE = {"image/png", "image/jpeg", "image/gif", "image/webp"}
+_INLINE = {"image/png", "image/jpeg", "image/gif", "image/webp", "image/svg+xml"}
+_LOCKED = "default-src 'none'; sandbox"
+# A page that a run made: it may draw itself, but has no origin, no network, and nothing of ours.
+_PAGE = (
+    "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval' blob:; "
+    "style-src 'unsafe-inline'; img-src data: blob:; font-src data:; media-src data: blob:; frame-ancestors 'self'"
+)
 
 
 def uploads(server: Server) -> list[BaseRoute]:
@@ -147,14 +153,16 @@ def _download(server: Server, request: Request, found: files.Stored, name: str) 
         and (url := server.dispatcher.blobs.link(found.digest))
     ):
         return Response(status_code=307, headers={"Location": url, "Cache-Control": "no-store"})
-    disposition = f"attachment; filename*=utf-8''{quote(name.rpartition('/')[2])}"
-    if inline and found.media_type in _INLINE:
+    disposition, policy = f"attachment; filename*=utf-8''{quote(name.rpartition('/')[2])}", _LOCKED
+    if inline and (found.media_type in _INLINE or found.media_type.startswith(("audio/", "video/"))):
         media_type, disposition = found.media_type, "inline"
+    elif "page" in request.query_params and found.media_type == "text/html":
+        media_type, disposition, policy = "text/html; charset=utf-8", "inline", _PAGE
     elif inline and (found.media_type.startswith("text/") or found.media_type == JSON):
         media_type, disposition = "text/plain; charset=utf-8", "inline"
     headers = {
         "Content-Disposition": disposition,
-        "Content-Security-Policy": "default-src 'none'; sandbox",
+        "Content-Security-Policy": policy,
         "Cache-Control": "private, max-age=3600",
     }
     return stored_bytes(server, found.digest, found.size, media_type, headers)

@@ -1,4 +1,4 @@
-"""What a server does beside its requests: it folds the points of runs into blocks."""
+"""What a server does beside its requests: it folds the points of runs into blocks and, if asked, writes them as Parquet."""
 
 from __future__ import annotations
 
@@ -6,17 +6,27 @@ import contextlib
 import threading
 from collections.abc import AsyncIterator
 
+from runward.interop.tables import write_tables
+from runward.store.blobs import Blobs
 from runward.store.database import Database
 from runward.tracking.compaction import compact_due
 
 INTERVAL_S = 2.0
+TABLES_EVERY = 15
+"""Rounds between two looks for runs that are to become Parquet."""
 
 
 class Upkeep:
-    """A thread that works through what is due. Several servers over one database may do so at once."""
+    """A thread that works through what is due. Several servers over one database may do so at once.
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    Args:
+        database: Of the workspace.
+        blobs: Its bytes.
+        tables_after_s: Seconds after its end at which a run's points are written as Parquet; None for never.
+    """
+
+    def __init__(self, database: Database, blobs: Blobs, tables_after_s: float | None = None) -> None:
+        self._database, self._blobs, self._tables_after_s = database, blobs, tables_after_s
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="runward-upkeep", daemon=True)
 
@@ -30,8 +40,14 @@ class Upkeep:
             self._stop.set()
 
     def _loop(self) -> None:
+        rounds = 0
         while not self._stop.wait(INTERVAL_S):
+            rounds += 1
             with contextlib.suppress(Exception):
                 # A database that is away is back in two seconds or later; what was due is due then.
                 while compact_due(self._database) and not self._stop.is_set():
                     pass
+                if self._tables_after_s is not None and rounds % TABLES_EVERY == 0:
+                    write_tables(
+                        self._database, self._blobs, self._tables_after_s, go_on=lambda: not self._stop.is_set()
+                    )

@@ -10,7 +10,7 @@ import contextlib
 import re
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -22,15 +22,16 @@ from runward.core.ids import Digest, new_id
 from runward.errors import InvalidError, MissingExtraError, NotFoundError, StoreError
 from runward.store.blobs import (
     CHUNK_BYTES,
+    TABLES,
     Blobs,
     BlobWriter,
-    FolderBlobs,
     Putting,
     check_announced,
     check_digest,
     checked,
     not_stored,
 )
+from runward.store.folder import FolderBlobs
 
 SCHEMES = ("s3", "gs", "az")
 _INCOMING = "incoming"
@@ -216,13 +217,13 @@ class ObjectBlobs(Putting):
     def stored(self) -> Iterator[tuple[Digest, int, float]]:
         """See :meth:`Blobs.stored`."""
         for found in self._listed():
-            digest = found["path"].replace("/", "")
-            if not found["path"].startswith(f"{_INCOMING}/"):
+            if not found["path"].startswith((f"{_INCOMING}/", f"{TABLES}/")):
+                digest = found["path"].replace("/", "")
                 yield Digest(digest), int(found["size"]), found["last_modified"].timestamp()
 
-    def remove(self, digest: Digest, before: float) -> bool:
+    def remove(self, digests: Sequence[Digest], before: float) -> set[Digest]:
         """See :meth:`Blobs.remove`."""
-        return self._remove(self._name(digest), before)
+        return {digest for digest in digests if self._remove(self._name(digest), before)}
 
     def _remove(self, name: str, before: float) -> bool:
         found = self._head(name)
@@ -235,6 +236,26 @@ class ObjectBlobs(Putting):
         """See :meth:`Blobs.sweep`."""
         old = [found for found in self._listed(_INCOMING) if found["last_modified"].timestamp() < before]
         return sum(int(found["size"]) for found in old if self._remove(found["path"], before))
+
+    @property
+    def tables(self) -> str:
+        """See :meth:`Blobs.tables`."""
+        return f"{self.url}/{TABLES}"
+
+    def write_table(self, name: str, path: Path) -> None:
+        """See :meth:`Blobs.write_table`."""
+        with open(path, "rb") as file:
+            self._answer(
+                "store a table", lambda: self._api.put(self._store, f"{TABLES}/{name}", file, chunk_size=_PART_BYTES)
+            )
+
+    def drop_table(self, name: str) -> None:
+        """See :meth:`Blobs.drop_table`."""
+        with contextlib.suppress(FileNotFoundError):
+            self._answer("remove a table", lambda: self._api.delete(self._store, f"{TABLES}/{name}"))
+
+    def close(self) -> None:
+        """Nothing is held."""
 
 
 def _first_line(error: BaseException) -> str:

@@ -60,6 +60,8 @@ def copy_rows(source: Database, target: Database, progress: Progress) -> int:
                 _set_counter(write, table)
             copied += count
             progress(table, count)
+        # Tables of points stay where they are; the new place writes its own.
+        write.execute("UPDATE runs SET tabled = 0 WHERE tabled <> 0")
     return copied
 
 

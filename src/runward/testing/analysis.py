@@ -10,7 +10,7 @@ import pytest
 from runward.errors import InvalidError, NotFoundError
 from runward.testing.worlds import World, batch
 from runward.tracking.analysis_model import DifferenceRows, RunGroup
-from runward.tracking.model import CapturePart, Run
+from runward.tracking.model import CapturePart, NewArtifact, Run
 from runward.tracking.organise_model import NewBaseline
 from runward.tracking.points import unpack_columns
 from runward.workspace import Workspace
@@ -38,7 +38,7 @@ def _rows(found: DifferenceRows) -> dict[str, list[object]]:
 
 
 class AnalysisSuite:
-    """``group_runs``, ``differences`` and ``curves``."""
+    """``group_runs``, ``differences``, ``curves`` and ``media``."""
 
     def test_groups_have_mean_interval_and_test(self, world: World) -> None:
         """The best group by the sorted metric is the reference; an interval over 0 is not distinguishable."""
@@ -189,6 +189,21 @@ class AnalysisSuite:
         assert found[1].totals == [1000]
         assert 50 <= len(unpack_columns(found[1].points[0]).steps) <= 102
 
+    def test_media_of_many_runs_by_key_and_step(self, world: World) -> None:
+        """Only what follows the convention; steps in order of number."""
+        space = world.member()
+        runs = [world.run(space) for _ in range(2)]
+        digest = space.files.put_bytes(world.project, b"x")
+        for path in ("media/val/image/10.png", "media/val/image/9.png", "media/a/0-2.txt", "media/odd.png", "model.pt"):
+            space.tracking.add_artifact(runs[0].id, NewArtifact(path, digest))
+        found = space.analysis.media([run.id for run in runs])
+        assert [(m.key, m.step, m.n, m.media_type) for m in found[0].media] == [
+            ("a", 0, 2, "text/plain"),
+            ("val/image", 9, 0, "image/png"),
+            ("val/image", 10, 0, "image/png"),
+        ]
+        assert (found[1].run_id, found[1].media) == (runs[1].id, [])
+
     def test_what_is_not_visible_is_not_found(self, world: World) -> None:
         """Neither by groups nor by differences nor by curves."""
         space, stranger = world.member("maintainer"), world.outsider()
@@ -197,6 +212,7 @@ class AnalysisSuite:
             lambda: stranger.analysis.group_runs(["status"], world.project),
             lambda: stranger.analysis.differences([run.id]),
             lambda: stranger.analysis.curves([run.id], ["loss"]),
+            lambda: stranger.analysis.media([run.id]),
         ):
             with pytest.raises(NotFoundError):
                 ask()

@@ -304,6 +304,8 @@ class OrganiseSuite:
         made = author.organise.add_comment(run.id, NewComment("one"))
         edited = author.organise.edit_comment(made.id, "two", 1)
         assert (edited.version, edited.body) == (2, "two")
+        assert made.edited_at is None
+        assert edited.edited_at is not None
         assert [v.body for v in other.organise.comment_versions(made.id)] == ["one", "two"]
         with pytest.raises(StaleVersionError):
             author.organise.edit_comment(made.id, "three", 1)
@@ -313,10 +315,44 @@ class OrganiseSuite:
             other.organise.remove_comment(made.id)
         author.organise.remove_comment(made.id)
         (left,) = other.organise.list_comments(run.id)
-        assert (left.removed, left.body) == (True, "")
+        assert (left.removed, left.body, left.removed_by) == (True, "", name_of(author))
         assert other.organise.comment_versions(made.id) == []
         with pytest.raises(InvalidTransitionError):
             author.organise.edit_comment(made.id, "again", 2)
+
+    def test_a_thread_is_settled_and_opened_again(self, world: World) -> None:
+        """By whoever may write, through any of its comments; who only reads may not."""
+        author, other, reader = world.member(), world.member(), world.member("viewer")
+        run = world.run(author)
+        first = author.organise.add_comment(run.id, NewComment("why?"))
+        answer = other.organise.add_comment(run.id, NewComment("because", thread_id=first.id))
+        with pytest.raises(ForbiddenError):
+            reader.organise.resolve_comment(first.id)
+        settled = other.organise.resolve_comment(answer.id)
+        assert (settled.id, settled.resolved_by, settled.resolved_at is None) == (first.id, name_of(other), False)
+        assert author.organise.resolve_comment(first.id).resolved_by == name_of(other)
+        opened = author.organise.resolve_comment(first.id, resolved=False)
+        assert (opened.resolved_by, opened.resolved_at) == ("", None)
+        assert author.organise.list_comments(run.id)[0] == opened
+
+    def test_who_can_be_mentioned(self, world: World) -> None:
+        """Those who may read the project, and nobody else."""
+        author, stranger = world.member(), world.outsider()
+        found = author.organise.readers(world.project)
+        assert name_of(author) in found
+        assert name_of(stranger) not in found
+        with pytest.raises(NotFoundError):
+            stranger.organise.readers(world.project)
+
+    def test_comments_are_about_points_charts_and_files(self, world: World) -> None:
+        """Each says what it is about."""
+        author = world.member()
+        run = world.run(author, metrics={"loss": 1.0})
+        author.tracking.add_artifact(run.id, NewArtifact("a.txt", author.files.put_bytes(world.project, b"x")))
+        anchors = [Anchor(), Anchor("metric", "loss", 0), Anchor("chart", "loss"), Anchor("artifact", "a.txt")]
+        for anchor in anchors:
+            author.organise.add_comment(run.id, NewComment("x", anchor))
+        assert [c.anchor for c in author.organise.list_comments(run.id)] == anchors
 
     # garbage --------------------------------------------------------------------------------------------------------
 

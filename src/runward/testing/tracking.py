@@ -367,17 +367,17 @@ class TrackingSuite:
             *(f"{world.team} {n}".encode() * n * 50 for n in range(1, 30)),
             b"z" * 300_000,
         ]
-        files = list[tuple[Digest, Path]]()
+        digests, given = [digest_bytes(data) for data in contents], dict[Digest, bytes | Path]()
         for number, data in enumerate(contents):
             (tmp_path / str(number)).write_bytes(data)
-            files.append((digest_bytes(data), tmp_path / str(number)))
+            given[digests[number]] = data if number % 3 == 0 else tmp_path / str(number)
         space.files.put_bytes(world.project, contents[5])
-        wanted = [NewArtifact(f"many/{number}.bin", digest) for number, (digest, _) in enumerate(files)]
+        wanted = [NewArtifact(f"many/{number}.bin", digest) for number, digest in enumerate(digests)]
         with pytest.raises(NotFoundError, match="uploaded"):
             space.tracking.add_artifacts(run.id, wanted)
-        space.files.put_files(world.project, files)
+        space.files.put_files(world.project, given)
         with pytest.raises(InvalidError, match="artifact"):
-            space.tracking.add_artifacts(run.id, [*wanted, NewArtifact("../x", files[0][0])])
+            space.tracking.add_artifacts(run.id, [*wanted, NewArtifact("../x", digests[0])])
         assert space.tracking.get_run(run.id).artifacts == []
         made = space.tracking.add_artifacts(run.id, wanted)
         assert [(a.path, a.size) for a in made] == [(w.path, len(c)) for w, c in zip(wanted, contents, strict=True)]
@@ -392,7 +392,7 @@ class TrackingSuite:
         (tmp_path / "b").write_bytes(b"other")
         good, wrong = digest_bytes(world.team.encode()), Digest("1" * 64)
         with pytest.raises(InvalidError, match="announced"):
-            space.files.put_files(world.project, [(good, tmp_path / "a"), (wrong, tmp_path / "b")])
+            space.files.put_files(world.project, {good: tmp_path / "a", wrong: tmp_path / "b"})
         assert space.tracking.missing_blobs(world.project, [good, wrong]) == [good, wrong]
 
     def test_an_artifact_stays_inside_its_run(self, world: World) -> None:

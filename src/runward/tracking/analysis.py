@@ -13,11 +13,12 @@ from runward.governance.dispatch import Call
 from runward.store.database import Tx
 from runward.tracking import repository as sql
 from runward.tracking.analysis_api import Analysis
-from runward.tracking.analysis_model import DifferenceRow, DifferenceRows, Differences, RunCurves
+from runward.tracking.analysis_model import DifferenceRow, DifferenceRows, Differences, MediaFile, RunCurves, RunMedia
 from runward.tracking.codediff import environment_of
 from runward.tracking.compaction import read_series
 from runward.tracking.groups import Groups
 from runward.tracking.keyed import Keys, decode, keys_of
+from runward.tracking.media import parse_media_path
 from runward.tracking.model import Plain, Run
 from runward.tracking.points import pack_columns, reduce_columns, special_name
 
@@ -106,6 +107,20 @@ class AnalysisService(Groups, Analysis):
             points = [pack_columns(key, columns) for key, _, columns in present]
             found.append(RunCurves(run.id, points, [n for _, n, _ in present]))
         return found
+
+    def media(self, run_ids: list[str]) -> list[RunMedia]:
+        """See the contract."""
+        ids = [run.id for run in self._readable(run_ids, MAX_COMPARED)]
+        found: dict[str, list[MediaFile]] = {run_id: [] for run_id in ids}
+        rows = self.tx.all(
+            f"""SELECT run_id, path, media_type, size FROM artifacts
+                WHERE run_id IN {_in(ids)} AND substr(path, 1, 6) = 'media/'""",
+            ids,
+        )
+        for run_id, path, media_type, size in rows:
+            if parsed := parse_media_path(path):
+                found[run_id].append(MediaFile(parsed.key, parsed.step, parsed.n, path, media_type, size))
+        return [RunMedia(run_id, sorted(found[run_id], key=lambda one: (one.key, one.step, one.n))) for run_id in ids]
 
     def _readable(self, run_ids: list[str], most: int) -> list[Run]:
         """The heads of runs. Raises: NotFoundError (there is none, or it is not visible), InvalidError (too many)."""

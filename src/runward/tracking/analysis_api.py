@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Protocol
 
 from runward.core.operation import ON_LIST, operation
-from runward.tracking.analysis_model import Against, Differences, RunCurves, RunGroups
+from runward.tracking.analysis_model import Against, Differences, RunCurves, RunGroups, RunMedia
 
 
 class Analysis(Protocol):
@@ -68,5 +68,13 @@ class Analysis(Protocol):
         """Series of up to 1,000 runs at once. With a ``width`` in pixels at most two points a column come back.
 
         Raises: NotFoundError, InvalidError (more than 10,000 series).
+        """
+        ...
+
+    @operation("GET", "/media", may="run.read", on=ON_LIST)
+    def media(self, run_ids: list[str]) -> list[RunMedia]:
+        """What up to 200 runs logged as images, sounds, texts, tables and histograms, by key and step.
+
+        Raises: NotFoundError, InvalidError.
         """
         ...

@@ -100,6 +100,26 @@ class Differences(msgspec.Struct, frozen=True):
     environment: DifferenceRows
 
 
+class MediaFile(msgspec.Struct, frozen=True):
+    """One medium of a run: an image, a sound, a text, a table, a histogram at a step."""
+
+    key: str
+    step: int
+    n: int
+    """Counts several of one step from 1; 0 for the only one."""
+    path: str
+    """Path of the artifact."""
+    media_type: str
+    size: int
+
+
+class RunMedia(msgspec.Struct, frozen=True):
+    """The media of one run, by key, step and number."""
+
+    run_id: RunId
+    media: list[MediaFile]
+
+
 class RunCurves(msgspec.Struct, frozen=True):
     """Series of one run as raw columns; what is not finite stands in them as it was logged."""
 

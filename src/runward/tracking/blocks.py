@@ -19,7 +19,7 @@ import msgspec
 
 from runward.core.zstd import compress, decompress
 from runward.errors import CorruptedError
-from runward.tracking.points import Columns, column_of, extremes, in_order, pick, raw_of
+from runward.tracking.points import Columns, column_of, decoded, extremes, in_order, pick, raw_of
 
 PAGE_BYTES: Final = 1 << 16
 BUCKET: Final = 128
@@ -268,7 +268,7 @@ class BlockReader:
     """Reads series out of one block; pages are fetched when they are needed."""
 
     def __init__(self, head: bytes, fetch: Callable[[int], bytes]) -> None:
-        self.head = _decoder.decode(decompress(head, 1 << 30))
+        self.head = decoded(_decoder, head, 1 << 30)
         self._page = functools.lru_cache(maxsize=8)(fetch)
         self._axes: dict[int, tuple[array[int], array[float]]] = {}
 

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from runward.errors import RunwardError
-from runward.store.blobs import FolderBlobs
+from runward.store.folder import FolderBlobs
 from runward.tracking.capture.model import Capture, FileRead, decode_path
 from runward.tracking.capture.reads import ReadRecorder, unrecorded
 from runward.tracking.capture.snapshot import PendingCapture, start_capture

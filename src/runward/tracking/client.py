@@ -26,7 +26,9 @@ from runward.tracking.media import parse_media_path, plain
 from runward.tracking.medialog import MAX_STEP, MediaLog
 
 MAX_TAG = 100_000
-_READ_WHOLE_BELOW = 1 << 20
+_COPY_BYTES = 1 << 20
+_IN_JOURNAL = 1 << 14
+"""Bytes of a file that goes into the journal: to make a file of its own would take longer than to copy it."""
 JOURNAL_VARIABLE = "RUNWARD_JOURNAL"
 """The folder of a task's journals: its process logs to the run that the task is."""
 RUN_VARIABLE = "RUNWARD_RUN_ID"
@@ -231,11 +233,10 @@ class ActiveRun(MediaLog):
             name: Its path in the run; by default its own name.
         """
         source = Path(path)
-        if not source.is_dir():
-            self._spool(source, name or source.name)
-            return
-        for file in sorted(p for p in source.rglob("*") if p.is_file() and not p.is_symlink()):
-            self._spool(file, f"{name or source.resolve().name}/{file.relative_to(source).as_posix()}")
+        if source.is_dir():
+            self._take_folder(str(source), name or source.resolve().name)
+        else:
+            self._take(str(source), name or source.name)
 
     def log_artifacts(self, folder: str | Path, name: str = "") -> None:
         """Attach every file of a folder, by default under the folder's name."""
@@ -243,46 +244,69 @@ class ActiveRun(MediaLog):
 
     def log_bytes(self, data: bytes, name: str, media_type: str = "") -> None:
         """Attach bytes as a file."""
-        spool = self._folder / "blobs"
         digest = digest_bytes(data)
         try:
-            spool.mkdir(exist_ok=True)
-            (spool / digest).write_bytes(data)
+            if len(data) > _IN_JOURNAL:
+                spool = self._folder / "blobs"
+                spool.mkdir(exist_ok=True)
+                (spool / digest).write_bytes(data)
         except OSError as error:
             self._warn(f"artifact:{name}", f"artifact {name!r:.80} cannot be kept: {error.strerror}")
             return
-        self._note_artifact(name, digest, media_type)
+        self._note_artifact(name, digest, media_type, data if len(data) <= _IN_JOURNAL else None)
 
-    def _spool(self, source: Path, name: str) -> None:
+    def _take_folder(self, folder: str, name: str) -> None:
+        try:
+            with os.scandir(folder) as found:
+                entries = sorted(found, key=lambda entry: entry.name)
+        except OSError as error:
+            self._not_taken(folder, error.strerror)
+            return
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                self._take_folder(entry.path, f"{name}/{entry.name}")
+            elif entry.is_file(follow_symlinks=False):
+                self._take(entry.path, f"{name}/{entry.name}")
+
+    def _take(self, path: str, name: str) -> None:
         try:
             name.encode()
-            self._note_artifact(name, self._copied(source), "")
-        except (OSError, UnicodeEncodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "its name is no text"
-            self._warn(f"artifact:{source}", f"artifact {str(source)!r} cannot be logged: {reason}")
+            digest, data = self._copied(path)
+            self._note_artifact(name, digest, "", data)
+        except OSError as error:
+            self._not_taken(path, error.strerror)
+        except UnicodeEncodeError:
+            self._not_taken(path, "its name is no text")
 
-    def _copied(self, source: Path) -> str:
-        # The bytes are copied now: what the script does to its file afterwards must not change what was logged.
-        spool = self._folder / "blobs"
-        spool.mkdir(exist_ok=True)
-        temporary = spool / f".{os.getpid()}-{next(self._spooled)}"
-        if source.stat().st_size < _READ_WHOLE_BELOW:
-            data = source.read_bytes()
-            digest = digest_bytes(data)
-            temporary.write_bytes(data)
-        else:
-            shutil.copyfile(source, temporary)
-            digest = digest_file(temporary)
+    def _not_taken(self, path: str, reason: str | None) -> None:
+        self._warn(f"artifact:{path}", f"artifact {path!r} cannot be logged: {reason}")
+
+    def _copied(self, path: str) -> tuple[str, bytes | None]:
+        """The digest of a file, and its bytes if they go into the journal.
+
+        They are copied now: what the script does to its file afterwards must not change what was logged.
+        """
+        with open(path, "rb", buffering=0) as source:
+            data = source.read(_IN_JOURNAL + 1)
+            if len(data) <= _IN_JOURNAL:
+                return digest_bytes(data), data
+            spool = self._folder / "blobs"
+            spool.mkdir(exist_ok=True)
+            temporary = spool / f".{os.getpid()}-{next(self._spooled)}"
+            with open(temporary, "wb") as copy:
+                copy.write(data)
+                shutil.copyfileobj(source, copy, _COPY_BYTES)
+        digest = digest_file(temporary)
         temporary.rename(spool / digest)
-        return digest
+        return digest, None
 
-    def _note_artifact(self, name: str, digest: str, media_type: str) -> None:
+    def _note_artifact(self, name: str, digest: str, media_type: str, data: bytes | None) -> None:
         clean = name.replace(os.sep, "/")
         if clean.startswith("/") or ".." in clean.split("/"):
             self._warn(f"artifact:{name}", f"artifact path {name!r:.80} must be relative and without '..'")
             return
         kind = media_type or mimetypes.guess_type(clean)[0] or "application/octet-stream"
-        self._write([j.ARTIFACT, clean, digest, kind])
+        self._write([j.ARTIFACT, clean, digest, kind] if data is None else [j.ARTIFACT, clean, digest, kind, data])
 
     def log_output(self, stream: str, text: str) -> None:
         """Record what the run printed."""

@@ -12,19 +12,26 @@ from runward.core.ids import new_id
 from runward.core.permissions import Role
 from runward.errors import ForbiddenError, InvalidError, InvalidTransitionError, NotFoundError, StaleVersionError
 from runward.governance.dispatch import Call
-from runward.governance.scopes import project_scope
+from runward.governance.scopes import members_who_read, project_scope
 from runward.store.database import Row, Tx
 from runward.tracking import repository
 from runward.tracking.organise_model import Anchor, Comment, CommentVersion, NewComment
 
-_COMMENT = "SELECT id, run_id, thread_id, anchor, author, at, version, body, removed_at FROM comments"
+_COMMENT = """SELECT id, run_id, thread_id, anchor, author, at, version, body, removed_at,
+  edited_at, removed_by, resolved_at, resolved_by FROM comments"""
 _MENTION = re.compile(r"(?<![\w@])@([\w.\-]+)")
 MAX_BODY = 20_000
 
 
 def _comment(row: Row) -> Comment:
     anchor = msgspec.json.decode(row[3], type=Anchor)
-    return Comment(row[0], row[1], row[2], anchor, row[4], from_us(row[5]), row[6], row[7], row[8] is not None)
+    return Comment(
+        *(row[0], row[1], row[2], anchor, row[4], from_us(row[5]), row[6], row[7], row[8] is not None),
+        edited_at=None if row[9] is None else from_us(row[9]),
+        removed_by=row[10] or "",
+        resolved_at=None if row[11] is None else from_us(row[11]),
+        resolved_by=row[12] or "",
+    )
 
 
 def _check_body(body: str) -> str:
@@ -42,6 +49,10 @@ class Comments:
     def list_comments(self, run_id: str) -> list[Comment]:
         """See the contract."""
         return [_comment(row) for row in self.tx.all(f"{_COMMENT} WHERE run_id = ? ORDER BY at, id", (run_id,))]
+
+    def readers(self, project: str) -> list[str]:
+        """See the contract."""
+        return [name for _, name in members_who_read(self.tx, self.call.project(project).id)]
 
     def _read(self, comment_id: str) -> Comment:
         row = self.tx.one(f"{_COMMENT} WHERE id = ?", (comment_id,))
@@ -117,7 +128,11 @@ class Comments:
                 hint="read it again and repeat the change",
             )
         self._keep_version(comment_id, version + 1, _check_body(body))
-        self.tx.execute("UPDATE comments SET body = ?, version = ? WHERE id = ?", (body, version + 1, comment_id))
+        self.tx.execute(
+            "UPDATE comments SET body = ?, version = ?, edited_at = ? WHERE id = ?",
+            (body, version + 1, self.call.now_us, comment_id),
+        )
+        self._announce("comment.edited", found.run_id)
         return self._read(comment_id)
 
     def remove_comment(self, comment_id: str) -> None:
@@ -126,9 +141,27 @@ class Comments:
         role = self.call.role_on("run", found.run_id)
         if found.author != self.call.actor.name and (role is None or role < Role.MAINTAINER):
             raise ForbiddenError(f"the comment is {found.author}'s", hint="a maintainer may remove it")
-        sql = "UPDATE comments SET body = '', removed_at = ? WHERE id = ?"
-        self.tx.execute(sql, (self.call.now_us, comment_id))
+        if found.removed:
+            return
+        sql = "UPDATE comments SET body = '', removed_at = ?, removed_by = ? WHERE id = ?"
+        self.tx.execute(sql, (self.call.now_us, self.call.actor.name, comment_id))
         self.tx.execute("DELETE FROM comment_versions WHERE comment_id = ?", (comment_id,))
+        self._announce("comment.removed", found.run_id)
+
+    def resolve_comment(self, comment_id: str, resolved: bool = True) -> Comment:
+        """See the contract."""
+        first = self._read(self._read(comment_id).thread_id)
+        if resolved != (first.resolved_at is not None):
+            by = (self.call.now_us, self.call.actor.name) if resolved else (None, None)
+            self.tx.execute("UPDATE comments SET resolved_at = ?, resolved_by = ? WHERE id = ?", (*by, first.id))
+            self._announce("comment.resolved" if resolved else "comment.reopened", first.run_id)
+        return self._read(first.id)
+
+    def _announce(self, kind: str, run_id: str) -> None:
+        """Publish what pages that show the run have to know, but nobody is told."""
+        project_id = repository.run(self.tx, run_id).project_id
+        team_id = self.tx.scalar("SELECT team_id FROM projects WHERE id = ?", (project_id,))
+        self.call.publish(Event(kind, "run", run_id, project_id, team_id))
 
     def comment_versions(self, comment_id: str) -> list[CommentVersion]:
         """See the contract."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 from urllib.parse import quote
@@ -17,7 +17,8 @@ from runward.errors import NotFoundError, StoreError
 from runward.governance.dispatch import Call, Dispatcher
 from runward.governance.model import Actor
 from runward.governance.scopes import find_project
-from runward.store.blobs import FolderBlobs, check_digest, checked
+from runward.store.blobs import check_digest, checked
+from runward.store.folder import FolderBlobs
 from runward.tracking import repository as sql
 from runward.tracking.api import Tracking
 from runward.tracking.garbage import lock
@@ -56,8 +57,8 @@ class Files(Protocol):
         """Upload a file to a project; bytes that are there already are not sent again."""
         ...
 
-    def put_files(self, project: str, files: Sequence[tuple[Digest, Path]]) -> None:
-        """Upload many files whose digests are known, small ones together."""
+    def put_files(self, project: str, contents: Mapping[Digest, bytes | Path]) -> None:
+        """Upload many contents whose digests are known, small ones together."""
         ...
 
     def put_bytes(self, project: str, data: bytes) -> Digest:
@@ -91,8 +92,9 @@ def record_uploads(call: Call, project: str, uploaded: Sequence[tuple[Digest, in
     found = find_project(call.tx, project)
     assert found is not None
     lock(call.tx, shared=True)
+    stored = call.blobs.have([digest for digest, _ in uploaded])
     for digest, _ in uploaded:
-        if not call.blobs.has(digest):
+        if digest not in stored:
             raise StoreError(f"blob {digest[:12]} was collected as garbage meanwhile", hint="upload it again")
     sql.remember_blobs(call.tx, found.id, uploaded, call.now_us)
 
@@ -139,6 +141,10 @@ def read_chunks(path: Path) -> Iterator[bytes]:
             yield chunk
 
 
+def _pieces(content: bytes | Path) -> Iterator[bytes]:
+    return iter([content]) if isinstance(content, bytes) else read_chunks(content)
+
+
 class FolderFiles:
     """The files of a folder workspace."""
 
@@ -162,14 +168,13 @@ class FolderFiles:
         """See :class:`Files`."""
         return self._put(project, digest_bytes(data), [data])[0]
 
-    def put_files(self, project: str, files: Sequence[tuple[Digest, Path]]) -> None:
+    def put_files(self, project: str, contents: Mapping[Digest, bytes | Path]) -> None:
         """See :class:`Files`."""
         with self._dispatcher.enter(UPLOAD, self._actor, project, write=False):
             blobs = self._dispatcher.blobs
-        digests = [digest for digest, _ in files]
-        sizes = blobs.put_many((digest, read_chunks(path)) for digest, path in files)
+        sizes = blobs.put_many((digest, _pieces(content)) for digest, content in contents.items())
         with self._dispatcher.enter(UPLOAD, self._actor, project, write=True) as call:
-            record_uploads(call, project, list(zip(digests, sizes, strict=True)))
+            record_uploads(call, project, list(zip(contents, sizes, strict=True)))
 
     def put_many(self, project: str, digests: list[Digest]) -> None:
         """See :class:`Files`. A folder's local store is the workspace's own: only the notes are missing."""
@@ -178,9 +183,9 @@ class FolderFiles:
             for digest in digests:
                 self._put(project, digest, self._local.chunks(digest))
             return
+        sizes = [(digest, blobs.size(digest)) for digest in digests]
         with self._dispatcher.enter(UPLOAD, self._actor, project, write=True) as call:
-            for digest in digests:
-                record_upload(call, project, digest, blobs.size(digest))
+            record_uploads(call, project, sizes)
 
     def read(self, run_id: str, digest: str) -> bytes:
         """See :class:`Files`."""
@@ -249,18 +254,17 @@ class RemoteFiles:
 
     def put_many(self, project: str, digests: list[Digest]) -> None:
         """See :class:`Files`."""
-        self.put_files(project, [(digest, self._local.path_of(digest)) for digest in digests])
+        self.put_files(project, {digest: self._local.path_of(digest) for digest in digests})
 
-    def put_files(self, project: str, files: Sequence[tuple[Digest, Path]]) -> None:
+    def put_files(self, project: str, contents: Mapping[Digest, bytes | Path]) -> None:
         """See :class:`Files`."""
-        paths = dict(files)
         pack, size = dict[str, bytes](), 0
-        for digest in self._tracking.missing_blobs(project, list(paths)):
-            path = paths[Digest(digest)]
-            if path.stat().st_size >= _PACKED_BELOW:
-                self._send(project, digest, path)
+        for digest in self._tracking.missing_blobs(project, list(contents)):
+            content = contents[Digest(digest)]
+            if isinstance(content, Path) and content.stat().st_size >= _PACKED_BELOW:
+                self._send(project, digest, content)
                 continue
-            pack[digest] = path.read_bytes()
+            pack[digest] = content if isinstance(content, bytes) else content.read_bytes()
             size += len(pack[digest])
             if size >= _PACK_BYTES:
                 self._send_pack(project, pack)

@@ -15,6 +15,7 @@ from runward.errors import NotFoundError
 from runward.governance.dispatch import Call
 from runward.store.database import Tx
 from runward.tracking.organise_model import Collect, Collected
+from runward.tracking.storage import table_of
 
 YOUNG_US = 3_600_000_000
 """Bytes noted less than an hour ago are never taken: whoever uploaded them is about to name them."""
@@ -31,6 +32,9 @@ def step(call: Call, how: Collect) -> Collected:
         return _would_take(call, runs, before)
     if runs:
         for run_id in runs:
+            project_id, tabled = call.tx.all("SELECT project_id, tabled FROM runs WHERE id = ?", (run_id,))[0]
+            if tabled:
+                call.blobs.drop_table(table_of(project_id, run_id))
             delete_rows(call.tx, "runs", "id = ?", (run_id,))
         return Collected(len(runs), 0, 0, 0, more=True)
     projects = _expired_projects(call.tx, before)
@@ -164,9 +168,9 @@ def _take_bytes(call: Call) -> Collected:
     if forgotten:
         call.tx.many("DELETE FROM blobs WHERE digest = ?", [(digest,) for digest in forgotten])
         return Collected(0, 0, 0, 0, more=True)
-    taken = freed = 0
-    for digest, size in stale[:MAX_BLOBS]:
-        if call.blobs.remove(Digest(digest), (call.now_us - YOUNG_US) / 1e6):
-            taken, freed = taken + 1, freed + size
-    freed += call.blobs.sweep((call.now_us - YOUNG_US) / 1e6)
-    return Collected(0, 0, taken, freed, more=len(stale) > MAX_BLOBS)
+    sizes = {Digest(digest): size for digest, size in stale[:MAX_BLOBS]}
+    gone = call.blobs.remove(list(sizes), (call.now_us - YOUNG_US) / 1e6)
+    freed = sum(sizes[digest] for digest in gone)
+    if len(stale) <= MAX_BLOBS:
+        freed += call.blobs.sweep((call.now_us - YOUNG_US) / 1e6)
+    return Collected(0, 0, len(gone), freed, more=len(stale) > MAX_BLOBS)

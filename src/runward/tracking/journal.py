@@ -151,14 +151,17 @@ class JournalReader:
         """Number of the next frame to be read."""
         return self._number
 
-    def frames(self, limit: int = 5000) -> Iterator[Frame]:
-        """The whole frames from the present position on; it moves along."""
+    def frames(self, limit: int = 5000, most_bytes: int = 1 << 62) -> Iterator[Frame]:
+        """The whole frames from the present position on, until so many were read or so many bytes; it moves along."""
+        start = self._offset
         for _ in range(limit):
             frame = self._read(self._offset, self._number)
             if frame is None:
                 return
             self._offset, self._number = frame.end, frame.number + 1
             yield frame
+            if frame.end - start >= most_bytes:
+                return
 
     def _read(self, offset: int, number: int) -> Frame | None:
         head = os.pread(self._file.fileno(), FRAME.size, offset)

@@ -114,6 +114,11 @@ class Organise(Protocol):
         """A run's comments, oldest first."""
         ...
 
+    @operation("GET", "/projects/{project}/readers", may="comment.write", on="project")
+    def readers(self, project: str) -> list[str]:
+        """Names of the members who may read a project: those whom ``@name`` reaches."""
+        ...
+
     @operation("POST", "/runs/{run_id}/comments", may="comment.write", on="run_id")
     def add_comment(self, run_id: str, comment: NewComment) -> Comment:
         """Write a comment; ``@name`` tells a member. Raises: InvalidError (empty, no such metric or artifact)."""
@@ -127,6 +132,11 @@ class Organise(Protocol):
     @operation("DELETE", "/comments/{comment_id}", may="comment.write", on="comment_id")
     def remove_comment(self, comment_id: str) -> None:
         """Take a comment's text away; its place in the thread stays. Its author or a maintainer may."""
+        ...
+
+    @operation("PUT", "/comments/{comment_id}/resolution", may="comment.write", on="comment_id")
+    def resolve_comment(self, comment_id: str, resolved: bool = True) -> Comment:
+        """Settle the comment's thread, or open it again; the answer is the thread's first comment."""
         ...
 
     @operation("GET", "/comments/{comment_id}/versions", may="comment.read", on="comment_id")

@@ -142,6 +142,12 @@ class Comment(msgspec.Struct, frozen=True):
     version: int
     body: str
     removed: bool
+    edited_at: datetime | None = None
+    """When the present version was written; None for the first."""
+    removed_by: str = ""
+    resolved_at: datetime | None = None
+    """When its thread was settled; only a thread's first comment says so."""
+    resolved_by: str = ""
 
 
 class CommentVersion(msgspec.Struct, frozen=True):

@@ -9,14 +9,15 @@ import operator
 import sys
 from array import array
 from collections.abc import Container, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
 from runward.core.zstd import compress, decompress
-from runward.errors import InvalidError
+from runward.errors import CorruptedError, InvalidError
 from runward.tracking.model import Points, Series
 
+T = TypeVar("T")
 MAX_STEP = 2**63 - 1
 _SWAP = sys.byteorder == "big"
 _encoder = msgspec.msgpack.Encoder()
@@ -72,8 +73,16 @@ def pack_segment(points: Sequence[Points]) -> bytes:
 
 
 def unpack_segment(data: bytes) -> list[Points]:
-    """The points of a stored segment."""
-    return _decoder.decode(decompress(data))
+    """The points of a stored segment. Raises: CorruptedError."""
+    return decoded(_decoder, data)
+
+
+def decoded(decoder: msgspec.msgpack.Decoder[T], data: bytes, limit: int = 1 << 28) -> T:
+    """What a stored, compressed document holds. Raises: CorruptedError."""
+    try:
+        return decoder.decode(decompress(data, limit))
+    except (InvalidError, msgspec.MsgspecError) as error:
+        raise CorruptedError(f"stored points are damaged: {error}", hint="restore a backup") from error
 
 
 def collect(segments: Iterable[bytes], keys: Container[str] | None = None) -> dict[str, Columns]:

@@ -37,8 +37,7 @@ def last_steps(folder: Path) -> dict[str, int] | None:
     paths = journals_in(folder)
     if not any(j.begins_a_run(path) for path in paths):
         return None
-    columns, _ = gather(paths)
-    return {key: max(found.steps) for key, found in columns.items()}
+    return {key: max(found.steps) for key, found in gather(paths).columns.items()}
 
 
 class ScriptHooks(Hooks):
@@ -58,8 +57,10 @@ class ScriptHooks(Hooks):
 
         The lock is held until this process's journal is closed, so of two that leave together one sees the other gone.
         """
-        with open(run.folder / "leaving", "w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with contextlib.ExitStack() as held:
+            # Without a disk there is nobody to agree with either, and the end of a training is no time to fail.
+            with contextlib.suppress(OSError):
+                fcntl.flock(held.enter_context(open(run.folder / "leaving", "w")), fcntl.LOCK_EX)
             yield status != "finished" or (_said(_NODES) in ("", "0") and not self._others(run))
 
     def _others(self, run: ActiveRun) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from runward.core.clock import to_us
 from runward.errors import ConflictError
@@ -135,3 +136,46 @@ def resumed_at(tx: Tx, run_id: str) -> int:
         return to_us(datetime.fromisoformat(said)) if said else 0
     except ValueError:
         return 0  # A member may set any tag.
+
+
+class Untabled(NamedTuple):
+    """A finished run whose Parquet file is not up to date."""
+
+    run_id: str
+    project_id: str
+    revision: int
+    ended_at: int
+    is_deleted: bool
+
+    @property
+    def table(self) -> str:
+        """The name of its file among the tables."""
+        return table_of(self.project_id, self.run_id)
+
+
+def table_of(project_id: str, run_id: str) -> str:
+    """The name of a run's Parquet file among the tables."""
+    return f"points/{project_id}/{run_id}.parquet"
+
+
+def runs_to_table(tx: Tx, before: int, after: tuple[int, str], limit: int) -> list[Untabled]:
+    """Runs that were over at a time and are not in the tables as they are now, after (ended_at, id), in that order."""
+    # The first two conditions are word for word those of the index runs_to_table.
+    rows = tx.all(
+        """SELECT id, project_id, revision, ended_at, deleted_at IS NOT NULL FROM runs
+           WHERE tabled <> revision AND ended_at IS NOT NULL AND ended_at <= ? AND (ended_at, id) > (?, ?)
+           ORDER BY ended_at, id LIMIT ?""",
+        (before, *after, limit),
+    )
+    return [Untabled(row[0], row[1], row[2], row[3], bool(row[4])) for row in rows]
+
+
+def set_tabled(tx: Tx, run_id: str, revision: int) -> None:
+    """A run's Parquet file is that of a revision (or there is none, as it should be)."""
+    tx.execute("UPDATE runs SET tabled = ? WHERE id = ?", (revision, run_id))
+
+
+def key_sizes(tx: Tx, run_id: str) -> list[tuple[str, int]]:
+    """(key, points) of a run's series, by key."""
+    rows = tx.all("SELECT key, n FROM metrics WHERE run_id = ? ORDER BY key", (run_id,))
+    return [(row[0], row[1]) for row in rows]

@@ -8,7 +8,7 @@ import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -25,7 +25,7 @@ from runward.errors import (
     NotFoundError,
     RunwardError,
 )
-from runward.store.blobs import FolderBlobs
+from runward.store.folder import FolderBlobs
 from runward.tracking import journal as j
 from runward.tracking.api import Tracking
 from runward.tracking.capture.reads import unrecorded
@@ -51,6 +51,7 @@ log = logging.getLogger("runward.upload")
 
 INTERVAL_S = 0.3
 _BATCH_FRAMES = 20_000
+_BATCH_BYTES = 16 << 20
 _RETRY_S = 2.0
 
 
@@ -109,18 +110,34 @@ class _Gathered:
         return [pack_columns(key, columns) for key, columns in self.columns.items()]
 
 
-def gather(paths: list[Path]) -> tuple[dict[str, Columns], dict[str, str]]:
-    """The series and the artifacts (digest by name) in some journals, without any store."""
-    found, artifacts = _Gathered(), dict[str, str]()
+class Content(NamedTuple):
+    """What journals hold."""
+
+    columns: dict[str, Columns]
+    artifacts: dict[str, str]
+    """Digest by name."""
+    small: dict[Digest, bytes]
+    """The bytes of small artifacts by digest; those of others lie beside the journal."""
+
+
+def gather(paths: list[Path]) -> Content:
+    """The series and the artifacts in some journals, without any store."""
+    found, artifacts, small = _Gathered(), dict[str, str](), dict[Digest, bytes]()
     for path in paths:
         reader = JournalReader(path)
         for frame in reader.frames(100_000_000):
             if frame.kind == j.ARTIFACT:
                 artifacts[frame.fields[0]] = frame.fields[1]
+                small.update(_inline(frame))
             else:
                 found.add(frame)
         reader.close()
-    return found.columns, artifacts
+    return Content(found.columns, artifacts, small)
+
+
+def _inline(frame: Frame) -> dict[Digest, bytes]:
+    """The bytes that came with an artifact, if they did."""
+    return {Digest(frame.fields[1]): frame.fields[3]} if len(frame.fields) > 3 else {}
 
 
 class JournalUpload:
@@ -141,7 +158,7 @@ class JournalUpload:
             self.create_if_asked()
             self._position = self._expected()
             self.reader.rewind_to(self._position)
-        frames = list(self.reader.frames(_BATCH_FRAMES))
+        frames = list(self.reader.frames(_BATCH_FRAMES, _BATCH_BYTES))
         if not frames:
             return False
         try:
@@ -223,16 +240,17 @@ class JournalUpload:
 
     def _append(self, frames: list[Frame]) -> None:
         gathered = _Gathered()
-        artifacts = list[NewArtifact]()
+        artifacts, small = list[NewArtifact](), dict[Digest, bytes]()
         for frame in frames:
             if frame.kind == j.ARTIFACT:
-                artifacts.append(NewArtifact(*frame.fields))
+                artifacts.append(NewArtifact(*frame.fields[:3]))
+                small.update(_inline(frame))
             elif frame.kind == j.CAPTURES:
                 self._send_captures(*frame.fields)
             else:
                 gathered.add(frame)
         if artifacts:
-            self._send_artifacts(artifacts)
+            self._send_artifacts(artifacts, small)
         batch = Batch(
             client=self.reader.client,
             first=frames[0].number,
@@ -258,13 +276,14 @@ class JournalUpload:
             self.project = self.destination.tracking.get_run(self.reader.run_id).run.project_id
         return self.project
 
-    def _send_artifacts(self, artifacts: list[NewArtifact]) -> None:
+    def _send_artifacts(self, artifacts: list[NewArtifact], small: dict[Digest, bytes]) -> None:
         spool, tracking = self.path.parent / "blobs", self.destination.tracking
-        wanted = dict.fromkeys(Digest(artifact.digest) for artifact in artifacts)
-        for digest in wanted:
-            if not (spool / digest).exists():
+        digests = [Digest(artifact.digest) for artifact in artifacts]
+        contents: dict[Digest, bytes | Path] = {digest: small.get(digest, spool / digest) for digest in digests}
+        for digest, content in contents.items():
+            if isinstance(content, Path) and not content.exists():
                 raise InvalidError(f"the bytes {digest[:12]} of an artifact are gone from {spool}")
-        self.destination.files.put_files(self._project(), [(digest, spool / digest) for digest in wanted])
+        self.destination.files.put_files(self._project(), contents)
         try:
             tracking.add_artifacts(self.reader.run_id, artifacts)
             return

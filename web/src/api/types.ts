@@ -20,6 +20,7 @@ export type GroupMetric = Schemas["GroupMetric"];
 export type Differences = Schemas["Differences"];
 export type DifferenceRows = Schemas["DifferenceRows"];
 export type View = Schemas["View"];
+export type Anchor = Schemas["Anchor"];
 export type Comment = Schemas["Comment"];
 export type KnownKeys = Schemas["KnownKeys"];
 export type HistoryEntry = Schemas["HistoryEntry"];

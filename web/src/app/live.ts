@@ -14,6 +14,7 @@ export interface Change {
 export function staleKeys({ kind, object_id: id }: Change): QueryKey[] {
   if (kind === "run.points") return [["curves"], ["run", id], ["output", id], ["runs"]];
   if (kind.startsWith("run.")) return [["run", id], ["output", id], ["runs"], ["projects"], ["inbox"], ["differences"]];
+  if (kind.startsWith("comment.")) return [["run", id, "comments"], ["inbox"]];
   if (kind.startsWith("review.")) return [["review", id], ["reviews"], ["runs"], ["run"], ["inbox"]];
   if (kind.startsWith("verification.")) return [["verifications"], ["verification", id], ["runs"], ["run"], ["inbox"]];
   if (kind.startsWith("page.")) return [["pages"], ["page", id], ["search"], ["inbox"]];

@@ -42,6 +42,7 @@ export const KEYS: [string, string][] = [
   ["Enter", "Open the row"],
   ["x", "Select the row"],
   ["c", "Compare the selected runs"],
+  ["t", "Discuss the chart in focus"],
   ["r", "Request a review of the row or run"],
   ["?", "This list"],
 ];

@@ -3,8 +3,9 @@ const PLACES: Record<string, string> = {
 };
 const PAGE_KINDS = new Set(["practice", "decision", "guide", "card", "post-mortem", "result"]);
 
-/** Where an object of that kind is shown. */
-export function hrefOf(kind: string, id: string): string {
+/** Where an object of that kind is shown; for what was said about it, where that is. */
+export function hrefOf(kind: string, id: string, event = ""): string {
+  if (kind === "run" && event.startsWith("comment.")) return `/runs/${id}/discussion`;
   if (PAGE_KINDS.has(kind)) return `/knowledge/${id}`;
   return PLACES[kind] ? `${PLACES[kind]}/${id}` : "/inbox";
 }

@@ -28,7 +28,7 @@ from runward.shims.wandb.values import Config, as_mapping
 __all__ = [
     "AlertLevel", "Api", "Artifact", "Audio", "Config", "Error", "Histogram", "Html", "Image", "Media", "Run", "Settings",
     "Table", "UsageError", "Video", "alert", "define_metric", "errors", "finish", "init", "log", "log_artifact",
-    "log_model", "login", "plot", "save", "setup", "teardown", "termlog", "termwarn", "unwatch",
+    "log_model", "login", "plot", "require", "save", "setup", "teardown", "termlog", "termwarn", "unwatch",
     "use_artifact", "use_model", "util", "watch",
 ]  # fmt: skip
 
@@ -121,7 +121,7 @@ def init(
             )
     if tensorboard or sync_tensorboard or monitor_gym:
         once("wandb.init(sync_tensorboard=, monitor_gym=)", "runward import tensorboard reads event files")
-    given = getattr(settings, "values", settings) or {}
+    given = settings.values if isinstance(settings, Settings) else dict(settings or {})
     mode = _said(mode or given.get("mode"), "WANDB_MODE", "online")
     if str(os.environ.get("WANDB_DISABLED", "")).lower() in ("1", "true") or mode in ("disabled", "dryrun"):
         mode = "disabled" if mode != "dryrun" else "offline"
@@ -224,13 +224,21 @@ def save(glob_str: Any = None, base_path: Any = None, policy: str = "live") -> l
     return need("save()").save(glob_str, base_path, policy)
 
 
-def watch(models: Any, *args: Any, **kwargs: Any) -> None:
-    """Has no effect: it says so once."""
-    need("watch()").watch(models)
+def watch(
+    models: Any,
+    criterion: Any = None,
+    log: str | None = "gradients",
+    log_freq: int = 1000,
+    idx: int | None = None,
+    log_graph: bool = False,
+) -> None:
+    """See :meth:`Run.watch`."""
+    need("watch()").watch(models, criterion, log, log_freq, idx, log_graph)
 
 
 def unwatch(models: Any = None) -> None:
-    """Has no effect."""
+    """See :meth:`Run.unwatch`."""
+    need("unwatch()").unwatch(models)
 
 
 def alert(title: str, text: str, level: Any = None, wait_duration: Any = None) -> None:
@@ -267,6 +275,10 @@ def login(*args: Any, **kwargs: Any) -> bool:
 
 def setup(settings: Any = None) -> None:
     """Has no effect."""
+
+
+def require(requirement: Any = None, experiment: Any = None) -> None:
+    """Has no effect: W&B's clients turned features on by it."""
 
 
 def teardown(exit_code: int | None = None) -> None:

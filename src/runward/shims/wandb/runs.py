@@ -19,6 +19,7 @@ from runward.shims.wandb.artifact import Artifact
 from runward.shims.wandb.media import Histogram, Media, Table
 from runward.shims.wandb.told import once
 from runward.shims.wandb.values import Config, Summary
+from runward.shims.wandb.watching import watch
 from runward.tracking.client import ActiveRun
 
 ARTIFACT_TAG = artifacts.TAG
@@ -47,6 +48,7 @@ class Run:
         self._step, self._step_metrics = step, dict[str, str]()
         self._watched: list[tuple[str, str]] = []
         self._numbers: dict[str, int] = {}
+        self._hooks: list[list[Any]] = []
         self._finished = False
         self.project, self.name, self.resumed = project, name, resumed
         self.notes, self.group, self.job_type = "", "", ""
@@ -227,16 +229,22 @@ class Run:
         self,
         models: Any,
         criterion: Any = None,
-        log: Any = None,
+        log: str | None = "gradients",
         log_freq: int = 1000,
-        idx: Any = None,
+        idx: int | None = None,
         log_graph: bool = False,
     ) -> None:
-        """Has no effect: it says so once."""
-        once("wandb.watch", "log histograms of weights and gradients with wandb.Histogram")
+        """Log histograms of PyTorch models' ``gradients``, ``parameters`` or ``all``, every so many batches."""
+        if log_graph:
+            once("wandb.watch(log_graph=True)", "log the model's summary as a text")
+        if not self.disabled:
+            self._hooks += watch(self, models, log, log_freq, len(self._hooks) if idx is None else idx)
 
     def unwatch(self, models: Any = None) -> None:
-        """Has no effect."""
+        """Log no more of them; of all models, whichever is named."""
+        for handle in (handle for hooks in self._hooks for handle in hooks):
+            handle.remove()
+        self._hooks = []
 
     def alert(self, title: str, text: str, level: Any = None, wait_duration: Any = None) -> None:
         """Note an alert on the run: the tag ``alert`` has the last one, the output all."""
@@ -245,6 +253,9 @@ class Run:
 
     def log_code(self, *args: Any, **kwargs: Any) -> None:
         """Has no effect: the code was captured when the run began, and is shown on its page."""
+
+    def _label(self, *args: Any, **kwargs: Any) -> None:
+        """Has no effect: frameworks' loggers tell W&B by it who they are."""
 
     def mark_preempting(self) -> None:
         """Has no effect: a run that is cut off is taken up by its id."""
@@ -309,6 +320,7 @@ class Run:
         if self._finished:
             return
         self._finished = True
+        self.unwatch()
         self._keep_files()
         self._active.finish("failed" if exit_code else "finished", exit_code)
 
@@ -340,6 +352,7 @@ class Run:
         """End the run; as failed if an exception passes through."""
         if not self._finished:
             self._finished = True
+            self.unwatch()
             self._keep_files()
             if not self.disabled:
                 self._active.__exit__(kind, error, trace)

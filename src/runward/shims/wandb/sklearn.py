@@ -59,10 +59,11 @@ def plot_classifier(
 def plot_regressor(
     model: Any, X_train: Any, X_test: Any, y_train: Any, y_test: Any, model_name: str = "Regressor"
 ) -> None:
-    """Summary, outliers and residuals of a regressor."""
+    """Summary, learning curve, outliers and residuals of a regressor."""
     need("sklearn").config.update({"model_name": model_name}, allow_val_change=True)
     parts: list[tuple[str, Callable[[], None]]] = [
         ("the summary", lambda: plot_summary_metrics(model, X_train, y_train, X_test, y_test)),
+        ("the learning curve", lambda: plot_learning_curve(model, X_train, y_train)),
         ("the outliers", lambda: plot_outlier_candidates(model, X_train, y_train)),
         ("the residuals", lambda: plot_residuals(model, X_train, y_train)),
     ]

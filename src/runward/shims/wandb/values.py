@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -17,7 +16,7 @@ Changed = Callable[[dict[str, Any]], None]
 
 
 def as_mapping(values: Any) -> dict[str, Any]:
-    """A config as a dict: from a mapping, argparse's namespace, absl's flags or a YAML file's path.
+    """A config as a dict: from a mapping, absl's flags, a YAML file's path, or the attributes of anything else.
 
     Raises: InvalidError (it is none of these).
     """
@@ -27,13 +26,15 @@ def as_mapping(values: Any) -> dict[str, Any]:
         read = yaml.safe_load(Path(values).read_text(encoding="utf-8")) or {}
         # W&B's own files have `key: {value: …}`.
         return {key: v["value"] if isinstance(v, dict) and "value" in v else v for key, v in as_mapping(read).items()}
-    if isinstance(values, argparse.Namespace):
-        return vars(values)
     if hasattr(values, "flag_values_dict"):
         return dict(values.flag_values_dict())
     if isinstance(values, Mapping):
         return {str(key): value for key, value in values.items()}
-    raise InvalidError(f"config is a {type(values).__name__}", hint="give a dict, argparse's namespace or a YAML file")
+    if hasattr(values, "__dict__"):
+        return dict(vars(values))
+    raise InvalidError(
+        f"config is a {type(values).__name__}", hint="give a dict, an object with attributes or a YAML file"
+    )
 
 
 class Config(MutableMapping[str, Any]):

@@ -12,9 +12,25 @@ from types import ModuleType
 
 from runward.errors import MigrationNeededError
 from runward.store.database import Database, Dialect, Tx
-from runward.store.migrations import m0001_first_light, m0002_strength, m0003_registry, m0004_places, m0005_code_points
+from runward.store.migrations import (
+    m0001_first_light,
+    m0002_strength,
+    m0003_registry,
+    m0004_places,
+    m0005_code_points,
+    m0006_tables,
+    m0007_reports,
+)
 
-MIGRATIONS: list[ModuleType] = [m0001_first_light, m0002_strength, m0003_registry, m0004_places, m0005_code_points]
+MIGRATIONS: list[ModuleType] = [
+    m0001_first_light,
+    m0002_strength,
+    m0003_registry,
+    m0004_places,
+    m0005_code_points,
+    m0006_tables,
+    m0007_reports,
+]
 """All migrations in order; the position (from 1) is the schema's version."""
 
 LATEST = len(MIGRATIONS)

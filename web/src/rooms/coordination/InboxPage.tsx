@@ -27,7 +27,7 @@ function Line({ item, active, onRead }: { item: Notification; active: boolean; o
     <li className={item.read ? "inbox-line read" : "inbox-line"} aria-current={active ? "true" : undefined}>
       <span aria-hidden="true" className={`badge-sign ${tone}`}>{sign}</span>
       <div className="inbox-text">
-        {item.object_id ? <Link href={hrefOf(item.object_kind, item.object_id)} onClick={onRead}><bdi>{item.title}</bdi></Link> : <strong><bdi>{item.title}</bdi></strong>}
+        {item.object_id ? <Link href={hrefOf(item.object_kind, item.object_id, item.kind)} onClick={onRead}><bdi>{item.title}</bdi></Link> : <strong><bdi>{item.title}</bdi></strong>}
         {item.body && <p className="muted"><bdi>{item.body}</bdi></p>}
         <p className="muted small"><span className="mono">{item.kind}</span> · <Name>{item.actor || "Runward"}</Name> · <Time at={item.at} /></p>
       </div>
@@ -40,7 +40,7 @@ function Lines({ items }: { items: Notification[] }) {
   const mark = useMarkRead();
   const [, navigate] = useLocation();
   const active = useRowKeys(items.length, {
-    open: (i) => items[i]?.object_id && navigate(hrefOf(items[i].object_kind, items[i].object_id)),
+    open: (i) => items[i]?.object_id && navigate(hrefOf(items[i].object_kind, items[i].object_id, items[i].kind)),
     select: (i) => items[i] && mark.mutate([items[i].id]),
   });
   return (

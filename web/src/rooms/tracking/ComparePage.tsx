@@ -18,6 +18,7 @@ const Curves = lazy(() => import("./compare/Curves"));
 const Parallel = lazy(() => import("./compare/Parallel"));
 const Scatter = lazy(() => import("./compare/Scatter"));
 const SeedGroups = lazy(() => import("./compare/SeedGroups"));
+const Media = lazy(() => import("./compare/Media"));
 const Pair = lazy(() => import("./compare/Pair"));
 
 const HEADS = 8;
@@ -36,7 +37,7 @@ function Heads({ runs, onDrop }: { runs: Differences["runs"]; onDrop: (id: strin
           {runs.length > 2 && <button type="button" className="clear" aria-label={`Take ${run.name} out`} onClick={() => onDrop(run.id)}>×</button>}
         </li>
       ))}
-      {runs.length > HEADS && <li><button type="button" className="link" onClick={() => setOpen(!open)}>{open ? "Show fewer" : `and ${runs.length - HEADS} more`}</button></li>}
+      {runs.length > HEADS && <li><button type="button" className="link" onClick={() => setOpen(!open)}>{open ? "Show fewer" : `Show all ${runs.length}`}</button></li>}
     </ul>
   );
 }
@@ -61,6 +62,7 @@ const TABS: [string, string, (found: Differences, all: boolean) => ReactNode][] 
   ["parallel", "Parallel", (found) => <Parallel found={found} />],
   ["scatter", "Scatter", (found) => <Scatter found={found} />],
   ["groups", "Groups", (found) => <SeedGroups found={found} />],
+  ["media", "Media", (found) => <Media found={found} />],
   ["pair", "Two runs", (found, all) => <Pair runs={found.runs} all={all} />],
 ];
 

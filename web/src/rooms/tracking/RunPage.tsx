@@ -13,10 +13,12 @@ import { Page, projectTrail } from "@/ui/Page";
 import { ErrorNote, Loading } from "@/ui/states";
 import { Tabs } from "@/ui/Tabs";
 import { useUrlState } from "@/ui/urlState";
+import { Beside } from "./comments/Beside";
 import { RequestReview } from "./RequestReview";
 import { SummaryTab } from "./run/SummaryTab";
 
 const MetricsTab = lazy(() => import("./run/MetricsTab"));
+const MediaTab = lazy(() => import("./run/MediaTab"));
 const ConfigTab = lazy(() => import("./run/ConfigTab"));
 const CodeTab = lazy(() => import("./run/CodeTab"));
 const EnvironmentTab = lazy(() => import("./run/EnvironmentTab"));
@@ -28,6 +30,7 @@ const HistoryTab = lazy(() => import("./run/HistoryTab"));
 const TABS: Record<string, [string, (detail: RunDetail) => ReactNode]> = {
   summary: ["Summary", (detail) => <SummaryTab detail={detail} />],
   metrics: ["Metrics", (detail) => <MetricsTab detail={detail} />],
+  media: ["Media", (detail) => <MediaTab detail={detail} />],
   config: ["Config", (detail) => <ConfigTab detail={detail} />],
   code: ["Code", (detail) => <CodeTab detail={detail} />],
   environment: ["Environment", (detail) => <EnvironmentTab detail={detail} />],
@@ -88,7 +91,7 @@ export default function RunPage({ id, tab }: { id: string; tab: string }) {
       {run.purpose && <p className="purpose"><bdi>{run.purpose}</bdi></p>}
       <Facts detail={detail} />
       <Tabs base={`/runs/${id}`} current={TABS[tab] ? tab : "summary"} tabs={Object.entries(TABS).map(([key, [word]]) => [key, word])} label="Parts of the run" />
-      <Suspense fallback={<Loading rows={8} />}>{shown?.[1](detail)}</Suspense>
+      <Suspense fallback={<Loading rows={8} />}><Beside detail={detail}>{shown?.[1](detail)}</Beside></Suspense>
       <RequestReview run={run} opened={asked && run.status !== "running"} close={() => setUrl({ review: null })} />
     </Page>
   );

@@ -42,10 +42,12 @@ function Legend({ lines, axis, weight, pointer, linkOf }: { lines: Line[]; axis:
 }
 
 /** One metric over the steps of one or more runs, with its legend and the values under the pointer. */
-export function ChartPanel({ title, linkOf, aside, ...chart }: Omit<ChartProps, "onPointer"> & {
+export function ChartPanel({ title, linkOf, aside, onTalk, ...chart }: Omit<ChartProps, "onPointer"> & {
   title: string;
   linkOf?: (line: Line) => string;
   aside?: ReactNode;
+  /** Opens the conversation about the chart; `t` does so too. */
+  onTalk?: () => void;
 }) {
   const { lines, axis = "step", weight = 0, height } = chart;
   const [pointer, setPointer] = useState<Pointer | null>(null);
@@ -60,12 +62,12 @@ export function ChartPanel({ title, linkOf, aside, ...chart }: Omit<ChartProps, 
         <span className="muted small">{pointer === null ? "last" : placed(axis, pointer.x)}</span>
         {aside}
       </figcaption>
-      <div role="group" tabIndex={0} className="chart-keys" aria-label={`${title}: arrows move, + and − zoom, 0 shows all`}>
-        <div role="img" aria-label={said}>
-          <Suspense fallback={<div className="bone" style={{ height }} />}>
-            <LineChart {...chart} onPointer={setPointer} />
-          </Suspense>
-        </div>
+      {/* eslint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- the group takes the chart's keys */}
+      <div role="group" tabIndex={0} className="chart-keys" aria-label={`${title}: arrows move, + and − zoom, 0 shows all${onTalk ? ", t discusses" : ""}`}
+        onKeyDown={(event) => event.key === "t" && event.target === event.currentTarget && onTalk?.()}>
+        <Suspense fallback={<div className="bone" style={{ height }} />}>
+          <LineChart {...chart} label={said} onPointer={setPointer} />
+        </Suspense>
       </div>
       <Legend lines={lines} axis={axis} weight={weight} pointer={pointer} linkOf={linkOf} />
     </figure>

@@ -19,6 +19,10 @@ interface Build {
   moving: () => boolean;
   onRange: NonNullable<ChartProps["onRange"]>;
   onPointer: NonNullable<ChartProps["onPointer"]>;
+  /** A click that did not drag: the place on the axis and the nearest line. */
+  onClick: (x: number, nearest: string | null) => void;
+  /** After the lines were drawn. */
+  onDrawn: (plot: uPlot) => void;
 }
 
 /** Ticks of an axis of seconds, in the unit that fits. */
@@ -51,7 +55,7 @@ function pointed(plot: uPlot, all: Prepared[]): Pointer | null {
 }
 
 /** How the chart looks and what it answers to. uPlot brings axes, scales and the pointer; the lines are drawn by draw.ts. */
-export function buildOptions({ axis, log, logX, height, width, style, current, highlighted, moving, onRange, onPointer }: Build): uPlot.Options {
+export function buildOptions({ axis, log, logX, height, width, style, current, highlighted, moving, onRange, onPointer, onDrawn, onClick }: Build): uPlot.Options {
   const css = (name: string) => style.getPropertyValue(name).trim();
   const colors = Array.from({ length: COLORS }, (_, i) => css(`--rw-s${i}`));
   const layer = new Layer();
@@ -79,7 +83,11 @@ export function buildOptions({ axis, log, logX, height, width, style, current, h
       },
     },
     hooks: {
-      draw: [(plot) => layer.paint(plot, current(), colors, highlighted(), moving())],
+      ready: [(plot) => plot.over.addEventListener("click", (event) => {
+        const pointer = event.shiftKey ? null : pointed(plot, current());
+        if (pointer) onClick(pointer.x, pointer.nearest);
+      })],
+      draw: [(plot) => layer.paint(plot, current(), colors, highlighted(), moving()), onDrawn],
       setCursor: [(plot) => onPointer(pointed(plot, current()))],
       setSelect: [(plot) => select(plot, onRange)],
     },

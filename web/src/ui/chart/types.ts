@@ -21,7 +21,17 @@ export interface Pointer {
   nearest: string | null;
 }
 
+/** Something said about a point of a chart. */
+export interface ChartMark {
+  id: string;
+  step: number;
+  count: number;
+  text: string;
+}
+
 export interface ChartProps {
+  /** What the picture shows, for who cannot see it. */
+  label?: string;
   lines: Line[];
   axis?: XAxis;
   log?: boolean;
@@ -33,4 +43,8 @@ export interface ChartProps {
   onRange?: (range: Range | null) => void;
   /** Null when the pointer leaves. */
   onPointer?: (pointer: Pointer | null) => void;
+  marks?: ChartMark[];
+  onMark?: (id: string) => void;
+  /** Called with the step of the point that was clicked. */
+  onPick?: (step: number) => void;
 }

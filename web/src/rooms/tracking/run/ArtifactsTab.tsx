@@ -1,33 +1,54 @@
-import { useQuery } from "@tanstack/react-query";
-import { send, urlOf } from "@/api/client";
+import { CloseButton } from "@mantine/core";
+import { lazy, Suspense, useEffect, useRef } from "react";
+import { fileUrl, useFileText } from "@/api/media";
 import type { Artifact, RunDetail } from "@/api/types";
 import { IdChip, Name, Time } from "@/ui/bits";
 import { CodeBlock } from "@/ui/CodeBlock";
+import { HtmlFrame } from "@/ui/media/HtmlFrame";
 import { formatBytes, plural } from "@/ui/format";
-import { Empty, Loaded } from "@/ui/states";
+import { Empty, Loaded, Loading } from "@/ui/states";
 import { useUrlState } from "@/ui/urlState";
 import { Scroll } from "@/ui/Scroll";
+import { TalkButton } from "../comments/TalkButton";
 
-const IMAGES = /\.(png|jpe?g|gif|webp)$/i;
+const IMAGES = /\.(png|jpe?g|gif|webp|svg)$/i;
 const TEXTS = /\.(txt|md|csv|tsv|json|ya?ml|toml|log|py|cfg|ini)$/i;
+const NOTEBOOK = /\.ipynb$/i;
 const PREVIEW_BYTES = 400_000;
-
-const fileUrl = (runId: string, path: string, inline = false) =>
-  urlOf(`/api/v1/runs/${encodeURIComponent(runId)}/files/${path.split("/").map(encodeURIComponent).join("/")}`, { query: { inline: inline ? 1 : "" } });
+const NOTEBOOK_BYTES = 30_000_000;
+const Notebook = lazy(() => import("@/ui/media/Notebook"));
 
 function TextPreview({ runId, file }: { runId: string; file: Artifact }) {
-  const text = useQuery({
-    queryKey: ["file", runId, file.digest],
-    queryFn: async ({ signal }) => (await send("GET", fileUrl(runId, file.path, true), { signal })).text(),
-    staleTime: Infinity,
-  });
-  return <Loaded query={text}>{(content) => <CodeBlock code={content} label={file.path} />}</Loaded>;
+  const text = useFileText(runId, file.path, file.digest);
+  const isNotebook = NOTEBOOK.test(file.path);
+  return <Loaded query={text}>{(content) => (isNotebook ? <Suspense fallback={<Loading />}><Notebook text={content} /></Suspense> : <CodeBlock code={content} label={file.path} />)}</Loaded>;
 }
 
 function Preview({ runId, file }: { runId: string; file: Artifact }) {
-  if (IMAGES.test(file.path)) return <img className="preview" src={fileUrl(runId, file.path, true)} alt={file.path} />;
+  if (IMAGES.test(file.path)) return <img className="preview" src={fileUrl(runId, file.path, "inline")} alt={file.path} />;
+  if (/\.html?$/i.test(file.path)) return <HtmlFrame src={fileUrl(runId, file.path, "page")} title={file.path} />;
+  if (NOTEBOOK.test(file.path) && file.size <= NOTEBOOK_BYTES) return <TextPreview runId={runId} file={file} />;
   if (TEXTS.test(file.path) && file.size <= PREVIEW_BYTES) return <TextPreview runId={runId} file={file} />;
   return <p className="muted">No preview for this kind or size of file. Download it to look at it.</p>;
+}
+
+function OpenFile({ runId, file, close }: { runId: string; file: Artifact; close: () => void }) {
+  const box = useRef<HTMLElement>(null);
+  useEffect(() => {
+    box.current?.scrollIntoView({ block: "nearest" });
+  }, []);
+  return (
+    <section ref={box} className="preview-box" aria-label={`Preview of ${file.path}`}>
+      <header className="section-head">
+        <h2 className="mono"><bdi>{file.path}</bdi></h2>
+        <span className="inline-field">
+          <TalkButton run={runId} about={{ kind: "artifact", key: file.path }} />
+          <CloseButton aria-label={`Close ${file.path}`} onClick={close} />
+        </span>
+      </header>
+      <Preview runId={runId} file={file} />
+    </section>
+  );
 }
 
 /** Files the run left, with their digests; images and small texts are shown. */
@@ -58,7 +79,7 @@ export default function ArtifactsTab({ detail }: { detail: RunDetail }) {
           </tbody>
         </table>
       </Scroll>
-      {open && <section className="preview-box" aria-label={`Preview of ${open.path}`}><Preview runId={run.id} file={open} /></section>}
+      {open && <OpenFile key={open.path} runId={run.id} file={open} close={() => setUrl({ file: null })} />}
     </>
   );
 }

@@ -1,47 +1,49 @@
-import { Button, Textarea } from "@mantine/core";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
-import { api } from "@/api/client";
+import { SegmentedControl } from "@mantine/core";
+import { useLocation } from "wouter";
 import type { RunDetail } from "@/api/types";
-import { Name, Section, Time } from "@/ui/bits";
-import { Markdown } from "@/ui/Markdown";
-import { ErrorNote, Loading } from "@/ui/states";
+import { Section } from "@/ui/bits";
+import { Loaded } from "@/ui/states";
+import { useRowKeys } from "@/ui/useRowKeys";
+import { useUrlState } from "@/ui/urlState";
+import { Composer } from "../comments/Composer";
+import { useComments, useSay } from "../comments/queries";
+import { ThreadView } from "../comments/ThreadView";
+import { isEmpty, placeOf, type Thread, threadsOf } from "../comments/threads";
 
-/** What has been said about a run, and a place to say more. */
+const isSettled = ({ first }: Thread) => first.resolved_at != null;
+
+function Threads({ all, project }: { all: Thread[]; project: string }) {
+  const [url, setUrl] = useUrlState();
+  const [, navigate] = useLocation();
+  const which = url.get("show") ?? "open";
+  const asked = url.get("thread");
+  const shown = all.filter((thread) => thread.first.id === asked || which === "all" || (which === "settled" ? isSettled(thread) : !isSettled(thread) && !isEmpty(thread)));
+  const settled = all.filter(isSettled).length;
+  const active = useRowKeys(shown.length, { open: (i) => shown[i] && navigate(placeOf(shown[i].first)) });
+  return (
+    <>
+      <div className="toolbar">
+        <SegmentedControl size="xs" aria-label="Which threads" value={which} onChange={(value) => setUrl({ show: value === "open" ? null : value, thread: null })}
+          data={[{ value: "open", label: `Open ${all.filter((thread) => !isSettled(thread) && !isEmpty(thread)).length}` }, { value: "settled", label: `Settled ${settled}` }, { value: "all", label: `All ${all.length}` }]} />
+      </div>
+      {shown.length === 0 && <p className="muted">{all.length === 0 ? "Nobody has said anything yet." : "No such thread."}</p>}
+      <div className="threads">
+        {shown.map((thread, i) => <ThreadView key={thread.first.id} thread={thread} project={project} linked current={thread.first.id === asked || i === active} />)}
+      </div>
+    </>
+  );
+}
+
+/** What has been said about a run, its charts and its files, and a place to say more. */
 export default function DiscussionTab({ detail: { run } }: { detail: RunDetail }) {
-  const [body, setBody] = useState("");
-  const client = useQueryClient();
-  const queryKey = ["run", run.id, "comments"];
-  const path = { run_id: run.id };
-  const said = useQuery({ queryKey, queryFn: ({ signal }) => api.get("/api/v1/runs/{run_id}/comments", { path, signal }) });
-  const write = useMutation({
-    mutationFn: () => api.post("/api/v1/runs/{run_id}/comments", { path, body: { body } }),
-    onSuccess: () => {
-      setBody("");
-      void client.invalidateQueries({ queryKey });
-    },
-  });
-  if (said.isError) return <ErrorNote error={said.error} retry={() => void said.refetch()} />;
-  if (!said.data) return <Loading />;
+  const query = useComments(run.id);
+  const say = useSay(run.id);
   return (
     <Section title="Discussion">
-      {said.data.length === 0 && <p className="muted">Nobody has said anything yet.</p>}
-      <ol className="conversation">
-        {said.data.map((comment) => (
-          <li key={comment.id}>
-            <p className="said">
-              <strong><Name>{comment.author}</Name></strong> {comment.anchor?.key && <code className="small">{comment.anchor.key}{comment.anchor.step == null ? "" : ` at step ${comment.anchor.step}`}</code>}{" "}
-              <span className="muted small"><Time at={comment.at} />{comment.version > 1 && !comment.removed && " · edited"}</span>
-            </p>
-            {comment.removed ? <p className="muted">This comment was removed.</p> : <Markdown text={comment.body} />}
-          </li>
-        ))}
-      </ol>
-      <form onSubmit={(event) => { event.preventDefault(); write.mutate(); }}>
-        <Textarea label="Comment" description="Markdown; @name tells a member." autosize minRows={3} value={body} onChange={(event) => setBody(event.currentTarget.value)} />
-        {write.isError && <ErrorNote error={write.error} />}
-        <Button type="submit" mt="xs" disabled={!body.trim() || write.isPending}>Write comment</Button>
-      </form>
+      <div className="reading">
+        <Loaded query={query}>{(comments) => <Threads all={threadsOf(comments)} project={run.project} />}</Loaded>
+        <Composer project={run.project} label="New thread about the run" action="Comment" busy={say.isPending} error={say.error} onSend={(body, done) => say.mutate({ body }, { onSuccess: done })} />
+      </div>
     </Section>
   );
 }

@@ -1,0 +1,1 @@
+"""``wandb.sdk``: the names of W&B's inside that frameworks import."""

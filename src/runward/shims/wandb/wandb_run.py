@@ -1,0 +1,5 @@
+"""``wandb.wandb_run``."""
+
+from runward.shims.wandb.runs import Run
+
+__all__ = ["Run"]

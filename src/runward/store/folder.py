@@ -1,0 +1,313 @@
+"""Blobs in a folder, a file each; small ones that come many at once share one."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import itertools
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from blake3 import blake3
+
+from runward.core.hashing import digest_bytes
+from runward.core.ids import Digest
+from runward.errors import NotFoundError, StoreError
+from runward.store.blobs import (
+    CHUNK_BYTES,
+    TABLES,
+    BlobWriter,
+    Putting,
+    check_announced,
+    check_digest,
+    checked,
+    not_stored,
+)
+from runward.store.small import SMALL_BYTES, SmallBlobs
+
+_SMALL = "small.db"
+_SYNC_ALL_FROM = 8
+"""From so many files on, one sync of the whole file system is cheaper than one of each."""
+
+
+class FolderBlobs(Putting):
+    """Blobs below a folder. A blob that is there is complete: temp file, fsync, rename, fsync of the folder.
+
+    Small ones that come many at once share one file; see :mod:`runward.store.small`.
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root)
+        self._small = SmallBlobs(self.root / _SMALL)
+
+    def path_of(self, digest: Digest) -> Path:
+        """Where a blob that is no small one lies (whether it exists or not)."""
+        return self.root / digest[:2] / check_digest(digest)[2:]
+
+    def has(self, digest: Digest) -> bool:
+        """Whether the blob is stored."""
+        return bool(self.have([digest]))
+
+    def have(self, digests: Sequence[Digest]) -> set[Digest]:
+        """See :meth:`Blobs.have`."""
+        small = self._small.have(digests)
+        return small | {digest for digest in digests if digest not in small and self.path_of(digest).exists()}
+
+    def size(self, digest: Digest) -> int:
+        """The blob's length in bytes. Raises: NotFoundError."""
+        try:
+            return self.path_of(digest).stat().st_size
+        except FileNotFoundError:
+            size = self._small.size(digest)
+        if size is None:
+            raise not_stored(digest)
+        return size
+
+    def touch(self, digest: Digest) -> bool:
+        """See :meth:`Blobs.touch`."""
+        return self._touch_file(digest) or self._small.touch(digest)
+
+    def _touch_file(self, digest: Digest) -> bool:
+        try:
+            os.utime(self.path_of(digest))
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except PermissionError:
+            # Another user's file in a shared folder: the note in the database protects it.
+            return self.path_of(digest).exists()
+        return True
+
+    def stored(self) -> Iterator[tuple[Digest, int, float]]:
+        """(digest, bytes, time in seconds since 1970 when it was last wanted) of every blob."""
+        for folder in sorted(self.root.glob("[0-9a-f][0-9a-f]")):
+            for path in sorted(folder.iterdir()):
+                with contextlib.suppress(FileNotFoundError):
+                    status = path.stat()
+                    yield Digest(folder.name + path.name), status.st_size, status.st_mtime
+        yield from self._small.stored()
+
+    def remove(self, digests: Sequence[Digest], before: float) -> set[Digest]:
+        """See :meth:`Blobs.remove`."""
+        files = {digest for digest in digests if self._remove_file(digest, before)}
+        return files | self._small.remove(digests, before)
+
+    def _remove_file(self, digest: Digest, before: float) -> bool:
+        path = self.path_of(digest)
+        try:
+            if path.stat().st_mtime > before:
+                return False
+            path.unlink()
+        except FileNotFoundError:
+            return False
+        return True
+
+    def put_many(self, contents: Iterable[tuple[Digest, Iterable[bytes]]]) -> list[int]:
+        """See :meth:`Blobs.put_many`. One transaction and one sync of the file system stand for the files' own."""
+        sizes = list[int]()
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix=".new-", dir=self.root) as folder:
+                small, fresh = dict[Digest, bytes](), dict[Digest, Path]()
+                for number, (digest, chunks) in enumerate(contents):
+                    head, rest = _beginning(chunks)
+                    if len(head) <= SMALL_BYTES:
+                        # Even if it is a file already: to look for one would cost as much as the whole row.
+                        check_announced(digest_bytes(head), check_digest(digest))
+                        small[digest] = head
+                        sizes.append(len(head))
+                        continue
+                    if digest not in fresh and self._touch_file(digest):
+                        sizes.append(self.size(digest))
+                        continue
+                    path = Path(folder) / str(number)
+                    sizes.append(_write_checked(path, digest, itertools.chain([head], rest)))
+                    fresh[digest] = path
+                self._keep_all(fresh)
+                self._small.put(list(small.items()))
+        except OSError as error:
+            raise StoreError(f"the blobs could not be stored in {self.root}: {error.strerror}") from error
+        return sizes
+
+    def _keep_all(self, fresh: dict[Digest, Path]) -> None:
+        if not fresh:
+            return
+        folders = {self.path_of(digest).parent for digest in fresh}
+        for folder in folders:
+            folder.mkdir(exist_ok=True)
+        # Contents first, names after: a name must never lead to bytes that are not there yet.
+        sync_filesystem(self.root, list(fresh.values()))
+        for digest, path in fresh.items():
+            os.rename(path, self.path_of(digest))
+        sync_filesystem(self.root, sorted(folders))
+
+    @contextlib.contextmanager
+    def writer(self) -> Iterator[BlobWriter]:
+        """A blob to write piece by piece; without a commit nothing of it stays. Raises: StoreError."""
+        try:
+            with self._temporary() as (file, path):
+                yield BlobWriter(file, lambda digest: self._keep(file, path, digest))
+        except OSError as error:
+            raise StoreError(f"the blob could not be stored in {self.root}: {error.strerror}") from error
+
+    @contextlib.contextmanager
+    def _temporary(self) -> Iterator[tuple[BinaryIO, Path]]:
+        self.root.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=".new-", dir=self.root)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                yield file, Path(name)
+        finally:
+            Path(name).unlink(missing_ok=True)
+
+    def read(self, digest: Digest) -> bytes:
+        """A whole blob, checked against its digest. Raises: NotFoundError, CorruptedError."""
+        try:
+            data = self.path_of(digest).read_bytes()
+        except FileNotFoundError:
+            data = self._read_small(digest)
+        return checked(digest, data)
+
+    def _read_small(self, digest: Digest) -> bytes:
+        data = self._small.read(digest)
+        if data is None:
+            raise not_stored(digest)
+        return data
+
+    def copy_to(self, digest: Digest, path: Path) -> None:
+        """Copy a blob to a file. Raises: NotFoundError."""
+        if source := self.local_path(digest):
+            shutil.copyfile(source, path)
+        else:
+            path.write_bytes(self._read_small(digest))
+
+    def chunks(self, digest: Digest) -> Iterator[bytes]:
+        """See :meth:`Blobs.chunks`."""
+        try:
+            file = open(self.path_of(digest), "rb")  # noqa: SIM115
+        except FileNotFoundError:
+            return iter([self._read_small(digest)])
+        return _pieces(file)
+
+    def local_path(self, digest: Digest) -> Path | None:
+        """See :meth:`Blobs.local_path`."""
+        path = self.path_of(digest)
+        return path if path.exists() else None
+
+    def close(self) -> None:
+        """See :meth:`Blobs.close`."""
+        self._small.close()
+
+    def link(self, digest: Digest) -> str:
+        """None: a folder's bytes travel through the server."""
+        return ""
+
+    def begin_upload(self, project_id: str) -> tuple[str, str]:
+        """None: a folder's bytes travel through the server."""
+        return "", ""
+
+    def finish_upload(self, project_id: str, upload: str, expect: Digest) -> int:
+        """Raises: NotFoundError."""
+        raise NotFoundError(f"there is no upload {upload[:40]!r}", hint="send the bytes to the server")
+
+    def sweep(self, before: float) -> int:
+        """See :meth:`Blobs.sweep`: temporary files of writers that were killed."""
+        self._small.compact()
+        freed = 0
+        for path in self.root.glob(".new-*"):
+            with contextlib.suppress(FileNotFoundError):
+                if path.stat().st_mtime < before:
+                    files = list(path.iterdir()) if path.is_dir() else [path]
+                    freed += sum(file.stat().st_size for file in files)
+                    shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
+        return freed
+
+    @property
+    def tables(self) -> str:
+        """See :meth:`Blobs.tables`."""
+        return str(self.root / TABLES)
+
+    def write_table(self, name: str, path: Path) -> None:
+        """See :meth:`Blobs.write_table`."""
+        target = self.root / TABLES / name
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with open(path, "rb") as source, self._temporary() as (copy, temporary):
+                shutil.copyfileobj(source, copy, CHUNK_BYTES)
+                _settle(copy, temporary, target)
+        except OSError as error:
+            raise StoreError(f"the table {target} could not be written: {error.strerror}") from error
+
+    def drop_table(self, name: str) -> None:
+        """See :meth:`Blobs.drop_table`."""
+        try:
+            (self.root / TABLES / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreError(f"the table {name} could not be removed: {error.strerror}") from error
+
+    def _keep(self, file: BinaryIO, temporary: Path, digest: Digest) -> None:
+        if not self.touch(digest):
+            target = self.path_of(digest)
+            target.parent.mkdir(exist_ok=True)
+            _settle(file, temporary, target)
+
+
+def _settle(file: BinaryIO, temporary: Path, target: Path) -> None:
+    """Make an open file's content durable and give it its name, which must not come first. Raises: OSError."""
+    file.flush()
+    os.fsync(file.fileno())
+    os.chmod(temporary, 0o444)
+    os.rename(temporary, target)
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _beginning(chunks: Iterable[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    """(a content, or a beginning that is longer than a small blob, and what follows)."""
+    pieces, head = iter(chunks), b""
+    for piece in pieces:
+        head = head + piece if head else piece
+        if len(head) > SMALL_BYTES:
+            break
+    return head, pieces
+
+
+def _write_checked(path: Path, digest: Digest, chunks: Iterable[bytes]) -> int:
+    hasher, size = blake3(), 0
+    with open(path, "wb") as file:
+        for chunk in chunks:
+            hasher.update(chunk)
+            size += file.write(chunk)
+        os.fchmod(file.fileno(), 0o444)
+    check_announced(hasher.hexdigest(), digest)
+    return size
+
+
+def sync_filesystem(root: Path, paths: list[Path]) -> None:
+    """Make files or folders on one file system durable, by one call where the system has it. Raises: OSError."""
+    if len(paths) > _SYNC_ALL_FROM and sys.platform == "linux":
+        folder = os.open(root, os.O_RDONLY)
+        try:
+            if ctypes.CDLL(None, use_errno=True).syncfs(folder) == 0:
+                return
+        finally:
+            os.close(folder)
+    for path in paths:
+        opened = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
+
+
+def _pieces(file: BinaryIO) -> Iterator[bytes]:
+    with file:
+        while chunk := file.read(CHUNK_BYTES):
+            yield chunk
