@@ -183,3 +183,31 @@ def test_who_may_assess(site: Site, trace: str) -> None:
     path = f"traces/{trace}/assessments"
     statuses = [site.post(path, _feedback("right", 1), member).status for member in ("vera", "olaf", "ann")]
     assert statuses == [403, 404, 200]
+
+
+def test_a_feedback_that_is_no_number_is_read_back(site: Site, trace: str) -> None:
+    body = b'{"assessment": {"assessment_name": "a", "feedback": {"value": NaN}}}'
+    made = _send(site, "POST", f"traces/{trace}/assessments", body).json["assessment"]
+    assert made["feedback"]["value"] == "NaN"
+    assert site.get(f"traces/{trace}").json["trace"]["trace_info"]["assessments"][0]["feedback"] == {"value": "NaN"}
+
+
+@pytest.mark.parametrize("text", ["\ud800", "a\0b", "\N{GRINNING FACE}" * 50, "'; DROP TABLE runs; --"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "datasets/create",
+        "issues",
+        "scorers/register",
+        "experiments/set-experiment-tag",
+        "traces/t/assessments",
+        "traces",
+    ],
+)
+def test_no_text_breaks_the_server(site: Site, request: pytest.FixtureRequest, path: str, text: str) -> None:
+    experiment = site.own_experiment(request)
+    body: dict[str, Any] = {"experiment_id": experiment, "experiment_ids": [experiment], "name": text}
+    body |= {"serialized_scorer": text, "description": text, "key": text, "value": text}
+    info = {"trace_id": text, "request_time": text, "tags": {text: text}}
+    body |= {"trace": {"trace_info": info}, "assessment": {"assessment_name": text, "feedback": {"value": text}}}
+    assert site.post(path, body).status in (200, 400, 404)

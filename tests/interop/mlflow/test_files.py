@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from runward.governance.dispatch import Dispatcher
+from runward.governance.model import NewToken
+from runward.governance.signin import folder_actor
+from runward.server.run import RunningServer, open_store
+from runward.testing.objects import ObjectStorage
+from runward.workspace import FolderWorkspace
 from tests.interop.mlflow.conftest import API, Site
 from tests.server.http import Answer, Client
 
@@ -97,3 +105,26 @@ def test_files_may_lie_in_no_experiment(site: Site) -> None:
     assert _send(site, "DELETE", f"{FILES}/").status == 400
     assert _send(site, "DELETE", f"{FILES}/shared").status == 200
     assert _send(site, "GET", f"{FILES}/shared/words.txt").status == 404
+
+
+def test_a_large_file_can_be_fetched_beside_the_server(
+    site: Site,
+    object_storage: ObjectStorage,
+    running_server: Callable[[Dispatcher], RunningServer],
+    tmp_path: Path,
+) -> None:
+    dispatcher = open_store(tmp_path, blobs=object_storage.place())
+    owner = FolderWorkspace(dispatcher, "s", tmp_path, folder_actor(dispatcher.database, "owner"))
+    token = owner.governance.create_token(NewToken(name="t", member="owner", role="admin")).secret
+    stored = Site(owner, running_server(dispatcher).url, {"owner": token})
+    for one, kind in ((site, "folder"), (stored, "object storage")):
+        root = f"{one.experiment('fetched beside')}/{kind.replace(' ', '-')}"
+        assert _send(one, "PUT", f"{FILES}/{root}", b"abc").status == 200
+        told = _send(one, "GET", f"/api/2.0/mlflow-artifacts/presigned/{root}")
+        if kind == "folder":
+            # Clients fetch the file in one request then.
+            assert (told.status, told.json["error_code"]) == (501, "NOT_IMPLEMENTED")
+        else:
+            assert (told.json["file_size"], told.json["headers"]) == (3, {})
+            assert Client(told.json["url"]).get(told.json["url"]).body == b"abc"
+    assert _send(site, "GET", f"/api/2.0/mlflow-artifacts/presigned/{root}", member="olaf").status == 404

@@ -192,8 +192,12 @@ def test_prompts_are_noted_on_a_trace_once(site: Site) -> None:
     _send(site, experiment, _export(b'"' * 16, "root", {}))
     body = {"trace_id": "tr-" + "22" * 16, "prompt_versions": [{"name": "p", "version": "1"}]}
     assert [site.post("traces/link-prompts", body).status for _ in range(2)] == [200, 200]
-    tags = _search(site, experiment, "")[0]["tags"]
+    tags = _search(site, experiment, "prompt = 'p/1'")[0]["tags"]
     assert json.loads(tags["mlflow.linkedPrompts"]) == [{"name": "p", "version": "1"}]
+    assert _search(site, experiment, "prompt = 'p/2'") == []
+    tag = {"key": "mlflow.linkedPrompts", "value": "{"}
+    Client(site.url, site.tokens["owner"]).send("PATCH", f"{API}traces/tr-{'22' * 16}/tags", tag)
+    assert _search(site, experiment, "prompt = 'p/1'") == []
 
 
 def test_how_far_two_filters_meet(site: Site) -> None:

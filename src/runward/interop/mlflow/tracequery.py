@@ -23,7 +23,15 @@ from runward.interop.mlflow.filters import (
 )
 from runward.interop.mlflow.runs import must_be_active, number
 from runward.interop.mlflow.spans import attributes, texts
-from runward.interop.mlflow.traces import checked_id, duration_ms, milliseconds, trace_name, v2
+from runward.interop.mlflow.traces import (
+    RUN_LINK,
+    checked_id,
+    duration_ms,
+    linked_prompts,
+    milliseconds,
+    trace_name,
+    v2,
+)
 from runward.registry import documents
 from runward.registry.model import Document
 
@@ -31,12 +39,21 @@ Json = dict[str, Any]
 _NUMBERS = frozenset(
     {"timestamp", "timestamp_ms", "execution_time", "execution_time_ms", "request_time", "end_time", "end_time_ms"}
 )
-_TEXTS = {"name", "status", "state", "trace_id", "request_id", "client_request_id", "run_id", "experiment_id", "text"}
+_TEXTS = {
+    "name",
+    "status",
+    "state",
+    "trace_id",
+    "request_id",
+    "client_request_id",
+    "run_id",
+    "experiment_id",
+    "text",
+    "prompt",
+}
 _LANGUAGE = Language(
     _NUMBERS | _TEXTS, _NUMBERS, frozenset({"attribute", "tag", "metadata", "span", "feedback", "expectation"})
 )
-_LINK = "trace_run"
-"""The kind of document that says that a trace belongs to a run; its name is the trace's id."""
 _MOST_LINKS = 100
 
 
@@ -52,7 +69,7 @@ def _traces(call: Call, projects: list[str], conditions: list[Comparison]) -> li
     if any(c.kind == "span" or c.key == "text" for c in conditions):
         spans = {item.id: item.body for item in documents.find(call, "spans", projects=projects)}
     if any(c.key == "run_id" for c in conditions):
-        for link in documents.find(call, _LINK, projects=projects):
+        for link in documents.find(call, RUN_LINK, projects=projects):
             runs.setdefault(link.name, []).append(link.run_id)
     found = documents.find(call, "trace", projects=projects)
     return [_Trace(item.body, spans.get(item.id, []), runs.get(item.id, [])) for item in found]
@@ -77,6 +94,7 @@ def _lookup(trace: _Trace) -> Lookup:
         "request_id": info["trace_id"],
         "client_request_id": info.get("client_request_id"),
         "run_id": [*trace.runs, *([made_in] if made_in else [])] or None,
+        "prompt": [f"{item['name']}/{item['version']}" for item in linked_prompts(info)] or None,
         "text": "\n".join(text for span in trace.spans for text in texts(span)),
     }
     plain = by_mapping(known, info["tags"], metadata=info["trace_metadata"])
@@ -151,7 +169,7 @@ def link_to_run(caller: Caller) -> Json:
         for trace_id in ids:
             link, now = f"{run_id}\n{trace_id}", call.now_us // 1000
             documents.put(
-                call, Document(kind=_LINK, id=link, project_id=project_id, run_id=run_id, name=trace_id, at=now)
+                call, Document(kind=RUN_LINK, id=link, project_id=project_id, run_id=run_id, name=trace_id, at=now)
             )
     return {}
 

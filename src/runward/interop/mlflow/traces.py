@@ -27,6 +27,8 @@ Json = dict[str, Any]
 _LOCATION, _SPANS, _NAME = "mlflow.artifactLocation", "mlflow.trace.spansLocation", "mlflow.traceName"
 _IN_STORE = "TRACKING_STORE"
 _PROMPTS = "mlflow.linkedPrompts"
+RUN_LINK = "trace_run"
+"""The kind of document that says that a trace belongs to a run; its name is the trace's id."""
 _SAID = "said"
 """Marks a trace that a client described itself; what spans say does not overwrite it."""
 _DURATION = re.compile(r"(-?\d{1,12})(?:\.(\d{1,9}))?s")
@@ -230,13 +232,22 @@ def _tag(caller: Caller, change: dict[str, str | None]) -> None:
         documents.put(call, msgspec.structs.replace(present, body={**present.body, "tags": tags}))
 
 
+def linked_prompts(info: Json) -> list[dict[str, str]]:
+    """The versions of prompts that a trace used."""
+    try:
+        found = json.loads(info["tags"].get(_PROMPTS, "[]"))
+    except ValueError:  # a client may write any text there
+        return []
+    return [item for item in found if isinstance(item, dict) and {"name", "version"} <= item.keys()]
+
+
 def link_prompts(caller: Caller) -> Json:
     """Note in a trace's tags which versions of prompts it used."""
     trace_id = caller.args.need("trace_id")
     wanted = [
         {"name": item.need("name"), "version": item.need("version")} for item in caller.args.objects("prompt_versions")
     ]
-    known = json.loads(find(caller, trace_id).body["tags"].get(_PROMPTS, "[]"))
+    known = linked_prompts(find(caller, trace_id).body)
     _tag(caller, {_PROMPTS: json.dumps([*known, *(item for item in wanted if item not in known)])})
     return {}
 
@@ -253,6 +264,8 @@ def delete(caller: Caller) -> Json:
         doomed = [item.id for item in inside if item.id in ids or (until and item.at <= until)]
         doomed = doomed[:most] if most else doomed
         documents.delete(call, "spans", doomed)
+        links = documents.find(call, RUN_LINK, projects=[project.id])
+        documents.delete(call, RUN_LINK, [link.id for link in links if link.name in doomed])
         return {"traces_deleted": documents.delete(call, "trace", doomed)}
 
 
