@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from runward.core.operation import Door
-from runward.errors import NotFoundError
+from runward.errors import AlreadyExistsError, NotFoundError
 from runward.governance.dispatch import Call, Dispatcher
 from runward.governance.model import Actor
 from runward.interop.mlflow.args import Args
-from runward.interop.mlflow.errors import missing
+from runward.interop.mlflow.errors import MlflowError, missing
 from runward.tracking.api import Tracking
 from runward.tracking.foreign import (
     ANY_PROJECT,
@@ -119,9 +119,11 @@ class Caller:
             found = find_experiment(call, experiment_id)
         if found is not None:
             return found
-        if experiment_id == DEFAULT_ID:
-            self.do("tracking.create_project", new=NewProject(path=DEFAULT_NAME, exist_ok=True))
-            return self.project(experiment_id)
+        # Another team's ``Default`` is nothing that this member can use or may hear of.
+        with contextlib.suppress(AlreadyExistsError):
+            if experiment_id == DEFAULT_ID:
+                self.do("tracking.create_project", new=NewProject(path=DEFAULT_NAME, exist_ok=True))
+                return self.project(experiment_id)
         raise missing(f"No Experiment with id={experiment_id} exists")
 
     def run(self, run_id: str, may: str = "run.read") -> KnownRun:
@@ -134,6 +136,13 @@ class Caller:
         if found is None:
             raise missing(f"Run with id={run_id} not found")
         return found
+
+    def sees_run(self, run_id: str) -> bool:
+        """Whether there is a run of this id that the member may read."""
+        try:
+            return bool(self.run(run_id))
+        except MlflowError:
+            return False
 
 
 def find_experiment(call: Call, experiment_id: str) -> KnownProject | None:

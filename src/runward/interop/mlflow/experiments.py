@@ -29,6 +29,7 @@ _LANGUAGE = Language(
     frozenset({"name", "creation_time", "last_update_time", "experiment_id"}),
     frozenset({"creation_time", "last_update_time"}),
 )
+_MOST_EXPERIMENTS = 20
 _UNUSABLE = re.compile(r"[^\w .\-/]+")
 
 
@@ -151,7 +152,11 @@ def search(caller: Caller) -> Json:
     conditions = parse_filter(caller.args.text("filter"), _LANGUAGE)
     order = parse_order(caller.args.texts("order_by"), _LANGUAGE)
     with caller.on_list() as call:
-        projects = [p for p in known_projects(call) if view == "ALL" or p.deleted == (view == "DELETED_ONLY")]
+        projects = [
+            p
+            for p in _with_default(call, known_projects(call))
+            if view == "ALL" or p.deleted == (view == "DELETED_ONLY")
+        ]
         noted = {item.id: item for item in documents.find(call, "experiment", projects=[p.id for p in projects])}
         found = [shown(project, noted.get(project.id) or _noted(call, project)) for project in projects]
     found = select(found, _lookup, conditions, order)
@@ -159,6 +164,34 @@ def search(caller: Caller) -> Json:
     if offset + size < len(found):
         answer["next_page_token"] = str(offset + size)
     return answer
+
+
+def _with_default(call: Call, projects: list[KnownProject]) -> list[KnownProject]:
+    """The projects and experiment 0, which MLflow's clients expect and whose project is made when it is first used."""
+    if call.tx.scalar("SELECT 1 FROM projects WHERE path = ?", (DEFAULT_NAME,)):
+        return projects
+    first = int(call.tx.scalar("SELECT min(created_at) FROM teams") or 0)
+    return [*projects, KnownProject("", DEFAULT_NAME, first, False)]
+
+
+def search_datasets(caller: Caller) -> Json:
+    """The data sets that runs of some experiments read."""
+    ids, request = caller.args.texts("experiment_ids"), "SearchDatasets request"
+    if not ids:
+        raise invalid(f"{request} must specify at least one experiment_id.")
+    if len(ids) > _MOST_EXPERIMENTS:
+        raise invalid(
+            f"{request} cannot specify more than {_MOST_EXPERIMENTS} experiment_ids. Received {len(ids)} experiment_ids."
+        )
+    with caller.on_list() as call:
+        projects = visible(call, ids)
+        found = documents.find(call, "input", projects=list(projects))
+    rows = {(projects[item.project_id], item.name, item.version, item.status): None for item in found}
+    summaries = [
+        {"experiment_id": experiment_id_of(p.id, p.path), "name": name, "digest": digest, "context": context}
+        for p, name, digest, context in rows
+    ]
+    return {"dataset_summaries": summaries}
 
 
 def _lookup(item: Json) -> Lookup:
