@@ -98,6 +98,7 @@ def test_every_write_is_audited_and_no_read(folder_workspace: FolderWorkspace, r
     assert quiet == {
         "tracking.append",
         "tracking.missing_blobs",
+        "reports.preview_report",
         "knowledge.recommend",
         "coordination.mark_read",
         "organise.set_favourite",
