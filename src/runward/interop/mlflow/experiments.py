@@ -41,14 +41,8 @@ def create(caller: Caller) -> Json:
         raise invalid(f"Artifact location cannot be a runs:/ URI. Given: '{location}'")
     tags = _checked(caller.args.pairs("tags"))
     if existing := _by_name(caller, name):
-        deleted = "deleted" if existing.deleted else "active"
-        tail = (
-            f" exists in {deleted} state. You can restore the experiment, or permanently delete the experiment to"
-            " create a new one."
-            if existing.deleted
-            else " already exists."
-        )
-        raise taken(f"Experiment '{name}' already{tail}" if existing.deleted else f"Experiment(name={name}){tail}")
+        restore = " in deleted state. You can restore the experiment, or permanently delete it to create a new one."
+        raise taken(f"Experiment(name={name}) already exists{restore if existing.deleted else '.'}")
     project_id = _make_project(caller, name)
     body = {"artifact_location": location, "tags": tags}
     with caller.on_project(project_id, "run.write", write=True) as call:
