@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import gzip
 import queue
 import time
 from collections.abc import AsyncIterator
@@ -26,6 +28,7 @@ from runward.server.transport import downloads, uploads
 
 STATIC = Path(__file__).parent / "static"
 _HEARTBEAT_S = 15.0
+_TEXTS = {".js": "text/javascript", ".css": "text/css"}
 
 
 class SignInBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -147,7 +150,7 @@ def _site(server: Server) -> list[BaseRoute]:
     async def page(request: Request) -> Response:
         if request.url.path.startswith(("/api/", "/healthz", "/metrics")):
             return await unknown(request)
-        return _static(request.path_params["path"])
+        return _static(request.path_params["path"], "gzip" in request.headers.get("accept-encoding", ""))
 
     async def shared(request: Request) -> Response:
         secret = request.path_params["secret"]
@@ -176,13 +179,25 @@ def _inside(path: str) -> Path | None:
         return None
 
 
-def _static(path: str) -> Response:
+@functools.lru_cache(maxsize=256)
+def _packed(target: Path, changed: int) -> bytes:
+    """A file as gzip; the same few files are asked for by everybody, so each is packed once."""
+    return gzip.compress(target.read_bytes(), 9)
+
+
+def _static(path: str, packed: bool = False) -> Response:
     """A file of the web app; any other path is one of its pages, so it gets the app itself."""
     if not (STATIC / "index.html").exists():
         raise InvalidError("the web app was not built into this installation", hint="reinstall, or `make web`")
     target = _inside(path)
     if target is not None:
-        return FileResponse(
-            target, headers={"Cache-Control": "public, max-age=31536000, immutable"} if "assets/" in path else {}
-        )
+        headers = {"Cache-Control": "public, max-age=31536000, immutable"} if "assets/" in path else {}
+        if packed and target.suffix in _TEXTS:
+            data = _packed(target, target.stat().st_mtime_ns)
+            return Response(
+                data,
+                media_type=_TEXTS[target.suffix],
+                headers={**headers, "Content-Encoding": "gzip", "Vary": "Accept-Encoding"},
+            )
+        return FileResponse(target, headers=headers)
     return FileResponse(STATIC / "index.html", headers={"Cache-Control": "no-cache"})
