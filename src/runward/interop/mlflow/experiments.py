@@ -58,7 +58,9 @@ def _make_project(caller: Caller, name: str) -> str:
     except AlreadyExistsError:
         if path == name:
             raise
-        project = caller.do("tracking.create_project", new=NewProject(path=f"{path}-{new_id()[:6]}"))
+        # The path, or one above it, may belong to another team.
+        path = f"{path.replace('/', '-')}-{new_id()[:6]}"
+        project = caller.do("tracking.create_project", new=NewProject(path=path))
     return str(project.id)
 
 
@@ -114,9 +116,8 @@ def _by_name(caller: Caller, name: str) -> KnownProject | None:
     with caller.on_list() as call:
         found = known_projects(call, path=name)
         if not found:
-            everything = {project.id: project for project in known_projects(call)}
-            noted = documents.find(call, "experiment", projects=list(everything))
-            found = [everything[item.id] for item in noted if item.name == name]
+            noted = documents.named(call, "experiment", name)
+            found = [project for item in noted for project in known_projects(call, project_id=item.id)]
     return found[0] if found else None
 
 

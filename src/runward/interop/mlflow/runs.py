@@ -8,6 +8,8 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from runward.core.clock import from_us, to_us
 from runward.errors import NotFoundError
 from runward.governance.dispatch import Call
@@ -268,11 +270,13 @@ def log_inputs(caller: Caller) -> Json:
     datasets = [_dataset_input(item) for item in caller.args.objects("datasets")]
     models = [dict(item.values) for item in caller.args.objects("models")]
     with caller.on_run(run_id, "run.write", write=True, audit="log_inputs") as call:
-        for body in datasets:
+        for place, body in enumerate(datasets):
             data, context = body["dataset"], {tag["key"]: tag["value"] for tag in body["tags"]}
             name, digest = data["name"], data["digest"]
             item = _document(call, run_id, "input", f"{name}\n{digest}", body)
-            documents.put(call, _named(item, name, digest, context.get("mlflow.data.context", "")))
+            # Those of one request come back in their order, by times that follow each other.
+            found = {"name": name, "version": digest, "status": context.get("mlflow.data.context", "")}
+            documents.put(call, msgspec.structs.replace(item, at=item.at + place, **found))
         for body in models:
             documents.put(call, _document(call, run_id, "model_input", str(body.get("model_id")), body))
     return {}
@@ -292,20 +296,6 @@ def _document(call: Call, run_id: str, kind: str, key: str, body: Json) -> Docum
         raise NotFoundError(f"there is no run {run_id!r}")
     now = call.now_us // 1000
     return Document(kind=kind, id=f"{run_id}\n{key}", project_id=found.project_id, run_id=run_id, at=now, body=body)
-
-
-def _named(item: Document, name: str, version: str, status: str) -> Document:
-    return Document(
-        kind=item.kind,
-        id=item.id,
-        project_id=item.project_id,
-        run_id=item.run_id,
-        name=name,
-        version=version,
-        status=status,
-        at=item.at,
-        body=item.body,
-    )
 
 
 def log_model(caller: Caller) -> Json:
