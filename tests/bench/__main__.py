@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import curve, programs, scale, serving
+from tests.bench import curve, importing, programs, scale, serving
 
 ROOT = Path(__file__).parents[2]
 BYTECODE = tempfile.mkdtemp(prefix="runward-bytecode-")
@@ -166,6 +166,7 @@ def main() -> None:
         capture,
         lambda folder: serving.measure(folder, peers()),
         scale.measure,
+        importing.measure,
         *([curve.measure] if asked.curve else []),
     ):
         folder = tempfile.mkdtemp(prefix="runward-bench-")

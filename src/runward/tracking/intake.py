@@ -20,7 +20,7 @@ from runward.tracking.intake_api import Intake
 from runward.tracking.intake_model import SOURCE_TAG, VERSION_TAG, ForeignRun, KnownImport, Taken
 from runward.tracking.keyed import encode
 from runward.tracking.model import Artifact
-from runward.tracking.points import Summary, pack_segment, summarise, unpack_columns
+from runward.tracking.points import Summary, pack_segment, summary_of
 from runward.tracking.service import attached, check_key, check_text
 
 MAX_RUNS = 500
@@ -114,8 +114,10 @@ class IntakeService(Intake):
             self.tx, [(run_id, p.key, p.value, p.origin) for run_id, of in params.items() for p in of.values()]
         )
         for item in found:
-            sql.set_artifacts(self.tx, item.run.id, item.artifacts)
-            sql.insert_output(self.tx, item.run.id, item.run.output)
+            if item.artifacts:
+                sql.set_artifacts(self.tx, item.run.id, item.artifacts)
+            if item.run.output:
+                sql.insert_output(self.tx, item.run.id, item.run.output)
 
 
 def _check_count(items: Sequence[Any]) -> None:
@@ -156,9 +158,8 @@ def _accept(run: ForeignRun, sizes: dict[str, int], keys: set[str], now: datetim
     summaries = []
     for piece in run.points:
         _check_key(piece.key, "metric", keys)
-        columns = unpack_columns(piece)
-        if len(columns.steps):
-            summaries.append(summarise(piece.key, columns))
+        if (summary := summary_of(piece)) is not None:
+            summaries.append(summary)
     if len({line.key for line in summaries}) != len(summaries):
         raise InvalidError("a metric is there twice", hint="put its points together")
     artifacts = [attached(artifact, sizes, now) for artifact in run.artifacts]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -24,6 +25,14 @@ def _parts(values: Iterable[str]) -> Iterator[list[str]]:
     values = list(values)
     for start in range(0, len(values), _LIMIT):
         yield values[start : start + _LIMIT]
+
+
+def _by_index(rows: Iterable[Row]) -> list[Row]:
+    """(run, key, value, …) in the order of the indexes by key and value.
+
+    In any other order each row changes a page of its own there, and most of an import's time goes into writing pages.
+    """
+    return sorted(rows, key=operator.itemgetter(1, 2))
 
 
 def known(tx: Tx, visible: Clause, run_ids: Sequence[str]) -> list[KnownImport]:
@@ -66,10 +75,8 @@ def insert_runs(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
 
 def insert_params(tx: Tx, rows: Iterable[Row]) -> None:
     """Store (run, key, value, origin) of runs that have no params."""
-    tx.many(
-        "INSERT INTO params (run_id, key, value, number, origin) VALUES (?, ?, ?, ?, ?)",
-        [(run_id, key, encode(value), sql.number_of(value), origin) for run_id, key, value, origin in rows],
-    )
+    stored = ((run_id, key, encode(value), sql.number_of(value), origin) for run_id, key, value, origin in rows)
+    tx.many("INSERT INTO params (run_id, key, value, number, origin) VALUES (?, ?, ?, ?, ?)", _by_index(stored))
 
 
 def put_tags(tx: Tx, rows: Iterable[Row]) -> None:
@@ -77,7 +84,7 @@ def put_tags(tx: Tx, rows: Iterable[Row]) -> None:
     tx.many(
         """INSERT INTO tags (run_id, key, value) VALUES (?, ?, ?)
            ON CONFLICT (run_id, key) DO UPDATE SET value = excluded.value""",
-        rows,
+        _by_index(rows),
     )
 
 
@@ -89,7 +96,7 @@ def insert_points(tx: Tx, segments: Sequence[Row], summaries: Iterable[Row]) -> 
     )
     tx.many(
         "INSERT INTO metrics (run_id, key, n, last, last_step, minimum, maximum) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        summaries,
+        sorted(summaries, key=lambda row: (row[1], row[3] or 0.0)),
     )
     tx.many(
         f"INSERT INTO journals (run_id, client, next_frame) VALUES (?, '{IMPORT_CLIENT}', 1)",

@@ -6,6 +6,7 @@ import bisect
 import itertools
 import math
 import operator
+import struct
 import sys
 from array import array
 from collections.abc import Container, Iterable, Sequence
@@ -59,11 +60,16 @@ def column_of(code: str, raw: bytes) -> array[Any]:
     return column
 
 
+def _count(points: Points) -> int:
+    sizes = {len(points.steps), len(points.times), len(points.values)}
+    if len(sizes) != 1 or (size := sizes.pop()) % 8:
+        raise InvalidError(f"metric {points.key!r}: steps, times and values differ in length or are cut")
+    return size // 8
+
+
 def unpack_columns(points: Points) -> Columns:
     """Columns from their raw bytes. Raises: InvalidError (lengths differ or are no multiple of 8)."""
-    sizes = {len(points.steps), len(points.times), len(points.values)}
-    if len(sizes) != 1 or sizes.pop() % 8:
-        raise InvalidError(f"metric {points.key!r}: steps, times and values differ in length or are cut")
+    _count(points)
     return Columns(column_of("q", points.steps), column_of("d", points.times), column_of("d", points.values))
 
 
@@ -102,7 +108,7 @@ def extend(whole: Columns, piece: Columns) -> None:
     whole.values.extend(piece.values)
 
 
-def _is_sorted(steps: array[int]) -> bool:
+def _is_sorted(steps: Sequence[int]) -> bool:
     return all(map(operator.le, steps, itertools.islice(steps, 1, None)))
 
 
@@ -169,7 +175,20 @@ class Summary(NamedTuple):
 
 def summarise(key: str, columns: Columns) -> Summary:
     """One line for a piece of a series. The last value is the one with the greatest step, the latest among equals."""
-    steps, values = columns.steps, columns.values
+    return _summary(key, columns.steps, columns.values)
+
+
+def summary_of(points: Points) -> Summary | None:
+    """The same of a series as it travels, which is quicker for many short ones; None where it has no points.
+
+    Raises: InvalidError, as :func:`unpack_columns`.
+    """
+    if not (n := _count(points)):
+        return None
+    return _summary(points.key, struct.unpack(f"<{n}q", points.steps), struct.unpack(f"<{n}d", points.values))
+
+
+def _summary(key: str, steps: Sequence[int], values: Sequence[float]) -> Summary:
     position = len(steps) - 1 if _is_sorted(steps) else max(range(len(steps)), key=lambda i: (steps[i], i))
     total = sum(values)
     comparable = values if total - total == 0 else [v for v in values if not math.isnan(v)]

@@ -313,6 +313,28 @@ def test_data_sets_of_experiments_are_listed_once(site: Site) -> None:
     assert "cannot specify more than 20" in site.post(path, {"experiment_ids": ["a"] * 21}).json["message"]
 
 
+def test_data_sets_of_one_request_come_back_in_order(site: Site) -> None:
+    run = site.run(site.experiment("ordered data"))
+    names = ["c", "a", "d", "b"]
+    data = [{"dataset": {"name": n, "digest": "1", "source_type": "local", "source": "x"}} for n in names]
+    site.post("runs/log-inputs", {"run_id": run, "datasets": data})
+    inputs = site.get(f"runs/get?run_id={run}").json["run"]["inputs"]["dataset_inputs"]
+    assert [item["dataset"]["name"] for item in inputs] == names
+
+
+def test_a_strangers_experiment_of_an_odd_name_stays_unknown(site: Site) -> None:
+    name = "/Users/ann: odd"
+    made = site.experiment(name)
+    assert (
+        site.get("experiments/get-by-name?experiment_name=%2FUsers%2Fann%3A%20odd").json["experiment"]["name"] == name
+    )
+    refused = site.get("experiments/get-by-name?experiment_name=%2FUsers%2Fann%3A%20odd", "olaf")
+    assert refused.json["error_code"] == "RESOURCE_DOES_NOT_EXIST"
+    again = site.post("experiments/create", {"name": name}, "olaf").json
+    assert again.get("experiment_id", made) != made, again
+    assert "already exists" in site.post("experiments/create", {"name": name}).json["message"]
+
+
 def test_experiment_0_is_listed_before_it_is_used_and_only_shown_once() -> None:
     with tempfile.TemporaryDirectory() as folder, contextlib.closing(open_folder(Path(folder), "owner")) as owner:
         token = owner.governance.create_token(NewToken("t")).secret

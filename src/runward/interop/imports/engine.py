@@ -35,7 +35,8 @@ from runward.tracking.model import Batch, NewArtifact, NewProject, OutputChunk, 
 from runward.tracking.points import Columns, pack_columns
 from runward.workspace import Workspace
 
-BATCH_RUNS = 200
+BATCH_RUNS = 500
+"""Runs of one call: fewer write the same pages of the database more often."""
 BATCH_POINTS = 500_000
 """Points of one call at most: 12 MB on their way."""
 _MAX_FETCHED_BYTES = 256 << 20
@@ -336,7 +337,9 @@ def _pieces(series: dict[str, Columns]) -> Iterator[list[Points]]:
         start, total = 0, len(columns.steps)
         while start < total:
             end = min(start + room, total)
-            part = Columns(columns.steps[start:end], columns.times[start:end], columns.values[start:end])
+            part = columns
+            if end - start < total:
+                part = Columns(columns.steps[start:end], columns.times[start:end], columns.values[start:end])
             piece.append(pack_columns(key, part))
             room -= end - start
             start = end

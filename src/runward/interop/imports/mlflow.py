@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import operator
+import os
+from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,7 +18,7 @@ from runward.store.database import Row
 from runward.store.sqlitefile import LISTED, SqliteFile
 from runward.tracking.intake_model import SOURCE_USER_TAG
 from runward.tracking.model import RunStatus
-from runward.tracking.points import empty_columns
+from runward.tracking.points import Columns, extend
 
 NAME_TAG, USER_TAG = "mlflow.runName", "mlflow.user"
 STATUS_TAG = "runward.source.status"
@@ -43,21 +45,25 @@ class ArtifactFolders:
 
     def __init__(self, base: Path, given: Path | None, lost: Counter[str]) -> None:
         self._base, self._given, self._lost = base, given, lost
+        self._found: dict[str, Path | None] = {}
 
     def folder(self, uri: str) -> Path | None:
         """Where a run's files lie; None where they are not on this machine."""
-        return next((path for path in self._candidates(uri) if path.is_dir()), None)
+        if uri not in self._found:
+            there = next((path for path in self._candidates(uri) if os.path.isdir(path)), None)
+            self._found[uri] = Path(there) if there is not None else None
+        return self._found[uri]
 
-    def _candidates(self, uri: str) -> Iterator[Path]:
+    def _candidates(self, uri: str) -> Iterator[str]:
         parts = urlsplit(uri)
         path = unquote(parts.path)
         tail = "/".join(path.strip("/").split("/")[-3:])
         if self._given is not None:
-            yield self._given / tail
+            yield os.path.join(self._given, tail)
         if parts.scheme in ("", "file"):
-            yield self._base / path
+            yield os.path.join(self._base, path)
         if parts.scheme in ("", "file", "mlflow-artifacts"):
-            yield from (self._base / "mlartifacts" / tail, self._base / "mlruns" / tail)
+            yield from (os.path.join(self._base, folder, tail) for folder in ("mlartifacts", "mlruns"))
 
     def artifacts(self, uri: str) -> list[File]:
         """A run's files; folders on other machines are counted as lost."""
@@ -98,6 +104,14 @@ def foreign_run(
         tags=tags,
         series={},
         files=files,
+    )
+
+
+def _odd(points: list[Row]) -> Any:
+    """The step of the first point that is none."""
+    return next(
+        (step for _, _, step, at, value, _ in points if not all(isinstance(x, int | float) for x in (step, at, value))),
+        points[0][2],
     )
 
 
@@ -196,12 +210,19 @@ class MlflowDatabase:
         for (run_id, key), rows in itertools.groupby(self._file.of(query, ids), operator.itemgetter(0, 1)):
             if run_id not in found or run_id in broken:
                 continue
-            columns = found[run_id].series.setdefault(key, empty_columns())
-            for _, _, step, at, value, is_nan in rows:
-                try:
-                    columns.values.append(nan if is_nan else value)
-                    columns.steps.append(step)
-                    columns.times.append(at / 1000)
-                except (TypeError, ValueError, OverflowError) as error:
-                    what = f"{self.where}, table metrics: point of {key!r:.80} at step {step!r}: {error}"
-                    broken[run_id] = Broken(found[run_id].head, what)
+            points = list(rows)
+            try:
+                columns = Columns(
+                    array("q", [row[2] for row in points]),
+                    array("d", [row[3] / 1000 for row in points]),
+                    array("d", [nan if row[5] else row[4] for row in points]),
+                )
+            except (TypeError, ValueError, OverflowError) as error:
+                what = f"{self.where}, table metrics: point of {key!r:.80} at step {_odd(points)!r}: {error}"
+                broken[run_id] = Broken(found[run_id].head, what)
+                continue
+            series = found[run_id].series
+            if key in series:
+                extend(series[key], columns)
+            else:
+                series[key] = columns

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from runward.errors import InvalidError, NotFoundError
+from runward.interop.imports.aim import AimRepository
 from runward.interop.imports.comet import CometArchives
 from runward.interop.imports.mlflow import MlflowDatabase
 from runward.interop.imports.mlflow_files import MlflowFolder
@@ -24,6 +25,7 @@ _READERS: dict[str, Callable[[Path], Source]] = {
     "trackio": TrackioFiles,
     "sacred": SacredFolder,
     "comet": CometArchives,
+    "aim": AimRepository,
     "parquet": ParquetFolder,
 }
 TOOLS = ("mlflow", "neptune", *_READERS)

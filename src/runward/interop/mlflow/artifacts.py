@@ -88,10 +88,10 @@ def place_of(caller: Caller, address: str) -> Place:
     match = _OF_RUN.fullmatch(rest)
     if match is not None:
         try:
-            found = caller.run(match[1])
+            found = caller.place(match[1])
         except MlflowError:
             return Place(project.id, "", rest)
-        if found.run.project_id == project.id:
+        if found.project_id == project.id:
             return Place(project.id, match[1], match[2] or "")
     return Place(project.id, "", rest)
 
@@ -128,7 +128,7 @@ def _file(path: str, size: int) -> Json:
 def of_run(caller: Caller) -> Json:
     """The artifacts of a run in a folder."""
     run_id = caller.args.need("run_id", "run_uuid")
-    run = caller.run(run_id).run
+    run = caller.place(run_id)
     place = Place(run.project_id, run_id, check_path(caller.args.text("path").strip("/")))
     root = f"mlflow-artifacts:/{experiment_id_of(run.project_id, run.project)}/{run_id}/artifacts"
     return {"root_uri": root, "files": entries(files(caller, place), place.path)}

@@ -34,7 +34,7 @@ def attached(found: File) -> Attachment:
 def of_run(caller: Caller) -> Attachment:
     """A file of a run."""
     path, run_id = _path(caller, "path"), caller.args.need("run_id", "run_uuid")
-    place = Place(caller.run(run_id).run.project_id, run_id, path)
+    place = Place(caller.place(run_id).project_id, run_id, path)
     return attached(artifacts.file_in(caller, place))
 
 
@@ -81,6 +81,6 @@ def upload_place(caller: Caller) -> Place:
         if not caller.args.text(name):
             raise invalid(f"Request must specify {name}.")
     path, run_id = _path(caller, "path"), caller.args.text("run_uuid")
-    place = Place(caller.run(run_id).run.project_id, run_id, path)
+    place = Place(caller.place(run_id).project_id, run_id, path)
     with caller.on_run(run_id, "run.write"):
         return place

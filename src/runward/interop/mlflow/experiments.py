@@ -41,14 +41,8 @@ def create(caller: Caller) -> Json:
         raise invalid(f"Artifact location cannot be a runs:/ URI. Given: '{location}'")
     tags = _checked(caller.args.pairs("tags"))
     if existing := _by_name(caller, name):
-        deleted = "deleted" if existing.deleted else "active"
-        tail = (
-            f" exists in {deleted} state. You can restore the experiment, or permanently delete the experiment to"
-            " create a new one."
-            if existing.deleted
-            else " already exists."
-        )
-        raise taken(f"Experiment '{name}' already{tail}" if existing.deleted else f"Experiment(name={name}){tail}")
+        restore = " in deleted state. You can restore the experiment, or permanently delete it to create a new one."
+        raise taken(f"Experiment(name={name}) already exists{restore if existing.deleted else '.'}")
     project_id = _make_project(caller, name)
     body = {"artifact_location": location, "tags": tags}
     with caller.on_project(project_id, "run.write", write=True) as call:
@@ -64,7 +58,9 @@ def _make_project(caller: Caller, name: str) -> str:
     except AlreadyExistsError:
         if path == name:
             raise
-        project = caller.do("tracking.create_project", new=NewProject(path=f"{path}-{new_id()[:6]}"))
+        # The path, or one above it, may belong to another team.
+        path = f"{path.replace('/', '-')}-{new_id()[:6]}"
+        project = caller.do("tracking.create_project", new=NewProject(path=path))
     return str(project.id)
 
 
@@ -120,9 +116,8 @@ def _by_name(caller: Caller, name: str) -> KnownProject | None:
     with caller.on_list() as call:
         found = known_projects(call, path=name)
         if not found:
-            everything = {project.id: project for project in known_projects(call)}
-            noted = documents.find(call, "experiment", projects=list(everything))
-            found = [everything[item.id] for item in noted if item.name == name]
+            noted = documents.named(call, "experiment", name)
+            found = [project for item in noted for project in known_projects(call, project_id=item.id)]
     return found[0] if found else None
 
 

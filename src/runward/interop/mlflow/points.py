@@ -12,7 +12,7 @@ from runward.interop.mlflow.args import MAX_PARAM, Args, as_integer, as_number, 
 from runward.interop.mlflow.caller import Caller
 from runward.interop.mlflow.errors import invalid, invalid_value, missing_value
 from runward.interop.mlflow.logged import note_metrics
-from runward.interop.mlflow.runs import NAME_TAG, as_text, checked_tags, must_be_active, number
+from runward.interop.mlflow.runs import NAME_TAG, as_text, checked_tags, number
 from runward.tracking.api import Tracking
 from runward.tracking.foreign import params_of
 from runward.tracking.model import Points, RunPatch
@@ -64,7 +64,7 @@ def _active(caller: Caller, run_id: str) -> Iterator[None]:
     try:
         yield
     except NotFoundError:
-        must_be_active(caller.run(run_id))
+        caller.active(run_id)
         raise
 
 
@@ -149,7 +149,7 @@ def _check_sizes(metrics: int, params: int, tags: int) -> None:
 
 
 def _history(caller: Caller, run_id: str, key: str) -> list[Json]:
-    caller.run(run_id)
+    caller.place(run_id)
     with caller.on_run(run_id, "run.read") as call:
         series = call.use(Tracking).series(run_id, [key]).series[0]
     return [

@@ -21,7 +21,7 @@ from runward.interop.mlflow.filters import (
     parse_order,
     select,
 )
-from runward.interop.mlflow.runs import must_be_active, number
+from runward.interop.mlflow.runs import number
 from runward.interop.mlflow.spans import attributes, texts
 from runward.interop.mlflow.traces import (
     RUN_LINK,
@@ -164,7 +164,7 @@ def link_to_run(caller: Caller) -> Json:
         raise invalid(
             f"Cannot link more than {_MOST_LINKS} traces to a run in a single request. Provided {len(ids)} traces."
         )
-    project_id = must_be_active(caller.run(run_id)).run.project_id
+    project_id = caller.active(run_id).project_id
     with caller.on_run(run_id, "run.write", write=True, audit="link_traces") as call:
         for trace_id in ids:
             link, now = f"{run_id}\n{trace_id}", call.now_us // 1000
