@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from runward import face
 from runward.testing.plugin import all_is_wanted
 
 _ON_REQUEST = ("slow", "network")
@@ -54,3 +55,12 @@ def _no_settings_of_the_developer(tmp_path_factory: pytest.TempPathFactory) -> I
 @pytest.fixture(autouse=True)
 def _quiet_upload_log() -> None:
     logging.getLogger("runward.upload").setLevel(logging.ERROR)
+
+
+@pytest.fixture(autouse=True)
+def _no_workspace_of_another_test() -> Iterator[None]:
+    """A process keeps the workspace that it connected to; each test begins without one."""
+    face._current.clear()
+    yield
+    face._current.clear()
+    face._uploaders.clear()

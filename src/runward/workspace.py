@@ -18,6 +18,8 @@ from runward.governance.dispatch import Dispatcher
 from runward.governance.model import Actor
 from runward.governance.service import ROOM as GOVERNANCE
 from runward.governance.signin import folder_actor, prepare_workspace
+from runward.insights.api import Reports
+from runward.insights.service import ROOM as REPORTS
 from runward.knowledge.api import Knowledge
 from runward.knowledge.service import ROOM as KNOWLEDGE
 from runward.registry.api import Registry
@@ -52,6 +54,7 @@ ROOMS: tuple[Room, ...] = (
     KNOWLEDGE,
     COORDINATION,
     REVIEW,
+    REPORTS,
 )
 """Every room of the house. The server's routes, its OpenAPI document and every client follow from this."""
 
@@ -79,6 +82,7 @@ class Workspace:
         self.knowledge = cast(Knowledge, make_proxy(Knowledge, invoke))
         self.coordination = cast(Coordination, make_proxy(Coordination, invoke))
         self.review = cast(Reviews, make_proxy(Reviews, invoke))
+        self.reports = cast(Reports, make_proxy(Reports, invoke))
 
     @property
     def is_remote(self) -> bool:

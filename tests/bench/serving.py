@@ -53,7 +53,7 @@ def _cpu_s(pid: int) -> float:
 
 
 @contextmanager
-def _serving(command: list[str], url: str, cwd: Path) -> Iterator[tuple[int, float]]:
+def serving(command: list[str], url: str, cwd: Path) -> Iterator[tuple[int, float]]:
     """A server as a process: (its id, seconds to its first healthy answer)."""
     began = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=cwd)
@@ -93,7 +93,7 @@ def start(folder: Path, peers: dict[str, str]) -> Iterator[Row]:
         seconds = []
         # The first start makes the tables.
         for _ in range(4 if name == "runward" else 2):
-            with _serving(command, f"http://127.0.0.1:{port}/{path[name]}", folder) as (pid, took):
+            with serving(command, f"http://127.0.0.1:{port}/{path[name]}", folder) as (pid, took):
                 seconds.append(took)
                 time.sleep(2)
                 memory, processes = _memory_mb(pid), len(_family(pid))
@@ -126,7 +126,7 @@ def _ready(place: Path, database: str) -> Iterator[tuple[str, str, int]]:
     options = ["--database", database] if database else []
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    with _serving(_runward(place, port, *options), f"{url}/healthz", place.parent) as (pid, _):
+    with serving(_runward(place, port, *options), f"{url}/healthz", place.parent) as (pid, _):
         yield url, _token(place, database), pid
 
 

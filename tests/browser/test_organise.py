@@ -30,8 +30,8 @@ def test_a_run_shows_its_distance_from_the_baseline_and_what_is_said_of_it(site:
         page.get_by_text("Against the baseline").wait_for()
         page.get_by_text("one run says nothing about spread").first.wait_for()
         page.goto(f"{site.url}/runs/{runs['lr-sweep-1']}/discussion")
-        page.get_by_label("Comment").fill("why does it **jump**?")
-        page.get_by_role("button", name="Write comment").click()
-        page.locator(".conversation strong", has_text="jump").wait_for()
+        page.get_by_label("New thread about the run").fill("why does it **jump**?")
+        page.get_by_role("button", name="Comment", exact=True).click()
+        page.locator(".thread strong", has_text="jump").wait_for()
     finally:
         site.workspace.organise.set_baseline(PROJECT, NewBaseline())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -44,12 +43,10 @@ class Cli:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RUNWARD_DIR", str(tmp_path / "ws"))
-    yield tmp_path / "ws"
-    face._current.clear()
-    face._uploaders.clear()
+    return tmp_path / "ws"
 
 
 @pytest.fixture

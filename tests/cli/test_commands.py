@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+import msgspec
 import pytest
 
 from runward import face
@@ -18,6 +19,7 @@ from runward.cli.main import exit_code_of
 from runward.core.permissions import Role
 from runward.errors import BY_CODE
 from runward.governance.signin import ensure_member
+from runward.repro import certificate
 from runward.repro.records import NewVerification
 from runward.server.run import listen
 from runward.testing.worlds import batch
@@ -385,3 +387,21 @@ def test_a_server_says_where_it_is_and_refuses_a_port_in_use(folder: Path, cli: 
     assert f"--port {port + 1}" in said.err
     assert cli("server", "--host", "0.0.0.0").code == 2
     assert face._current == []
+
+
+def test_a_certificate_is_checked_with_the_printed_key(cli: Cli, tmp_path: Path) -> None:
+    """Without the workspace; a changed one is refused."""
+    pytest.importorskip("cryptography", reason="the extra `sign` is not installed")
+    space = face.current_workspace()
+    space.tracking.create_project(NewProject(path="p"))
+    run = space.tracking.create_run(NewRun(project="p"))
+    made = space.repro.record(run.id, NewVerification("reproduced", "basic", "all equal", {}, 1.0))
+    (tmp_path / "certificate.json").write_bytes(msgspec.json.encode(made.certificate))
+    without = cli("verify", "--certificate", "certificate.json")
+    assert (without.code, "runward key" in without.err) == (2, True)
+    (tmp_path / "key.pem").write_text(cli("key").out)
+    checked = cli("verify", "--certificate", "certificate.json", "--key", "key.pem")
+    assert (checked.code, "all equal" in checked.out) == (0, True)
+    (tmp_path / "other.pem").write_bytes(certificate.create_key(tmp_path / "else.pem"))
+    refused = cli("verify", "--certificate", "certificate.json", "--key", "other.pem")
+    assert (refused.code, "no signature of this key" in refused.out) == (1, True)

@@ -14,6 +14,7 @@ from runward.execution.entry import set_entry_point
 @pytest.fixture(autouse=True)
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("RUNWARD_DIR", str(tmp_path / "ws"))
+    set_backend_factory(None)
     yield tmp_path / "ws"
     set_backend_factory(None)
     set_entry_point(None)

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from runward import face
 from runward.cli.main import cli
 from runward.governance.signin import folder_actor
 from runward.interop.tables import write_tables
@@ -34,15 +33,9 @@ def _bits(value: float) -> bytes:
     return struct.pack("<d", value)
 
 
-@pytest.fixture(autouse=True)
-def _no_workspace_of_another_test() -> Iterator[None]:
-    face._current.clear()
-    yield
-    face._current.clear()
-
-
 @pytest.fixture
 def space(tmp_path: Path) -> Iterator[FolderWorkspace]:
+    needs("pyarrow", "tables")
     space = open_folder(tmp_path / "space")
     space.tracking.create_project(NewProject(path="p"))
     yield space
@@ -169,7 +162,6 @@ def test_a_damaged_run_is_named_and_the_others_are_written(
 
 
 def test_the_command_says_where_they_are(space: FolderWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    needs("pyarrow", "tables")
     _run(space, {"a": [(0, 1.0)]})
     monkeypatch.setenv("RUNWARD_DIR", str(space.state_dir))
     answer = CliRunner().invoke(cli, ["tables"])
@@ -204,6 +196,7 @@ def test_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: 
     """Its Python and its SQL, on a folder such as it speaks of."""
     duckdb = needs("duckdb", "tables")
     needs("polars", "tables")
+    needs("pyarrow", "tables")
     page = (Path(__file__).parents[2] / "docs" / "tables.md").read_text()
     monkeypatch.chdir(tmp_path)
     space = open_folder(tmp_path / ".runward")

@@ -18,35 +18,19 @@ from runward.repro.certificate import (
     Envelope,
     Signature,
     Statement,
+    Subject,
     create_key,
     key_id,
     public_key_of,
     sign,
-    statement_of,
     verify,
-)
-from runward.repro.model import Conditions, Level, ResultReport, ResultStatus, Verdict, VerificationReport
-
-REPORT = VerificationReport(
-    run="r1",
-    verdict=Verdict.REPRODUCED,
-    level=Level.BASIC,
-    reason="results identical",
-    result=ResultReport(status=ResultStatus.IDENTICAL),
-    unchecked=["data x.csv"],
-    conditions=Conditions(sandbox="bubblewrap"),
 )
 
 
 @pytest.fixture
 def statement() -> Statement:
-    return statement_of(
-        REPORT,
-        command=["python", "train.py"],
-        inputs={"code": "aa"},
-        outputs={"metrics": "bb"},
-        varied=["threads"],
-    )
+    predicate = {"level": "basic", "verdict": "reproduced", "unchecked": ["data x.csv"], "inputs": {"code": "aa"}}
+    return Statement([Subject("metrics", {"blake3": "bb"})], predicate)
 
 
 @pytest.fixture
@@ -65,15 +49,7 @@ def test_what_is_signed_is_what_is_read(statement: Statement, keys: tuple[bytes,
     payload = json.loads(base64.b64decode(shape["payload"]))
     assert payload["_type"] == "https://in-toto.io/Statement/v1"
     assert payload["subject"] == [{"name": "metrics", "digest": {"blake3": "bb"}}]
-    predicate = payload["predicate"]
-    assert (predicate["level"], predicate["verdict"], predicate["varied"]) == (
-        "basic",
-        "reproduced",
-        ["threads"],
-    )
-    assert predicate["unchecked"] == ["data x.csv"]
-    assert predicate["inputs"] == {"code": {"blake3": "aa"}}
-    assert predicate["conditions"]["sandbox"] == "bubblewrap"
+    assert payload["predicate"] == statement.predicate
     assert shape["signatures"][0]["keyid"] == key_id(public)
 
 

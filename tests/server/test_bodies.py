@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from urllib.parse import quote
@@ -160,6 +161,26 @@ def test_no_path_leads_out_of_a_run_or_of_the_web_app(
         assert b"root:" not in answer.body
         assert answer.status in (200, 400, 404, 422)
     assert site.client().get("/projects/any/page").body == b"the app"
+
+
+def test_the_apps_files_are_packed_once_and_kept_by_browsers(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For who takes gzip; a rebuilt file is packed anew."""
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "index.html").write_text("the app")
+    script = tmp_path / "assets" / "app-1.js"
+    script.write_text("let a = 1;" * 500)
+    monkeypatch.setattr(runward.server.doors, "STATIC", tmp_path)
+    plain = site.client().get("/assets/app-1.js")
+    assert (plain.body, plain.headers.get("content-encoding")) == (script.read_bytes(), None)
+    for text in ("let a = 1;" * 500, "let b = 22;" * 500):
+        script.write_text(text)
+        packed = site.client().send("GET", "/assets/app-1.js", headers={"Accept-Encoding": "gzip"})
+        assert packed.headers["content-encoding"] == "gzip"
+        assert packed.headers["vary"] == "Accept-Encoding"
+        assert "immutable" in packed.headers["cache-control"]
+        assert gzip.decompress(packed.body).decode() == text
 
 
 def test_every_answer_carries_the_headers_that_keep_a_browser_safe(site: Site) -> None:

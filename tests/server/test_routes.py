@@ -23,11 +23,12 @@ OPEN = {
     ("DELETE", "/api/v1/session"),
     ("GET", "/api/v1/openapi.json"),
     ("GET", "/healthz"),
+    ("GET", "/shared/{secret}"),
     ("GET", "/version"),
     ("GET", "/health"),
     ("GET", "/{path:path}"),
 }
-"""What somebody without an account reaches: nothing of it holds data of the workspace."""
+"""What somebody without an account reaches: only a report by its link holds data, and only its own."""
 
 
 def _routes(site: Site) -> list[BaseRoute]:

@@ -22,4 +22,3 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     face.connect()
     yield tmp_path / "ws"
     set_entry_point(None)
-    face._current.clear()

@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from runward.cli.output import NO, UNDECIDED, YES, Output, pass_output, with_json
-from runward.errors import InvalidError
+from runward.errors import CorruptedError, InvalidError
 from runward.face import current_workspace
 from runward.repro import certificate as certificates
 from runward.repro.model import Tolerance, VerificationReport
@@ -88,9 +88,23 @@ def _check_certificate(output: Output, path: Path, key: Path | None) -> int:
     except msgspec.DecodeError as error:
         raise InvalidError(f"{path} is no certificate: {error}") from error
     if key is None:
-        raise InvalidError("--key is missing", hint="ask the signer for the workspace's public key (runward doctor)")
-    statement = certificates.verify(envelope, key.read_bytes())
+        raise InvalidError("--key is missing", hint="the signer gets the public key by `runward key > PUBLIC.pem`")
+    try:
+        statement = certificates.verify(envelope, key.read_bytes())
+    except CorruptedError as error:
+        output.result({"valid": False, "reason": error.message}, f"✗ {error.message}")
+        return NO
     output.result(
         statement, [f"✓ signed by {envelope.signatures[0].keyid}", f"  {statement.predicate.get('reason', '')}"]
     )
     return YES
+
+
+@click.command()
+@with_json
+@pass_output
+def key(output: Output) -> None:
+    """Print the public key that checks this workspace's certificates: runward verify --certificate FILE --key KEY."""
+    found = current_workspace().repro.signing_key()
+    output.result(found, found.public_key.strip())
+    output.hint(f"key id {found.key_id}")

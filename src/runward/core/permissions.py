@@ -32,6 +32,10 @@ PERMISSIONS: Final[dict[str, Role]] = {
     "view.read": Role.VIEWER,
     "view.write": Role.CONTRIBUTOR,
     "comment.read": Role.VIEWER,
+    "report.read": Role.VIEWER,
+    "report.write": Role.CONTRIBUTOR,
+    # What a link shows leaves the house.
+    "report.share": Role.MAINTAINER,
     "model.read": Role.VIEWER,
     "model.write": Role.CONTRIBUTOR,
     "model.delete": Role.MAINTAINER,

@@ -21,7 +21,7 @@ class Actor(msgspec.Struct, frozen=True):
     verified: bool
     """False for a folder's local user, whose name is only claimed (git identity)."""
     via: str
-    """``folder``, ``session``, ``token:<id>`` or ``system``."""
+    """``folder``, ``session``, ``token:<id>``, ``link`` (who made a report's link) or ``system``."""
     role_cap: int = 5
     """A token's scope: the member's role counts at most as this one."""
 

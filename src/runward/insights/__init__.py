@@ -1,1 +1,1 @@
-"""Figures about the team: reads everything, writes nothing."""
+"""Reports and figures about the work: reads every room, writes only what is its own."""

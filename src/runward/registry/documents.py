@@ -9,7 +9,7 @@ from runward.registry import repository as sql
 from runward.registry.model import Document
 from runward.registry.repository import StoredFile
 
-__all__ = ["StoredFile", "delete", "delete_files", "files_below", "find", "get", "get_many", "put", "put_file"]
+__all__ = ["StoredFile", "delete", "delete_files", "files_below", "find", "get", "get_many", "named", "put", "put_file"]
 
 
 def put(call: Call, item: Document) -> None:
@@ -37,6 +37,11 @@ def find(call: Call, kind: str, *, projects: list[str] | None = None, runs: list
         marks = ", ".join("?" * len(part))
         found += sql.documents(call.tx, Clause(f"kind = ? AND {column} IN ({marks})", (kind, *part)))
     return sorted(found, key=lambda item: -item.at)
+
+
+def named(call: Call, kind: str, name: str) -> list[Document]:
+    """Documents of a kind that bear a name, wherever they are, newest first. The caller checks what may be seen."""
+    return sql.documents(call.tx, Clause("kind = ? AND name = ?", (kind, name)))
 
 
 def delete(call: Call, kind: str, ids: list[str]) -> int:

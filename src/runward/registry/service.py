@@ -97,7 +97,13 @@ class RegistryService(Registry):
         sql.set_columns(self.tx, model_id, version, {**values, "updated_at": self.call.now_us})
         if patch.tags is not msgspec.UNSET:
             sql.set_tags(self.tx, model_id, version, _tags(patch.tags))
+        if version and "stage" in values:
+            self._touch(model_id)
         self._event("model.updated", model_id, {"version": version, "fields": sorted(values)})
+
+    def _touch(self, model_id: str) -> None:
+        """Say that a model changed, by what happened to its versions or aliases."""
+        sql.set_columns(self.tx, model_id, 0, {"updated_at": self.call.now_us})
 
     def delete_model(self, model: str) -> None:
         """See the contract."""
@@ -145,6 +151,7 @@ class RegistryService(Registry):
         model_id = self._id(model)
         self._version(model_id, version)
         sql.delete_version(self.tx, model_id, version)
+        self._touch(model_id)
         self._event("model.version_deleted", model_id, {"version": version})
 
     def set_alias(self, model: str, alias: str, version: int | None) -> Model:
@@ -157,7 +164,7 @@ class RegistryService(Registry):
         if version is not None:
             self._version(model_id, version)
         sql.set_alias(self.tx, model_id, alias, version)
-        sql.set_columns(self.tx, model_id, 0, {"updated_at": self.call.now_us})
+        self._touch(model_id)
         self._event("model.alias_set", model_id, {"alias": alias, "version": version})
         return self._model(model_id)
 

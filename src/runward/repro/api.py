@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Protocol
 
 from runward.core.operation import ON_LIST, operation
-from runward.repro.records import NewVerification, Verification, VerificationDetail
+from runward.repro.records import NewVerification, SigningKey, Verification, VerificationDetail
 
 
 class Repro(Protocol):
@@ -26,4 +26,9 @@ class Repro(Protocol):
     @operation("GET", "/verifications/{verification_id}", may="verification.read", on="verification_id")
     def get_verification(self, verification_id: str) -> VerificationDetail:
         """A verification with its report and certificate."""
+        ...
+
+    @operation("GET", "/signing-key", may="verification.read", on=ON_LIST)
+    def signing_key(self) -> SigningKey:
+        """The key with which anybody checks this workspace's certificates, offline; made when it is first asked for."""
         ...

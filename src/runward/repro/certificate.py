@@ -6,17 +6,14 @@ import base64
 import binascii
 import contextlib
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
-from runward._version import __version__
 from runward.core.canonical import canonical_json
 from runward.core.hashing import digest_bytes
 from runward.errors import CorruptedError, InvalidError, MissingExtraError
-from runward.repro.model import VerificationReport
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -55,40 +52,6 @@ class Statement(msgspec.Struct, frozen=True, rename={"type": "_type", "predicate
     predicate: dict[str, Any]
     predicate_type: str = PREDICATE_TYPE
     type: str = STATEMENT_TYPE
-
-
-def statement_of(
-    report: VerificationReport,
-    *,
-    command: list[str],
-    inputs: Mapping[str, str],
-    outputs: Mapping[str, str],
-    varied: list[str] | None = None,
-) -> Statement:
-    """What a verification certifies.
-
-    Args:
-        report: The verification.
-        command: What was run.
-        inputs: Digests of the inputs by name, the code's tree among them.
-        outputs: Digests of the results by name; they are the statement's subjects.
-        varied: What was changed on purpose between the two runs.
-    """
-    predicate = {
-        "run": report.run,
-        "command": command,
-        "verdict": report.verdict,
-        "level": report.level,
-        "reason": report.reason,
-        "inputs": {name: {"blake3": digest} for name, digest in inputs.items()},
-        "differs": report.cause,
-        "varied": varied or [],
-        "unchecked": report.unchecked,
-        "conditions": msgspec.to_builtins(report.conditions),
-        "tool": {"name": "runward", "version": __version__},
-    }
-    subjects = [Subject(name, {"blake3": digest}) for name, digest in sorted(outputs.items())]
-    return Statement(subject=subjects, predicate=msgspec.to_builtins(predicate))
 
 
 def sign(statement: Statement, private_key: bytes) -> Envelope:

@@ -49,3 +49,12 @@ class VerificationDetail(msgspec.Struct, frozen=True):
     report: dict[str, Any]
     certificate: dict[str, Any] | None
     """A DSSE envelope around an in-toto statement; None when nothing was earned."""
+
+
+class SigningKey(msgspec.Struct, frozen=True):
+    """The public half of the key that signs a workspace's certificates."""
+
+    key_id: str
+    """As certificates name it (``keyid``)."""
+    public_key: str
+    """Ed25519, in PEM."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 from typing import Any, ClassVar
@@ -17,7 +18,7 @@ from runward.governance.dispatch import Call
 from runward.governance.scopes import project_scope
 from runward.repro import certificate
 from runward.repro.api import Repro
-from runward.repro.records import NewVerification, Verification, VerificationDetail
+from runward.repro.records import NewVerification, SigningKey, Verification, VerificationDetail
 from runward.store.database import Row
 from runward.tracking.content import content_digest, content_of, detail_of
 from runward.tracking.marks import OUTDATED, publish_on_run, set_mark
@@ -69,9 +70,6 @@ class ReproService(Repro):
         """A signed statement; None where this installation cannot sign (the extra ``sign`` is missing)."""
         if importlib.util.find_spec("cryptography") is None:
             return None
-        key = self.call.dispatcher.folder / "keys" / "signing.pem"
-        if not key.exists():
-            certificate.create_key(key)
         content = content_of(detail_of(self.tx, run_id))
         predicate = {
             "run": run_id,
@@ -88,9 +86,22 @@ class ReproService(Repro):
         }
         outputs = {"run": content_digest(self.tx, run_id), **content["artifacts"]}
         subjects = [certificate.Subject(name, {"blake3": digest}) for name, digest in sorted(outputs.items())]
-        envelope = certificate.sign(certificate.Statement(subject=subjects, predicate=predicate), key.read_bytes())
+        envelope = certificate.sign(certificate.Statement(subject=subjects, predicate=predicate), self._private_key())
         found: dict[str, Any] = msgspec.to_builtins(envelope)
         return found
+
+    def _private_key(self) -> bytes:
+        path = self.call.dispatcher.folder / "keys" / "signing.pem"
+        if not path.exists():
+            # Two that begin together: one makes the key, and both use it.
+            with contextlib.suppress(InvalidError):
+                certificate.create_key(path)
+        return path.read_bytes()
+
+    def signing_key(self) -> SigningKey:
+        """See the contract."""
+        public = certificate.public_key_of(self._private_key())
+        return SigningKey(certificate.key_id(public), public.decode())
 
     def list_verifications(self, project: str = "", run_id: str = "", limit: int = 200) -> list[Verification]:
         """See the contract."""

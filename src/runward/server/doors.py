@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import gzip
 import queue
 import time
 from collections.abc import AsyncIterator
@@ -10,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute
 
 from runward._version import __version__
@@ -18,12 +20,15 @@ from runward.core.codec import JSON, decode
 from runward.core.operation import Door
 from runward.errors import ForbiddenError, InvalidError, NotFoundError
 from runward.governance.signin import SESSION_LASTS, end_session, sign_in_by_link
+from runward.insights.page import POLICY
+from runward.insights.service import SHARED, shared_page
 from runward.server.app import COOKIE, Server, door, in_thread, read_body
 from runward.server.pulse import heartbeat
 from runward.server.transport import downloads, uploads
 
 STATIC = Path(__file__).parent / "static"
 _HEARTBEAT_S = 15.0
+_TEXTS = {".js": "text/javascript", ".css": "text/css"}
 
 
 class SignInBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -145,9 +150,21 @@ def _site(server: Server) -> list[BaseRoute]:
     async def page(request: Request) -> Response:
         if request.url.path.startswith(("/api/", "/healthz", "/metrics")):
             return await unknown(request)
-        return _static(request.path_params["path"])
+        return _static(request.path_params["path"], "gzip" in request.headers.get("accept-encoding", ""))
+
+    async def shared(request: Request) -> Response:
+        secret = request.path_params["secret"]
+        html = await in_thread(lambda: shared_page(server.dispatcher, secret))
+        headers = {
+            "Content-Security-Policy": f"{POLICY}; frame-ancestors 'none'; sandbox allow-popups",
+            "Cache-Control": "no-store",
+            "Referrer-Policy": "no-referrer",
+            "X-Robots-Tag": "noindex",
+        }
+        return HTMLResponse(html, headers=headers)
 
     return [
+        door(SHARED, shared),
         door(Door("GET", "//healthz", "open", "@self", "a load balancer's question"), health),
         door(Door("GET", "//{path:path}", "open", "@self", "the web app's own files; they hold no data"), page),
     ]
@@ -162,13 +179,25 @@ def _inside(path: str) -> Path | None:
         return None
 
 
-def _static(path: str) -> Response:
+@functools.lru_cache(maxsize=256)
+def _packed(target: Path, changed: int) -> bytes:
+    """A file as gzip; the same few files are asked for by everybody, so each is packed once."""
+    return gzip.compress(target.read_bytes(), 9)
+
+
+def _static(path: str, packed: bool = False) -> Response:
     """A file of the web app; any other path is one of its pages, so it gets the app itself."""
     if not (STATIC / "index.html").exists():
         raise InvalidError("the web app was not built into this installation", hint="reinstall, or `make web`")
     target = _inside(path)
     if target is not None:
-        return FileResponse(
-            target, headers={"Cache-Control": "public, max-age=31536000, immutable"} if "assets/" in path else {}
-        )
+        headers = {"Cache-Control": "public, max-age=31536000, immutable"} if "assets/" in path else {}
+        if packed and target.suffix in _TEXTS:
+            data = _packed(target, target.stat().st_mtime_ns)
+            return Response(
+                data,
+                media_type=_TEXTS[target.suffix],
+                headers={**headers, "Content-Encoding": "gzip", "Vary": "Accept-Encoding"},
+            )
+        return FileResponse(target, headers=headers)
     return FileResponse(STATIC / "index.html", headers={"Cache-Control": "no-cache"})

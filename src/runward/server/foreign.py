@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from starlette.requests import Request
@@ -16,17 +15,18 @@ from runward.core.operation import Door, Method
 from runward.errors import RunwardError, UnauthenticatedError
 from runward.governance.model import Actor
 from runward.governance.signin import actor_by_token
-from runward.interop.mlflow import artifacts, otlp, router, traces
+from runward.interop.mlflow import otlp, router, traces
 from runward.interop.mlflow.args import Args, parse_body
 from runward.interop.mlflow.caller import Caller, Journals
+from runward.interop.mlflow.downloads import Attachment
 from runward.interop.mlflow.errors import MlflowError, missing_value, translated
+from runward.interop.mlflow.runs import number
+from runward.server import foreign_files as files
 from runward.server.app import Server, door, in_thread, read_body
-from runward.server.transport import stored_bytes
+from runward.server.foreign_files import WHY, Handler
 
-Handler = Callable[[Request], Awaitable[Response]]
 _METHODS: tuple[Method, ...] = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _PREFIXES = ("api/2.0", "ajax-api/2.0", "api/3.0", "ajax-api/3.0")
-_WHY = "MLflow's protocol; each of its calls declares its own permission"
 
 
 def actor_of(server: Server, request: Request) -> Actor:
@@ -73,7 +73,9 @@ def routes(server: Server) -> list[BaseRoute]:
         values = await _values(request)
         path, method = request.path_params["path"], request.method
         result = await in_thread(lambda: router.answer(server.dispatcher, journals, actor, method, path, values))
-        return Response(json.dumps(result, allow_nan=False), media_type="application/json")
+        if isinstance(result, Attachment):
+            return await in_thread(lambda: files.attachment(server, result))  # type: ignore[no-any-return]
+        return Response(_encoded(result), media_type="application/json")
 
     async def version(request: Request) -> Response:
         return PlainTextResponse(router.VERSION)
@@ -83,33 +85,6 @@ def routes(server: Server) -> list[BaseRoute]:
 
     def caller(request: Request) -> Caller:
         return Caller(server.dispatcher, actor_of(server, request), Args(dict(request.query_params)), journals)
-
-    async def listing(request: Request) -> Response:
-        return JSONResponse(await in_thread(lambda: artifacts.listing(caller(request))))
-
-    async def download(request: Request) -> Response:
-        found = await in_thread(lambda: artifacts.file_at(caller(request), request.path_params["path"]))
-        answer: Response = await in_thread(
-            lambda: stored_bytes(server, found.digest, found.size, "application/octet-stream", {})
-        )
-        return answer
-
-    async def upload(request: Request) -> Response:
-        asking = await in_thread(lambda: caller(request))
-        place = await in_thread(lambda: artifacts.may_upload(asking, request.path_params["path"]))
-        with server.dispatcher.blobs.writer() as writer:
-            async for chunk in request.stream():
-                writer.write(chunk)
-            digest, size = await in_thread(writer.commit)
-        await in_thread(lambda: artifacts.store(asking, place, digest, size))
-        return JSONResponse({})
-
-    async def delete(request: Request) -> Response:
-        return JSONResponse(await in_thread(lambda: artifacts.delete(caller(request), request.path_params["path"])))
-
-    async def multipart(request: Request) -> Response:
-        await in_thread(lambda: caller(request))
-        raise MlflowError("NOT_IMPLEMENTED", "Multipart upload is not supported; send the file with one PUT.")
 
     async def spans(request: Request) -> Response:
         asking = await in_thread(lambda: caller(request))
@@ -121,37 +96,34 @@ def routes(server: Server) -> list[BaseRoute]:
         await in_thread(lambda: traces.export(asking, experiment, run, found))
         return Response(b"", media_type=headers.get("content-type", "application/x-protobuf").partition(";")[0])
 
-    moved: list[tuple[Method, Handler]] = [("GET", download), ("PUT", upload), ("DELETE", delete)]
     opened = [("version", version), ("health", health)]
     return [
-        door(Door("POST", "//v1/traces", "run.write", "@list", _WHY), guarded(spans)),
+        door(Door("POST", "//v1/traces", "run.write", "@list", WHY), guarded(spans)),
         *(door(Door("GET", f"//{path}", "open", "@self", "says what is spoken here"), one) for path, one in opened),
+        *(files.page_routes(server, caller, guarded)),
         *(
-            door(Door(method, f"//{prefix}/mlflow/{{path:path}}", "session.use", "@list", _WHY), guarded(call))
+            door(Door(method, f"//{prefix}/mlflow/{{path:path}}", "session.use", "@list", WHY), guarded(call))
             for prefix in _PREFIXES
             for method in _METHODS
         ),
-        *(
-            route
-            for prefix in _PREFIXES[:2]
-            for route in (
-                door(
-                    Door("GET", f"//{prefix}/mlflow-artifacts/artifacts", "run.read", "@list", _WHY), guarded(listing)
-                ),
-                *(
-                    door(
-                        Door(method, f"//{prefix}/mlflow-artifacts/artifacts/{{path:path}}", may, "@list", _WHY),
-                        guarded(one),
-                    )
-                    for (method, one), may in zip(moved, ("run.read", "run.write", "run.delete"), strict=True)
-                ),
-                door(
-                    Door("POST", f"//{prefix}/mlflow-artifacts/mpu/{{path:path}}", "run.write", "@list", _WHY),
-                    guarded(multipart),
-                ),
-            )
-        ),
+        *(route for prefix in _PREFIXES[:2] for route in files.routes(server, prefix, caller, guarded)),
     ]
+
+
+def _encoded(value: Any) -> str:
+    """JSON; a number that JSON has no way to write is a text, as protobuf writes it."""
+    try:
+        return json.dumps(value, allow_nan=False)
+    except ValueError:
+        return json.dumps(_writable(value))
+
+
+def _writable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _writable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_writable(item) for item in value]
+    return number(value) if isinstance(value, float) else value
 
 
 async def _values(request: Request) -> dict[str, Any]:

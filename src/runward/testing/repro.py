@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from runward.errors import ForbiddenError, InvalidError, NotFoundError
-from runward.repro.certificate import Envelope, Statement
+from runward.repro.certificate import Envelope, Statement, verify
 from runward.repro.records import NewVerification
 from runward.testing.worlds import World, batch, name_of
 from runward.tracking.model import RunPatch, RunStatus
@@ -46,6 +46,16 @@ class ReproSuite:
         assert space.repro.get_verification(made.id) == found
         mark = next(m for m in space.tracking.get_run(run.id).run.marks if m.kind == "verification")
         assert (mark.label, mark.ref) == ("environment", made.id)
+
+    def test_the_workspaces_key_checks_its_certificates(self, world: World) -> None:
+        """Whoever may read gets the public half, always the same one, and needs nothing else."""
+        space = world.member()
+        run = world.run(space, metrics={"acc": 0.9}, end=RunStatus.FINISHED)
+        signed = msgspec.convert(space.repro.record(run.id, _passed()).certificate, Envelope)
+        key = world.member("viewer").repro.signing_key()
+        assert key == space.repro.signing_key()
+        assert [signature.keyid for signature in signed.signatures] == [key.key_id]
+        assert verify(signed, key.public_key.encode()).predicate["run"] == run.id
 
     def test_a_difference_is_recorded_without_a_certificate(self, world: World) -> None:
         """So is what could not be decided."""

@@ -46,6 +46,16 @@ class KnownRun(NamedTuple):
     deleted: bool
 
 
+class RunState(NamedTuple):
+    """Where a run lies, and whether it is deleted."""
+
+    id: str
+    project_id: str
+    project: str
+    """The project's path."""
+    deleted: bool
+
+
 def any_project_scope(call: Call, project_id: str) -> Scope | None:
     """Where a project lies in the permission tree, deleted or not."""
     team_id = call.tx.scalar("SELECT team_id FROM projects WHERE id = ?", (project_id,))
@@ -118,6 +128,15 @@ def known_run(call: Call, run_id: str) -> KnownRun | None:
     """A run by id, deleted or not."""
     found = known_runs(call, Clause("r.id = ?", (run_id,)), Clause("r.id", ()), 1)
     return found[0] if found else None
+
+
+def run_state(call: Call, run_id: str) -> RunState | None:
+    """Where a run lies, without its content."""
+    row = call.tx.one(
+        "SELECT r.project_id, p.path, r.deleted_at FROM runs r JOIN projects p ON p.id = r.project_id WHERE r.id = ?",
+        (run_id,),
+    )
+    return RunState(run_id, row[0], row[1], row[2] is not None) if row else None
 
 
 def restore_run(call: Call, run_id: str) -> None:

@@ -129,6 +129,49 @@ def traces() -> None:
         assert mlflow.get_trace(trace.info.trace_id).info.tags["reviewed"] == "yes"
 
 
+def prompts(client: MlflowClient) -> None:
+    if MAJOR < 3:
+        return
+    name = f"greeting-{time.time_ns()}"
+    for text in ("Hello {{name}}", "Good day, {{name}}"):
+        mlflow.genai.register_prompt(name=name, template=text, commit_message="a try", tags={"tone": "kind"})
+    mlflow.genai.set_prompt_alias(name, "production", 2)
+    assert mlflow.genai.load_prompt(f"prompts:/{name}@production").format(name="Ada") == "Good day, Ada"
+    assert mlflow.genai.load_prompt(f"prompts:/{name}/1").template == "Hello {{name}}"
+    assert name in [prompt.name for prompt in mlflow.genai.search_prompts()]
+    assert name not in [model.name for model in client.search_registered_models()]
+    mlflow.genai.delete_prompt_alias(name, "production")
+
+
+def evaluation(client: MlflowClient) -> None:
+    if MAJOR < 3:
+        return
+    experiment_id = mlflow.get_experiment_by_name(EXPERIMENT).experiment_id
+    data = mlflow.genai.create_dataset(name="questions", experiment_id=experiment_id, tags={"team": "vision"})
+    data.merge_records([{"inputs": {"q": "why"}, "expectations": {"a": "WHY"}}, {"inputs": {"q": "how"}}])
+    data.merge_records([{"inputs": {"q": "why"}, "expectations": {"b": 1}}])
+    again = mlflow.genai.get_dataset(dataset_id=data.dataset_id)
+    records = {row["inputs"]["q"]: row["expectations"] for _, row in again.to_df().iterrows()}
+    assert records["why"] == {"a": "WHY", "b": 1} and not records["how"], records
+    found = mlflow.genai.search_datasets(experiment_ids=[experiment_id], filter_string="tags.team = 'vision'")
+    assert [item.dataset_id for item in found] == [data.dataset_id], found
+    with mlflow.start_span("assessed") as span:
+        span.set_attribute("topic", "mass")
+    mlflow.flush_trace_async_logging()
+    feedback = mlflow.log_feedback(trace_id=span.trace_id, name="right", value=True, rationale="it is")
+    mlflow.log_expectation(trace_id=span.trace_id, name="facts", value={"n": [1, 2]})
+    mlflow.override_feedback(trace_id=span.trace_id, assessment_id=feedback.assessment_id, value=False)
+    assessments = mlflow.get_trace(span.trace_id).info.assessments
+    assert {a.valid: a.value for a in assessments if a.name == "right"} == {True: False, False: True}, assessments
+    assert [a.value for a in assessments if a.name == "facts"] == [{"n": [1, 2]}], assessments
+    with mlflow.start_run(run_name="judged") as active:
+        client.link_traces_to_run([span.trace_id], active.info.run_id)
+    by_run = client.search_traces([experiment_id], filter_string=f"attributes.run_id = '{active.info.run_id}'")
+    assert [trace.info.trace_id for trace in by_run] == [span.trace_id], by_run
+    mlflow.genai.delete_dataset(dataset_id=data.dataset_id)
+    assert mlflow.genai.search_datasets(experiment_ids=[experiment_id]) == []
+
+
 def main() -> None:
     client = MlflowClient()
     parts = {
@@ -136,8 +179,10 @@ def main() -> None:
         "datasets": datasets,
         "models": lambda: models(client),
         "traces": traces,
+        "prompts": lambda: prompts(client),
+        "evaluation": lambda: evaluation(client),
     }
-    wanted = sys.argv[1:] or ["tracking", "datasets", "models", "traces"]
+    wanted = sys.argv[1:] or list(parts)
     mlflow.set_experiment(EXPERIMENT)
     for name in wanted:
         parts[name]()

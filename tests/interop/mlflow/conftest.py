@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -28,6 +29,10 @@ class Site(NamedTuple):
 
     def experiment(self, name: str) -> str:
         return str(self.post("experiments/create", {"name": name}).json["experiment_id"])
+
+    def own_experiment(self, request: pytest.FixtureRequest) -> str:
+        """One that bears the test's name."""
+        return self.experiment(re.sub(r"[^\w-]+", "-", str(request.node.name))[:90].strip("-"))
 
     def run(self, experiment_id: str, **more: Any) -> str:
         return str(self.post("runs/create", {"experiment_id": experiment_id, **more}).json["run"]["info"]["run_id"])

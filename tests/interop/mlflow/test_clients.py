@@ -14,6 +14,7 @@ from runward.testing.plugin import missing
 from tests.interop.mlflow.conftest import Site
 
 PROGRAM = Path(__file__).parent / "client_program.py"
+PARTS = ["tracking", "datasets", "models", "traces", "prompts", "evaluation"]
 OPENTELEMETRY = "opentelemetry-sdk<1.35"
 """The client of 2.22 does not work with newer ones (its span processor lacks an attribute that they read)."""
 
@@ -39,7 +40,7 @@ def _run(command: list[str], site: Site, tmp_path: Path, parts: list[str]) -> st
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", ["tracking", "datasets", "models", "traces"])
+@pytest.mark.parametrize("part", PARTS)
 def test_the_newest_client_works(site: Site, tmp_path: Path, part: str) -> None:
     if importlib.util.find_spec("mlflow") is None:
         missing("mlflow is not installed: uv sync --group mlflow")
@@ -51,7 +52,6 @@ def test_the_newest_client_works(site: Site, tmp_path: Path, part: str) -> None:
 @pytest.mark.parametrize("version", ["3.6.*", "2.22.*"])
 def test_older_clients_work(site: Site, tmp_path: Path, version: str) -> None:
     """They cannot share an environment with the newest one, so uv makes each its own."""
-    parts = ["tracking", "datasets", "models", "traces"]
     command = ["uv", "run", "--isolated", "--no-project", "--quiet", "--python", "3.11", "--with", f"mlflow=={version}"]
-    said = _run([*command, "--with", "scikit-learn<1.8", "--with", OPENTELEMETRY, "python"], site, tmp_path, parts)
-    assert [f"{part}: ok" in said for part in parts] == [True] * len(parts)
+    said = _run([*command, "--with", "scikit-learn<1.8", "--with", OPENTELEMETRY, "python"], site, tmp_path, PARTS)
+    assert [f"{part}: ok" in said for part in PARTS] == [True] * len(PARTS)

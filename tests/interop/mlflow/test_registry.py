@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.interop.mlflow.conftest import API, Site
@@ -16,7 +18,7 @@ def _send(site: Site, method: str, path: str, body: object = None, member: str =
 
 @pytest.fixture
 def model(site: Site, request: pytest.FixtureRequest) -> str:
-    name = str(request.node.name).replace("[", "-").replace("]", "")[:80]
+    name = re.sub(r"[^\w-]+", "-", str(request.node.name))[:120]
     assert site.post("registered-models/create", {"name": name}).status == 200
     for index in (1, 2):
         made = site.post("model-versions/create", {"name": name, "source": f"mlflow-artifacts:/x/{index}"})
@@ -136,3 +138,53 @@ def test_a_logged_model_is_made_finished_and_found(site: Site) -> None:
     assert site.get(path, "olaf").json["error_code"] == "RESOURCE_DOES_NOT_EXIST"
     assert _send(site, "DELETE", API + path).status == 200
     assert site.get(path).status == 404
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("/tmp/model", "To use a local path as a model version source"),
+        ("file:///tmp/model", "To use a local path as a model version source"),
+        ("C:\\model", "To use a local path as a model version source"),
+        ("mlflow-artifacts://host:9000/models/../../../", "If supplying a source as an http, https,"),
+        ("s3://bucket/a/..%252f..%252fb", "If supplying a source as an http, https,"),
+        ("http://host/a%00", "If supplying a source as an http, https,"),
+        ("dbfs:/a%3f/../../b", "If supplying a source as an http, https,"),
+    ],
+)
+def test_a_source_is_absolute_and_on_no_machine_of_its_own(site: Site, model: str, source: str, message: str) -> None:
+    refused = site.post("model-versions/create", {"name": model, "source": source})
+    assert (refused.status, refused.json["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
+    assert message in refused.json["message"]
+
+
+def test_a_prompt_needs_no_source_but_no_folder_either(site: Site, model: str) -> None:
+    tags = [{"key": "mlflow.prompt.is_prompt", "value": "true"}]
+    new = {"name": model, "source": "prompt-template", "tags": tags}
+    assert site.post("model-versions/create", new).status == 200
+    assert (
+        "Invalid prompt source" in site.post("model-versions/create", {**new, "source": "/etc/passwd"}).json["message"]
+    )
+
+
+def test_a_version_may_come_from_a_run_of_another_server(site: Site, model: str) -> None:
+    new = {"name": model, "source": "s3://bucket/model", "run_id": "elsewhere", "tags": [{"key": "a", "value": "b"}]}
+    made = site.post("model-versions/create", new).json["model_version"]
+    assert (made["run_id"], made["tags"]) == ("elsewhere", [{"key": "a", "value": "b"}])
+    found = site.get("model-versions/search?filter=run_id%20%3D%20'elsewhere'").json["model_versions"]
+    assert [item["version"] for item in found if item["name"] == model] == [made["version"]]
+    # Runward itself knows no such run, so nothing leads from the version to one.
+    ours = next(v for v in site.owner.registry.list_versions(model) if str(v.version) == made["version"])
+    assert ours.run_id == ""
+
+
+def test_a_model_changed_when_a_version_of_it_moved_or_went(site: Site, model: str) -> None:
+    def changed() -> int:
+        return int(site.get(f"registered-models/get?name={model}").json["registered_model"]["last_updated_timestamp"])
+
+    moments = [changed()]
+    for path, body in (("update", {"description": "d"}), ("transition-stage", {"stage": "Staging"}), ("delete", {})):
+        method = {"update": "PATCH", "delete": "DELETE"}.get(path, "POST")
+        assert _send(site, method, f"{API}model-versions/{path}", {"name": model, "version": "1", **body}).status == 200
+        moments.append(changed())
+    assert moments[0] == moments[1] < moments[2] < moments[3]

@@ -59,7 +59,7 @@ def test_spans_arrive_and_make_a_trace(site: Site) -> None:
     assert found["trace_info"]["state"] == "OK"
     assert found["trace_info"]["execution_duration"] == "0.005s"
     attributes = {pair["key"]: pair["value"] for pair in found["spans"][0]["attributes"]}
-    assert attributes == {"text": {"stringValue": "ä"}, "count": {"intValue": "-5"}, "ratio": {"doubleValue": 0.5}}
+    assert attributes == {"text": {"string_value": "ä"}, "count": {"int_value": "-5"}, "ratio": {"double_value": 0.5}}
     assert [info["trace_id"] for info in _search(site, experiment, "name = 'root' AND execution_time_ms < 6")] == [
         trace_id
     ]
@@ -149,3 +149,87 @@ def test_clients_before_3_begin_and_end_a_trace(site: Site) -> None:
     listed = site.get(f"traces?experiment_ids={experiment}&filter=status%20%3D%20'OK'").json["traces"]
     assert [(info["request_id"], info["timestamp_ms"]) for info in listed] == [(begun["request_id"], 1000)]
     assert site.get(f"traces/{begun['request_id']}/info").json["trace_info"] == listed[0]
+
+
+def test_traces_are_found_by_what_their_spans_and_assessments_say(site: Site) -> None:
+    experiment = site.experiment("spans searched")
+    for number, word in ((1, b"red"), (2, b"blue")):
+        values = {"colour": _field(1, word), "mlflow.spanType": _field(1, b"TOOL" if number == 1 else b"LLM")}
+        _send(site, experiment, _export(bytes([number + 60]) * 16, f"step-{number}", values))
+    one, other = f"tr-{bytes([61]).hex() * 16}", f"tr-{bytes([62]).hex() * 16}"
+    body = {"assessment_name": "right", "feedback": {"value": "yes"}, "source": {"source_type": "HUMAN"}}
+    assert site.post(f"traces/{one}/assessments", {"assessment": body}).status == 200
+    for text, wanted in (
+        ("trace.text LIKE '%step%'", {one, other}),
+        ("trace.text LIKE '%blue%'", {other}),
+        ("span.name = 'step-1'", {one}),
+        ("span.type IN ('LLM')", {other}),
+        ("span.attributes.colour ILIKE 'RED'", {one}),
+        ("feedback.right = 'yes'", {one}),
+        ("feedback.right IS NULL", {other}),
+        ("feedback.right = 'no'", set()),
+    ):
+        assert {info["trace_id"] for info in _search(site, experiment, text)} == wanted, text
+
+
+def test_a_trace_is_linked_to_a_run_before_it_arrives(site: Site) -> None:
+    experiment = site.experiment("linked")
+    run, trace_id = site.run(experiment), "tr-" + "21" * 16
+    link = {"run_id": run, "trace_ids": [trace_id]}
+    assert site.post("traces/link-to-run", link, "vera").status == 403
+    assert site.post("traces/link-to-run", link, "olaf").status == 404
+    assert site.post("traces/link-to-run", link).status == 200
+    assert _search(site, experiment, f"run_id = '{run}'") == []
+    _send(site, experiment, _export(b"!" * 16, "root", {}))
+    assert [info["trace_id"] for info in _search(site, experiment, f"run_id = '{run}'")] == [trace_id]
+    assert _search(site, experiment, "run_id = 'another'") == []
+    refused = site.post("traces/link-to-run", {"run_id": run, "trace_ids": ["a"] * 101})
+    assert refused.json["message"].startswith("Cannot link more than 100 traces")
+
+
+def test_prompts_are_noted_on_a_trace_once(site: Site) -> None:
+    experiment = site.experiment("prompted")
+    _send(site, experiment, _export(b'"' * 16, "root", {}))
+    body = {"trace_id": "tr-" + "22" * 16, "prompt_versions": [{"name": "p", "version": "1"}]}
+    assert [site.post("traces/link-prompts", body).status for _ in range(2)] == [200, 200]
+    tags = _search(site, experiment, "prompt = 'p/1'")[0]["tags"]
+    assert json.loads(tags["mlflow.linkedPrompts"]) == [{"name": "p", "version": "1"}]
+    assert _search(site, experiment, "prompt = 'p/2'") == []
+    tag = {"key": "mlflow.linkedPrompts", "value": "{"}
+    Client(site.url, site.tokens["owner"]).send("PATCH", f"{API}traces/tr-{'22' * 16}/tags", tag)
+    assert _search(site, experiment, "prompt = 'p/1'") == []
+
+
+def test_how_far_two_filters_meet(site: Site) -> None:
+    experiment = site.experiment("correlated")
+    for number in range(10):
+        kind = b"TOOL" if number < 7 else b"LLM"
+        place = b"prod" if number < 6 else b"dev"
+        trace = bytes([number + 100]) * 16
+        _send(site, experiment, _export(trace, "root", {}))
+        for key, value in (("type", kind), ("env", place)):
+            tag = {"key": key, "value": value.decode()}
+            Client(site.url, site.tokens["owner"]).send("PATCH", f"{API}traces/tr-{trace.hex()}/tags", tag)
+
+    def ask(one: str, other: str) -> Any:
+        body = {"experiment_ids": [experiment], "filter_string1": one, "filter_string2": other}
+        return site.post("traces/calculate-filter-correlation", body).json
+
+    found = ask("tags.env = 'prod'", "tags.type = 'TOOL'")
+    assert [found[f"{name}_count"] for name in ("total", "filter1", "filter2", "joint")] == [10, 6, 7, 6]
+    assert found["npmi"] == pytest.approx(0.698, abs=0.01)
+    assert found["npmi_smoothed"] < found["npmi"]
+    assert ask("tags.env = 'prod'", "tags.type = 'LLM'")["npmi"] == -1.0
+    assert ask("tags.env = 'none'", "tags.type = 'LLM'")["npmi"] == "NaN"
+    assert ask("moon.env = 'none'", "tags.type = 'LLM'")["error_code"] == "INVALID_PARAMETER_VALUE"
+
+
+def test_a_page_gets_the_spans_of_a_trace_as_a_file(site: Site) -> None:
+    experiment = site.experiment("trace as a file")
+    _send(site, experiment, _export(b"9" * 16, "root", {"fruit": _field(1, b"apple")}))
+    path = f"/ajax-api/2.0/mlflow/get-trace-artifact?request_id=tr-{b'9'.hex() * 16}"
+    found = Client(site.url, site.tokens["owner"]).get(path)
+    assert found.headers["content-disposition"] == "attachment; filename=traces.json"
+    span = found.json["spans"][0]
+    assert (span["name"], span["attributes"], span["parent_span_id"]) == ("root", {"fruit": '"apple"'}, None)
+    assert Client(site.url, site.tokens["olaf"]).get(path).status == 404

@@ -2,8 +2,8 @@ import { useQuery } from "@tanstack/react-query";
 import { api, send } from "./client";
 
 /** Who is signed in. */
-export const useMe = () =>
-  useQuery({ queryKey: ["me"], queryFn: ({ signal }) => api.get("/api/v1/me", { signal }), staleTime: 300_000 });
+export const meQuery = { queryKey: ["me"], queryFn: ({ signal }: { signal: AbortSignal }) => api.get("/api/v1/me", { signal }), staleTime: 300_000 };
+export const useMe = () => useQuery(meQuery);
 
 /** Starts a session with name and password. */
 export const signIn = (name: string, password: string) => send("POST", "/api/v1/session", { body: { name, password } });

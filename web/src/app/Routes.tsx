@@ -20,6 +20,9 @@ const InboxPage = lazy(() => import("@/rooms/coordination/InboxPage"));
 const QueuePage = lazy(() => import("@/rooms/coordination/QueuePage"));
 const ModelsPage = lazy(() => import("@/rooms/registry/ModelsPage"));
 const InsightsPage = lazy(() => import("@/rooms/insights/InsightsPage"));
+const ReportsPage = lazy(() => import("@/rooms/insights/ReportsPage"));
+const ReportPage = lazy(() => import("@/rooms/insights/ReportPage").then((page) => ({ default: page.ReportPage })));
+const NewReportPage = lazy(() => import("@/rooms/insights/ReportPage").then((page) => ({ default: page.NewReportPage })));
 const AdminPage = lazy(() => import("@/rooms/governance/AdminPage"));
 const SignInPage = lazy(() => import("@/rooms/governance/SignInPage"));
 const EnterPage = lazy(() => import("@/rooms/governance/EnterPage"));
@@ -60,6 +63,9 @@ export function Routes() {
                 <Route path="/knowledge/:id">{(p) => <KnowledgeArticle id={p.id} />}</Route>
                 <Route path="/queue"><QueuePage /></Route>
                 <Route path="/insights"><InsightsPage /></Route>
+                <Route path="/reports"><ReportsPage /></Route>
+                <Route path="/reports/new"><NewReportPage /></Route>
+                <Route path="/reports/:id">{(p) => <ReportPage key={p.id} id={p.id} />}</Route>
                 <Route path="/admin/:tab?">{(p) => <AdminPage tab={p.tab ?? "members"} />}</Route>
                 <Route path="/legend"><LegendPage /></Route>
                 <Route><NotFound /></Route>

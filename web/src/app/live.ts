@@ -18,6 +18,7 @@ export function staleKeys({ kind, object_id: id }: Change): QueryKey[] {
   if (kind.startsWith("review.")) return [["review", id], ["reviews"], ["runs"], ["run"], ["inbox"]];
   if (kind.startsWith("verification.")) return [["verifications"], ["verification", id], ["runs"], ["run"], ["inbox"]];
   if (kind.startsWith("page.")) return [["pages"], ["page", id], ["search"], ["inbox"]];
+  if (kind.startsWith("report.")) return [["report", id], ["reports"]];
   if (kind.startsWith("project.") || kind.startsWith("experiment.")) return [["projects"], ["runs"]];
   if (kind.startsWith("member.") || kind.startsWith("team.")) return [["members"], ["inbox"]];
   return [["inbox"]];

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import mimetypes
 import re
 from typing import Any, NamedTuple
 
 from runward.core.ids import Digest
-from runward.interop.mlflow.caller import Caller, experiment_id_of
+from runward.interop.mlflow.caller import DEFAULT_ID, Caller, experiment_id_of
 from runward.interop.mlflow.errors import MlflowError, invalid, missing
 from runward.registry import documents
 from runward.tracking.api import Tracking
@@ -16,6 +17,31 @@ from runward.tracking.model import NewArtifact
 
 Json = dict[str, Any]
 _OF_RUN = re.compile(r"([^/]+)/artifacts(?:/(.*))?")
+_ID = re.compile(r"\d+|[0-9a-z]{12}")
+"""What ids of experiments look like; an address that begins with something else lies in no experiment."""
+_LOOSE = "files"
+"""Where files that lie in no experiment are kept, in the project ``Default``."""
+_TEXT = {
+    "txt",
+    "log",
+    "err",
+    "cfg",
+    "conf",
+    "cnf",
+    "ini",
+    "json",
+    "yaml",
+    "yml",
+    "toml",
+    "md",
+    "csv",
+    "tsv",
+    "py",
+    "js",
+}
+_TEXT_NAMES = {"mlmodel", "mlproject"}
+_SAFE = {"application/pdf", "image/png", "image/jpeg", "image/gif", "image/webp", "audio/x-wav", "video/mp4"}
+"""What a browser may be told that bytes are: none of it runs scripts."""
 
 
 class Place(NamedTuple):
@@ -35,11 +61,20 @@ class File(NamedTuple):
     size: int
 
 
+def media_type_of(path: str) -> str:
+    """What MLflow calls a file of this name, as far as it is harmless."""
+    name = path.rpartition("/")[2].lower()
+    if name in _TEXT_NAMES or name.rpartition(".")[2] in _TEXT:
+        return "text/plain"
+    guessed = mimetypes.guess_type(name)[0]
+    return guessed if guessed in _SAFE else "application/octet-stream"
+
+
 def check_path(path: str) -> str:
     """A path that stays where it is. Raises: MlflowError."""
     parts = path.split("/")
     if path and ("\\" in path or "\0" in path or any(part in ("", ".", "..") for part in parts)):
-        raise invalid(f"Invalid path: {path[:200]}")
+        raise invalid("Invalid path")
     return path
 
 
@@ -47,14 +82,16 @@ def place_of(caller: Caller, address: str) -> Place:
     """Where an address below ``mlflow-artifacts:/`` leads. Raises: MlflowError."""
     address = check_path(address.strip("/"))
     experiment_id, _, rest = address.partition("/")
+    if not _ID.fullmatch(experiment_id) and not _OF_RUN.fullmatch(rest):
+        return Place(caller.project(DEFAULT_ID).id, "", f"{_LOOSE}/{address}".rstrip("/"))
     project = caller.project(experiment_id)
     match = _OF_RUN.fullmatch(rest)
     if match is not None:
         try:
-            found = caller.run(match[1])
+            found = caller.place(match[1])
         except MlflowError:
             return Place(project.id, "", rest)
-        if found.run.project_id == project.id:
+        if found.project_id == project.id:
             return Place(project.id, match[1], match[2] or "")
     return Place(project.id, "", rest)
 
@@ -91,7 +128,7 @@ def _file(path: str, size: int) -> Json:
 def of_run(caller: Caller) -> Json:
     """The artifacts of a run in a folder."""
     run_id = caller.args.need("run_id", "run_uuid")
-    run = caller.run(run_id).run
+    run = caller.place(run_id)
     place = Place(run.project_id, run_id, check_path(caller.args.text("path").strip("/")))
     root = f"mlflow-artifacts:/{experiment_id_of(run.project_id, run.project)}/{run_id}/artifacts"
     return {"root_uri": root, "files": entries(files(caller, place), place.path)}
@@ -99,30 +136,35 @@ def of_run(caller: Caller) -> Json:
 
 def listing(caller: Caller) -> Json:
     """What lies in a folder of the proxied store, by name."""
-    address = caller.args.text("path").strip("/")
-    if not address:
-        return {"files": []}
-    place = place_of(caller, address)
+    place = place_of(caller, caller.args.text("path"))
     found = entries(files(caller, place), place.path)
     return {"files": [{**item, "path": item["path"].rpartition("/")[2]} for item in found]}
 
 
 def file_at(caller: Caller, address: str) -> File:
     """The one file at an address. Raises: MlflowError."""
-    place = place_of(caller, address)
+    return file_in(caller, place_of(caller, address))
+
+
+def file_in(caller: Caller, place: Place) -> File:
+    """The one file at a place. Raises: MlflowError."""
     found = next((file for file in files(caller, place) if file.path == place.path and place.path), None)
     if found is None:
-        raise missing(f"No artifact at {address[:300]}")
+        raise missing(f"No artifact at {place.path[:300]}")
     return found
 
 
 def may_upload(caller: Caller, address: str) -> Place:
     """Where an upload goes, before its bytes are read. Raises: MlflowError, ForbiddenError."""
     place = place_of(caller, address)
-    if not place.path:
-        raise invalid(f"Invalid path: {address[:200]}")
+    _must_name_something(address, place)
     with caller.on_project(place.project_id, "run.write"):
         return place
+
+
+def _must_name_something(address: str, place: Place) -> None:
+    if not address.strip("/") or not place.path:
+        raise invalid("Invalid path")
 
 
 def store(caller: Caller, place: Place, digest: Digest, size: int) -> None:
@@ -145,8 +187,7 @@ def delete(caller: Caller, address: str) -> Json:
         with caller.on_run(place.run_id, "run.delete", write=True, audit="delete_artifact") as call:
             remove_artifacts(call, place.run_id, place.path)
         return {}
-    if not place.path:
-        raise invalid(f"Invalid path: {address[:200]}")
+    _must_name_something(address, place)
     with caller.on_project(place.project_id, "run.delete", write=True, audit="delete_artifact") as call:
         documents.delete_files(call, place.project_id, place.path)
     return {}

@@ -5,25 +5,29 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from runward.core.operation import Door
-from runward.errors import NotFoundError
+from runward.errors import AlreadyExistsError, NotFoundError
 from runward.governance.dispatch import Call, Dispatcher
 from runward.governance.model import Actor
 from runward.interop.mlflow.args import Args
-from runward.interop.mlflow.errors import missing
+from runward.interop.mlflow.errors import MlflowError, invalid, missing
 from runward.tracking.api import Tracking
 from runward.tracking.foreign import (
     ANY_PROJECT,
     ANY_RUN,
     KnownProject,
     KnownRun,
+    RunState,
     known_projects,
     known_run,
     new_journal,
+    run_state,
 )
 from runward.tracking.model import Batch, NewProject
+
+Found = TypeVar("Found")
 
 DEFAULT_ID, DEFAULT_NAME = "0", "Default"
 """MLflow's experiment 0 is the project ``Default``."""
@@ -119,21 +123,40 @@ class Caller:
             found = find_experiment(call, experiment_id)
         if found is not None:
             return found
-        if experiment_id == DEFAULT_ID:
-            self.do("tracking.create_project", new=NewProject(path=DEFAULT_NAME, exist_ok=True))
-            return self.project(experiment_id)
+        # Another team's ``Default`` is nothing that this member can use or may hear of.
+        with contextlib.suppress(AlreadyExistsError):
+            if experiment_id == DEFAULT_ID:
+                self.do("tracking.create_project", new=NewProject(path=DEFAULT_NAME, exist_ok=True))
+                return self.project(experiment_id)
         raise missing(f"No Experiment with id={experiment_id} exists")
 
-    def run(self, run_id: str, may: str = "run.read") -> KnownRun:
-        """A run, deleted or not. Raises: MlflowError."""
-        try:
-            with self.on_run(run_id, may) as call:
-                found = known_run(call, run_id)
-        except NotFoundError:
-            found = None
-        if found is None:
-            raise missing(f"Run with id={run_id} not found")
+    def run(self, run_id: str) -> KnownRun:
+        """A run with all its content, deleted or not. Raises: MlflowError."""
+        return self._of_run(run_id, known_run)
+
+    def place(self, run_id: str) -> RunState:
+        """Where a run lies, deleted or not; its content, which may be large, is not read. Raises: MlflowError."""
+        return self._of_run(run_id, run_state)
+
+    def active(self, run_id: str) -> RunState:
+        """As :meth:`place`, of a run that is in sight. Raises: MlflowError."""
+        found = self.place(run_id)
+        if found.deleted:
+            raise invalid(f"The run {run_id} must be in the 'active' state. Current state is deleted.")
         return found
+
+    def _of_run(self, run_id: str, read: Callable[[Call, str], Found | None]) -> Found:
+        with contextlib.suppress(NotFoundError), self.on_run(run_id, "run.read") as call:
+            if (found := read(call, run_id)) is not None:
+                return found
+        raise missing(f"Run with id={run_id} not found")
+
+    def sees_run(self, run_id: str) -> bool:
+        """Whether there is a run of this id that the member may read."""
+        try:
+            return bool(self.place(run_id))
+        except MlflowError:
+            return False
 
 
 def find_experiment(call: Call, experiment_id: str) -> KnownProject | None:

@@ -29,6 +29,7 @@ _LANGUAGE = Language(
     frozenset({"name", "creation_time", "last_update_time", "experiment_id"}),
     frozenset({"creation_time", "last_update_time"}),
 )
+_MOST_EXPERIMENTS = 20
 _UNUSABLE = re.compile(r"[^\w .\-/]+")
 
 
@@ -40,14 +41,8 @@ def create(caller: Caller) -> Json:
         raise invalid(f"Artifact location cannot be a runs:/ URI. Given: '{location}'")
     tags = _checked(caller.args.pairs("tags"))
     if existing := _by_name(caller, name):
-        deleted = "deleted" if existing.deleted else "active"
-        tail = (
-            f" exists in {deleted} state. You can restore the experiment, or permanently delete the experiment to"
-            " create a new one."
-            if existing.deleted
-            else " already exists."
-        )
-        raise taken(f"Experiment '{name}' already{tail}" if existing.deleted else f"Experiment(name={name}){tail}")
+        restore = " in deleted state. You can restore the experiment, or permanently delete it to create a new one."
+        raise taken(f"Experiment(name={name}) already exists{restore if existing.deleted else '.'}")
     project_id = _make_project(caller, name)
     body = {"artifact_location": location, "tags": tags}
     with caller.on_project(project_id, "run.write", write=True) as call:
@@ -63,7 +58,9 @@ def _make_project(caller: Caller, name: str) -> str:
     except AlreadyExistsError:
         if path == name:
             raise
-        project = caller.do("tracking.create_project", new=NewProject(path=f"{path}-{new_id()[:6]}"))
+        # The path, or one above it, may belong to another team.
+        path = f"{path.replace('/', '-')}-{new_id()[:6]}"
+        project = caller.do("tracking.create_project", new=NewProject(path=path))
     return str(project.id)
 
 
@@ -119,9 +116,8 @@ def _by_name(caller: Caller, name: str) -> KnownProject | None:
     with caller.on_list() as call:
         found = known_projects(call, path=name)
         if not found:
-            everything = {project.id: project for project in known_projects(call)}
-            noted = documents.find(call, "experiment", projects=list(everything))
-            found = [everything[item.id] for item in noted if item.name == name]
+            noted = documents.named(call, "experiment", name)
+            found = [project for item in noted for project in known_projects(call, project_id=item.id)]
     return found[0] if found else None
 
 
@@ -151,7 +147,11 @@ def search(caller: Caller) -> Json:
     conditions = parse_filter(caller.args.text("filter"), _LANGUAGE)
     order = parse_order(caller.args.texts("order_by"), _LANGUAGE)
     with caller.on_list() as call:
-        projects = [p for p in known_projects(call) if view == "ALL" or p.deleted == (view == "DELETED_ONLY")]
+        projects = [
+            p
+            for p in _with_default(call, known_projects(call))
+            if view == "ALL" or p.deleted == (view == "DELETED_ONLY")
+        ]
         noted = {item.id: item for item in documents.find(call, "experiment", projects=[p.id for p in projects])}
         found = [shown(project, noted.get(project.id) or _noted(call, project)) for project in projects]
     found = select(found, _lookup, conditions, order)
@@ -159,6 +159,34 @@ def search(caller: Caller) -> Json:
     if offset + size < len(found):
         answer["next_page_token"] = str(offset + size)
     return answer
+
+
+def _with_default(call: Call, projects: list[KnownProject]) -> list[KnownProject]:
+    """The projects and experiment 0, which MLflow's clients expect and whose project is made when it is first used."""
+    if call.tx.scalar("SELECT 1 FROM projects WHERE path = ?", (DEFAULT_NAME,)):
+        return projects
+    first = int(call.tx.scalar("SELECT min(created_at) FROM teams") or 0)
+    return [*projects, KnownProject("", DEFAULT_NAME, first, False)]
+
+
+def search_datasets(caller: Caller) -> Json:
+    """The data sets that runs of some experiments read."""
+    ids, request = caller.args.texts("experiment_ids"), "SearchDatasets request"
+    if not ids:
+        raise invalid(f"{request} must specify at least one experiment_id.")
+    if len(ids) > _MOST_EXPERIMENTS:
+        raise invalid(
+            f"{request} cannot specify more than {_MOST_EXPERIMENTS} experiment_ids. Received {len(ids)} experiment_ids."
+        )
+    with caller.on_list() as call:
+        projects = visible(call, ids)
+        found = documents.find(call, "input", projects=list(projects))
+    rows = {(projects[item.project_id], item.name, item.version, item.status): None for item in found}
+    summaries = [
+        {"experiment_id": experiment_id_of(p.id, p.path), "name": name, "digest": digest, "context": context}
+        for p, name, digest, context in rows
+    ]
+    return {"dataset_summaries": summaries}
 
 
 def _lookup(item: Json) -> Lookup:

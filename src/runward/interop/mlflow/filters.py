@@ -35,6 +35,9 @@ _KINDS = {
     "datasets": "dataset",
     "metadata": "metadata",
     "request_metadata": "metadata",
+    "span": "span",
+    "feedback": "feedback",
+    "expectation": "expectation",
 }
 _SHOWN = ["metric", "parameter", "tag", "attribute", "dataset"]
 _NUMERIC = {">", ">=", "!=", "=", "<", "<="}
@@ -213,7 +216,9 @@ def _like(pattern: str, text: str, flags: int) -> bool:
 
 
 def holds(condition: Comparison, value: Any) -> bool:
-    """Whether a value meets a condition; a missing one meets only ``IS NULL``."""
+    """Whether a value, or one of a list of them, meets a condition; a missing one meets only ``IS NULL``."""
+    if isinstance(value, list):
+        return any(holds(condition, one) for one in value)
     op, wanted = condition.op, condition.value
     if op in ("IS NULL", "IS NOT NULL"):
         return (value is None) == (op == "IS NULL")

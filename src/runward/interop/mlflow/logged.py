@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from typing import Any
 
@@ -30,6 +31,7 @@ _STATUS = (
     "LOGGED_MODEL_UPLOAD_FAILED",
 )
 _DELETED = "deleted"
+_VERSIONS_TAG = "mlflow.modelVersions"
 
 
 def _find(caller: Caller, model_id: str, *, deleted: bool = False) -> Document:
@@ -47,6 +49,14 @@ def artifact_uri_of(caller: Caller, model_id: str) -> str:
     return str(_find(caller, model_id).body["info"]["artifact_uri"])
 
 
+def note_version(caller: Caller, model_id: str, name: str, version: int) -> None:
+    """Write into a logged model which version was registered from it. Raises: MlflowError."""
+    tags = {tag["key"]: tag["value"] for tag in _find(caller, model_id).body["info"]["tags"]}
+    known = json.loads(tags.get(_VERSIONS_TAG, "[]"))
+    noted = json.dumps([*known, {"name": name, "version": version}])
+    _change(caller, model_id, {"tags": {_VERSIONS_TAG: noted}})
+
+
 def source_run_of(caller: Caller, model_id: str) -> str:
     """The run that made a logged model. Raises: MlflowError."""
     return _find(caller, model_id).run_id
@@ -62,8 +72,6 @@ def create(caller: Caller) -> Json:
             f"Invalid model name ({name}) provided. Model name must be a non-empty string and cannot contain the"
             " following characters: ('/', ':', '.', '%', '\"', \"'\")"
         )
-    if run_id:
-        caller.run(run_id)
     with caller.on_project(project.id, "run.write", write=True, audit="create_logged_model") as call:
         now = call.now_us // 1000
         info = {
@@ -95,9 +103,12 @@ def get(caller: Caller) -> Json:
     return {"model": _find(caller, caller.args.need("model_id"), deleted=caller.args.flag("allow_deleted")).body}
 
 
-def _change(caller: Caller, change: dict[str, Any], *, status: str = "") -> Json:
+def _changed(caller: Caller, change: dict[str, Any], *, status: str = "") -> Json:
+    return _change(caller, caller.args.need("model_id"), change, status=status)
+
+
+def _change(caller: Caller, model_id: str, change: dict[str, Any], *, status: str = "") -> Json:
     """Replace parts of a logged model's info or data."""
-    model_id = caller.args.need("model_id")
     found = _find(caller, model_id)
     with caller.on_project(found.project_id, "run.write", write=True, audit="update_logged_model") as call:
         present = documents.get(call, "model", model_id) or found
@@ -121,12 +132,12 @@ def finalize(caller: Caller) -> Json:
     status = _STATUS[given] if isinstance(given, int) and 0 <= given < len(_STATUS) else caller.args.need("status")
     if status not in _STATUS:
         raise invalid(f"Invalid value \"{status}\" for parameter 'status' supplied: one of {list(_STATUS)}.")
-    return _change(caller, {"status": status})
+    return _changed(caller, {"status": status})
 
 
 def set_tags(caller: Caller) -> Json:
     """Set tags of a logged model."""
-    return _change(caller, {"tags": caller.args.pairs("tags")})
+    return _changed(caller, {"tags": caller.args.pairs("tags")})
 
 
 def delete_tag(caller: Caller) -> Json:
@@ -135,19 +146,19 @@ def delete_tag(caller: Caller) -> Json:
     tags = _find(caller, caller.args.need("model_id")).body["info"]["tags"]
     if key not in [tag["key"] for tag in tags]:
         raise missing(f"No tag with key {key!r} found for model with ID {caller.args.need('model_id')!r}.")
-    _change(caller, {"tags": {key: None}})
+    _changed(caller, {"tags": {key: None}})
     return {}
 
 
 def log_params(caller: Caller) -> Json:
     """Add params to a logged model."""
-    _change(caller, {"params": caller.args.pairs("params")})
+    _changed(caller, {"params": caller.args.pairs("params")})
     return {}
 
 
 def delete(caller: Caller) -> Json:
     """Put a logged model out of sight."""
-    _change(caller, {}, status=_DELETED)
+    _changed(caller, {}, status=_DELETED)
     return {}
 
 
@@ -187,11 +198,20 @@ def search(caller: Caller) -> Json:
     with caller.on_list() as call:
         projects = list(visible(call, caller.args.texts("experiment_ids")))
         found = [d.body for d in documents.find(call, "model", projects=projects) if d.status != _DELETED]
+    wanted = [(item.need("dataset_name"), item.text("dataset_digest")) for item in caller.args.objects("datasets")]
+    if wanted:
+        found = [body for body in found if _measured_on(body, wanted)]
     found = select(found, _lookup, conditions, order)
     answer: Json = {"models": found[offset : offset + size]}
     if offset + size < len(found):
         answer["next_page_token"] = str(offset + size)
     return answer
+
+
+def _measured_on(body: Json, datasets: list[tuple[str, str]]) -> bool:
+    """Whether a model has a metric on one of some data sets; no digest is any digest."""
+    points = [(point.get("dataset_name"), point.get("dataset_digest")) for point in body["data"]["metrics"]]
+    return any(name == one[0] and digest in ("", one[1]) for one in points for name, digest in datasets)
 
 
 def _lookup(body: Json) -> Lookup:
@@ -208,12 +228,17 @@ def _lookup(body: Json) -> Lookup:
     return by_mapping(attributes, {t["key"]: t["value"] for t in info["tags"]}, metric=metrics, parameter=params)
 
 
+def folder_of(caller: Caller) -> artifacts.Place:
+    """Where the files of the logged model lie that a request names. Raises: MlflowError."""
+    found = _find(caller, caller.args.need("model_id"))
+    return artifacts.Place(found.project_id, "", f"models/{found.id}/artifacts")
+
+
 def directories(caller: Caller) -> Json:
     """What lies in a folder of a logged model."""
-    found = _find(caller, caller.args.need("model_id"))
+    place = folder_of(caller)
     inner = artifacts.check_path(caller.args.text("artifact_directory_path").strip("/"))
-    root = f"models/{found.id}/artifacts"
-    place = artifacts.Place(found.project_id, "", f"{root}/{inner}" if inner else root)
-    listed = artifacts.entries(artifacts.files(caller, place), place.path)
-    files = [{**item, "path": item["path"][len(root) + 1 :]} for item in listed]
-    return {"root_uri": found.body["info"]["artifact_uri"], "files": files}
+    inside = place._replace(path=f"{place.path}/{inner}" if inner else place.path)
+    listed = artifacts.entries(artifacts.files(caller, inside), inside.path)
+    files = [{**item, "path": item["path"][len(place.path) + 1 :]} for item in listed]
+    return {"root_uri": artifact_uri_of(caller, caller.args.need("model_id")), "files": files}

@@ -11,13 +11,17 @@ from runward.interop.mlflow.args import check_key, check_length
 from runward.interop.mlflow.caller import Caller
 from runward.interop.mlflow.errors import MlflowError, invalid, missing, taken
 from runward.interop.mlflow.filters import Language, Lookup, by_mapping, parse_filter, parse_order, select
-from runward.interop.mlflow.logged import artifact_uri_of, source_run_of
+from runward.interop.mlflow.logged import artifact_uri_of, note_version, source_run_of
+from runward.interop.mlflow.sources import check_source
 from runward.registry.model import STAGES, Model, ModelPatch, ModelVersion, NewModel, NewVersion
 
 Json = dict[str, Any]
 _NUMBERS = frozenset({"creation_timestamp", "last_updated_timestamp", "timestamp", "version_number"})
 _MODELS = Language(_NUMBERS | {"name"}, _NUMBERS)
 _VERSIONS = Language(_NUMBERS | {"name", "run_id", "source_path", "source"}, _NUMBERS)
+_IS_PROMPT = "mlflow.prompt.is_prompt"
+_UNKNOWN_RUN = "runward.mlflow.run_id"
+"""Keeps what a client calls the run of a version where there is no such run here: a model from another server."""
 
 
 def _ms(moment: datetime) -> int:
@@ -30,6 +34,8 @@ def _pairs(tags: dict[str, str]) -> list[Json]:
 
 def version_json(item: ModelVersion) -> Json:
     """A version as MLflow's clients read it."""
+    tags = dict(item.tags)
+    unknown_run = tags.pop(_UNKNOWN_RUN, "")
     return {
         "name": item.model,
         "version": str(item.version),
@@ -39,9 +45,9 @@ def version_json(item: ModelVersion) -> Json:
         "current_stage": item.stage,
         "description": item.description,
         "source": item.source,
-        "run_id": item.run_id,
+        "run_id": item.run_id or unknown_run,
         "status": "READY",
-        "tags": _pairs(item.tags),
+        "tags": _pairs(tags),
         "aliases": item.aliases,
         "model_id": item.logged_model_id,
     }
@@ -171,7 +177,7 @@ def _lookup(item: Json) -> Lookup:
     number = {"version_number": int(item["version"])} if "version" in item else {}
     more = {"timestamp": item["last_updated_timestamp"], "source_path": item.get("source"), **number}
     # Clients leave prompts out by `tags.… != 'true'`, which is meant to hold for models without the tag.
-    tags = {"mlflow.prompt.is_prompt": "false", **{tag["key"]: tag["value"] for tag in item["tags"]}}
+    tags = {_IS_PROMPT: "false", **{tag["key"]: tag["value"] for tag in item["tags"]}}
     return by_mapping({**item, **more}, tags)
 
 
@@ -257,30 +263,21 @@ def by_alias(caller: Caller) -> Json:
 def create_version(caller: Caller) -> Json:
     """Add a version."""
     name, source, args = _name(caller), caller.args.need("source"), caller.args
-    _check_source(source)
+    tags, run_id, model_id = _tags(caller), args.text("run_id"), args.text("model_id")
+    check_source(source, "model_id" if model_id else "run_id", prompt=tags.get(_IS_PROMPT) == "true")
     _model(caller, name)
-    run_id = args.text("run_id")
-    if run_id:
-        caller.run(run_id)
-    model_id = args.text("model_id")
+    asked = model_id
     if not model_id and source.startswith("models:/m-"):
         model_id = source.removeprefix("models:/")
     if model_id and not run_id:
         run_id = source_run_of(caller, model_id)
-    new = NewVersion(source, run_id, model_id, args.text("description"), _tags(caller))
-    return {"model_version": version_json(caller.do("registry.create_version", model=name, new=new))}
-
-
-def _check_source(source: str) -> None:
-    scheme, colon, rest = source.partition(":")
-    if not colon or len(scheme) < 2 or scheme.lower() == "file":
-        raise invalid(
-            f"Invalid model version source: '{source}'. To use a local path as a model version source, the run_id request"
-            " parameter has to be specified and the local path has to be contained within the artifact directory of the"
-            " run specified by the run_id."
-        )
-    if ".." in rest.split("?")[0].replace("\\", "/").split("/"):
-        raise invalid(f"Invalid model version source: '{source}'. It must not climb out of its folder.")
+    if run_id and not caller.sees_run(run_id):
+        tags[_UNKNOWN_RUN], run_id = run_id, ""
+    new = NewVersion(source, run_id, model_id, args.text("description"), tags)
+    made: ModelVersion = caller.do("registry.create_version", model=name, new=new)
+    if asked:
+        note_version(caller, asked, name, made.version)
+    return {"model_version": version_json(made)}
 
 
 def get_version(caller: Caller) -> Json:
@@ -344,11 +341,13 @@ def delete_version_tag(caller: Caller) -> Json:
 
 
 def search_versions(caller: Caller) -> Json:
-    """The versions that match a filter, newest first."""
+    """The versions that match a filter, newest first; in another order, equal ones by name and newest first."""
     models = caller.do("registry.list_models")
     names = {c.value for c in parse_filter(caller.args.text("filter"), _VERSIONS) if (c.key, c.op) == ("name", "=")}
     found = [v for model in models if not names or model.name in names for v in _versions(caller, model.name)]
-    found.sort(key=lambda version: (version.updated_at, version.version), reverse=True)
+    found.sort(key=lambda version: (version.model, -version.version))
+    if not caller.args.texts("order_by"):
+        found.sort(key=lambda version: version.updated_at, reverse=True)
     return _ordered(caller, [version_json(v) for v in found], _VERSIONS, "model version", "model_versions")
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from runward.interop.mlflow.errors import invalid
+from runward.interop.mlflow.spans import plain_span
 
 Json = dict[str, Any]
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
@@ -181,7 +182,9 @@ def read_spans(data: bytes, media_type: str, encoding: str = "") -> list[Json]:
             found = [_span(span) for scope in scopes for span in _all(scope, 2)]
         else:
             raise invalid(f"Invalid Content-Type: {media_type}. Expected: application/x-protobuf or application/json")
-    except (_Broken, struct.error, LookupError, ValueError, TypeError, AttributeError, RecursionError):
+        for span in found:
+            plain_span(span)
+    except (_Broken, struct.error, LookupError, ValueError, ArithmeticError, TypeError, AttributeError, RecursionError):
         raise invalid("Invalid OpenTelemetry format") from None
     if not found:
         raise invalid("Invalid OpenTelemetry format - no spans found")

@@ -12,13 +12,14 @@ from runward.interop.mlflow.args import MAX_PARAM, Args, as_integer, as_number, 
 from runward.interop.mlflow.caller import Caller
 from runward.interop.mlflow.errors import invalid, invalid_value, missing_value
 from runward.interop.mlflow.logged import note_metrics
-from runward.interop.mlflow.runs import NAME_TAG, as_text, checked_tags, must_be_active, number
+from runward.interop.mlflow.runs import NAME_TAG, as_text, checked_tags, number
 from runward.tracking.api import Tracking
 from runward.tracking.foreign import params_of
 from runward.tracking.model import Points, RunPatch
 from runward.tracking.points import Columns, pack_columns
 
 Json = dict[str, Any]
+_MOST_RUNS, _MOST_OF_A_RUN = 100, 2500
 
 
 def _metric(item: Args, path: str) -> tuple[str, int, float, float]:
@@ -63,7 +64,7 @@ def _active(caller: Caller, run_id: str) -> Iterator[None]:
     try:
         yield
     except NotFoundError:
-        must_be_active(caller.run(run_id))
+        caller.active(run_id)
         raise
 
 
@@ -148,7 +149,7 @@ def _check_sizes(metrics: int, params: int, tags: int) -> None:
 
 
 def _history(caller: Caller, run_id: str, key: str) -> list[Json]:
-    caller.run(run_id)
+    caller.place(run_id)
     with caller.on_run(run_id, "run.read") as call:
         series = call.use(Tracking).series(run_id, [key]).series[0]
     return [
@@ -166,7 +167,7 @@ def history(caller: Caller) -> Json:
     """All points of one metric."""
     args = caller.args
     found = _history(caller, args.need("run_id", "run_uuid"), args.need("metric_key"))
-    if not args.has("max_results"):
+    if not args.has("max_results") and not args.text("page_token"):
         return {"metrics": found}
     size, offset = args.page(25_000, 2**31)
     answer: Json = {"metrics": found[offset : offset + size]}
@@ -176,10 +177,55 @@ def history(caller: Caller) -> Json:
 
 
 def history_bulk(caller: Caller) -> Json:
-    """All points of one metric of several runs, for the stock UI's charts."""
-    run_ids, key = caller.args.texts("run_id"), caller.args.need("metric_key")
-    if not 0 < len(run_ids) <= 100:
-        raise invalid(f"GetMetricHistoryBulk request must specify 1 to 100 run_ids, got {len(run_ids)}.")
+    """All points of one metric of several runs, for charts."""
+    request, run_ids = "GetMetricHistoryBulk request", caller.args.texts("run_id")
+    if not run_ids:
+        raise invalid(f"{request} must specify at least one run_id.")
+    if len(run_ids) > _MOST_RUNS:
+        raise invalid(f"{request} cannot specify more than {_MOST_RUNS} run_ids. Received {len(run_ids)} run_ids.")
+    if not caller.args.has("metric_key"):
+        raise invalid(f"{request} must specify a metric_key.")
+    key = caller.args.text("metric_key")
     size = min(max(caller.args.integer("max_results", 25_000), 1), 25_000)
-    points = [{**point, "run_id": run_id} for run_id in run_ids for point in _history(caller, run_id, key)]
+    points = [{**point, "run_id": run_id} for run_id in sorted(run_ids) for point in _history(caller, run_id, key)]
     return {"metrics": points[:size]}
+
+
+def history_bulk_interval(caller: Caller) -> Json:
+    """Points of one metric of several runs, at most so many of each run, its last one among them."""
+    args = caller.args
+    run_ids = args.texts("run_ids")
+    if not run_ids:
+        raise missing_value("run_ids")
+    if len(run_ids) > _MOST_RUNS:
+        raise invalid(
+            f"GetMetricHistoryBulkInterval request must specify at most {_MOST_RUNS} run_ids. Received"
+            f" {len(run_ids)} run_ids."
+        )
+    key, size = args.need("metric_key"), args.integer("max_results", _MOST_OF_A_RUN)
+    if not 0 < size <= _MOST_OF_A_RUN:
+        raise invalid(f"max_results must be between 1 and {_MOST_OF_A_RUN}.")
+    steps = _step_range(args)
+    points = []
+    for run_id in run_ids:
+        inside = [point for point in _history(caller, run_id, key) if steps is None or point["step"] in steps]
+        points += [{**point, "run_id": run_id} for point in _spread(inside, size)]
+    return {"metrics": points}
+
+
+def _step_range(args: Args) -> range | None:
+    if args.has("start_step") != args.has("end_step"):
+        raise invalid("If either start step or end step are specified, both must be specified.")
+    if not args.has("start_step"):
+        return None
+    start, end = args.integer("start_step"), args.integer("end_step")
+    if start > end:
+        raise invalid(f"end_step must be greater than start_step. Found start_step={start} and end_step={end}.")
+    return range(start, end + 1)
+
+
+def _spread(points: list[Json], most: int) -> list[Json]:
+    """Not more than so many of the points, evenly, and always the last one."""
+    if len(points) <= most:
+        return points
+    return [points[index * len(points) // most] for index in range(most - 1)] + [points[-1]]

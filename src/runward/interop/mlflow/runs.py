@@ -8,6 +8,8 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from runward.core.clock import from_us, to_us
 from runward.errors import NotFoundError
 from runward.governance.dispatch import Call
@@ -21,7 +23,7 @@ from runward.interop.mlflow.runfilter import RUNS, compile_filter, compile_order
 from runward.registry import documents
 from runward.registry.model import Document
 from runward.tracking.api import Tracking
-from runward.tracking.foreign import KnownRun, known_run, known_runs, reopen_run, restore_run
+from runward.tracking.foreign import KnownRun, known_run, known_runs, reopen_run, restore_run, run_state
 from runward.tracking.model import MetricSummary, NewRun, Run, RunPatch, RunStatus
 
 Json = dict[str, Any]
@@ -112,7 +114,7 @@ def _items(call: Call, ids: list[str]) -> list[Document]:
 
 def one(caller: Caller, run_id: str) -> Json:
     """A run with all its parts. Raises: MlflowError."""
-    caller.run(run_id)
+    caller.place(run_id)
     with caller.on_run(run_id, "run.read") as call:
         found = known_run(call, run_id)
         assert found is not None
@@ -172,17 +174,11 @@ def checked_tags(tags: dict[str, str], path: str = "key") -> dict[str, str]:
     return tags
 
 
-def must_be_active(found: KnownRun) -> KnownRun:
-    """Raise unless the run is in sight. Raises: MlflowError."""
-    if found.deleted:
-        raise invalid(f"The run {found.run.id} must be in the 'active' state. Current state is deleted.")
-    return found
-
-
 def update(caller: Caller) -> Json:
     """Change status, end time and name."""
     run_id = caller.args.need("run_id", "run_uuid")
-    found = must_be_active(caller.run(run_id))
+    caller.active(run_id)
+    found = caller.run(run_id)
     given = caller.args.values.get("status")
     word = _NUMBERS.get(given) if isinstance(given, int) else caller.args.text("status")
     if word and word not in _FROM:
@@ -207,7 +203,7 @@ def _set_status(caller: Caller, run_id: str, status: RunStatus, ended: Any) -> N
 def delete(caller: Caller) -> Json:
     """Put a run out of sight; it can be restored."""
     run_id = caller.args.need("run_id")
-    if not caller.run(run_id).deleted:
+    if not caller.place(run_id).deleted:
         caller.do("tracking.delete_run", run_id=run_id)
     return {}
 
@@ -215,7 +211,7 @@ def delete(caller: Caller) -> Json:
 def restore(caller: Caller) -> Json:
     """Bring a deleted run back."""
     run_id = caller.args.need("run_id")
-    caller.run(run_id)
+    caller.place(run_id)
     with caller.on_run(run_id, "run.delete", write=True, audit="restore_run") as call:
         restore_run(call, run_id)
     return {}
@@ -226,7 +222,7 @@ def set_tag(caller: Caller) -> Json:
     run_id = caller.args.need("run_id", "run_uuid")
     key, value = caller.args.need("key"), caller.args.text("value")
     checked_tags({key: value})
-    must_be_active(caller.run(run_id))
+    caller.active(run_id)
     patch = RunPatch(name=value[:250]) if key == NAME_TAG and value else RunPatch(tags={key: value})
     caller.do("tracking.update_run", run_id=run_id, patch=patch)
     return {}
@@ -235,7 +231,8 @@ def set_tag(caller: Caller) -> Json:
 def delete_tag(caller: Caller) -> Json:
     """Remove a tag of a run."""
     run_id, key = caller.args.need("run_id"), caller.args.need("key")
-    found = must_be_active(caller.run(run_id))
+    caller.active(run_id)
+    found = caller.run(run_id)
     if key not in found.run.tags:
         raise missing(f"No tag with name: {key} in run with id {run_id}")
     caller.do("tracking.update_run", run_id=run_id, patch=RunPatch(tags={key: None}))
@@ -269,15 +266,17 @@ def search(caller: Caller) -> Json:
 def log_inputs(caller: Caller) -> Json:
     """Note the data sets and models that a run reads."""
     run_id = caller.args.need("run_id")
-    must_be_active(caller.run(run_id))
+    caller.active(run_id)
     datasets = [_dataset_input(item) for item in caller.args.objects("datasets")]
     models = [dict(item.values) for item in caller.args.objects("models")]
     with caller.on_run(run_id, "run.write", write=True, audit="log_inputs") as call:
-        for body in datasets:
+        for place, body in enumerate(datasets):
             data, context = body["dataset"], {tag["key"]: tag["value"] for tag in body["tags"]}
             name, digest = data["name"], data["digest"]
             item = _document(call, run_id, "input", f"{name}\n{digest}", body)
-            documents.put(call, _named(item, name, digest, context.get("mlflow.data.context", "")))
+            # Those of one request come back in their order, by times that follow each other.
+            found = {"name": name, "version": digest, "status": context.get("mlflow.data.context", "")}
+            documents.put(call, msgspec.structs.replace(item, at=item.at + place, **found))
         for body in models:
             documents.put(call, _document(call, run_id, "model_input", str(body.get("model_id")), body))
     return {}
@@ -292,25 +291,11 @@ def _dataset_input(item: Args) -> Json:
 
 
 def _document(call: Call, run_id: str, kind: str, key: str, body: Json) -> Document:
-    found = known_run(call, run_id)
+    found = run_state(call, run_id)
     if found is None:
         raise NotFoundError(f"there is no run {run_id!r}")
     now = call.now_us // 1000
-    return Document(kind=kind, id=f"{run_id}\n{key}", project_id=found.run.project_id, run_id=run_id, at=now, body=body)
-
-
-def _named(item: Document, name: str, version: str, status: str) -> Document:
-    return Document(
-        kind=item.kind,
-        id=item.id,
-        project_id=item.project_id,
-        run_id=item.run_id,
-        name=name,
-        version=version,
-        status=status,
-        at=item.at,
-        body=item.body,
-    )
+    return Document(kind=kind, id=f"{run_id}\n{key}", project_id=found.project_id, run_id=run_id, at=now, body=body)
 
 
 def log_model(caller: Caller) -> Json:
@@ -323,7 +308,8 @@ def log_model(caller: Caller) -> Json:
     wanted = {"artifact_path", "flavors", "utc_time_created", "run_id"}
     if not isinstance(model, dict) or wanted - set(model):
         raise invalid(f"Model json is missing mandatory fields: {sorted(wanted - set(model))}")
-    found = must_be_active(caller.run(run_id))
+    caller.active(run_id)
+    found = caller.run(run_id)
     history = [*json.loads(found.run.tags.get(_MODELS_TAG, "[]")), model]
     caller.do("tracking.update_run", run_id=run_id, patch=RunPatch(tags={_MODELS_TAG: json.dumps(history)}))
     return {}
@@ -332,7 +318,7 @@ def log_model(caller: Caller) -> Json:
 def log_outputs(caller: Caller) -> Json:
     """Note the models that a run makes."""
     run_id = caller.args.need("run_id")
-    must_be_active(caller.run(run_id))
+    caller.active(run_id)
     with caller.on_run(run_id, "run.write", write=True, audit="log_outputs") as call:
         for model in caller.args.objects("models"):
             body: Json = {"model_id": model.need("model_id"), "step": model.integer("step")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
 from datetime import UTC, datetime
@@ -9,30 +10,25 @@ from typing import Any
 
 import msgspec
 
-from runward.core.clock import from_us
 from runward.errors import NotFoundError
 from runward.governance.dispatch import Call
 from runward.interop.mlflow.args import check_length
+from runward.interop.mlflow.assessed import read_assessment, stamped, timestamp
 from runward.interop.mlflow.caller import Caller, experiment_id_of
 from runward.interop.mlflow.errors import invalid, missing
 from runward.interop.mlflow.experiments import visible
-from runward.interop.mlflow.filters import Language, Lookup, by_mapping, parse_filter, parse_order, select
 from runward.interop.mlflow.otlp import attribute, trace_id_of
+from runward.interop.mlflow.spans import with_underscores
 from runward.registry import documents
 from runward.registry.model import Document
 from runward.tracking.foreign import KnownProject
 
 Json = dict[str, Any]
-_NUMBERS = frozenset(
-    {"timestamp", "timestamp_ms", "execution_time", "execution_time_ms", "request_time", "end_time", "end_time_ms"}
-)
-_LANGUAGE = Language(
-    _NUMBERS | {"name", "status", "state", "trace_id", "request_id", "client_request_id", "run_id", "experiment_id"},
-    _NUMBERS,
-    frozenset({"attribute", "tag", "metadata"}),
-)
 _LOCATION, _SPANS, _NAME = "mlflow.artifactLocation", "mlflow.trace.spansLocation", "mlflow.traceName"
 _IN_STORE = "TRACKING_STORE"
+_PROMPTS = "mlflow.linkedPrompts"
+RUN_LINK = "trace_run"
+"""The kind of document that says that a trace belongs to a run; its name is the trace's id."""
 _SAID = "said"
 """Marks a trace that a client described itself; what spans say does not overwrite it."""
 _DURATION = re.compile(r"(-?\d{1,12})(?:\.(\d{1,9}))?s")
@@ -48,18 +44,22 @@ def milliseconds(text: str) -> int:
         raise invalid(f"Invalid timestamp: {text[:60]!r}") from None
 
 
-def _timestamp(ms: int) -> str:
-    return from_us(ms * 1000).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _duration_ms(text: str) -> int:
+def duration_ms(text: str) -> int:
+    """A protobuf duration in milliseconds. Raises: MlflowError."""
     match = _DURATION.fullmatch(text or "0s")
     if match is None:
         raise invalid(f"Invalid duration: {text[:60]!r}")
     return int(match[1]) * 1000 + int((match[2] or "").ljust(3, "0")[:3])
 
 
-def _find(caller: Caller, trace_id: str) -> Document:
+def trace_name(info: Json) -> str | None:
+    """A trace's name, which is a tag."""
+    name: str | None = info["tags"].get(_NAME)
+    return name
+
+
+def find(caller: Caller, trace_id: str) -> Document:
+    """A trace. Raises: MlflowError."""
     with caller.on_list() as call:
         found = documents.get(call, "trace", trace_id)
         if found is None or not visible(call, [found.project_id]):
@@ -80,7 +80,7 @@ def _put(call: Call, project: KnownProject, trace_id: str, info: Json, *, said: 
         merged[key] = {**known.get(key, {}), **(info.get(key) or {})}
     merged["tags"].setdefault(_LOCATION, location)
     at = milliseconds(merged["request_time"])
-    _duration_ms(merged.get("execution_duration", ""))
+    duration_ms(merged.get("execution_duration", ""))
     item = Document(
         kind="trace",
         id=trace_id,
@@ -101,7 +101,7 @@ def start(caller: Caller) -> Json:
     if not caller.args.has("trace"):
         return _start_v2(caller)
     info = caller.args.object("trace").object("trace_info")
-    trace_id = _checked_id(info.need("trace_id"))
+    trace_id = checked_id(info.need("trace_id"))
     experiment_id = info.object("trace_location").object("mlflow_experiment").need("experiment_id")
     project = caller.project(experiment_id)
     body = {
@@ -110,11 +110,14 @@ def start(caller: Caller) -> Json:
         "tags": info.pairs("tags"),
         "trace_metadata": info.pairs("trace_metadata"),
     }
+    assessed = [read_assessment(item, trace_id) for item in info.objects("assessments")]
     with caller.on_project(project.id, "run.write", write=True, audit="start_trace") as call:
+        body["assessments"] = [stamped(item, call.now_us) for item in assessed] or None
         return {"trace": {"trace_info": _put(call, project, trace_id, body).body}}
 
 
-def _checked_id(trace_id: str) -> str:
+def checked_id(trace_id: str) -> str:
+    """An id that a trace can have. Raises: MlflowError."""
     if not _ID.fullmatch(trace_id):
         raise invalid(f"Invalid trace ID: {trace_id[:80]!r}")
     return trace_id
@@ -156,7 +159,7 @@ def _from_spans(call: Call, project: KnownProject, trace_id: str, run_id: str, s
         **{name: attribute(root, key)[:1000] for name, key in previews.items() if root},
         "trace_id": trace_id,
         "trace_location": {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": experiment},
-        "request_time": _timestamp(min(starts) // 1_000_000),
+        "request_time": timestamp(min(starts) // 1000),
         "execution_duration": f"{max(max(ends) - min(starts), 0) / 1e9:.3f}s",
         "state": state,
         "tags": {**info["tags"], **tags},
@@ -166,7 +169,7 @@ def _from_spans(call: Call, project: KnownProject, trace_id: str, run_id: str, s
 
 def get(caller: Caller) -> Json:
     """What is known about a trace, without its spans."""
-    return {"trace": {"trace_info": _find(caller, caller.args.need("trace_id")).body}}
+    return {"trace": {"trace_info": find(caller, caller.args.need("trace_id")).body}}
 
 
 def get_whole(caller: Caller) -> Json:
@@ -192,43 +195,16 @@ def _whole(caller: Caller, ids: list[str], *, strict: bool = False) -> list[Json
     shown = [found[one] for one in ids if one in found and found[one].project_id in seen]
     if strict and not shown:
         raise missing(f"Trace with ID '{ids[0]}' not found.")
-    return [{"trace_info": item.body, "spans": spans[item.id].body if item.id in spans else []} for item in shown]
+    inside = {item.id: with_underscores(item.body) for item in spans.values()}
+    return [{"trace_info": item.body, "spans": inside.get(item.id, [])} for item in shown]
 
 
-def search(caller: Caller) -> Json:
-    """The traces of some experiments that match a filter, newest first."""
-    size, offset = caller.args.page(100, 500)
-    conditions = parse_filter(caller.args.text("filter"), _LANGUAGE)
-    order = parse_order(caller.args.texts("order_by"), _LANGUAGE)
-    ids = caller.args.texts("experiment_ids") + [
-        item.object("mlflow_experiment").need("experiment_id") for item in caller.args.objects("locations")
-    ]
+def spans_of(caller: Caller, trace_id: str) -> tuple[Document, list[Json]]:
+    """A trace with the spans that arrived by OpenTelemetry's protocol. Raises: MlflowError."""
+    found = find(caller, trace_id)
     with caller.on_list() as call:
-        found = [item.body for item in documents.find(call, "trace", projects=list(visible(call, ids)))]
-    found = select(found, _lookup, conditions, order)
-    key = "traces"
-    answer: Json = {key: found[offset : offset + size]}
-    if offset + size < len(found):
-        answer["next_page_token"] = str(offset + size)
-    return answer
-
-
-def _lookup(info: Json) -> Lookup:
-    at, took = milliseconds(info["request_time"]), _duration_ms(info.get("execution_duration", ""))
-    times = {"timestamp": at, "timestamp_ms": at, "request_time": at, "end_time": at + took, "end_time_ms": at + took}
-    attributes = {
-        **times,
-        "execution_time": took,
-        "execution_time_ms": took,
-        "status": info.get("state"),
-        "state": info.get("state"),
-        "name": info["tags"].get(_NAME),
-        "trace_id": info["trace_id"],
-        "request_id": info["trace_id"],
-        "client_request_id": info.get("client_request_id"),
-        "run_id": info["trace_metadata"].get("mlflow.sourceRun"),
-    }
-    return by_mapping(attributes, info["tags"], metadata=info["trace_metadata"])
+        spans = documents.get(call, "spans", trace_id)
+    return found, spans.body if spans else []
 
 
 def set_tag(caller: Caller) -> Json:
@@ -242,18 +218,38 @@ def set_tag(caller: Caller) -> Json:
 def delete_tag(caller: Caller) -> Json:
     """Remove a tag of a trace."""
     key, trace_id = caller.args.need("key"), caller.args.need("trace_id")
-    if key not in _find(caller, trace_id).body["tags"]:
+    if key not in find(caller, trace_id).body["tags"]:
         raise missing(f"No trace tag with key '{key}' for trace with ID '{trace_id}'")
     _tag(caller, {key: None})
     return {}
 
 
 def _tag(caller: Caller, change: dict[str, str | None]) -> None:
-    found = _find(caller, caller.args.need("trace_id"))
+    found = find(caller, caller.args.need("trace_id"))
     with caller.on_project(found.project_id, "run.write", write=True, audit="set_trace_tag") as call:
         present = documents.get(call, "trace", found.id) or found
         tags = {key: value for key, value in {**present.body["tags"], **change}.items() if value is not None}
         documents.put(call, msgspec.structs.replace(present, body={**present.body, "tags": tags}))
+
+
+def linked_prompts(info: Json) -> list[dict[str, str]]:
+    """The versions of prompts that a trace used."""
+    try:
+        found = json.loads(info["tags"].get(_PROMPTS, "[]"))
+    except ValueError:  # a client may write any text there
+        return []
+    return [item for item in found if isinstance(item, dict) and {"name", "version"} <= item.keys()]
+
+
+def link_prompts(caller: Caller) -> Json:
+    """Note in a trace's tags which versions of prompts it used."""
+    trace_id = caller.args.need("trace_id")
+    wanted = [
+        {"name": item.need("name"), "version": item.need("version")} for item in caller.args.objects("prompt_versions")
+    ]
+    known = linked_prompts(find(caller, trace_id).body)
+    _tag(caller, {_PROMPTS: json.dumps([*known, *(item for item in wanted if item not in known)])})
+    return {}
 
 
 def delete(caller: Caller) -> Json:
@@ -268,14 +264,17 @@ def delete(caller: Caller) -> Json:
         doomed = [item.id for item in inside if item.id in ids or (until and item.at <= until)]
         doomed = doomed[:most] if most else doomed
         documents.delete(call, "spans", doomed)
+        links = documents.find(call, RUN_LINK, projects=[project.id])
+        documents.delete(call, RUN_LINK, [link.id for link in links if link.name in doomed])
         return {"traces_deleted": documents.delete(call, "trace", doomed)}
 
 
 # version 2, which clients before 3 speak ----------------------------------------
 
 
-def _v2(info: Json) -> Json:
-    at, took = milliseconds(info["request_time"]), _duration_ms(info.get("execution_duration", ""))
+def v2(info: Json) -> Json:
+    """What is known about a trace, in the form of version 2."""
+    at, took = milliseconds(info["request_time"]), duration_ms(info.get("execution_duration", ""))
     return {
         "request_id": info["trace_id"],
         "experiment_id": info["trace_location"]["mlflow_experiment"]["experiment_id"],
@@ -294,18 +293,18 @@ def _start_v2(caller: Caller) -> Json:
     info = {
         "trace_id": trace_id,
         "trace_location": {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": experiment},
-        "request_time": _timestamp(args.integer("timestamp_ms")),
+        "request_time": timestamp(args.integer("timestamp_ms") * 1000),
         "state": "IN_PROGRESS",
         "tags": args.pairs("tags"),
         "trace_metadata": args.pairs("request_metadata"),
     }
     with caller.on_project(project.id, "run.write", write=True, audit="start_trace") as call:
-        return {"trace_info": _v2(_put(call, project, trace_id, info).body)}
+        return {"trace_info": v2(_put(call, project, trace_id, info).body)}
 
 
 def end_v2(caller: Caller) -> Json:
     """End a trace."""
-    args, found = caller.args, _find(caller, caller.args.need("trace_id"))
+    args, found = caller.args, find(caller, caller.args.need("trace_id"))
     took = max(args.integer("timestamp_ms") - found.at, 0)
     change = {
         "execution_duration": f"{took / 1000:.3f}s",
@@ -315,15 +314,9 @@ def end_v2(caller: Caller) -> Json:
     }
     project = caller.project(experiment_id_of(found.project_id, ""))
     with caller.on_project(project.id, "run.write", write=True, audit="end_trace") as call:
-        return {"trace_info": _v2(_put(call, project, found.id, change).body)}
+        return {"trace_info": v2(_put(call, project, found.id, change).body)}
 
 
 def info_v2(caller: Caller) -> Json:
     """What is known about a trace."""
-    return {"trace_info": _v2(_find(caller, caller.args.need("trace_id")).body)}
-
-
-def search_v2(caller: Caller) -> Json:
-    """The traces of some experiments that match a filter."""
-    found = search(caller)
-    return {**found, "traces": [_v2(info) for info in found["traces"]]}
+    return {"trace_info": v2(find(caller, caller.args.need("trace_id")).body)}

@@ -1,6 +1,7 @@
 import { Button, Checkbox } from "@mantine/core";
 import { useMediaQuery } from "@mantine/hooks";
 import { useMemo } from "react";
+import { Link } from "wouter";
 import { ApiError } from "@/api/client";
 import type { Run } from "@/api/types";
 import { CopyAs } from "@/ui/CopyAs";
@@ -34,11 +35,15 @@ function useRunsOrAll(view: View, columns: string, enabled: boolean) {
   return { runs: refused ? all : fitting, error: fitting.error, refused };
 }
 
-function SelectionBar({ selection }: { selection: Selection }) {
+const ASKED = 3;
+
+function SelectionBar({ selection, project, metrics }: { selection: Selection; project: string; metrics: string[] }) {
+  const report = new URLSearchParams([["project", project], ...selection.ids.map((id) => ["run", id]), ...metrics.slice(0, ASKED).map((key) => ["metric", key])]);
   return (
     <div className="selection-bar" role="region" aria-label="Selection">
       <strong>{formatCount(selection.ids.length)} selected</strong>
       <Button onClick={selection.compare} disabled={selection.ids.length < 2}>Compare</Button>
+      <Button variant="default" component={Link} href={`/reports/new?${report}`}>Report</Button>
       <Button variant="default" onClick={selection.clear}>Clear</Button>
     </div>
   );
@@ -65,7 +70,7 @@ export default function ProjectPage({ path }: { path: string }) {
   const pictured = selection.ids.length ? loaded.filter((run) => selection.set.has(run.id)) : loaded.slice(0, 5);
   const recipe = by.length ? groupRecipe(grouping) : recipeOf(view, url.has("cols") ? chosen.filter((id) => /^(metrics|params)\./.test(id)) : []);
   return (
-    <Page fill title={path.split("/").at(-1) ?? path} trail={projectTrail(path).slice(0, -1)} actions={<CopyAs recipe={recipe} />}>
+    <Page fill title={path.split("/").at(-1) ?? path} trail={projectTrail(path).slice(0, -1)} actions={<><CopyAs recipe={recipe} /><Button variant="default" size="xs" component={Link} href={`/reports?project=${encodeURIComponent(path)}`}>Reports</Button></>}>
       <SubProjects path={path} />
       <div className="toolbar">
         <FilterBar key={where} where={where} error={error} keys={keys} onApply={(q) => setUrl({ q })} />
@@ -85,7 +90,7 @@ export default function ProjectPage({ path }: { path: string }) {
       {total > 0 && (by.length
         ? <GroupedRuns grouping={grouping} selection={selection} />
         : <RunRows runs={runs} loaded={loaded} chosen={chosen} sort={sort} cards={cards} selection={selection} />)}
-      {selection.ids.length > 0 && <SelectionBar selection={selection} />}
+      {selection.ids.length > 0 && <SelectionBar selection={selection} project={path} metrics={metrics} />}
     </Page>
   );
 }

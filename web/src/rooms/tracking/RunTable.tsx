@@ -1,5 +1,5 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type CSSProperties, useEffect, useRef } from "react";
+import { memo, useEffect, useRef } from "react";
 import { Link } from "wouter";
 import type { Run } from "@/api/types";
 import { Name } from "@/ui/bits";
@@ -26,8 +26,10 @@ interface Props {
 
 const NAME_WIDTH = 260;
 
-function Row({ run, index, props, style }: { run: Run; index: number; props: Props; style: CSSProperties }) {
+/** One row. While the table is scrolled its properties are the same objects, so rows that stay are not drawn again. */
+const Row = memo(function Row({ run, index, props, start, template }: { run: Run; index: number; props: Props; start: number; template: string }) {
   const chosen = props.selected.has(run.id);
+  const style = { transform: `translateY(${start}px)`, gridTemplateColumns: props.cards ? undefined : template };
   if (props.cards) return <RunCard run={run} columns={props.columns} chosen={chosen} onSelect={props.onSelect} style={style} />;
   return (
     <div role="row" aria-rowindex={index + 2} aria-selected={chosen} className={index === props.active ? "grid-row active" : "grid-row"} style={style}>
@@ -41,7 +43,7 @@ function Row({ run, index, props, style }: { run: Run; index: number; props: Pro
       ))}
     </div>
   );
-}
+});
 
 /** The runs as virtual rows: only what is in view is in the page, more is fetched as the reader comes near the end. */
 export function RunTable(props: Props) {
@@ -73,8 +75,7 @@ export function RunTable(props: Props) {
         <div role="rowgroup" className="grid-body" style={{ height: rows.getTotalSize() }}>
           {shown.map((row) => {
             const run = runs[row.index];
-            const style = { transform: `translateY(${row.start}px)`, gridTemplateColumns: cards ? undefined : template };
-            return run && <Row key={row.key} run={run} index={row.index} props={props} style={style} />;
+            return run && <Row key={row.key} run={run} index={row.index} props={props} start={row.start} template={template} />;
           })}
         </div>
       </div>

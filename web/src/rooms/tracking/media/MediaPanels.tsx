@@ -5,7 +5,7 @@ import { lookOf } from "@/ui/chart/colors";
 import { Swatch } from "@/ui/chart/Swatch";
 import { formatCount, plural } from "@/ui/format";
 import { useUrlState } from "@/ui/urlState";
-import { HISTOGRAM, Medium, OverSteps } from "./Medium";
+import { HISTOGRAM, Medium, OverSteps } from "@/ui/media/Medium";
 import { byKey, type KeyMedia, stepFor } from "./steps";
 
 const PANELS = 24;

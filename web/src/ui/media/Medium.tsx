@@ -1,11 +1,11 @@
 import { useQueries } from "@tanstack/react-query";
 import { send } from "@/api/client";
 import { fileUrl, type MediaFile, useFileText } from "@/api/media";
-import { CodeBlock } from "@/ui/CodeBlock";
-import { DataTable, tableOf } from "@/ui/media/DataTable";
-import { type Bins, binsOf, HistogramBars, HistogramSteps } from "@/ui/media/Histogram";
-import { HtmlFrame } from "@/ui/media/HtmlFrame";
-import { Loaded } from "@/ui/states";
+import { CodeBlock } from "../CodeBlock";
+import { DataTable, tableOf } from "./DataTable";
+import { type Bins, binsOf, HistogramBars, HistogramSteps } from "./Histogram";
+import { HtmlFrame } from "./HtmlFrame";
+import { Loaded } from "../states";
 
 const TABLE = "application/vnd.runward.table+json";
 export const HISTOGRAM = "application/vnd.runward.histogram+json";

@@ -1,0 +1,246 @@
+"""A report as one HTML document: no script, no network, pictures inside, light and dark."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from html import escape
+from typing import Any
+
+import msgspec
+
+from runward.core.ids import Digest
+from runward.errors import NotFoundError
+from runward.insights.drawing import Look, bars, chart, looks_of, number
+from runward.insights.markdown import to_html
+from runward.insights.model import Report, ReportContent, ReportMedium, ReportPart, ReportRun
+from runward.store.blobs import Blobs
+from runward.tracking.analysis_model import GroupMetric
+from runward.tracking.media import HISTOGRAM_TYPE, TABLE_TYPE
+
+POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src data:; base-uri 'none'; form-action 'none'"
+)
+MAX_FILE_BYTES = 4 << 20
+MAX_FILES_BYTES = 32 << 20
+_PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp", "image/svg+xml")
+_LIGHT = ("#0072b2", "#c2570c", "#00805c", "#a94a86", "#8a6d00", "#2f8fc4", "#6a51a3", "#4d5559")
+_DARK = ("#56b4e9", "#e69f00", "#2fbf95", "#dd8fc0", "#f0e442", "#4f93d8", "#ab9be6", "#b9c2c5")
+_STYLE = """
+:root{color-scheme:light dark;--paper:#fbfaf7;--ink:#1b2226;--muted:#58636a;--line:#e4e2db;--accent:#0b5f66;--sunken:#f3f2ed;--amber:#7f4f00;LIGHT}
+@media(prefers-color-scheme:dark){:root{--paper:#14181a;--ink:#e6e9e8;--muted:#9fabae;--line:#2a3134;--accent:#66c4c8;--sunken:#101416;--amber:#e3ae54;DARK}}
+*{box-sizing:border-box}
+body{margin:0 auto;max-width:960px;padding:32px 20px 60px;background:var(--paper);color:var(--ink);font:15px/1.55 system-ui,sans-serif;overflow-wrap:anywhere}
+h1{font-size:26px;line-height:1.25;margin:0 0 4px}h2{font-size:18px;margin:36px 0 8px;padding-bottom:4px;border-bottom:1px solid var(--line)}h3,h4,h5,h6{font-size:15px;margin:20px 0 6px}
+a{color:var(--accent)}code,pre,.num,svg text,.digest{font-family:ui-monospace,Menlo,Consolas,monospace}code{font-size:.92em;background:var(--sunken);padding:1px 4px;border-radius:3px}
+pre{background:var(--sunken);padding:10px 12px;overflow:auto;border-radius:4px}pre code{padding:0;background:none}blockquote{margin:0;padding-left:14px;border-left:3px solid var(--line);color:var(--muted)}
+.scroll{overflow:auto}.scroll table{overflow-wrap:normal}.scroll svg{min-width:560px}table{border-collapse:collapse;font-size:13.5px}th,td{text-align:left;padding:5px 14px 5px 0;border-bottom:1px solid var(--line);vertical-align:top}thead th{color:var(--muted);font-weight:600}
+td.num,th.num{text-align:right;font-variant-numeric:tabular-nums}.muted{color:var(--muted)}.small{font-size:12.5px}.problem{color:var(--amber)}
+svg{display:block;width:100%;height:auto}svg text{font-size:11px;fill:var(--muted)}svg path{fill:none;stroke:currentColor;stroke-width:1.6;stroke-linejoin:round}svg path.grid{stroke:var(--line);stroke-width:1}svg path.raw{opacity:.28;stroke-width:1}svg circle{fill:currentColor}
+svg.bars{max-width:360px;color:var(--c0)}svg.bars rect{fill:currentColor}
+.legend{display:flex;flex-wrap:wrap;gap:2px 16px;margin:2px 0 0;padding:0;list-style:none;font-size:12.5px}i{display:inline-block;width:14px;border-top:3px solid;margin-right:6px;vertical-align:middle}
+.media{display:flex;flex-wrap:wrap;gap:16px}.media figure{margin:0;max-width:100%}.media img{max-width:min(100%,420px);min-width:64px;display:block;image-rendering:auto}figcaption{font-size:12.5px;color:var(--muted)}
+footer{margin-top:48px;padding-top:10px;border-top:1px solid var(--line);font-size:12.5px;color:var(--muted)}
+"""
+
+
+def page_of(report: Report, content: ReportContent, blobs: Blobs) -> str:
+    """The whole document of what a report shows.
+
+    Args:
+        report: Says whether and when it was pinned.
+        content: What it shows.
+        blobs: Where the media's bytes are; those over 4 MiB, and those beyond 32 MiB in all, are only named.
+    """
+    files = _Files(blobs)
+    parts = "\n".join(_part(part, files) for part in content.parts)
+    title = escape(content.title)
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="referrer" content="no-referrer">'
+        f'<meta name="robots" content="noindex"><title>{title}</title><style>{_style()}</style></head><body>'
+        f"<header><h1>{title}</h1><p class='muted'>{escape(content.project)} · {_state(report, content)}</p></header>"
+        f"<main>\n{parts}\n</main><footer>Written by {escape(report.author)} with Runward. {_state(report, content)} "
+        f"Digest of all that is shown: <span class='digest'>{content.digest}</span></footer></body></html>\n"
+    )
+
+
+def _style() -> str:
+    light, dark = (";".join(f"--c{i}:{c}" for i, c in enumerate(colors)) for colors in (_LIGHT, _DARK))
+    lines = "".join(f".s{i}{{color:var(--c{i})}}" for i in range(len(_LIGHT)))
+    return _STYLE.replace("LIGHT", light).replace("DARK", dark) + lines
+
+
+def _time(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _state(report: Report, content: ReportContent) -> str:
+    if report.pin is None:
+        return f"Live: the values of {_time(content.at)}."
+    return f"Pinned on {_time(content.at)} by {escape(report.pin.by)}."
+
+
+def _part(part: ReportPart, files: _Files) -> str:
+    looks = looks_of([run.id for run in part.runs])
+    body = _BODIES[part.block.kind](part, looks, files)
+    title = f"<h2>{escape(part.block.title)}</h2>" if part.block.title else ""
+    problem = f"<p class='problem'>⚠ {escape(part.problem)}</p>" if part.problem else ""
+    return f"<section>{title}{to_html(part.block.text)}{body}{problem}</section>"
+
+
+def _shown(value: Any) -> str:
+    """A value in a cell."""
+    if value is None:
+        return "<td class='muted'>–</td>"
+    if isinstance(value, float | int) and not isinstance(value, bool):
+        return f"<td class='num' title='{value}'>{number(value)}</td>"
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return f"<td>{escape(text)}</td>"
+
+
+def _grid(head: Sequence[str], rows: Sequence[str]) -> str:
+    columns = "".join(f"<th>{escape(name)}</th>" for name in head)
+    return f"<div class='scroll'><table><thead><tr>{columns}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+
+
+def _name(run: ReportRun) -> str:
+    return run.name or run.id
+
+
+def _count(part: ReportPart) -> str:
+    runs, more = len(part.runs), part.total - len(part.runs)
+    return f"<p class='muted small'>{runs} of {part.total:,} runs</p>" if more > 0 else ""
+
+
+def _runs(part: ReportPart, looks: dict[str, Look], files: _Files) -> str:
+    if part.table is None:
+        return ""
+    rows = [
+        f"<tr><td><i class='s{looks[run.id].color}'></i>{escape(_name(run))}</td><td>{run.status}</td>"
+        f"{''.join(_shown(value) for value in values)}</tr>"
+        for run, values in zip(part.runs, part.table.rows, strict=True)
+    ]
+    return _grid(["run", "status", *part.table.columns], rows) + _count(part)
+
+
+def _params(part: ReportPart, looks: dict[str, Look], files: _Files) -> str:
+    if part.table is None:
+        return ""
+    if not part.table.rows:
+        return "<p class='muted'>No param differs.</p>"
+    return _grid(part.table.columns, [f"<tr>{''.join(map(_shown, row))}</tr>" for row in part.table.rows]) + _count(
+        part
+    )
+
+
+def _curves(part: ReportPart, looks: dict[str, Look], files: _Files) -> str:
+    legend = "".join(f"<li><i class='s{looks[run.id].color}'></i>{escape(_name(run))}</li>" for run in part.runs)
+    charts = []
+    for key in (key.removeprefix("metrics.") for key in part.block.keys):
+        odd = sum(len(curve.series.special) for curve in part.curves if curve.series.key == key)
+        note = f"<p class='problem small'>{odd} values are not finite</p>" if odd else ""
+        charts.append(
+            f"<h3>{escape(key)}</h3><div class='scroll'>{chart(key, part.curves, part.block, looks)}</div>{note}"
+        )
+    return f"{''.join(charts)}<ul class='legend'>{legend}</ul>{_count(part)}"
+
+
+def _interval(metric: GroupMetric) -> str:
+    if metric.mean is None:
+        return "<td class='muted'>–</td>"
+    spread = "" if metric.low is None or metric.high is None else f" [{number(metric.low)}, {number(metric.high)}]"
+    test = "" if metric.test is None else f"<br><span class='muted small'>{escape(metric.test.verdict)}</span>"
+    return f"<td class='num'>{number(metric.mean)}{spread}{test}</td>"
+
+
+def _groups(part: ReportPart, looks: dict[str, Look], files: _Files) -> str:
+    if part.groups is None:
+        return ""
+    rows = [
+        f"<tr>{''.join(map(_shown, group.values))}<td class='num'>{group.n}</td>"
+        f"{''.join(_interval(metric) for metric in group.metrics)}</tr>"
+        for group in part.groups.groups
+    ]
+    metrics = [metric.key for metric in part.groups.groups[0].metrics] if part.groups.groups else []
+    note = "<p class='muted small'>Mean and 95 % interval; Welch’s test against the first group.</p>"
+    return _grid([*part.groups.by, "n", *metrics], rows) + note
+
+
+def _media(part: ReportPart, looks: dict[str, Look], files: _Files) -> str:
+    names = {run.id: _name(run) for run in part.runs}
+    figures = [
+        f"<figure>{_medium(medium, files)}<figcaption>{escape(medium.key)} at step {medium.step}, "
+        f"<i class='s{looks[medium.run_id].color}'></i>{escape(names[medium.run_id])}</figcaption></figure>"
+        for medium in part.media
+    ]
+    return f"<div class='media'>{''.join(figures)}</div>" if figures else "<p class='muted'>No media.</p>"
+
+
+class _Files:
+    """Bytes of media, up to what one document should hold."""
+
+    def __init__(self, blobs: Blobs) -> None:
+        self._blobs, self._left = blobs, MAX_FILES_BYTES
+
+    def read(self, medium: ReportMedium) -> bytes | None:
+        if medium.size > min(MAX_FILE_BYTES, self._left):
+            return None
+        try:
+            data = self._blobs.read(Digest(medium.digest))
+        except NotFoundError:
+            return None
+        self._left -= len(data)
+        return data
+
+
+def _medium(medium: ReportMedium, files: _Files) -> str:
+    """A medium as what it is. What comes from a run is data: pictures are pictures, all else is text or named."""
+    kind = medium.media_type
+    is_sound = kind.startswith("audio/")
+    if kind not in (*_PICTURES, TABLE_TYPE, HISTOGRAM_TYPE, "text/plain") and not is_sound:
+        return f"<p class='muted'>{escape(kind)}, {medium.size:,} bytes</p>"
+    data = files.read(medium)
+    if data is None:
+        return f"<p class='muted'>{escape(kind)}, {medium.size:,} bytes: not in this document</p>"
+    if kind in _PICTURES or is_sound:
+        source = f"data:{escape(kind)};base64,{base64.b64encode(data).decode()}"
+        return (
+            f"<audio controls src='{source}'></audio>"
+            if is_sound
+            else f"<img alt='{escape(medium.key)}' src='{source}'>"
+        )
+    try:
+        return _READ.get(kind, _text)(data)
+    except (msgspec.DecodeError, ValueError, KeyError, TypeError, IndexError, ZeroDivisionError):
+        return _text(data)
+
+
+def _text(data: bytes) -> str:
+    return f"<pre>{escape(data.decode(errors='replace')[:20_000])}</pre>"
+
+
+def _table(data: bytes) -> str:
+    found = msgspec.json.decode(data)
+    return _grid(
+        [str(name) for name in found["columns"]],
+        [f"<tr>{''.join(map(_shown, row))}</tr>" for row in found["data"][:100]],
+    )
+
+
+def _histogram(data: bytes) -> str:
+    found = msgspec.json.decode(data)
+    return bars([float(edge) for edge in found["edges"]], [float(count) for count in found["counts"]])
+
+
+_READ: dict[str, Callable[[bytes], str]] = {TABLE_TYPE: _table, HISTOGRAM_TYPE: _histogram}
+_BODIES: dict[str, Callable[[ReportPart, dict[str, Look], _Files], str]] = {
+    "text": lambda part, looks, files: "",
+    "runs": _runs,
+    "curves": _curves,
+    "groups": _groups,
+    "params": _params,
+    "media": _media,
+}

@@ -1,0 +1,5 @@
+from runward.testing.reports import ReportsSuite
+
+
+class TestReports(ReportsSuite):
+    pass
