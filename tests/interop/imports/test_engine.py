@@ -11,6 +11,8 @@ import msgspec
 import pytest
 
 from runward.core.clock import from_us
+from runward.core.hashing import digest_file
+from runward.core.ids import Digest
 from runward.errors import NotFoundError, StoreError
 from runward.interop.imports import engine
 from runward.interop.imports.engine import Options, import_runs
@@ -205,6 +207,28 @@ def test_a_file_that_vanished_costs_only_its_run(space: FolderWorkspace, tmp_pat
     assert (report.created, [problem.run for problem in report.problems]) == (1, ["gone"])
     run = by_name(space)["distant"]
     assert b"".join(space.files.artifact(run.id, "y")) == b"123"
+
+
+def test_a_file_that_changes_meanwhile_costs_only_its_run(
+    space: FolderWorkspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bytes that are stored are those whose digest was taken, or the run says so."""
+    for name in ("still", "busy"):
+        (tmp_path / name).write_text(name)
+
+    def digest_then_change(path: Path) -> Digest:
+        found = digest_file(path)
+        if path.name == "busy":
+            path.write_text(f"{path.read_text()} and more")
+        return found
+
+    monkeypatch.setattr(engine, "digest_file", digest_then_change)
+    runs = [foreign(name, 1.0, files=[File("x", tmp_path / name)]) for name in ("still", "busy")]
+    report = import_runs(space, Memory(*runs, foreign("gone", 1.0, files=[File("x", tmp_path / "none")])), Options())
+    problems = {problem.run: problem.message for problem in report.problems}
+    assert problems.keys() == {"busy", "gone"}
+    assert "changed while they were read" in problems["busy"]
+    assert set(by_name(space)) == {"still"}
 
 
 def test_what_was_added_here_stays(space: FolderWorkspace) -> None:

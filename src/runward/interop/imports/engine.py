@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from runward.core.hashing import digest_bytes, digest_file
 from runward.core.ids import Digest
-from runward.errors import NotFoundError
+from runward.errors import InvalidError, NotFoundError
 from runward.interop.imports.clean import Cleaner, project_path
 from runward.interop.imports.model import Broken, Distant, File, Foreign, Head, Problem, Report, Source
 from runward.tracking.files import Files
@@ -232,7 +232,18 @@ class _Import:
     # artifacts ----------------------------------------------------------------------------------------------------
 
     def _upload(self, project: str, found: list[Foreign]) -> list[list[NewArtifact] | None]:
-        """The artifacts of each run, their bytes stored; None for a run whose files cannot be read."""
+        """The artifacts of each run, their bytes stored; None for a run whose files cannot be read, or change meanwhile."""
+        known = len(self.report.problems)
+        try:
+            return self._upload_together(project, found)
+        except (InvalidError, OSError) as error:
+            del self.report.problems[known:]
+            if len(found) > 1:
+                return [artifacts for foreign in found for artifacts in self._upload(project, [foreign])]
+            self._problem(found[0].head.id, f"its files changed while they were read: {error}")
+            return [None]
+
+    def _upload_together(self, project: str, found: list[Foreign]) -> list[list[NewArtifact] | None]:
         uploaded: list[list[NewArtifact] | None] = []
         with tempfile.TemporaryDirectory(prefix="runward-import-") as folder:
             shelf = _Shelf(self.space.files, project, Path(folder))

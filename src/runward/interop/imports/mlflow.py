@@ -50,7 +50,7 @@ class ArtifactFolders:
     def folder(self, uri: str) -> Path | None:
         """Where a run's files lie; None where they are not on this machine."""
         if uri not in self._found:
-            there = next((path for path in self._candidates(uri) if os.path.isdir(path)), None)
+            there = next((path for path in self._candidates(uri) if os.path.isdir(path)), None) if uri else None
             self._found[uri] = Path(there) if there is not None else None
         return self._found[uri]
 
