@@ -33,6 +33,7 @@ def sacred() -> None:
     from sacred.observers import FileStorageObserver
 
     experiment = Experiment("digits", save_git_info=False)
+    experiment.capture_mode = "sys"  # By "fd", Sacred drops output on a machine that is busy.
     experiment.observers.append(FileStorageObserver("runs"))
     experiment.add_config(lr=0.1, opt={"name": "adam"}, seed=7, password="hush")
 
