@@ -1,6 +1,6 @@
 """Measures what users feel, with peers side by side where they are installed, and prints a Markdown table.
 
-``--write`` puts the table into ``docs/benchmarks.md`` with date and machine. Peers are looked for in the environments
+``--write`` puts the tables into ``docs/benchmarks.md`` with date and machine. Peers are looked for in the environments
 named by ``RUNWARD_BENCH_PEERS`` (``name=python`` pairs by commas); without one its column stays empty.
 """
 
@@ -11,6 +11,7 @@ import datetime
 import json
 import os
 import platform
+import re
 import shutil
 import statistics
 import subprocess
@@ -151,47 +152,77 @@ def core_install() -> list[Row]:
     ]
 
 
-def main() -> None:
-    """Measure everything and print the table."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--curve", action="store_true", help="also 100 M points and 1 M runs: an hour and 20 GB")
-    parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
-    asked = parser.parse_args()
-    rows: list[Row] = []
-    for measure in (imports, core_install):
-        rows += measure()
-    for measure_in in (
-        log_call,
-        first_line,
-        capture,
-        lambda folder: serving.measure(folder, peers()),
-        scale.measure,
-        importing.measure,
-        *([curve.measure] if asked.curve else []),
-    ):
-        folder = tempfile.mkdtemp(prefix="runward-bench-")
-        try:
-            rows += measure_in(folder)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-    load = os.getloadavg()[0]
+def _client(folder: str) -> list[Row]:
+    parts = (log_call, first_line, capture)
+    return [*imports(), *core_install(), *(row for part in parts for row in part(tempfile.mkdtemp(dir=folder)))]
+
+
+def _web(folder: str) -> list[Row]:
+    from tests.bench import web  # Only this part needs Playwright.
+
+    return web.measure(folder, peers())
+
+
+PARTS: dict[str, tuple[str, Callable[[str], list[Row]]]] = {
+    "client": ("Import, install, log, start, capture", _client),
+    "serving": ("Server", lambda folder: serving.measure(folder, peers())),
+    "scale": ("Many runs, long series", scale.measure),
+    "importing": ("Import from other tools", importing.measure),
+    "web": ("Web app, in Chromium", _web),
+    "curve": ("How cost grows", curve.measure),
+}
+"""Title and measurement of each part."""
+
+
+def measured(part: str) -> str:
+    """A part as Markdown: when and on what it was measured, and its table."""
+    title, measure = PARTS[part]
+    folder = tempfile.mkdtemp(prefix="runward-bench-")
+    try:
+        rows = measure(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
     when = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d")
     machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     lines = [
-        f"Measured {when} on {machine}, load {load:.1f} while measuring (machines are noisy: look at the ratios).",
+        f"## {title}",
+        "",
+        f"`python -m tests.bench {part}`, {when}, {machine}, load {os.getloadavg()[0]:.1f} at its end.",
         "",
         "| what | measured | aim | note |",
         "|---|---|---|---|",
         *(f"| {' | '.join(row)} |" for row in rows),
     ]
-    print("\n".join(lines))
-    if asked.write:
-        page = ROOT / "docs" / "benchmarks.md"
-        head = page.read_text().partition("<!-- measured -->")[0] if page.exists() else ""
-        page.write_text(f"{head}<!-- measured -->\n\n" + "\n".join(lines) + "\n")
+    return "\n".join(lines) + "\n"
+
+
+def write_part(part: str, text: str) -> None:
+    """Put a part into ``docs/benchmarks.md``, in the place of what it said before."""
+    page = ROOT / "docs" / "benchmarks.md"
+    head, *sections = re.split(r"(?m)^(?=## )", page.read_text())
+    kept = {section.splitlines()[0].removeprefix("## "): section for section in sections}
+    kept[PARTS[part][0]] = text
+    page.write_text(
+        "\n".join([head.rstrip() + "\n", *(kept[t].rstrip() + "\n" for t, _ in PARTS.values() if t in kept)])
+    )
+
+
+def main() -> None:
+    """Measure the asked parts and print their tables."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all but curve by default")
+    parser.add_argument("--write", action="store_true", help="put the tables into docs/benchmarks.md")
+    asked = parser.parse_args()
+    if unknown := set(asked.parts) - set(PARTS):
+        parser.error(f"there is no part {', '.join(sorted(unknown))}")
+    for part in asked.parts or [name for name in PARTS if name != "curve"]:
+        text = measured(part)
+        print(text, flush=True)
+        if asked.write:
+            write_part(part, text)
 
 
 if __name__ == "__main__":
     began = time.monotonic()
     main()
-    print(f"\n{time.monotonic() - began:.0f} s", file=sys.stderr)
+    print(f"{time.monotonic() - began:.0f} s", file=sys.stderr)

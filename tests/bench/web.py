@@ -7,17 +7,14 @@ is drawn by the processor, so the frames are what two cores can do.
 from __future__ import annotations
 
 import gzip
-import json
 import math
-import os
 import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -262,20 +259,3 @@ def _sign_in(browser: Browser, url: str, link: str) -> Any:
     state = context.storage_state()
     context.close()
     return state
-
-
-def main(found: Callable[[], dict[str, str]]) -> None:
-    """Measure and print."""
-    folder = tempfile.mkdtemp(prefix="runward-bench-")
-    try:
-        rows = measure(folder, found())
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    print(json.dumps({"load": os.getloadavg()[0]}))
-    print("\n".join(f"| {' | '.join(row)} |" for row in rows))
-
-
-if __name__ == "__main__":
-    from tests.bench.__main__ import peers
-
-    main(peers)
