@@ -1,5 +1,6 @@
 import { TextInput } from "@mantine/core";
 import { type KeyboardEvent, useId, useRef, useState } from "react";
+import { flushSync } from "react-dom";
 import { ApiError } from "@/api/client";
 import type { KnownKeys } from "@/api/types";
 import { completionOf } from "./completion";
@@ -43,13 +44,14 @@ export function FilterBar({ where, error, keys, onApply }: { where: string; erro
     if (!completion) return;
     const spaced = option.endsWith("(") ? option : `${option} `;
     const [head, tail] = [text.slice(0, completion.start) + spaced, text.slice(completion.end).trimStart()];
-    setText(head + tail);
-    setCaret(head.length);
-    setChosen(-1);
-    requestAnimationFrame(() => {
-      input.current?.focus();
-      input.current?.setSelectionRange(head.length, head.length);
+    // At once, not with the next frame: a key that is pressed before it would be written in the wrong place.
+    flushSync(() => {
+      setText(head + tail);
+      setCaret(head.length);
+      setChosen(-1);
     });
+    input.current?.focus();
+    input.current?.setSelectionRange(head.length, head.length);
   };
   const onKey = (event: KeyboardEvent) => {
     const turn = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;

@@ -1,5 +1,6 @@
 import { Button, Textarea } from "@mantine/core";
 import { type KeyboardEvent, useId, useRef, useState } from "react";
+import { flushSync } from "react-dom";
 import { ErrorNote } from "@/ui/states";
 import { useReaders } from "./queries";
 import { mentionAt, withMention } from "./threads";
@@ -37,13 +38,13 @@ export function Composer({ project, label, action, initial = "", busy, error, on
   const chosen = Math.min(at, offers.length - 1);
   const complete = (name: string) => {
     const [next, place] = withMention(text, caret, name);
-    setText(next);
-    setCaret(place);
-    setAt(0);
-    window.requestAnimationFrame(() => {
-      field.current?.focus();
-      field.current?.setSelectionRange(place, place);
+    flushSync(() => {
+      setText(next);
+      setCaret(place);
+      setAt(0);
     });
+    field.current?.focus();
+    field.current?.setSelectionRange(place, place);
   };
   const send = () => text.trim() && !busy && onSend(text, () => setText(""));
   const onKey = (event: KeyboardEvent) => {
