@@ -76,6 +76,9 @@ def test_trackio(space: FolderWorkspace, trackio: tuple[Path, list[list[object]]
 
 @pytest.mark.slow
 def test_sacred(space: FolderWorkspace, sacred: Path) -> None:
+    # What Sacred catches of a run's output depends on when its heart beats: some lines are sure to be there.
+    with (sacred / "1" / "cout.txt").open("a") as caught:
+        caught.write("one line\nand another\n")
     report = bring(space, "sacred", sacred)
     assert (report.created, report.lost) == (2, {})
     runs = by_name(space)
@@ -88,7 +91,6 @@ def test_sacred(space: FolderWorkspace, sacred: Path) -> None:
     assert _content(space, good.id, "weights.txt") == b"weights"
     assert any(a.path.startswith("sources/") for a in space.tracking.get_run(good.id).artifacts)
     printed = (sacred / "1" / "cout.txt").read_text()
-    assert "hello from the run" in printed
     assert "".join(chunk.text for chunk in space.tracking.output(good.id).chunks) == printed
     said = json.loads((sacred / "1" / "metrics.json").read_text())["loss"]
     assert [at for _, at, _ in points(space, good.id, "loss")] == [
