@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from runward.repro.model import Conditions, Decision, InputCheck, Level, ResultReport, ResultStatus, Verdict
 
 _EXPERIMENT = ("code", "config", "data", "seed")
-_ENVIRONMENT = ("python", "package")
-_HARDWARE = ("threads", "cpu_level", "machine")
+_ENVIRONMENT = ("python", "package", "package_content")
+_HARDWARE = ("threads", "kernel", "cpu_level", "library", "machine")
 _KERNEL_VARIABLES = ("OPENBLAS_CORETYPE", "ATEN_CPU_CAPABILITY", "MKL_ENABLE_INSTRUCTIONS", "MKL_CBWR")
 _NO_SEED = "no seed was recorded; results differ: set run.seed_everything(n) or --seed"
 

@@ -9,13 +9,11 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
 from runward.core.ids import Digest
-from runward.core.seeding import SEED_SITE
 from runward.errors import InvalidError, NotFoundError, ReproError, RunwardError, SourceMissingError
 from runward.execution.spec import SPEC_FILE, worker_command
 from runward.execution.worker import MOVED_SUFFIX, RESULT_FILE, read_plain, write_plain
@@ -36,20 +34,24 @@ from runward.repro.model import (
     Verdict,
     VerificationReport,
 )
+from runward.repro.observe import Outputs, found_bytes, inputs_after, outputs_after, outputs_before, reader
+from runward.repro.printed import Around, compare_stdout
 from runward.repro.records import NewVerification, VerificationDetail
 from runward.repro.rerun import RerunOutcome, rerun
 from runward.repro.restore import RestoredCode, restore_code
 from runward.tracking import journal as j
 from runward.tracking.api import Tracking
-from runward.tracking.capture.machine import capture_machine
 from runward.tracking.capture.model import (
     Capture,
     CodeSnapshot,
     EnvironmentSnapshot,
     FileRead,
+    FileWritten,
     MachineSnapshot,
     ProcessSnapshot,
 )
+from runward.tracking.capture.preload import shim
+from runward.tracking.capture.watch import Testimony, hear, watched_environment
 from runward.tracking.client import JOURNAL_VARIABLE, RUN_VARIABLE
 from runward.tracking.files import Files
 from runward.tracking.model import RunDetail
@@ -95,8 +97,8 @@ class _Results(NamedTuple):
     artifacts: dict[str, str]
     stdout: str
     exit_code: int | None
-    small: Mapping[Digest, bytes] = MappingProxyType({})
-    """Bytes of small artifacts by digest, as far as they are at hand."""
+    read: Callable[[str], bytes] = found_bytes({})
+    """Bytes of artifacts by digest, as far as they are at hand."""
 
 
 def verify(
@@ -128,7 +130,7 @@ def verify(
     detail = space.tracking.get_run(space.tracking.resolve_run(ref).id)
     if not detail.run.status.is_terminal:
         raise InvalidError(f"run {detail.run.name!r} is still running", hint="wait for its end")
-    known = {metric.key for metric in detail.metrics}
+    known = {metric.key for metric in detail.metrics} | {artifact.path for artifact in detail.artifacts} | {"stdout"}
     if unknown := sorted(set(tolerances or {}) - known):
         raise InvalidError(
             f"a margin is given for {unknown[0]!r}, which the run did not log",
@@ -195,10 +197,16 @@ class _Attempt:
             raise SourceMissingError(
                 f"data {', '.join(gone[:3])} that the run read is missing here", hint="put it back, then verify again"
             )
+        begun_ns = time.time_ns()
         outcome = self._rerun(capture, restored, built, move, timeout_s, sandbox)
-        before, after = self._before(), self._after(outcome)
-        result = self._compare(before, after, tolerances)
-        checks = self._inputs(capture, built, data)
+        heard = hear(self.journal)
+        outputs = outputs_after(capture, heard, restored.root, begun_ns, self.journal)
+        before, after = self._before(capture), self._after(outcome, outputs)
+        result = self._compare(before, after, tolerances, _around(capture, heard, move, self.folder))
+        params = {param.key: param.value for param in self.detail.params}
+        checks = c.compare_inputs(
+            c.inputs_of(capture, params), inputs_after(capture, heard, params, data, live=level == "basic")
+        )
         conditions = Conditions(
             # Runward is the instrument, not an input; any other source that was not captured is one.
             environment_rebuilt=level == "environment" and all(p.startswith("runward ") for p in built.problems),
@@ -252,6 +260,10 @@ class _Attempt:
             machine=self._document("machine", MachineSnapshot),
             process=self._document("process", ProcessSnapshot),
             reads=msgspec.convert(reads.get("reads", []), list[FileRead]),
+            writes=msgspec.convert(reads.get("writes"), list[FileWritten] | None),
+            variables_read=reads.get("variables_read", []),
+            read_problems=reads.get("read_problems", []),
+            pids=reads.get("pids", []),
             seeds=seeds or ({"seed": seed} if seed is not None else {}),
         )
 
@@ -285,14 +297,11 @@ class _Attempt:
         # A rerun records into its own folder; it must never find a workspace of this machine.
         env |= {RUN_VARIABLE: self.run_id, JOURNAL_VARIABLE: str(self.journal)}
         env["RUNWARD_DIR"] = str(self.folder / "work" / "workspace")
-        if (seed := self.detail.run.seed) is not None:
-            env |= {"PYTHONHASHSEED": str(seed), "RUNWARD_SEED": str(seed)}
-        argv = self._task_command(move)
-        if not argv:
-            argv = rerun_command(capture.process.argv, move)
-            self.project_path = [str(SEED_SITE)] if seed is not None else []
+        argv = self._task_command(move) or rerun_command(capture.process.argv, move)
         env |= self.script_env
         env["PYTHONPATH"] = os.pathsep.join(filter(None, [*self.project_path, env.get("PYTHONPATH", "")]))
+        self.journal.mkdir(parents=True)
+        env |= watched_environment(self.journal, self.detail.run.seed, env, shim())
         self.say("running it again")
         work = self.folder / "work"
         return rerun(argv, restored.cwd, env, timeout_s, writable=work, output_dir=self.folder / "out", sandbox=sandbox)
@@ -322,7 +331,7 @@ class _Attempt:
         write_plain(str(folder / (SPEC_FILE + MOVED_SUFFIX)), moved)
         return [str(move.python), *worker_command(folder)[1:]]
 
-    def _before(self) -> _Results:
+    def _before(self, capture: Capture) -> _Results:
         keys = [metric.key for metric in self.detail.metrics]
         metrics: dict[str, Series] = {}
         if keys:
@@ -333,6 +342,7 @@ class _Attempt:
                 ]
                 metrics[series.key] = Series(steps=series.steps, values=values)
         artifacts = {artifact.path: str(artifact.digest) for artifact in self.detail.artifacts}
+        artifacts = outputs_before(capture) | artifacts
         return _Results(metrics, artifacts, "".join(self._printed()), self.detail.run.exit_code)
 
     def _printed(self) -> Iterator[str]:
@@ -342,7 +352,7 @@ class _Attempt:
             after, more = page.next, page.more
             yield from (chunk.text for chunk in page.chunks if chunk.stream == "stdout")
 
-    def _after(self, outcome: RerunOutcome) -> _Results:
+    def _after(self, outcome: RerunOutcome, outputs: Outputs) -> _Results:
         metrics: dict[str, Series] = {}
         found = gather(j.journals_in(self.journal) if self.journal.exists() else [])
         for key, column in found.columns.items():
@@ -351,7 +361,8 @@ class _Attempt:
         for key, value in self._returned().items():
             metrics.setdefault(key, Series(steps=[0], values=[value]))
         printed = outcome.stdout_path.read_text(errors="replace")
-        return _Results(metrics, found.artifacts, printed, outcome.exit_code, found.small)
+        artifacts = {**found.artifacts, **outputs.digests}
+        return _Results(metrics, artifacts, printed, outcome.exit_code, reader(found_bytes(found.small), outputs.read))
 
     def _returned(self) -> dict[str, float]:
         """Numbers that a task's function returned: they count as metrics, as in the first run."""
@@ -360,30 +371,32 @@ class _Attempt:
             return {}
         return {key: float(value) for key, value in read_plain(str(path)).get("metrics", {}).items()}
 
-    def _compare(self, before: _Results, after: _Results, tolerances: dict[str, Tolerance]) -> ResultReport:
-        def read(digest: str) -> bytes:
-            if (small := after.small.get(Digest(digest))) is not None:
-                return small
-            spooled = self.journal / "blobs" / digest
-            return spooled.read_bytes() if spooled.exists() else self.space.files.read(self.run_id, digest)
+    def _compare(
+        self,
+        before: _Results,
+        after: _Results,
+        tolerances: dict[str, Tolerance],
+        around: tuple[Around, Around],
+    ) -> ResultReport:
+        def spooled(digest: str) -> bytes:
+            path = self.journal / "blobs" / digest
+            return path.read_bytes() if path.exists() else self.space.files.read(self.run_id, digest)
 
+        printed = compare_stdout(before.stdout, after.stdout, tolerances.get("stdout"), around)
         return c.result_report(
             c.compare_metrics(before.metrics, after.metrics, tolerances),
-            c.compare_artifacts(before.artifacts, after.artifacts, read),
-            c.compare_stdout(before.stdout, after.stdout) if before.stdout else None,
+            c.compare_artifacts(before.artifacts, after.artifacts, reader(after.read, spooled), tolerances, around),
+            printed if before.stdout or after.stdout else None,
             c.compare_exit_codes(before.exit_code or 0, after.exit_code or 0),
         )
 
-    def _inputs(self, capture: Capture, built: RebuiltEnvironment, data: list[InputCheck]) -> list[InputCheck]:
-        """Both runs' inputs; what was placed or rebuilt is known to be as captured, the machine is looked at anew."""
-        params = {param.key: param.value for param in self.detail.params}
-        before = c.inputs_of(capture, params)
-        here = msgspec.structs.replace(capture, machine=capture_machine(capture.environment.variables))
-        after = {key: value for key, value in c.inputs_of(here, params).items() if key[0] != "data"}
-        after |= {("data", check.name): check.after for check in data}
-        if "threads" in {key[0] for key in before}:
-            after = {key: value for key, value in after.items() if key in before or key[0] != "threads"}
-        return c.compare_inputs(before, after)
+
+def _around(capture: Capture, heard: Testimony, move: Relocation, folder: Path) -> tuple[Around, Around]:
+    """What either run may have printed of where and as which processes it ran."""
+    before = {move.captured_root: "/tree", move.captured_prefix: "/environment"}
+    after = {str(move.root): "/tree", str(move.python.parent.parent): "/environment", str(folder): "/temporary"}
+    known = {path: name for path, name in before.items() if len(path) > 1}
+    return Around(known, frozenset(capture.pids)), Around(after, frozenset(heard.pids))
 
 
 def _site_dirs(capture: Capture) -> list[Path]:
