@@ -101,8 +101,6 @@ class FolderWorkspace(Workspace):
         self.dispatcher, self.actor = dispatcher, actor
 
         def invoke(op: Operation, arguments: dict[str, Any]) -> Any:
-            if op.id == "tracking.append":
-                return dispatcher.call_grouped(op, actor, arguments)
             return dispatcher.call(op, actor, arguments)
 
         blobs = dispatcher.blobs
