@@ -35,6 +35,7 @@ from runward.store.migrations import check_schema
 from runward.tracking.analysis import ROOM as ANALYSIS
 from runward.tracking.analysis_api import Analysis
 from runward.tracking.api import Tracking
+from runward.tracking.cards import make_cards
 from runward.tracking.compaction import compact_due
 from runward.tracking.files import Files, FolderFiles, RemoteFiles
 from runward.tracking.intake import ROOM as INTAKE
@@ -90,7 +91,7 @@ class Workspace:
         return "://" in self.place
 
     def tidy(self) -> None:
-        """Fold the points of runs that are over into blocks; a server does so by itself."""
+        """Fold the points of runs that are over into blocks, their values into cards; a server does so by itself."""
 
 
 class FolderWorkspace(Workspace):
@@ -100,8 +101,6 @@ class FolderWorkspace(Workspace):
         self.dispatcher, self.actor = dispatcher, actor
 
         def invoke(op: Operation, arguments: dict[str, Any]) -> Any:
-            if op.id == "tracking.append":
-                return dispatcher.call_grouped(op, actor, arguments)
             return dispatcher.call(op, actor, arguments)
 
         blobs = dispatcher.blobs
@@ -111,6 +110,7 @@ class FolderWorkspace(Workspace):
     def tidy(self) -> None:
         """See :meth:`Workspace.tidy`."""
         compact_due(self.dispatcher.database)
+        make_cards(self.dispatcher.database)
 
     def as_member(self, actor: Actor) -> FolderWorkspace:
         """The same workspace in the hands of another member."""

@@ -18,11 +18,12 @@ class TestCompactedSeries(SeriesSuite):
 
     @pytest.fixture(autouse=True)
     def _compact_always(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        plain = Dispatcher.call_grouped
+        plain = Dispatcher.call
 
-        def call_grouped(self: Dispatcher, op: Operation, actor: Actor, arguments: dict[str, Any]) -> Any:
+        def call(self: Dispatcher, op: Operation, actor: Actor, arguments: dict[str, Any]) -> Any:
             result = plain(self, op, actor, arguments)
-            compact_run(self.database, arguments["run_id"])
+            if op.id == "tracking.append":
+                compact_run(self.database, arguments["run_id"])
             return result
 
-        monkeypatch.setattr(Dispatcher, "call_grouped", call_grouped)
+        monkeypatch.setattr(Dispatcher, "call", call)

@@ -31,7 +31,7 @@ def _together(space: FolderWorkspace, calls: list[tuple[str, Batch]]) -> list[An
 
     def send(index: int, run_id: str, sent: Batch) -> None:
         try:
-            found[index] = dispatcher.call_grouped(op, space.actor, {"run_id": run_id, "batch": sent})
+            found[index] = dispatcher.call(op, space.actor, {"run_id": run_id, "batch": sent})
         except (RunwardError, ZeroDivisionError) as error:
             found[index] = error
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 import random
 from array import array
+from unittest import mock
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runward.tracking import blocks
 from runward.tracking.blocks import BUCKET, BlockReader, build_block, pack_floats, pack_ints, unpack_floats, unpack_ints
 from runward.tracking.points import Columns, reduce_columns
+from tests.extras import needs
 
 INTS = st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=200)
 NEAR = st.tuples(st.integers(-(2**40), 2**40), st.lists(st.integers(-300, 300), max_size=200)).map(
@@ -22,7 +25,15 @@ SINGLES = st.lists(st.floats(width=32), min_size=1, max_size=200)
 DECIMALS = st.lists(st.integers(-(10**9), 10**9).map(lambda n: n / 1000), min_size=1, max_size=200)
 
 
-@given(INTS | NEAR)
+EVENLY = st.builds(
+    lambda first, stride, count: [first + stride * i for i in range(count)],
+    st.integers(-(2**40), 2**40),
+    st.integers(-1000, 1000),
+    st.integers(1, 200),
+)
+
+
+@given(INTS | NEAR | EVENLY)
 def test_whole_numbers_come_back(values: list[int]) -> None:
     column = array("q", values)
     assert unpack_ints(pack_ints(column), len(column)) == column
@@ -32,6 +43,15 @@ def test_whole_numbers_come_back(values: list[int]) -> None:
 def test_floats_come_back_bit_for_bit(values: list[float]) -> None:
     column = array("d", values)
     assert unpack_floats(pack_floats(column), len(column)).tobytes() == column.tobytes()
+
+
+@given(INTS | NEAR | EVENLY, FLOATS | SINGLES | DECIMALS)
+def test_numpy_takes_long_columns_back_to_the_same_bits(whole: list[int], floats: list[float]) -> None:
+    needs("numpy")
+    ints, doubles = array("q", whole), array("d", floats)
+    with mock.patch.object(blocks, "_MANY", 1):
+        assert unpack_ints(pack_ints(ints), len(ints)) == ints
+        assert unpack_floats(pack_floats(doubles), len(doubles)).tobytes() == doubles.tobytes()
 
 
 def test_nan_payloads_and_signs_of_zero_survive() -> None:

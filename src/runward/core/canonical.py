@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
@@ -15,7 +16,12 @@ def canonical_json(value: Any) -> bytes:
 
     JSON has no NaN; plain encoders write ``null``, which would give a missing and a diverged value one digest.
     """
-    return _ENCODER.encode(_plain(msgspec.to_builtins(value)))
+    plain = msgspec.to_builtins(value)
+    try:
+        json.dumps(plain, allow_nan=False)
+    except ValueError:
+        plain = _plain(plain)
+    return _ENCODER.encode(plain)
 
 
 def _plain(value: Any) -> Any:

@@ -48,6 +48,8 @@ class Operation(msgspec.Struct, frozen=True, dict=True, eq=False):
     may: str
     on: str
     audited: bool
+    grouped: bool
+    """Whether calls that come together share a commit."""
     params: tuple[Param, ...]
     returns: Any
     summary: str
@@ -106,9 +108,12 @@ class _Declaration(msgspec.Struct, frozen=True):
     may: str
     on: str
     audit: bool | None
+    grouped: bool
 
 
-def operation(method: Method, path: str, *, may: str, on: str, audit: bool | None = None) -> Callable[[F], F]:
+def operation(
+    method: Method, path: str, *, may: str, on: str, audit: bool | None = None, grouped: bool = False
+) -> Callable[[F], F]:
     """Declare a Protocol's method as an operation.
 
     Args:
@@ -118,6 +123,8 @@ def operation(method: Method, path: str, *, may: str, on: str, audit: bool | Non
         on: The parameter that names the object (``run_id``, or a field as in ``new.project``), or one of
             :data:`ON_LIST`, :data:`ON_WORKSPACE`, :data:`ON_SELF`.
         audit: Whether an audit row is written; by default for every write.
+        grouped: Whether calls that arrive while a commit is under way share the next one. For small writes that come
+            from many processes at once; they touch nothing but the database, because a group that fails is tried again.
 
     Raises:
         TypeError: The declaration names no known permission or no object. It is raised at import, so such an
@@ -127,7 +134,7 @@ def operation(method: Method, path: str, *, may: str, on: str, audit: bool | Non
         raise TypeError(f"operation {method} {path}: permission {may!r} is not declared in PERMISSIONS")
     if not on:
         raise TypeError(f"operation {method} {path}: 'on' must name the object that {may!r} is needed on")
-    declaration = _Declaration(method, path, may, on, audit)
+    declaration = _Declaration(method, path, may, on, audit, grouped)
 
     def declare(function: F) -> F:
         names = set(inspect.signature(function).parameters) - {"self"}
@@ -190,6 +197,7 @@ def _describe(room: str, name: str, function: Callable[..., Any], declared: _Dec
         may=declared.may,
         on=declared.on,
         audited=declared.method != "GET" if declared.audit is None else declared.audit,
+        grouped=declared.grouped,
         params=params,
         returns=hints.get("return", type(None)),
         summary=doc.partition("\n")[0],

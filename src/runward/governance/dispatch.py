@@ -106,7 +106,7 @@ class Call:
 class _Pending:
     """A call that waits for its group's commit."""
 
-    def __init__(self, op: Operation, actor: Actor, arguments: dict[str, Any]) -> None:
+    def __init__(self, op: Operation, actor: Actor, arguments: Mapping[str, Any]) -> None:
         self.op, self.actor, self.arguments = op, actor, arguments
         self.done = False
         self.value: Any = None
@@ -151,21 +151,21 @@ class Dispatcher:
         Raises: NotFoundError (no such object, or it is not visible), ForbiddenError, and what the operation raises.
         """
         try:
-            with self.database.transaction(write=op.writes) as tx:
-                call = Call(self, tx, actor)
-                result = self._run(call, op, arguments)
+            return (self._call_in_group if op.grouped else self._call_alone)(op, actor, arguments)
         except RunwardError as error:
             if op.audited:
                 self._record_refusal(op, actor, arguments, error)
             raise
+
+    def _call_alone(self, op: Operation, actor: Actor, arguments: Mapping[str, Any]) -> Any:
+        with self.database.transaction(write=op.writes) as tx:
+            call = Call(self, tx, actor)
+            result = self._run(call, op, arguments)
         self._notify(call.events)
         return result
 
-    def call_grouped(self, op: Operation, actor: Actor, arguments: dict[str, Any]) -> Any:
-        """Like :meth:`call`, but calls that arrive while a commit is under way share the next one.
-
-        One fsync then acknowledges many batches (group commit). A call that fails is rolled back alone.
-        """
+    def _call_in_group(self, op: Operation, actor: Actor, arguments: Mapping[str, Any]) -> Any:
+        """One fsync acknowledges all calls that arrived during the one before it; a call that fails is undone alone."""
         mine = _Pending(op, actor, arguments)
         with self._mutex:
             self._waiting.append(mine)

@@ -8,7 +8,7 @@ from runward.core.call import Scope
 from runward.core.ids import ProjectId, TeamId
 from runward.core.permissions import Role
 from runward.governance.model import Actor
-from runward.store.database import Tx
+from runward.store.database import Tx, placeholders
 
 _CHAIN = """WITH RECURSIVE up(id, parent_id, depth) AS (
   SELECT id, parent_id, 0 FROM projects WHERE id = ?
@@ -54,10 +54,10 @@ def find_project(tx: Tx, reference: str) -> ProjectRow | None:
 
 def role_at(tx: Tx, actor: Actor, scope: Scope) -> Role | None:
     """The highest role that the actor holds at a scope, capped by their token."""
-    marks = ", ".join("?" for _ in scope.projects) or "NULL"
+    projects = placeholders(scope.projects) or "NULL"
     found = tx.scalar(
         f"""SELECT max(role) FROM grants WHERE member_id = ? AND (scope_kind = 'workspace'
-            OR (scope_kind = 'team' AND scope_id = ?) OR (scope_kind = 'project' AND scope_id IN ({marks})))""",
+            OR (scope_kind = 'team' AND scope_id = ?) OR (scope_kind = 'project' AND scope_id IN ({projects})))""",
         (actor.member_id, scope.team_id, *scope.projects),
     )
     return Role(min(found, actor.role_cap)) if found else None
@@ -142,11 +142,10 @@ def members_who_read(tx: Tx, project_id: str) -> list[tuple[str, str]]:
     scope = project_scope(tx, project_id)
     if scope is None:
         return []
-    marks = ", ".join("?" * len(scope.projects))
     rows = tx.all(
         f"""SELECT DISTINCT m.id, m.name FROM members m JOIN grants g ON g.member_id = m.id
             WHERE m.disabled_at IS NULL AND (g.scope_kind = 'workspace' OR (g.scope_kind = 'team' AND g.scope_id = ?)
-            OR (g.scope_kind = 'project' AND g.scope_id IN ({marks}))) ORDER BY m.name""",
+            OR (g.scope_kind = 'project' AND g.scope_id IN ({placeholders(scope.projects)}))) ORDER BY m.name""",
         (scope.team_id, *scope.projects),
     )
     return [(row[0], row[1]) for row in rows]

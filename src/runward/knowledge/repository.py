@@ -63,8 +63,7 @@ def pages_by_id(tx: Tx, ids: Sequence[str]) -> list[Page]:
     """Pages in the order of their ids."""
     if not ids:
         return []
-    marks = ", ".join("?" * len(ids))
-    found = {row[0]: _page(row) for row in tx.all(f"{_PAGE} WHERE p.id IN ({marks})", ids)}
+    found = {row[0]: _page(row) for row in tx.listed(f"{_PAGE} WHERE p.id IN ({{}})", ids)}
     return [found[page_id] for page_id in ids if page_id in found]
 
 

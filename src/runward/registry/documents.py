@@ -8,6 +8,7 @@ from runward.governance.scopes import Clause
 from runward.registry import repository as sql
 from runward.registry.model import Document
 from runward.registry.repository import StoredFile
+from runward.store.database import parts, placeholders
 
 __all__ = ["StoredFile", "delete", "delete_files", "files_below", "find", "get", "get_many", "named", "put", "put_file"]
 
@@ -32,10 +33,8 @@ def find(call: Call, kind: str, *, projects: list[str] | None = None, runs: list
     """Documents of a kind in some projects or of some runs, newest first."""
     found: list[Document] = []
     column, ids = ("project_id", projects) if projects is not None else ("run_id", runs or [])
-    for start in range(0, len(ids), 500):
-        part = ids[start : start + 500]
-        marks = ", ".join("?" * len(part))
-        found += sql.documents(call.tx, Clause(f"kind = ? AND {column} IN ({marks})", (kind, *part)))
+    for part in parts(ids):
+        found += sql.documents(call.tx, Clause(f"kind = ? AND {column} IN ({placeholders(part)})", (kind, *part)))
     return sorted(found, key=lambda item: -item.at)
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from runward.core.clock import from_us
 from runward.governance.scopes import Clause
 from runward.registry.model import Document, Model, ModelVersion
-from runward.store.database import Row, Tx
+from runward.store.database import Row, Tx, placeholders
 
 _MODEL = """SELECT m.id, m.name, t.name, m.description, m.created_by, m.created_at, m.updated_at
   FROM models m JOIN teams t ON t.id = m.team_id"""
@@ -91,8 +91,7 @@ def versions(tx: Tx, model_id: str, version: int | None = None) -> list[ModelVer
 
 def insert(tx: Tx, table: str, values: dict[str, Any]) -> None:
     """Store a row; keys are column names."""
-    marks = ", ".join("?" * len(values))
-    tx.execute(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})", tuple(values.values()))
+    tx.execute(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({placeholders(values)})", tuple(values.values()))
 
 
 def take_number(tx: Tx, model_id: str, now: int) -> int:

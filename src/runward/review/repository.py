@@ -18,7 +18,7 @@ from runward.review.model import (
     Standards,
     StandardsVersion,
 )
-from runward.store.database import Row, Tx
+from runward.store.database import Row, Tx, placeholders
 
 _results = msgspec.json.Decoder(list[CheckResult]).decode
 _standards = msgspec.json.Decoder(Standards).decode
@@ -158,8 +158,7 @@ def insert_review(tx: Tx, values: dict[str, Any]) -> int:
     """Store a review under the next number; keys are column names."""
     number = int(tx.scalar("SELECT COALESCE(max(number), 0) + 1 FROM reviews"))
     columns = {"number": number, **values}
-    marks = ", ".join("?" * len(columns))
-    tx.execute(f"INSERT INTO reviews ({', '.join(columns)}) VALUES ({marks})", tuple(columns.values()))
+    tx.execute(f"INSERT INTO reviews ({', '.join(columns)}) VALUES ({placeholders(columns)})", tuple(columns.values()))
     return number
 
 

@@ -43,7 +43,7 @@ from runward.review.model import (
 )
 from runward.store.blobs import check_digest
 from runward.tracking.api import Tracking
-from runward.tracking.content import content_digest, digest_of
+from runward.tracking.content import content_digest, detail_of, digest_of
 from runward.tracking.files import find_blob, find_capture
 from runward.tracking.marks import OUTDATED, publish_on_run, set_mark
 from runward.tracking.model import Run
@@ -90,16 +90,21 @@ class ReviewService(Reviews):
 
     def evaluate_gates(self, run_id: str) -> GateReport:
         """See the contract."""
-        detail = self.call.use(Tracking).get_run(run_id)
+        digest = self.note_gates(run_id)
+        stored = sql.gates(self.tx, run_id, digest)
+        assert stored is not None
+        return stored
+
+    def note_gates(self, run_id: str) -> Digest:
+        """Evaluate a run's gates and store what they say of the digest that is returned."""
+        detail = detail_of(self.tx, run_id)
         results = evaluate(detail.run, _standards_of(self.call, detail.run.project_id).standards)
         digest = digest_of(detail)
         sql.store_gates(self.tx, run_id, digest, results, passed(results), self.call.now_us)
         set_mark(self.call, run_id, "gates", "passed" if passed(results) else "closed", digest)
         data: dict[str, object] = {"passed": passed(results), "summary": summary(results, digest)}
         publish_on_run(self.call, "gates.evaluated", "run", run_id, run_id, data)
-        stored = sql.gates(self.tx, run_id, digest)
-        assert stored is not None
-        return stored
+        return digest
 
     # reviews --------------------------------------------------------------------------------------------------------
 
@@ -375,7 +380,7 @@ def _check_standards(standards: Standards) -> None:
 
 
 def _on_run_ended(call: Call, event: Event) -> None:
-    ReviewService(call).evaluate_gates(event.object_id)
+    ReviewService(call).note_gates(event.object_id)
 
 
 def _on_changed(call: Call, event: Event) -> None:

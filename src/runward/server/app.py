@@ -24,7 +24,6 @@ from runward.server.pulse import Pulse
 
 COOKIE = "runward_session"
 _MAX_BODY_BYTES = 64 << 20
-_GROUPED = {"tracking.append"}
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -64,8 +63,7 @@ class Server:
             # Who is not known may not make this server read, unpack and parse anything.
             actor = await in_thread(lambda: self.actor(request))
             arguments = await _arguments(op, request)
-            run = self.dispatcher.call_grouped if op.id in _GROUPED else self.dispatcher.call
-            result = await in_thread(lambda: run(op, actor, arguments))
+            result = await in_thread(lambda: self.dispatcher.call(op, actor, arguments))
             return answer(request, result)
 
         endpoint.operation = op  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""What a server does beside its requests: it folds the points of runs into blocks and, if asked, writes them as Parquet."""
+"""What a server does beside its requests: blocks of points, cards of values and, if asked, tables of points (Parquet)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from runward.interop.tables import write_tables
 from runward.store.blobs import Blobs
 from runward.store.database import Database
+from runward.tracking.cards import make_cards
 from runward.tracking.compaction import compact_due
 
 INTERVAL_S = 2.0
@@ -43,11 +44,13 @@ class Upkeep:
         rounds = 0
         while not self._stop.wait(INTERVAL_S):
             rounds += 1
-            with contextlib.suppress(Exception):
-                # A database that is away is back in two seconds or later; what was due is due then.
-                while compact_due(self._database) and not self._stop.is_set():
-                    pass
-                if self._tables_after_s is not None and rounds % TABLES_EVERY == 0:
+            # A database that is away is back in two seconds or later; what was due is due then.
+            for due in (compact_due, make_cards):
+                with contextlib.suppress(Exception):
+                    while due(self._database) and not self._stop.is_set():
+                        pass
+            if self._tables_after_s is not None and rounds % TABLES_EVERY == 0:
+                with contextlib.suppress(Exception):
                     write_tables(
                         self._database, self._blobs, self._tables_after_s, go_on=lambda: not self._stop.is_set()
                     )

@@ -11,9 +11,9 @@ import functools
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 from runward.errors import ConflictError, InvalidError, MissingExtraError, StoreError
 
@@ -22,8 +22,21 @@ Row = tuple[Any, ...]
 _BUSY_S = 30.0
 _PLANNING = ("SET jit = off", "SET random_page_cost = 1.1")
 """Our queries take milliseconds: compiling them costs more than they do; and disks that seek are gone."""
+T = TypeVar("T")
+_LISTED = 500
 _WORTHWHILE = 5
 """A database file is written anew when at least one in so many of its pages is free."""
+
+
+def placeholders(values: Collection[object]) -> str:
+    """As many ``?`` as there are values, with commas between them."""
+    return ", ".join("?" * len(values))
+
+
+def parts(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    """A list in pieces that a statement takes: databases limit how many parameters one may have."""
+    for start in range(0, len(values), _LISTED):
+        yield values[start : start + _LISTED]
 
 
 class Tx:
@@ -56,8 +69,8 @@ class Tx:
     def bulk(self, table: str, columns: str, rows: Iterable[Sequence[Any]]) -> int:
         """Insert many rows, which need not fit into memory, by the fastest way there is; returns how many."""
         if self.dialect == "sqlite":
-            marks = ", ".join("?" * (columns.count(",") + 1))
-            done = self._connection.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", rows)
+            chosen = placeholders(columns.split(","))
+            done = self._connection.executemany(f"INSERT INTO {table} ({columns}) VALUES ({chosen})", rows)
             return int(done.rowcount)
         count = 0
         with self._connection.cursor() as cursor, cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
@@ -73,6 +86,13 @@ class Tx:
     def each(self, sql: str, params: Sequence[Any] = ()) -> Iterator[Row]:
         """The rows of a query one by one: a long answer never lies in memory as a whole (SQLite)."""
         yield from self._run(sql, params)
+
+    def listed(
+        self, sql: str, values: Sequence[Any], before: Sequence[Any] = (), after: Sequence[Any] = ()
+    ) -> Iterator[Row]:
+        """The rows of a query for a list of any length, a part at a time; its marks take the place of ``{}``."""
+        for part in parts(values):
+            yield from self._run(sql.format(placeholders(part)), (*before, *part, *after))
 
     def one(self, sql: str, params: Sequence[Any] = ()) -> Row | None:
         """The first row of a query, or None."""

@@ -12,7 +12,6 @@ from runward.store.database import SqliteDatabase
 
 SMALL_BYTES = 1 << 14
 """A blob of at most so many bytes is small."""
-_LISTED = 500
 _FRESH_S = 60.0
 """What was wanted so recently needs no new note of it."""
 _TABLE = "CREATE TABLE IF NOT EXISTS blobs (digest BLOB PRIMARY KEY, data BLOB NOT NULL, wanted REAL NOT NULL)"
@@ -73,14 +72,10 @@ class SmallBlobs:
         """Those that are stored."""
         if not self._exists():
             return set()
-        found = set[Digest]()
+        wanted = [bytes.fromhex(digest) for digest in digests]
         with self._database.transaction(write=False) as tx:
-            for start in range(0, len(digests), _LISTED):
-                part = [bytes.fromhex(digest) for digest in digests[start : start + _LISTED]]
-                marks = ", ".join("?" * len(part))
-                rows = tx.all(f"SELECT digest FROM blobs WHERE digest IN ({marks})", part)
-                found.update(Digest(row[0].hex()) for row in rows)
-        return found
+            rows = tx.listed("SELECT digest FROM blobs WHERE digest IN ({})", wanted)
+            return {Digest(row[0].hex()) for row in rows}
 
     def touch(self, digest: Digest) -> bool:
         """Say that a blob is wanted now; False where it is not stored."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from runward.errors import InvalidError, StoreError
-from runward.store.database import Row
+from runward.store.database import Row, parts, placeholders
 
 LISTED = 500
 """Values that one ``IN (…)`` may name."""
@@ -42,9 +42,8 @@ class SqliteFile:
 
     def of(self, sql: str, values: Sequence[Any]) -> Iterator[Row]:
         """The rows of a query with ``{}`` in the place of a list of values, which may be long."""
-        for start in range(0, len(values), LISTED):
-            part = values[start : start + LISTED]
-            yield from self.all(sql.format(f"({', '.join('?' * len(part))})"), part)
+        for part in parts(values):
+            yield from self.all(sql.format(f"({placeholders(part)})"), part)
 
     def columns(self, table: str) -> list[str]:
         """A table's columns; none where there is no such table."""

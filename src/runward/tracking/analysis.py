@@ -10,7 +10,7 @@ from runward.core.call import Room
 from runward.core.ids import RunId
 from runward.errors import InvalidError, NotFoundError
 from runward.governance.dispatch import Call
-from runward.store.database import Tx
+from runward.store.database import Tx, placeholders
 from runward.tracking import repository as sql
 from runward.tracking.analysis_api import Analysis
 from runward.tracking.analysis_model import DifferenceRow, DifferenceRows, Differences, MediaFile, RunCurves, RunMedia
@@ -128,8 +128,7 @@ class AnalysisService(Groups, Analysis):
         if not 1 <= len(ids) <= most:
             raise InvalidError(f"{len(ids)} runs were given; 1 to {most:,} are read at once")
         visible = self.call.visible_projects()
-        marks = ", ".join("?" * len(ids))
-        query = f"SELECT id FROM runs WHERE id IN ({marks}) AND deleted_at IS NULL AND project_id IN {visible.sql}"
+        query = f"SELECT id FROM runs WHERE id IN {_in(ids)} AND deleted_at IS NULL AND project_id IN {visible.sql}"
         present = {row[0] for row in self.tx.all(query, (*ids, *visible.params))}
         if missing := [run_id for run_id in ids if run_id not in present]:
             raise NotFoundError(
@@ -139,7 +138,7 @@ class AnalysisService(Groups, Analysis):
 
 
 def _in(ids: Sequence[str]) -> str:
-    return f"({', '.join('?' * len(ids))})"
+    return f"({placeholders(ids)})"
 
 
 def _texts(tx: Tx, table: str, ids: list[str]) -> list[_Key]:

@@ -117,7 +117,7 @@ class Tracking(Protocol):
         """
         ...
 
-    @operation("POST", "/runs", may="run.write", on="new.project")
+    @operation("POST", "/runs", may="run.write", on="new.project", grouped=True)
     def create_run(self, new: NewRun) -> Run:
         """Start a run. Raises: InvalidError, AlreadyExistsError (the id is another run's), GateClosedError (naming)."""
         ...
@@ -140,7 +140,7 @@ class Tracking(Protocol):
         """Change name, purpose or tags."""
         ...
 
-    @operation("POST", "/runs/{run_id}/batches", may="run.write", on="run_id", audit=False)
+    @operation("POST", "/runs/{run_id}/batches", may="run.write", on="run_id", audit=False, grouped=True)
     def append(self, run_id: str, batch: Batch) -> Ack:
         """Store a batch of points, params, tags and output durably.
 
@@ -149,7 +149,7 @@ class Tracking(Protocol):
         """
         ...
 
-    @operation("POST", "/runs/{run_id}/end", may="run.write", on="run_id")
+    @operation("POST", "/runs/{run_id}/end", may="run.write", on="run_id", grouped=True)
     def end_run(self, run_id: str, end: RunEnd) -> Run:
         """End a run; ending it again in the same way changes nothing. Raises: InvalidTransitionError."""
         ...
@@ -189,12 +189,12 @@ class Tracking(Protocol):
         """Attach a file whose bytes were uploaded to the run's project. Raises: InvalidError (path), NotFoundError."""
         ...
 
-    @operation("POST", "/runs/{run_id}/artifact-lists", may="run.write", on="run_id")
+    @operation("POST", "/runs/{run_id}/artifact-lists", may="run.write", on="run_id", grouped=True)
     def add_artifacts(self, run_id: str, artifacts: list[NewArtifact]) -> list[Artifact]:
         """Attach many files as :meth:`add_artifact` does: all of them or, when one is refused, none."""
         ...
 
-    @operation("PUT", "/runs/{run_id}/captures", may="run.write", on="run_id")
+    @operation("PUT", "/runs/{run_id}/captures", may="run.write", on="run_id", grouped=True)
     def put_captures(self, run_id: str, parts: list[CapturePart]) -> None:
         """Record what was captured; the documents were uploaded to the project before."""
         ...

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from runward.errors import ConflictError
+from runward.errors import ConflictError, CorruptedError
 from runward.store.database import Database, Tx
 from runward.tracking import storage
 from runward.tracking.blocks import BUCKET, Block, BlockReader, build_block
@@ -62,12 +63,16 @@ def _fetcher(tx: Tx, block: int) -> Callable[[int], bytes]:
 
 
 def compact_due(database: Database, limit: int = 20) -> int:
-    """Compact the runs that need it, at most ``limit``; returns how many were looked at."""
+    """Compact the runs that need it, at most ``limit``; returns how many could be."""
     with database.transaction(write=False) as tx:
         due = storage.runs_to_compact(tx, limit)
+    done = 0
     for run_id, is_over in due:
-        compact_run(database, run_id, keep_small=is_over)
-    return len(due)
+        # What is damaged in one run is said where it is read; the others need not wait for that.
+        with contextlib.suppress(CorruptedError):
+            compact_run(database, run_id, keep_small=is_over)
+            done += 1
+    return done
 
 
 def compact_run(database: Database, run_id: str, *, keep_small: bool = False) -> bool:

@@ -14,13 +14,16 @@ from typing import Any, NamedTuple
 
 from runward.errors import InvalidError
 from runward.governance.scopes import Clause
-from runward.store.database import Row, Tx
+from runward.store.database import Row, Tx, placeholders
 from runward.tracking.model import State
 from runward.tracking.search import Condition, Query, SortTerm
 
 _KINDS = {"metrics": "metric", "params": "param", "tags": "tag"}
 _MAX_OFFERED = 10_000
 _LISTED = 500
+_STRETCH = 20
+"""How many values of an index are gone through for each run of a page, before all that matches is sorted instead."""
+_ENDLESS = 2**62
 
 
 class ProjectKeys:
@@ -51,12 +54,8 @@ def note_keys(tx: Tx, run_id: str, kind: str, keys: Iterable[str]) -> None:
 def note_project_keys(tx: Tx, project_id: str, kind: str, keys: Iterable[str]) -> None:
     """Remember that runs of a project have keys of a kind."""
     wanted = sorted(keys)
-    known: set[str] = set()
-    for start in range(0, len(wanted), _LISTED):
-        part = wanted[start : start + _LISTED]
-        marks = ", ".join("?" * len(part))
-        sql = f"SELECT key FROM run_keys WHERE project_id = ? AND kind = ? AND key IN ({marks})"
-        known.update(row[0] for row in tx.all(sql, (project_id, kind, *part)))
+    sql = "SELECT key FROM run_keys WHERE project_id = ? AND kind = ? AND key IN ({})"
+    known = {row[0] for row in tx.listed(sql, wanted, before=(project_id, kind))}
     tx.many(
         "INSERT INTO run_keys (project_id, kind, key) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
         [(project_id, kind, key) for key in wanted if key not in known],
@@ -119,7 +118,7 @@ class _Search:
         ids = [row[0] for row in tx.all(f"SELECT id FROM projects WHERE id IN {projects.sql}", projects.params)]
         # A short list is cheaper to test than a subquery, and a planner knows how long it is.
         short = len(ids) <= _LISTED
-        self._in = Clause(f"({', '.join('?' * len(ids)) or 'NULL'})", tuple(ids)) if short else projects
+        self._in = Clause(f"({placeholders(ids) or 'NULL'})", tuple(ids)) if short else projects
 
     def _matching(self, condition: Clause) -> Clause:
         return Clause(
@@ -135,7 +134,7 @@ class _Search:
         where = self._matching(self._condition.rest)
         return (
             Clause(f"{source.sql} f CROSS JOIN runs r{joins}", source.params),
-            Clause(f"r.id = f.run_id AND {where.sql}", where.params),
+            _early(where._replace(sql=f"r.id = f.run_id AND {where.sql}"), "f"),
         )
 
     @property
@@ -151,30 +150,48 @@ class _Search:
     def page(self, limit: int, after: list[Any] | None) -> tuple[list[Row], int]:
         """(sort values of the next runs, the last one being the id; how many match in all)."""
         tables, where = self._from()
-        first = self._terms[0]
-        alone = self._condition.source is None and (first.walk is not None or first.column == "r.created_at")
-        if after is None and not alone:
+        first, source = self._terms[0], self._condition.source
+        rows: list[Row] = []
+        has_place = after is None or after[0] is not None
+        if first.walk is not None and has_place and (source is None or self._is_long(source, limit)):
+            rows = self._walk(first, first.walk, limit, after, 0 if source is None else _STRETCH * limit)
+        alone = source is None and (first.walk is not None or first.column == "r.created_at")
+        if len(rows) < limit and after is None and not alone:
             rows = self._select(tables, where, self._terms, limit, None, counted=True)
             return [row[:-1] for row in rows], rows[0][-1] if rows else 0
-        rows = self._walk(limit, after) if alone and first.walk is not None else []
         if len(rows) < limit:
             rows = self._select(tables, where, self._terms, limit, after)
         sql = f"SELECT count(*) FROM {tables.sql} WHERE {where.sql}"
         return rows, int(self._tx.scalar(sql, (*tables.params, *where.params)))
 
-    def _walk(self, limit: int, after: list[Any] | None) -> list[Row]:
-        """The page read along the index of the first sort value: the rest of the runs is never looked at."""
-        first = self._terms[0]
-        assert first.walk is not None
-        matching = self._matching(self._condition.clause)
-        alias = first.column.partition(".")[0]
-        key = first.join.sql.rpartition(" AND ")[2]
-        where = Clause(
-            f"{key} AND r.id = {alias}.run_id AND {first.column} IS NOT NULL AND {matching.sql}",
-            (*first.join.params, *matching.params),
+    def _is_long(self, source: Clause, limit: int) -> bool:
+        """Whether so many runs may match that a page is found sooner among the first in order than among them all."""
+        most = _STRETCH * limit
+        sql = f"SELECT count(*) FROM (SELECT 1 FROM {source.sql} f LIMIT ?) first_ones"
+        return int(self._tx.scalar(sql, (*source.params, most))) == most
+
+    def _walk(self, first: SortTerm, table: str, limit: int, after: list[Any] | None, most: int) -> list[Row]:
+        """The page read along the index of the first sort value: the rest of the runs is never looked at.
+
+        With ``most`` only so many values are gone through, and a page that does not come together there is empty.
+        """
+        alias, _, column = first.column.partition(".")
+        way = "DESC" if first.descending else "ASC"
+        values = Clause(f"{table} WHERE key = ? AND {column} IS NOT NULL", first.join.params)
+        if after is not None:
+            beyond = "<=" if first.descending else ">="
+            values = Clause(f"{values.sql} AND {column} {beyond} ?", (*values.params, after[0]))
+        along = f"SELECT run_id, {column} FROM {values.sql} ORDER BY {column} {way} LIMIT ?"
+        tables = Clause(f"({along}) {alias} CROSS JOIN runs r{self._joins}", (*values.params, most or _ENDLESS))
+        where = _early(self._matching(self._condition.clause), alias)
+        rows = self._select(
+            tables, where._replace(sql=f"r.id = {alias}.run_id AND {where.sql}"), self._terms[1:], limit, after
         )
-        tables = Clause(f"{first.walk.sql} CROSS JOIN runs r{self._joins}", ())
-        return self._select(tables, where, self._terms[1:], limit, after)
+        if most and len(rows) == limit:
+            end = self._tx.all(f"{along} OFFSET ?", (*values.params, 1, most - 1))
+            # Runs of the value at which the stretch ends may lie on both sides of the end.
+            return rows if not end or end[0][1] != rows[-1][0] else []
+        return [] if most else rows
 
     def _select(
         self,
@@ -231,6 +248,11 @@ class _Search:
             )
         position: list[Any] = found[1:]
         return position
+
+
+def _early(where: Clause, alias: str) -> Clause:
+    """The same tests, on the run that was looked up: they come before the run itself is read."""
+    return where._replace(sql=where.sql.replace("x.run_id = r.id", f"x.run_id = {alias}.run_id"))
 
 
 def _nulls(term: SortTerm) -> str:

@@ -116,11 +116,7 @@ def known_runs(call: Call, where: Clause, order: Clause, limit: int, offset: int
         f"SELECT r.id, r.deleted_at FROM runs r WHERE {where.sql} ORDER BY {order.sql} LIMIT ? OFFSET ?",
         (*where.params, *order.params, limit, offset),
     )
-    found: dict[str, Run] = {}
-    for start in range(0, len(rows), 500):
-        part = tuple(row[0] for row in rows[start : start + 500])
-        clause = Clause(f"r.id IN ({', '.join('?' * len(part))})", part)
-        found.update((run.id, run) for run in sql.find_runs(call.tx, clause, Clause("r.id", ()), len(part)))
+    found = {run.id: run for run in sql.runs_by_id(call.tx, [row[0] for row in rows])}
     return [KnownRun(found[row[0]], row[1] is not None) for row in rows]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from runward.errors import InvalidError, NotFoundError
@@ -24,7 +24,6 @@ MAX_RUNS = 100_000
 MAX_GROUPS = 500
 """Most groups of an answer; their number is told exactly."""
 _SHOWN_IDS = 200
-_PART = 500
 
 
 class Group(NamedTuple):
@@ -97,10 +96,10 @@ class Groups:
 
     def _seeds(self, ids: list[str]) -> int:
         seeds = {
-            row[0] for row in _rows(self.tx, "SELECT r.seed FROM runs r WHERE r.seed IS NOT NULL AND r.id IN", ids)
+            row[0] for row in self.tx.listed("SELECT r.seed FROM runs r WHERE r.seed IS NOT NULL AND r.id IN ({})", ids)
         }
-        params = "SELECT r.value FROM params r WHERE r.key = 'seed' AND r.run_id IN"
-        return len(seeds) or len({row[0] for row in _rows(self.tx, params, ids)})
+        params = "SELECT r.value FROM params r WHERE r.key = 'seed' AND r.run_id IN ({})"
+        return len(seeds) or len({row[0] for row in self.tx.listed(params, ids)})
 
     def _reference(
         self, against: Against, project: str, groups: list[Group], order: _Order
@@ -153,12 +152,6 @@ def _rank(value: Plain) -> tuple[bool, float, str]:
     return not is_number, float(value) if is_number else 0.0, "" if is_number else str(value)
 
 
-def _rows(tx: Tx, sql: str, ids: Sequence[str], before: Sequence[object] = ()) -> Iterator[tuple[Any, ...]]:
-    for start in range(0, len(ids), _PART):
-        part = ids[start : start + _PART]
-        yield from tx.each(f"{sql} ({', '.join('?' * len(part))})", (*before, *part))
-
-
 def _key(values: tuple[Plain, ...]) -> str:
     """Equal for equal values: 1 and 1.0 are one number."""
     return json.dumps([int(v) if isinstance(v, float) and v.is_integer() else v for v in values], sort_keys=True)
@@ -180,14 +173,14 @@ def _values(tx: Tx, name: str, keys: Keys) -> Callable[[Sequence[str]], Values]:
     places = " JOIN projects p ON p.id = r.project_id LEFT JOIN experiments e ON e.id = r.experiment_id"
     before: tuple[object, ...] = ()
     if table is None:
-        sql = f"SELECT r.id, {field.text} FROM runs r{places} WHERE r.id IN"
+        sql = f"SELECT r.id, {field.text} FROM runs r{places} WHERE r.id IN ({{}})"
     else:
         join = f"JOIN {table.name} x ON x.{table.owner} = {table.outer} AND x.{table.key_column} = ?"
-        sql, before = f"SELECT r.id, {field.text} FROM runs r {join} WHERE r.id IN", (table.key,)
+        sql, before = f"SELECT r.id, {field.text} FROM runs r {join} WHERE r.id IN ({{}})", (table.key,)
     is_json = name.startswith(("params.", "metadata."))
 
     def read(ids: Sequence[str]) -> Values:
-        found = ((row[0], row[1]) for row in _rows(tx, sql, ids, before) if row[1] is not None)
+        found = ((row[0], row[1]) for row in tx.listed(sql, ids, before=before) if row[1] is not None)
         return {run_id: decode(value) if is_json else value for run_id, value in found}
 
     return read

@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from runward.core.ids import ProjectId
 from runward.governance.scopes import Clause
-from runward.store.database import Row, Tx
+from runward.store.database import Row, Tx, parts, placeholders
 from runward.tracking import repository as sql
 from runward.tracking.intake_model import IMPORT_CLIENT, VERSION_TAG, KnownImport
 from runward.tracking.keyed import encode
 
 _PARTS = ("segments", "blocks", "metrics", "params", "outputs", "journals")
-_LIMIT = 500
-
-
-def _marks(values: Sequence[Any]) -> str:
-    return ", ".join("?" * len(values))
-
-
-def _parts(values: Iterable[str]) -> Iterator[list[str]]:
-    values = list(values)
-    for start in range(0, len(values), _LIMIT):
-        yield values[start : start + _LIMIT]
 
 
 def _by_index(rows: Iterable[Row]) -> list[Row]:
@@ -40,7 +29,7 @@ def known(tx: Tx, visible: Clause, run_ids: Sequence[str]) -> list[KnownImport]:
     rows = tx.all(
         f"""SELECT r.id, r.project_id, t.value, r.deleted_at FROM runs r
             LEFT JOIN tags t ON t.run_id = r.id AND t.key = ?
-            WHERE r.id IN ({_marks(run_ids) or "NULL"}) AND r.project_id IN {visible.sql}""",
+            WHERE r.id IN ({placeholders(run_ids) or "NULL"}) AND r.project_id IN {visible.sql}""",
         (VERSION_TAG, *run_ids, *visible.params),
     )
     return [KnownImport(row[0], ProjectId(row[1]), row[2], row[3] is not None) for row in rows]
@@ -50,7 +39,7 @@ def present(tx: Tx, run_ids: Sequence[str]) -> dict[str, tuple[str, bool, bool]]
     """(project, whether it is deleted, whether it was imported) by run id."""
     rows = tx.all(
         f"""SELECT r.id, r.project_id, r.deleted_at, t.key FROM runs r
-            LEFT JOIN tags t ON t.run_id = r.id AND t.key = ? WHERE r.id IN ({_marks(run_ids) or "NULL"})""",
+            LEFT JOIN tags t ON t.run_id = r.id AND t.key = ? WHERE r.id IN ({placeholders(run_ids) or "NULL"})""",
         (VERSION_TAG, *run_ids),
     )
     return {row[0]: (row[1], row[2] is not None, row[3] is not None) for row in rows}
@@ -58,18 +47,20 @@ def present(tx: Tx, run_ids: Sequence[str]) -> dict[str, tuple[str, bool, bool]]
 
 def forget(tx: Tx, run_ids: Iterable[str]) -> None:
     """Delete of runs what their source says anew: series, params, output."""
-    for part in _parts(run_ids):
-        marks = _marks(part)
-        tx.execute(f"DELETE FROM block_pages WHERE block_id IN (SELECT id FROM blocks WHERE run_id IN ({marks}))", part)
+    for part in parts(list(run_ids)):
+        chosen = placeholders(part)
+        tx.execute(
+            f"DELETE FROM block_pages WHERE block_id IN (SELECT id FROM blocks WHERE run_id IN ({chosen}))", part
+        )
         for table in _PARTS:
-            tx.execute(f"DELETE FROM {table} WHERE run_id IN ({marks})", part)
+            tx.execute(f"DELETE FROM {table} WHERE run_id IN ({chosen})", part)
 
 
 def insert_runs(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
     """Store runs; keys are column names, the same in each."""
     if rows:
         columns = list(rows[0])
-        statement = f"INSERT INTO runs ({', '.join(columns)}) VALUES ({_marks(columns)})"
+        statement = f"INSERT INTO runs ({', '.join(columns)}) VALUES ({placeholders(columns)})"
         tx.many(statement, [tuple(row.values()) for row in rows])
 
 

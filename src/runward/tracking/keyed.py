@@ -9,12 +9,10 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-import msgspec
-
 from runward.core.clock import from_us
 from runward.errors import InvalidError
-from runward.store.database import Row, Tx
-from runward.tracking.model import Mark, MetricSummary, Plain, Run, RunParam
+from runward.store.database import Row, Tx, placeholders
+from runward.tracking.model import Mark, MetricSummary, Plain, RunParam
 from runward.tracking.points import special_name
 
 _SHORT = 40
@@ -64,36 +62,32 @@ def split_fields(fields: str) -> list[str]:
     return [field for field in map(str.strip, _FIELD.findall(fields)) if field]
 
 
-def fill(tx: Tx, found: list[Run], keys: Keys | None = None) -> list[Run]:
-    """The runs with their keyed values, read by one query a table and not one a run."""
-    ids, wanted = [item.id for item in found], keys or Keys()
+class Values(NamedTuple):
+    """The keyed values of one run."""
+
+    params: dict[str, Plain]
+    metrics: dict[str, MetricSummary]
+    tags: dict[str, str]
+
+
+def values_of(tx: Tx, ids: Sequence[str], keys: Keys | None = None) -> dict[str, Values]:
+    """The keyed values of runs, read by one query a table and not one a run."""
+    wanted = keys or Keys()
     params, metrics = params_of(tx, ids, wanted.params), summaries_of(tx, ids, wanted.metrics)
-    tags, marks = tags_of(tx, ids, wanted.tags), marks_of(tx, ids)
-    return [
-        msgspec.structs.replace(
-            item,
-            params={p.key: p.value for p in params.get(item.id, [])},
-            metrics=metrics.get(item.id, {}),
-            tags=tags.get(item.id, {}),
-            marks=marks.get(item.id, []),
-        )
-        for item in found
-    ]
-
-
-def _marks(count: int) -> str:
-    return ", ".join("?" * count)
+    tags = tags_of(tx, ids, wanted.tags)
+    return {
+        run_id: Values({p.key: p.value for p in params.get(run_id, [])}, metrics[run_id], tags.get(run_id, {}))
+        for run_id in ids
+    }
 
 
 def _by_run(
     tx: Tx, columns: str, table: str, ids: Sequence[str], order: str, keys: Sequence[str] | None = None
 ) -> Iterator[Row]:
-    some = "" if keys is None else f" AND key IN ({_marks(len(keys))})"
-    for start in range(0, len(ids) if keys is None or keys else 0, 500):
-        part = ids[start : start + 500]
-        where = f"run_id IN ({_marks(len(part))}){some}"
-        sql = f"SELECT run_id, {columns} FROM {table} WHERE {where} ORDER BY run_id, {order}"
-        yield from tx.each(sql, (*part, *(keys or ())))
+    some = "" if keys is None else f" AND key IN ({placeholders(keys)})"
+    if keys is None or keys:
+        sql = f"SELECT run_id, {columns} FROM {table} WHERE run_id IN ({{}}){some} ORDER BY run_id, {order}"
+        yield from tx.listed(sql, ids, after=keys or ())
 
 
 def params_of(tx: Tx, ids: Sequence[str], keys: Sequence[str] | None = None) -> dict[str, list[RunParam]]:

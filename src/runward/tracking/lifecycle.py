@@ -121,13 +121,8 @@ def pinned(tx: Tx, project_id: str) -> list[str]:
 
 def run_projects(tx: Tx, ids: Sequence[str]) -> dict[str, str]:
     """Project ids by run id, of those runs that are not deleted."""
-    found: dict[str, str] = {}
-    for start in range(0, len(ids), 500):
-        part = ids[start : start + 500]
-        marks = ", ".join("?" * len(part))
-        rows = tx.all(f"SELECT id, project_id FROM runs WHERE deleted_at IS NULL AND id IN ({marks})", part)
-        found.update({row[0]: row[1] for row in rows})
-    return found
+    rows = tx.listed("SELECT id, project_id FROM runs WHERE deleted_at IS NULL AND id IN ({})", ids)
+    return {row[0]: row[1] for row in rows}
 
 
 def move_runs(tx: Tx, ids: Sequence[str], project_id: str) -> None:

@@ -10,7 +10,7 @@ import struct
 import sys
 from array import array
 from collections.abc import Container, Iterable, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 import msgspec
 
@@ -154,10 +154,16 @@ def reduce_columns(columns: Columns, width: int) -> Columns:
         return columns
     first, span = steps[0], max(steps[-1] - steps[0], 1)
     keep, start = {0, len(steps) - 1}, 0
+    all_finite = math.isfinite(sum(values))
     for pixel in range(1, width + 2):
         end = bisect.bisect_left(steps, first - (-pixel * span // width), start)
         if end > start:
-            keep |= extremes(values, start, end)
+            if all_finite:
+                piece = values[start:end]
+                keep.add(start + piece.index(min(piece)))
+                keep.add(start + piece.index(max(piece)))
+            else:
+                keep |= extremes(values, start, end)
             start = end
     return pick(columns, sorted(keep))
 
@@ -213,9 +219,9 @@ def special_name(value: float) -> str:
 def as_series(key: str, n: int, columns: Columns, width: int) -> Series:
     """Columns as an answer, reduced to a chart's width; ``n`` points are stored in all."""
     shown = reduce_columns(columns, width)
-    total = sum(shown.values)
     special: dict[int, str] = {}
-    values: list[float | None] = [*shown.values]
+    found = shown.values.tolist()
+    total, values = sum(found), cast(list[float | None], found)
     if total - total != 0:
         special = {i: special_name(v) for i, v in enumerate(shown.values) if not math.isfinite(v)}
         for i in special:

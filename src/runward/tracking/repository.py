@@ -10,9 +10,10 @@ from typing import Any
 from runward.core.clock import from_us, to_us
 from runward.core.ids import ExperimentId, RunId
 from runward.governance.scopes import Clause
-from runward.store.database import Row, Tx
+from runward.store.database import Row, Tx, placeholders
+from runward.tracking.cards import fill
 from runward.tracking.finding import ProjectKeys, note_keys
-from runward.tracking.keyed import Keys, decode, encode, fill
+from runward.tracking.keyed import Keys, decode, encode
 from runward.tracking.model import (
     Artifact,
     CapturePart,
@@ -43,10 +44,6 @@ def number_of(value: Plain) -> float | None:
     except OverflowError:
         return None
     return None if math.isnan(number) else number
-
-
-def _marks(count: int) -> str:
-    return ", ".join("?" * count)
 
 
 # projects ----------------------------------------
@@ -157,7 +154,7 @@ def experiments(tx: Tx, projects_clause: Clause, limit: int) -> list[Experiment]
 
 def insert_experiment(tx: Tx, values: dict[str, Any]) -> None:
     """Store an experiment; keys are column names."""
-    tx.execute(f"INSERT INTO experiments ({', '.join(values)}) VALUES ({_marks(len(values))})", tuple(values.values()))
+    tx.execute(f"INSERT INTO experiments ({', '.join(values)}) VALUES ({placeholders(values)})", tuple(values.values()))
 
 
 def set_metadata(tx: Tx, experiment_id: str, metadata: dict[str, Plain], version: int, author: str, now: int) -> None:
@@ -223,11 +220,7 @@ def _run(row: Row) -> Run:
 
 def runs_by_id(tx: Tx, ids: Sequence[str], keys: Keys | None = None) -> list[Run]:
     """Runs in the order of their ids, with marks, params, metrics and tags (only some ``keys`` where given)."""
-    found: dict[str, Run] = {}
-    for start in range(0, len(ids), 500):
-        part = ids[start : start + 500]
-        rows = tx.all(f"{_RUN}{_FROM} WHERE r.id IN ({_marks(len(part))})", part)
-        found.update((row[0], _run(row)) for row in rows)
+    found = {row[0]: _run(row) for row in tx.listed(f"{_RUN}{_FROM} WHERE r.id IN ({{}})", ids)}
     return fill(tx, [found[run_id] for run_id in ids if run_id in found], keys)
 
 
@@ -349,12 +342,8 @@ def blob_size(tx: Tx, project_id: str, digest: str) -> int | None:
 
 def blob_sizes(tx: Tx, project_id: str, digests: Sequence[str]) -> dict[str, int]:
     """The sizes of those of some digests that were uploaded to a project."""
-    found: dict[str, int] = {}
-    for start in range(0, len(digests), 500):
-        part = digests[start : start + 500]
-        sql = f"SELECT digest, size FROM blobs WHERE project_id = ? AND digest IN ({_marks(len(part))})"
-        found.update((row[0], int(row[1])) for row in tx.all(sql, (project_id, *part)))
-    return found
+    sql = "SELECT digest, size FROM blobs WHERE project_id = ? AND digest IN ({})"
+    return {row[0]: int(row[1]) for row in tx.listed(sql, digests, before=(project_id,))}
 
 
 def set_artifacts(tx: Tx, run_id: str, artifacts: Iterable[Artifact]) -> None:

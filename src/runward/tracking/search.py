@@ -83,8 +83,8 @@ class SortTerm(NamedTuple):
     column: str
     descending: bool
     join: Clause
-    walk: Clause | None
-    """The same table as the first of a FROM, for a page read along the index."""
+    walk: str | None
+    """The table, where it has an index in the order of its values."""
 
 
 class Query(NamedTuple):
@@ -336,12 +336,8 @@ class Field(NamedTuple):
         on = f"{alias}.{table.owner} = {table.outer} AND {alias}.{table.key_column} = ?"
         join = Clause(f" LEFT JOIN {table.name} {alias} ON {on}", (table.key,))
         # Only these have an index in the order of their values.
-        walk = (
-            Clause(f"{table.name} {alias}", ())
-            if column.endswith((".last", ".number")) and table.owner == "run_id"
-            else None
-        )
-        return SortTerm(column, descending, join, walk)
+        walks = column.endswith((".last", ".number")) and table.owner == "run_id"
+        return SortTerm(column, descending, join, table.name if walks else None)
 
     @property
     def _is_json(self) -> bool:

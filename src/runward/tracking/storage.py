@@ -8,15 +8,11 @@ from typing import NamedTuple
 
 from runward.core.clock import to_us
 from runward.errors import ConflictError
-from runward.store.database import Tx
+from runward.store.database import Tx, parts, placeholders
 from runward.tracking.blocks import Block
 from runward.tracking.finding import note_keys
 from runward.tracking.model import RESUMED_TAG
 from runward.tracking.points import Summary
-
-
-def _marks(count: int) -> str:
-    return ", ".join("?" * count)
 
 
 def next_frame(tx: Tx, run_id: str, client: str) -> int:
@@ -117,11 +113,7 @@ def replace_segments(tx: Tx, run_id: str, folded: Sequence[int], merged: Sequenc
 
 
 def _delete(tx: Tx, table: str, column: str, ids: Sequence[int]) -> int:
-    count = 0
-    for start in range(0, len(ids), 500):
-        part = ids[start : start + 500]
-        count += tx.execute(f"DELETE FROM {table} WHERE {column} IN ({_marks(len(part))})", part)
-    return count
+    return sum(tx.execute(f"DELETE FROM {table} WHERE {column} IN ({placeholders(part)})", part) for part in parts(ids))
 
 
 def count_folded(tx: Tx, run_id: str, segments: int) -> None:

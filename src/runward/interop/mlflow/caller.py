@@ -72,8 +72,7 @@ class Caller:
         """Store points, params and tags durably; requests that arrive together share a commit."""
         with self._journals.take(run_id) as (client, frame):
             batch = Batch(client=client, first=frame, count=1, **content)
-            operation = self.dispatcher.operations["tracking.append"]
-            self.dispatcher.call_grouped(operation, self.actor, {"run_id": run_id, "batch": batch})
+            self.do("tracking.append", run_id=run_id, batch=batch)
 
     def append_checked(
         self,

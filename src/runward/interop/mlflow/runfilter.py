@@ -8,6 +8,7 @@ from typing import Any
 from runward.governance.scopes import Clause
 from runward.interop.mlflow.errors import invalid
 from runward.interop.mlflow.filters import Comparison, Language, Ordering
+from runward.store.database import placeholders
 
 RUNS = Language(
     frozenset(
@@ -95,7 +96,7 @@ def _compare(column: str, op: str, value: Any, dialect: str) -> Clause:
     if op in ("IS NULL", "IS NOT NULL"):
         return Clause(f"{column} {op}", ())
     if op in ("IN", "NOT IN"):
-        return Clause(f"{column} {op} ({', '.join('?' * len(value))})", tuple(value))
+        return Clause(f"{column} {op} ({placeholders(value)})", tuple(value))
     if op == "ILIKE":
         return Clause(f"LOWER({column}) LIKE LOWER(?)", (value,))
     if op == "LIKE" and dialect == "sqlite":

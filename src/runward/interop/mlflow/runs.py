@@ -22,6 +22,7 @@ from runward.interop.mlflow.filters import parse_filter, parse_order
 from runward.interop.mlflow.runfilter import RUNS, compile_filter, compile_order
 from runward.registry import documents
 from runward.registry.model import Document
+from runward.store.database import placeholders
 from runward.tracking.api import Tracking
 from runward.tracking.foreign import KnownRun, known_run, known_runs, reopen_run, restore_run, run_state
 from runward.tracking.model import MetricSummary, NewRun, Run, RunPatch, RunStatus
@@ -251,9 +252,9 @@ def search(caller: Caller) -> Json:
     with caller.on_list() as call:
         projects = list(visible(call, caller.args.texts("experiment_ids")))
         condition = compile_filter(conditions, call.tx.dialect)
-        marks = ", ".join("?" * len(projects)) or "NULL"
         where = Clause(
-            f"r.project_id IN ({marks}) AND {states[view]} AND {condition.sql}", (*projects, *condition.params)
+            f"r.project_id IN ({placeholders(projects) or 'NULL'}) AND {states[view]} AND {condition.sql}",
+            (*projects, *condition.params),
         )
         found = known_runs(call, where, order, size + 1, offset)
         items = _items(call, [item.run.id for item in found])

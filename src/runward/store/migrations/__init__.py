@@ -20,6 +20,7 @@ from runward.store.migrations import (
     m0005_code_points,
     m0006_tables,
     m0007_reports,
+    m0008_cards,
 )
 
 MIGRATIONS: list[ModuleType] = [
@@ -30,6 +31,7 @@ MIGRATIONS: list[ModuleType] = [
     m0005_code_points,
     m0006_tables,
     m0007_reports,
+    m0008_cards,
 ]
 """All migrations in order; the position (from 1) is the schema's version."""
 
