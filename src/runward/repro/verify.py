@@ -42,6 +42,7 @@ from runward.repro.restore import RestoredCode, restore_code
 from runward.tracking import journal as j
 from runward.tracking.api import Tracking
 from runward.tracking.capture.model import (
+    BlobSource,
     Capture,
     CodeSnapshot,
     EnvironmentSnapshot,
@@ -49,6 +50,7 @@ from runward.tracking.capture.model import (
     FileWritten,
     MachineSnapshot,
     ProcessSnapshot,
+    decode_path,
 )
 from runward.tracking.capture.preload import shim
 from runward.tracking.capture.watch import Testimony, hear, watched_environment
@@ -77,20 +79,22 @@ class Outcome(NamedTuple):
     record: VerificationDetail
 
 
-class _RunBlobs:
+class RunBlobs:
     """The captured bytes of a run, fetched from the workspace."""
 
     def __init__(self, files: Files, run_id: str) -> None:
         self._files, self._run_id = files, run_id
 
     def read(self, digest: Digest) -> bytes:
+        """The bytes. Raises: NotFoundError."""
         return self._files.read(self._run_id, digest)
 
     def copy_to(self, digest: Digest, path: Path) -> None:
+        """Write them to a file. Raises: NotFoundError."""
         path.write_bytes(self.read(digest))
 
 
-class _Results(NamedTuple):
+class Results(NamedTuple):
     """What a run left: series, artifacts, printed text, exit code."""
 
     metrics: dict[str, Series]
@@ -99,6 +103,18 @@ class _Results(NamedTuple):
     exit_code: int | None
     read: Callable[[str], bytes] = found_bytes({})
     """Bytes of artifacts by digest, as far as they are at hand."""
+
+
+class Again(NamedTuple):
+    """A rerun: how it went, what it left, what its processes said, its data, and where things are now."""
+
+    outcome: RerunOutcome
+    results: Results
+    heard: Testimony
+    data: list[InputCheck]
+    move: Relocation
+    problems: list[str]
+    """What could not be rebuilt as it was."""
 
 
 def verify(
@@ -138,7 +154,7 @@ def verify(
         )
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="runward-verify-") as folder:
-        attempt = _Attempt(space, detail, Path(folder).resolve(), say)
+        attempt = Attempt(space, detail, Path(folder).resolve(), say)
         try:
             report = attempt.carry_out(level, timeout_s, dict(tolerances or {}), sandbox)
         except (ReproError, NotFoundError) as error:
@@ -166,7 +182,7 @@ def _undecided(run_id: str, error: RunwardError) -> VerificationReport:
     )
 
 
-class _Attempt:
+class Attempt:
     """One verification's work in a folder of its own."""
 
     def __init__(self, space: Space, detail: RunDetail, folder: Path, say: Say) -> None:
@@ -179,7 +195,27 @@ class _Attempt:
     def carry_out(
         self, level: str, timeout_s: float, tolerances: dict[str, Tolerance], sandbox: bool
     ) -> VerificationReport:
-        capture = self._capture()
+        """Rerun what was captured, compare, and say what follows."""
+        capture = self.captured()
+        again = self.again(capture, RunBlobs(self.space.files, self.run_id), level, timeout_s, sandbox)
+        result = self.compare(capture, again, self.recorded(capture), tolerances)
+        params = {param.key: param.value for param in self.detail.params}
+        checks = c.compare_inputs(
+            c.inputs_of(capture, params),
+            inputs_after(capture, again.heard, params, again.data, live=level == "basic"),
+        )
+        outcome, problems = again.outcome, again.problems
+        conditions = Conditions(
+            # Runward is the instrument, not an input; any other source that was not captured is one.
+            environment_rebuilt=level == "environment" and all(p.startswith("runward ") for p in problems),
+            sandbox=outcome.sandbox,
+            sandbox_note="; ".join([outcome.sandbox_note, *problems]),
+            timed_out=outcome.timed_out,
+        )
+        return self._report(decide(checks, result, conditions), checks, result, conditions, outcome)
+
+    def again(self, capture: Capture, blobs: BlobSource, level: str, timeout_s: float, sandbox: bool) -> Again:
+        """Restore, rebuild and rerun. Raises: ReproError (something that the run needs is missing)."""
         self.say(
             f"restoring {len(capture.code.files)} files of {capture.code.commit[:10] or 'a folder'}"
             f"{' with uncommitted changes' if capture.code.dirty else ''}"
@@ -187,9 +223,7 @@ class _Attempt:
         root = self.folder / "work" / "tree"
         root.parent.mkdir(parents=True)
         fill = Path(os.fsdecode(capture.code.root))
-        restored = restore_code(
-            capture.code, _RunBlobs(self.space.files, self.run_id), root, fill if fill.is_dir() else None
-        )
+        restored = restore_code(capture.code, blobs, root, fill if fill.is_dir() else None)
         built = self._environment(capture, restored, level)
         move = relocation(capture, restored.root, built.python)
         data = place_inputs(capture.reads, capture, restored.root)
@@ -201,20 +235,7 @@ class _Attempt:
         outcome = self._rerun(capture, restored, built, move, timeout_s, sandbox)
         heard = hear(self.journal)
         outputs = outputs_after(capture, heard, restored.root, begun_ns, self.journal)
-        before, after = self._before(capture), self._after(outcome, outputs)
-        result = self._compare(before, after, tolerances, _around(capture, heard, move, self.folder))
-        params = {param.key: param.value for param in self.detail.params}
-        checks = c.compare_inputs(
-            c.inputs_of(capture, params), inputs_after(capture, heard, params, data, live=level == "basic")
-        )
-        conditions = Conditions(
-            # Runward is the instrument, not an input; any other source that was not captured is one.
-            environment_rebuilt=level == "environment" and all(p.startswith("runward ") for p in built.problems),
-            sandbox=outcome.sandbox,
-            sandbox_note="; ".join([outcome.sandbox_note, *built.problems]),
-            timed_out=outcome.timed_out,
-        )
-        return self._report(decide(checks, result, conditions), checks, result, conditions, outcome)
+        return Again(outcome, self._after(outcome, outputs), heard, data, move, built.problems)
 
     def _report(
         self,
@@ -248,7 +269,8 @@ class _Attempt:
                 f"the run's {kind} was not captured, so it cannot be run again", hint="start runs with capture=True"
             ) from None
 
-    def _capture(self) -> Capture:
+    def captured(self) -> Capture:
+        """What was recorded about how the run came to be. Raises: SourceMissingError."""
         reads: dict[str, Any] = {}
         with contextlib.suppress(NotFoundError):
             reads = msgspec.json.decode(self.space.files.capture(self.run_id, "reads"))
@@ -331,7 +353,8 @@ class _Attempt:
         write_plain(str(folder / (SPEC_FILE + MOVED_SUFFIX)), moved)
         return [str(move.python), *worker_command(folder)[1:]]
 
-    def _before(self, capture: Capture) -> _Results:
+    def recorded(self, capture: Capture) -> Results:
+        """What the run left when it was recorded."""
         keys = [metric.key for metric in self.detail.metrics]
         metrics: dict[str, Series] = {}
         if keys:
@@ -343,7 +366,7 @@ class _Attempt:
                 metrics[series.key] = Series(steps=series.steps, values=values)
         artifacts = {artifact.path: str(artifact.digest) for artifact in self.detail.artifacts}
         artifacts = outputs_before(capture) | artifacts
-        return _Results(metrics, artifacts, "".join(self._printed()), self.detail.run.exit_code)
+        return Results(metrics, artifacts, "".join(self._printed()), self.detail.run.exit_code)
 
     def _printed(self) -> Iterator[str]:
         after, more = 0, True
@@ -352,7 +375,7 @@ class _Attempt:
             after, more = page.next, page.more
             yield from (chunk.text for chunk in page.chunks if chunk.stream == "stdout")
 
-    def _after(self, outcome: RerunOutcome, outputs: Outputs) -> _Results:
+    def _after(self, outcome: RerunOutcome, outputs: Outputs) -> Results:
         metrics: dict[str, Series] = {}
         found = gather(j.journals_in(self.journal) if self.journal.exists() else [])
         for key, column in found.columns.items():
@@ -362,7 +385,7 @@ class _Attempt:
             metrics.setdefault(key, Series(steps=[0], values=[value]))
         printed = outcome.stdout_path.read_text(errors="replace")
         artifacts = {**found.artifacts, **outputs.digests}
-        return _Results(metrics, artifacts, printed, outcome.exit_code, reader(found_bytes(found.small), outputs.read))
+        return Results(metrics, artifacts, printed, outcome.exit_code, reader(found_bytes(found.small), outputs.read))
 
     def _returned(self) -> dict[str, float]:
         """Numbers that a task's function returned: they count as metrics, as in the first run."""
@@ -371,13 +394,12 @@ class _Attempt:
             return {}
         return {key: float(value) for key, value in read_plain(str(path)).get("metrics", {}).items()}
 
-    def _compare(
-        self,
-        before: _Results,
-        after: _Results,
-        tolerances: dict[str, Tolerance],
-        around: tuple[Around, Around],
+    def compare(
+        self, capture: Capture, again: Again, before: Results, tolerances: dict[str, Tolerance]
     ) -> ResultReport:
+        """A rerun's results beside those of a run (whose capture is given)."""
+        after, around = again.results, _around(capture, again, self.folder)
+
         def spooled(digest: str) -> bytes:
             path = self.journal / "blobs" / digest
             return path.read_bytes() if path.exists() else self.space.files.read(self.run_id, digest)
@@ -391,12 +413,13 @@ class _Attempt:
         )
 
 
-def _around(capture: Capture, heard: Testimony, move: Relocation, folder: Path) -> tuple[Around, Around]:
+def _around(capture: Capture, again: Again, folder: Path) -> tuple[Around, Around]:
     """What either run may have printed of where and as which processes it ran."""
-    before = {move.captured_root: "/tree", move.captured_prefix: "/environment"}
+    move = again.move
+    before = {os.fsdecode(decode_path(capture.code.root)): "/tree", capture.environment.prefix: "/environment"}
     after = {str(move.root): "/tree", str(move.python.parent.parent): "/environment", str(folder): "/temporary"}
     known = {path: name for path, name in before.items() if len(path) > 1}
-    return Around(known, frozenset(capture.pids)), Around(after, frozenset(heard.pids))
+    return Around(known, frozenset(capture.pids)), Around(after, frozenset(again.heard.pids))
 
 
 def _site_dirs(capture: Capture) -> list[Path]:
