@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from runward.core.hashing import digest_value
@@ -62,6 +62,7 @@ def inputs_of(capture: Capture, config: Mapping[str, Any] | None = None) -> dict
     tree = {entry.path for entry in capture.code.files}
     inputs |= {("code", f"{name} (editable)"): tree.digest or None for name, tree in environment.sources.items()}
     inputs |= {("config", key): json.dumps(value, sort_keys=True, default=str) for key, value in (config or {}).items()}
+    inputs |= {("config", name): value for name, value in arguments_of(capture.process.argv).items()}
     inputs |= {
         (kind_of(read), read.relative or read.path): (read.digest if not read.changed else "") or None
         for read in capture.reads
@@ -71,12 +72,35 @@ def inputs_of(capture: Capture, config: Mapping[str, Any] | None = None) -> dict
     packages = [package for package in environment.packages if package.name != _INSTRUMENT]
     inputs |= {("package", package.name): package.version for package in packages}
     inputs |= {("package_content", item.name): _edits(item) for item in packages if item.edited}
+    if environment.library_builds:
+        # The process told what it loaded, so its packages were looked into; those not as installed are named.
+        inputs["package_content", "all others that were loaded"] = "as installed"
     inputs |= {("threads", name): str(count) for name, count in machine.threads.items()}
     inputs |= {("kernel", name): level for name, level in machine.kernels.items()}
     inputs |= {("library", name): build for name, build in environment.library_builds.items()}
     threads = {name for kind, name in inputs if kind == "threads"}
     inputs |= {("variable", name): value for name, value in environment.variables.items() if name not in threads}
     return inputs | {("variable", name): None for name in capture.variables_read}
+
+
+def arguments_of(argv: Sequence[str]) -> dict[str, str]:
+    """What a command line says beyond the program: options by name, other words by their place after it."""
+    words = list(argv[1:])
+    if argv and "python" in argv[0].rpartition("/")[2]:
+        while words and words[0].startswith("-") and words[0] not in ("-m", "-c"):
+            words.pop(0)
+        words = words[2:] if words[:1] == ["-m"] else words[1:]
+    found: dict[str, str] = {}
+    place = 0
+    while words:
+        name, sign, value = words.pop(0).partition("=")
+        if name.startswith("-") and not sign and words and not words[0].startswith("--"):
+            value = words.pop(0)
+        elif not name.startswith("-"):
+            place += 1
+            name, value = f"argument {place}", f"{name}{sign}{value}"
+        found[name] = value
+    return found
 
 
 def kind_of(read: FileRead) -> str:

@@ -15,11 +15,11 @@ from runward.core.hashing import digest_value
 from runward.core.ids import Digest
 from runward.errors import InvalidError, NotFoundError, ReproError
 from runward.execution.runner import write_atomically
+from runward.repro.attempt import Again, Attempt, RunBlobs, Space, around
 from runward.repro.ddmin import minimal
 from runward.repro.differences import Difference, Mixture, Pair
 from runward.repro.model import ResultReport, ResultStatus
 from runward.repro.observe import reader
-from runward.repro.verify import Again, Attempt, RunBlobs, Space
 from runward.tracking.capture.model import Capture
 from runward.tracking.content import digest_of
 from runward.tracking.model import RunDetail
@@ -135,7 +135,7 @@ class _Laboratory:
         self.reruns: list[Rerun] = []
         self.known: dict[str, str] = {}
         attempts = [Attempt(space, detail, Path(), say) for detail in details]
-        self.captures = [attempt.captured() for attempt in attempts]
+        self.captures = [attempt.capture() for attempt in attempts]
         self.recorded = [attempt.recorded(capture) for attempt, capture in zip(attempts, self.captures, strict=True)]
         named = digest_value([_FORMAT, limits.level, *map(digest_of, details)])
         self.notes = space.state_dir / "cache" / "why" / named[:32]
@@ -189,10 +189,9 @@ class _Laboratory:
         with self._rerun(mixture.capture, mixture.seed, mixture.made) as (attempt, again):
             if again.outcome.timed_out:
                 return "it did not end in time"
-            if _agrees(attempt.compare(self.captures[0], again, self.recorded[0], {})):
+            if self._gives(0, attempt, again):
                 return _FIRST
-            second = attempt.compare(self.captures[1], again, self.recorded[1], {})
-            return "as the second run" if _agrees(second) else "as neither"
+            return "as the second run" if self._gives(1, attempt, again) else "as neither"
 
     # one run ----------------------------------------------------------------------------------------------------------
 
@@ -250,10 +249,9 @@ class _Laboratory:
         with self._rerun(capture, seed, {}) as (_, one), self._rerun(capture, seed, {}) as (attempt, other):
             if one.outcome.timed_out or other.outcome.timed_out:
                 return "it did not end in time"
-            if not _agrees(attempt.compare(self.captures[0], other, one.results, {})):
+            if not _agree(attempt.compared(one.results, other.results, {}, (one.around, other.around))):
                 return "two reruns differ"
-            recorded = attempt.compare(self.captures[0], other, self.recorded[0], {})
-            return _REPEATS if _agrees(recorded) else _AGREE
+            return _REPEATS if self._gives(0, attempt, other) else _AGREE
 
     # reruns -----------------------------------------------------------------------------------------------------------
 
@@ -295,6 +293,11 @@ class _Laboratory:
             blobs = _Blobs(self._read, made)
             yield attempt, attempt.again(capture, blobs, limits.level, limits.timeout_s, limits.sandbox)
 
+    def _gives(self, which: int, attempt: Attempt, again: Again) -> bool:
+        """Whether a rerun's results are those of one of the runs."""
+        places = around(self.captures[which]), again.around
+        return _agree(attempt.compared(self.recorded[which], again.results, {}, places))
+
     def _read(self, digest: str) -> bytes:
         blobs = [RunBlobs(self.space.files, detail.run.id) for detail in self.details]
         return reader(*(lambda named, of=one: of.read(Digest(named)) for one in blobs))(digest)
@@ -321,7 +324,7 @@ class _Blobs:
         path.write_bytes(self.read(digest))
 
 
-def _agrees(result: ResultReport) -> bool:
+def _agree(result: ResultReport) -> bool:
     return result.status == ResultStatus.IDENTICAL
 
 

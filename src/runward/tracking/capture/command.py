@@ -56,7 +56,7 @@ def with_testimony(capture: Capture, heard: Testimony, blobs: BlobSink, cache: P
         reads=_reads(capture, heard, root, own),
         writes=written_files(heard.written, root, int(capture.process.started_at.timestamp() * 1e9), own),
         pids=heard.pids,
-        variables_read=asked_for(heard.variables, environment.variables),
+        variables_read=asked_for(set(heard.variables) & os.environ.keys(), environment.variables),
     )
 
 
