@@ -11,6 +11,7 @@ from runward.core.operation import operations_of
 from runward.testing import (
     analysis,
     coordination,
+    data,
     governance,
     intake,
     knowledge,
@@ -28,6 +29,7 @@ from runward.workspace import ROOMS
 SUITES = (
     analysis,
     coordination,
+    data,
     governance,
     intake,
     knowledge,
