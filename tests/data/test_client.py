@@ -263,7 +263,7 @@ def test_a_full_disk_leaves_nothing_half_done(
     before = content(out)
     space.datasets.add(tree, "p", "d")
     with monkeypatch.context() as patch:
-        patch.setattr(checkout, "_fetch", _full)
+        patch.setattr(checkout, "fetch_all", _full)
         with pytest.raises(StoreError, match="No space"):
             space.datasets.checkout("p/d", target=out)
     assert content(out) == before

@@ -175,7 +175,7 @@ def checkout(output: Output, dataset: str, target: Path | None, force: bool, lin
     done = current_workspace().datasets.checkout(asked.dataset, asked.version, target or "", force=force, link=link)
     foreign = f", {done.foreign:,} of no version stay" if done.foreign else ""
     line = f"{done.target}: {done.written:,} files made, {done.kept:,} right already, {done.removed:,} removed{foreign}"
-    output.result(done._asdict(), [line_of(done.version), line])
+    output.result({**done._asdict(), "target": str(done.target)}, [line_of(done.version), line])
 
 
 @data.command("remove")

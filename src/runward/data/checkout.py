@@ -19,7 +19,7 @@ from runward.core.hashing import digest_file
 from runward.core.ids import Digest
 from runward.data.api import Data
 from runward.data.files import DataFiles, LinkMode
-from runward.data.model import DatasetVersion, Manifest
+from runward.data.model import DatasetVersion, FileItem, Manifest
 from runward.data.scan import STAGING, FileCache, Found
 from runward.errors import ConflictError, StoreError
 from runward.tracking.capture.model import decode_path, encode_path
@@ -193,7 +193,7 @@ def _make(
     """The whole new content beside the old one: what is right or foreign is linked, so it costs no bytes."""
     root, made = places
     if manifest.single:
-        _fetch(files, version, manifest, [made], link)
+        fetch_all(files, version.dataset_id, [(manifest.files[0], made)], link)
         return
     made.mkdir()
     wanted = manifest.by_path()
@@ -207,17 +207,18 @@ def _make(
         relative = os.fsdecode(decode_path(name))
         os.link(root / relative, made / relative, follow_symlinks=False)
     fresh = [item for item in manifest.files if item.path not in there.right]
-    _fetch(files, version, Manifest(files=fresh), [made / os.fsdecode(decode_path(item.path)) for item in fresh], link)
+    targets = [(item, made / os.fsdecode(decode_path(item.path))) for item in fresh]
+    fetch_all(files, version.dataset_id, targets, link)
     if root.exists():
         shutil.copymode(root, made)
 
 
-def _fetch(files: DataFiles, version: DatasetVersion, manifest: Manifest, targets: list[Path], link: LinkMode) -> None:
-    pairs = list(zip(manifest.files, targets, strict=True))
+def fetch_all(files: DataFiles, dataset: str, pairs: list[tuple[FileItem, Path]], link: LinkMode) -> None:
+    """Make new files with a dataset's bytes. Raises: as :meth:`DataFiles.fetch`."""
     for item, target in pairs:
         if not item.size:
             target.touch()
-    files.fetch(version.dataset_id, [(Digest(item.digest), target) for item, target in pairs if item.size], link)
+    files.fetch(dataset, [(Digest(item.digest), target) for item, target in pairs if item.size], link)
 
 
 @contextlib.contextmanager

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from runward.core.hashing import digest_file
 from runward.core.ids import Digest
 from runward.data.api import Data
-from runward.data.checkout import Placed, place_version
+from runward.data.checkout import Placed, fetch_all, place_version
+from runward.data.diff import DatasetDiff, Options, Place, compare_versions
 from runward.data.files import DataFiles, LinkMode
-from runward.data.model import DatasetVersion, FileItem, Manifest, NewDatasetVersion
-from runward.data.names import LATEST, check_dataset_name
+from runward.data.model import Bump, DatasetVersion, FileItem, Manifest, NewDatasetVersion, Table
+from runward.data.names import LATEST, check_dataset_name, semantic
 from runward.data.scan import FileCache, Found, scan
 from runward.data.tables import summarise
 from runward.errors import ConflictError, NotFoundError
@@ -37,6 +41,15 @@ class Added(NamedTuple):
     """Files that were read; the others had not changed since they were."""
     stored_bytes: int
     """Bytes that the project did not have before."""
+
+
+class Proposal(NamedTuple):
+    """The next number of a dataset, for a person to confirm."""
+
+    bump: Bump
+    reasons: list[str]
+    names: list[str]
+    """All names that the dataset has given."""
 
 
 class Local(NamedTuple):
@@ -188,6 +201,57 @@ class Datasets:
         }
         if rest:
             self._files.put_files(project, rest)
+
+    def diff(self, dataset: str, before: str, after: str = LATEST, options: Options | None = None) -> DatasetDiff:
+        """Compare two versions; an empty ``before`` is the one that ``after`` follows.
+
+        Raises: NotFoundError, MissingExtraError (rows need Polars), InvalidError (the key).
+        """
+        reference = dataset.replace("/", ":")
+        new = self._data.get_version(reference, after)
+        old = self._data.get_version(reference, before or new.parent) if before or new.parent else None
+        with self._reading(new.dataset_id) as place, unrecorded():
+            return compare_versions(self._side(old, place), self._side(new, place), options or Options())
+
+    def diff_folder(self, dataset: str, version: str, path: str | Path, options: Options | None = None) -> DatasetDiff:
+        """Compare a version with what a folder (or file) holds now. Raises: as :meth:`diff`."""
+        old = self._data.get_version(dataset.replace("/", ":"), version)
+        with self._reading(old.dataset_id) as place, unrecorded():
+            local = self._look(Path(path), store=False)
+
+            def here(item: FileItem) -> Path:
+                return Path(os.fsdecode(local.found[item.path].place))
+
+            return compare_versions(self._side(old, place), (local.manifest, [], here), options or Options())
+
+    def _side(self, version: DatasetVersion | None, place: Place) -> tuple[Manifest, list[Table], Place]:
+        if version is None:
+            return Manifest(files=[]), [], place
+        return self._data.get_manifest(version.dataset_id, version.digest), version.summary.tables, place
+
+    @contextlib.contextmanager
+    def _reading(self, dataset: str) -> Iterator[Place]:
+        """Where a dataset's files can be read for a while; each is fetched when it is asked for."""
+        with tempfile.TemporaryDirectory(prefix="runward-data-") as folder:
+
+            def place(item: FileItem) -> Path:
+                path = Path(folder) / (item.digest + os.path.splitext(item.path)[1])
+                if not path.exists():
+                    fetch_all(self._data_files, dataset, [(item, path)], "auto")
+                return path
+
+            yield place
+
+    def propose(self, dataset: str, version: str = LATEST) -> Proposal:
+        """The bump that a version's differences from the latest one with a number ask for. Raises: as :meth:`diff`."""
+        reference = dataset.replace("/", ":")
+        found = self._data.get_dataset(reference)
+        numbered = [item for item in self._data.list_versions(reference) if any(semantic(name) for name in item.names)]
+        new = self._data.get_version(reference, version)
+        if not numbered:
+            return Proposal("none", ["the first number"], list(found.names))
+        compared = self.diff(reference, numbered[0].digest, new.digest, Options(sample=0))
+        return Proposal(compared.bump, compared.reasons, list(found.names))
 
     def checkout(
         self,
