@@ -37,6 +37,7 @@ from runward.repro.restore import RestoredCode, restore_code
 from runward.tracking import journal as j
 from runward.tracking.api import Tracking
 from runward.tracking.capture.model import (
+    BlobSource,
     Capture,
     CodeSnapshot,
     EnvironmentSnapshot,
@@ -66,16 +67,18 @@ class Space(Protocol):
     state_dir: Path
 
 
-class _RunBlobs:
+class RunBlobs:
     """The captured bytes of a run, fetched from the workspace."""
 
     def __init__(self, files: Files, run_id: str) -> None:
         self._files, self._run_id = files, run_id
 
     def read(self, digest: Digest) -> bytes:
+        """The bytes. Raises: NotFoundError."""
         return self._files.read(self._run_id, digest)
 
     def copy_to(self, digest: Digest, path: Path) -> None:
+        """Write them to a file. Raises: NotFoundError."""
         path.write_bytes(self.read(digest))
 
 
@@ -88,6 +91,17 @@ class Results(NamedTuple):
     exit_code: int | None
     read: Callable[[str], bytes] = found_bytes({})
     """Bytes of artifacts by digest, as far as they are at hand."""
+
+
+class Again(NamedTuple):
+    """A rerun: how it went and what it left."""
+
+    outcome: RerunOutcome
+    results: Results
+    data: list[InputCheck]
+    around: Around
+    problems: list[str]
+    """What could not be rebuilt as it was."""
 
 
 class Attempt:
@@ -126,6 +140,25 @@ class Attempt:
     ) -> VerificationReport:
         """One rerun, from the restored tree to the decision."""
         capture = self.capture()
+        again = self.again(capture, RunBlobs(self.space.files, self.run_id), level, timeout_s, sandbox)
+        result = self.compared(self.recorded(capture), again.results, tolerances, (around(capture), again.around))
+        params = params_of(self.detail)
+        checks = c.compare_inputs(
+            c.inputs_of(capture, params),
+            inputs_after(capture, self.heard, params, again.data, live=level == "basic"),
+        )
+        outcome, problems = again.outcome, again.problems
+        conditions = Conditions(
+            # Runward is the instrument, not an input; any other source that was not captured is one.
+            environment_rebuilt=level == "environment" and all(p.startswith("runward ") for p in problems),
+            sandbox=outcome.sandbox,
+            sandbox_note="; ".join([outcome.sandbox_note, *problems]),
+            timed_out=outcome.timed_out,
+        )
+        return self._report(decide(checks, result, conditions), checks, result, conditions, outcome)
+
+    def again(self, capture: Capture, blobs: BlobSource, level: str, timeout_s: float, sandbox: bool) -> Again:
+        """Restore, rebuild and rerun. Raises: ReproError (something that the run needs is missing)."""
         self.say(
             f"restoring {len(capture.code.files)} files of {capture.code.commit[:10] or 'a folder'}"
             f"{' with uncommitted changes' if capture.code.dirty else ''}"
@@ -133,9 +166,7 @@ class Attempt:
         root = self.folder / "work" / "tree"
         root.parent.mkdir(parents=True)
         fill = Path(os.fsdecode(capture.code.root))
-        restored = restore_code(
-            capture.code, _RunBlobs(self.space.files, self.run_id), root, fill if fill.is_dir() else None
-        )
+        restored = restore_code(capture.code, blobs, root, fill if fill.is_dir() else None)
         built = self._environment(capture, restored, level)
         move = relocation(capture, restored.root, built.python)
         data = place_inputs(capture.reads, capture, restored.root)
@@ -147,20 +178,8 @@ class Attempt:
         outcome = self._rerun(capture, restored, built, move, timeout_s, sandbox)
         heard = self.heard = hear(self.journal)
         outputs = outputs_after(capture, heard, restored.root, begun_ns, self.journal)
-        before, after = self.recorded(capture), self._after(outcome, outputs)
-        result = self.compared(before, after, tolerances, (around(capture), _around_rerun(heard, move, self.folder)))
-        params = params_of(self.detail)
-        checks = c.compare_inputs(
-            c.inputs_of(capture, params), inputs_after(capture, heard, params, data, live=level == "basic")
-        )
-        conditions = Conditions(
-            # Runward is the instrument, not an input; any other source that was not captured is one.
-            environment_rebuilt=level == "environment" and all(p.startswith("runward ") for p in built.problems),
-            sandbox=outcome.sandbox,
-            sandbox_note="; ".join([outcome.sandbox_note, *built.problems]),
-            timed_out=outcome.timed_out,
-        )
-        return self._report(decide(checks, result, conditions), checks, result, conditions, outcome)
+        shown = _around_rerun(heard, move, self.folder)
+        return Again(outcome, self._after(outcome, outputs), data, shown, built.problems)
 
     def _report(
         self,
