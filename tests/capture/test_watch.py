@@ -188,14 +188,14 @@ def test_the_shim_is_built_once_and_said_to_be_missing(tmp_path: Path, monkeypat
     assert shim(tmp_path) == first
     assert first.path.stat().st_mtime_ns == before
     assert [path.name for path in tmp_path.iterdir()] == [first.path.name]
-    monkeypatch.setattr(preload.shutil, "which", lambda name: None)
+    monkeypatch.setattr("runward.tracking.capture.preload.shutil.which", lambda name: None)
     assert "no C compiler" in shim(tmp_path / "other").reason
     monkeypatch.setenv(preload.SWITCH, "0")
     assert shim(tmp_path).path is None
 
 
 def test_a_compiler_that_fails_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preload.shutil, "which", lambda name: "/bin/false")
+    monkeypatch.setattr("runward.tracking.capture.preload.shutil.which", lambda name: "/bin/false")
     found = shim(tmp_path / "new")
     assert (found.path, "failed" in found.reason) == (None, True)
     assert list((tmp_path / "new").iterdir()) == []

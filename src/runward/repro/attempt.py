@@ -249,7 +249,7 @@ class Attempt:
             captured_root=capture.code.root,
             site_dirs=[str(path) for path in _site_dirs(capture)],
             sources=self._sources(capture),
-            blobs=_RunBlobs(self.space.files, self.run_id),
+            blobs=RunBlobs(self.space.files, self.run_id),
         )
 
     def _sources(self, capture: Capture) -> dict[str, Source]:
@@ -258,7 +258,7 @@ class Attempt:
         for name, tree in capture.environment.sources.items():
             root = Path(os.fsdecode(decode_path(tree.root)))
             place = self.folder / "work" / "sources" / name
-            restore_code(tree, _RunBlobs(self.space.files, self.run_id), place, root if root.is_dir() else None)
+            restore_code(tree, RunBlobs(self.space.files, self.run_id), place, root if root.is_dir() else None)
             found[name] = Source(place, str(root))
         return found
 
