@@ -36,6 +36,7 @@ from runward.tracking.capture.background import Background
 from runward.tracking.capture.model import decode_path
 from runward.tracking.capture.reads import ReadRecorder
 from runward.tracking.capture.snapshot import PendingCapture, start_capture
+from runward.tracking.capture.watch import hear
 from runward.tracking.client import JOURNAL_VARIABLE, RUN_VARIABLE, ActiveRun, RunwardWarning
 from runward.tracking.media import plain
 from runward.tracking.model import NewExperiment, NewProject, NewRun, RunParam, RunStatus
@@ -282,13 +283,22 @@ class WorkspaceBackend:
 
     def _reads(self, run_id: str, end: RunEnd) -> list[Part]:
         """Which files the task's process read, by the audit hook in it."""
-        path = end.log_path.parent / READS_FILE if end.log_path else None
-        if path is None or not path.exists() or self._root is None:
+        folder = end.log_path.parent if end.log_path else None
+        if folder is None or self._root is None:
             return []
         started = int(datetime.fromisoformat(end.started_at).timestamp() * 1e9) if end.started_at else 0
+        noted = read_plain(str(folder / READS_FILE)) if (folder / READS_FILE).exists() else []
+        heard = hear(folder, [(os.getcwd(), noted)])
         own = str(self.space.state_dir)
-        opened = [(name, writes) for name, writes in read_plain(str(path)) if not name.startswith(own)]
-        reads = ReadRecorder.replay(opened, os.getcwd(), started).collect(self._root)
+        opened = [(path, writes) for path, (writes, _) in heard.opened.items() if not path.startswith(own)]
+        methods = {path: method for path, (_, method) in heard.opened.items()}
+        reads = ReadRecorder.replay(
+            opened,
+            os.getcwd(),
+            started,
+            methods=methods,
+            installed=[str(heard.python[name]) for name in ("prefix", "base_prefix") if heard.python],
+        ).collect(self._root)
         seed = self._seeds.pop(run_id, None)
         seeds = {} if seed is None else {"seed": seed}
         document = {"seeds": seeds, "reads": msgspec.to_builtins(reads)}

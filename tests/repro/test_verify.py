@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from runward.errors import EnvironmentNotRebuiltError
+from runward.repro import variation
+from runward.repro.attempt import Attempt
+from runward.repro.environment import RebuiltEnvironment, find_uv
+from runward.repro.model import Variation
 from runward.repro.verify import verify
+from runward.tracking.capture.model import Capture
+from runward.tracking.capture.preload import shim
+from runward.tracking.capture.watch import Testimony
 from runward.workspace import FolderWorkspace, open_folder
 
 SCRIPT = """
@@ -81,3 +91,110 @@ def test_a_rerun_touches_no_workspace(place: Path) -> None:
     before = space.tracking.search_runs().total
     verify(space, "script", level="basic", sandbox=False)
     assert space.tracking.search_runs().total == before
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Path:
+    """An environment of its own with nothing in it but an editable install from a folder beside it."""
+    try:
+        uv = find_uv()
+    except EnvironmentNotRebuiltError as error:
+        pytest.skip(str(error))
+    venv = tmp_path / "bare"
+    subprocess.run([uv, "venv", "-q", "--offline", "--python", sys.executable, str(venv)], check=True)
+    source = tmp_path / "lib" / "src"
+    (source / "tiny").mkdir(parents=True)
+    (source / "tiny" / "__init__.py").write_text("VALUE = 1\n")
+    site = next(venv.glob("lib/python*/site-packages"))
+    (site / "tiny.pth").write_text(f"{source}\n")
+    info = site / "tiny-1.0.dist-info"
+    info.mkdir()
+    (info / "RECORD").write_text("tiny.pth,,\n")
+    origin = {"url": f"file://{tmp_path / 'lib'}", "dir_info": {"editable": True}}
+    (info / "direct_url.json").write_text(json.dumps(origin))
+    return venv
+
+
+def test_an_editable_install_comes_back_as_it_was(place: Path, bare: Path) -> None:
+    """Its tree is captured with the run; where the live one is used instead, the change in it is named."""
+    (place / "plain.py").write_text("import tiny\nprint('value', tiny.VALUE)\n")
+    space = _run(place, "-m", "runward", "run", "-n", "cmd", "--", str(bare / "bin" / "python"), "plain.py")
+    (bare.parent / "lib/src/tiny/__init__.py").write_text("VALUE = 2\n")
+    again = verify(space, "cmd", level="environment").report
+    assert (again.verdict, again.level) == ("reproduced", "environment"), again.reason
+    live = verify(space, "cmd", level="basic").report
+    assert (live.verdict, live.cause) == ("not_reproduced", ["code tiny (editable)"])
+
+
+def test_the_environment_of_the_command_is_captured_not_ours(place: Path, bare: Path) -> None:
+    space = _run(place, "-m", "runward", "run", "-n", "cmd", "--", str(bare / "bin" / "python"), "plain.py")
+    run = space.tracking.resolve_run("cmd").id
+    found = msgspec.json.decode(space.files.capture(run, "environment"))
+    assert found["executable"] == str(bare / "bin" / "python")
+    assert [package["name"] for package in found["packages"]] == ["tiny"]
+
+
+def test_outputs_of_a_command_become_artifacts(place: Path) -> None:
+    """Files that it left in its tree, neither what was there nor what it cleared away."""
+    (place / "plain.py").write_text(
+        "import os\nopen('local.csv').read()\nopen('model.txt', 'w').write('1')\n"
+        "open('scratch', 'w').write('2')\nos.unlink('scratch')\n"
+    )
+    space = _run(place, "-m", "runward", "run", "-n", "cmd", "--", sys.executable, "plain.py")
+    detail = space.tracking.get_run(space.tracking.resolve_run("cmd").id)
+    assert [artifact.path for artifact in detail.artifacts] == ["outputs/model.txt"]
+
+
+def test_a_script_task_is_seeded_and_its_reads_are_seen(place: Path) -> None:
+    """Native readers' too, where the shim is there; the rerun draws the same."""
+    (place / "task.sh").write_text("cat local.csv > /dev/null; python3 -c 'import random; print(random.random())'\n")
+    (place / "driver.py").write_text(DRIVER.replace('inline="echo fixed"', 'inline="sh task.sh"'))
+    space = _run(place, "driver.py")
+    run = space.tracking.resolve_run("script").id
+    reads = msgspec.json.decode(space.files.capture(run, "reads"))["reads"]
+    if shim().path is not None:
+        assert [read["relative"] for read in reads if read["method"] == "preload"] == ["local.csv", "task.sh"]
+    report = verify(space, "script", level="basic").report
+    assert (report.verdict, report.level) == ("reproduced", "basic"), report.result
+
+
+@pytest.mark.parametrize(
+    ("kernels", "threads", "name"),
+    [
+        ({"libopenblas.so": "SkylakeX"}, {"libgomp": 8}, "AVX2 kernels"),
+        ({"torch": "AVX512"}, {}, "AVX2 kernels"),
+        ({"libopenblas.so": "Haswell"}, {"libgomp": 8}, "one thread"),
+        ({}, {"libgomp": 1}, None),
+    ],
+)
+def test_what_is_varied(kernels: dict[str, str], threads: dict[str, int], name: str | None) -> None:
+    """Kernels before threads; nothing where there is nothing to vary."""
+    chosen = variation.choose(Testimony(kernels=kernels, threads=threads))
+    assert (chosen.name if chosen else None) == name
+
+
+def test_a_variation_stands_in_the_report_and_costs_no_level(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (place / "plain.py").write_text("import os\nprint('threads', os.environ.get('OMP_NUM_THREADS'))\n")
+    monkeypatch.setattr(variation, "choose", lambda heard: Variation(name="one thread", variables=variation.ONE_THREAD))
+    space = _run(place, "-m", "runward", "run", "-n", "cmd", "--", sys.executable, "plain.py")
+    monkeypatch.setattr(Attempt, "_environment", lambda self, capture, restored, level: _captured(capture))
+    report = verify(space, "cmd", level="environment").report
+    assert report.level == "environment"
+    assert report.variation is not None
+    assert (report.variation.status, "'threads None' became 'threads 1'" in report.variation.detail) == (
+        "different",
+        True,
+    )
+    assert verify(space, "cmd", level="environment", vary=False).report.variation is None
+
+
+def _captured(capture: Capture) -> RebuiltEnvironment:
+    return RebuiltEnvironment(python=Path(capture.environment.executable), digest="", created=True)
+
+
+def test_native_reads_that_nobody_saw_are_said(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUNWARD_PRELOAD", "0")
+    space = _run(place, "-m", "runward", "run", "-n", "cmd", "--", sys.executable, "plain.py")
+    report = verify(space, "cmd", level="basic").report
+    assert [text for text in report.unchecked if "native readers" in text]
+    assert report.conditions.reads_seen == {"audit-hook": 1}

@@ -19,7 +19,7 @@ from runward.core.seeding import chosen_seed
 from runward.errors import InvalidError
 from runward.recording import PLAN_VARIABLE
 from runward.tracking.capture.preload import Shim, shim
-from runward.tracking.capture.watch import watched_environment
+from runward.tracking.capture.watch import seeding_environment, watched_environment
 from runward.tracking.client import JOURNAL_VARIABLE, RUN_VARIABLE, ActiveRun
 
 
@@ -88,7 +88,7 @@ def _seed(given: int | None, no_seed: bool) -> int | None:
 
 def _follow(active: ActiveRun, command: list[str], seed: int | None, native: Shim, stdout: IO[bytes]) -> int:
     env = {**os.environ, JOURNAL_VARIABLE: str(active.folder), RUN_VARIABLE: active.id}
-    env |= watched_environment(active.folder, seed, env, native)
+    env |= seeding_environment(seed, env) | watched_environment(active.folder, env, native)
     env.setdefault("PYTHONUNBUFFERED", "1")
     try:
         process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

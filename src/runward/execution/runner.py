@@ -30,6 +30,8 @@ from runward.execution.model import (
 from runward.execution.plan import script_command
 from runward.execution.spec import upstream_parameters, worker_command, write_source, write_spec
 from runward.execution.worker import RESULT_FILE, read_plain, write_plain
+from runward.tracking.capture.preload import shim
+from runward.tracking.capture.watch import preloaded, seeding_environment, watched_environment
 
 STATE_FILE = "state.json"
 COMMAND_FILE = "command.bin"
@@ -221,8 +223,10 @@ class _TaskJob:
         self._folder.mkdir(parents=True)
         argv = self._prepare()
         env = {**os.environ, **self._begin_run(attempt), **self._task.env}
-        if self._seed is not None:
-            env |= {"PYTHONHASHSEED": env.get("PYTHONHASHSEED") or str(self._seed), "RUNWARD_SEED": str(self._seed)}
+        env |= seeding_environment(self._seed, env)
+        # A function's process notes by itself what Python opens; what native code opens, only the shim sees.
+        watch = watched_environment if isinstance(self._task.what, Script) else preloaded
+        env |= watch(self._folder, env, shim())
         log = self._folder / "log.txt"
         self._result.folder, self._result.log_path = str(self._folder), str(log)
         return Launch(argv, env, log)

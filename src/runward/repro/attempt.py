@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -48,7 +49,7 @@ from runward.tracking.capture.model import (
     decode_path,
 )
 from runward.tracking.capture.preload import shim
-from runward.tracking.capture.watch import Testimony, hear, watched_environment
+from runward.tracking.capture.watch import Testimony, hear, seeding_environment, watched_environment
 from runward.tracking.client import JOURNAL_VARIABLE, RUN_VARIABLE
 from runward.tracking.files import Files
 from runward.tracking.model import RunDetail
@@ -154,8 +155,11 @@ class Attempt:
             sandbox=outcome.sandbox,
             sandbox_note="; ".join([outcome.sandbox_note, *problems]),
             timed_out=outcome.timed_out,
+            reads_seen=dict(Counter(read.method for read in capture.reads)),
         )
-        return self._report(decide(checks, result, conditions), checks, result, conditions, outcome)
+        return self._report(
+            decide(checks, result, conditions), checks, result, conditions, outcome, capture.read_problems
+        )
 
     def again(self, capture: Capture, blobs: BlobSource, level: str, timeout_s: float, sandbox: bool) -> Again:
         """Restore, rebuild and rerun. Raises: ReproError (something that the run needs is missing)."""
@@ -188,6 +192,7 @@ class Attempt:
         result: ResultReport,
         conditions: Conditions,
         outcome: RerunOutcome,
+        unseen: list[str],
     ) -> VerificationReport:
         reason = decision.reason
         if outcome.exit_code and not self.detail.run.exit_code and not outcome.timed_out:
@@ -201,7 +206,7 @@ class Attempt:
             result=result,
             inputs=checks,
             cause=decision.cause,
-            unchecked=c.unchecked_of(checks, result),
+            unchecked=[*c.unchecked_of(checks, result), *unseen],
             conditions=conditions,
         )
 
@@ -279,7 +284,7 @@ class Attempt:
         env |= self.script_env
         env["PYTHONPATH"] = os.pathsep.join(filter(None, [*self.project_path, env.get("PYTHONPATH", "")]))
         self.journal.mkdir(parents=True)
-        env |= watched_environment(self.journal, self.detail.run.seed, env, shim())
+        env |= seeding_environment(self.detail.run.seed, env) | watched_environment(self.journal, env, shim())
         env |= self.emulated
         self.say("running it again")
         work = self.folder / "work"

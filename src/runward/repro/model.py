@@ -111,6 +111,8 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True):
     sandbox: SandboxKind = "none"
     sandbox_note: str = ""
     timed_out: bool = False
+    reads_seen: dict[str, int] = {}
+    """How many of the run's reads were seen by ``audit-hook``, ``preload`` (native readers) or ``both``."""
 
 
 class Variation(msgspec.Struct, frozen=True, kw_only=True):

@@ -29,6 +29,7 @@ from runward.store.folder import FolderBlobs
 from runward.tracking import journal as j
 from runward.tracking.api import Tracking
 from runward.tracking.capture.reads import unrecorded
+from runward.tracking.captured import referenced
 from runward.tracking.files import Files
 from runward.tracking.journal import Frame, JournalReader, journals_in
 from runward.tracking.model import (
@@ -61,17 +62,6 @@ class Destination(Protocol):
     tracking: Tracking
     files: Files
     local_blobs: FolderBlobs
-
-
-def referenced(blobs: FolderBlobs, part: CapturePart) -> list[Digest]:
-    """The digests that a captured document needs beside it: the files of the tree, the diff, a task's payload."""
-    document = msgspec.json.decode(blobs.read(part.digest))
-    if part.kind == "code":
-        found = [entry["digest"] for entry in document["files"] if entry["mode"] != "symlink"]
-        return [Digest(digest) for digest in dict.fromkeys([*found, document.get("diff")]) if digest]
-    if part.kind == "spec":
-        return [Digest(digest) for digest in document.get("blobs", {}).values()]
-    return []
 
 
 class _Gathered:

@@ -188,5 +188,14 @@ def _ignored_folders() -> tuple[str, ...]:
 
 
 def _is_input(path: str, ignored: tuple[str, ...]) -> bool:
-    inner = ("/site-packages/", "/dist-packages/", "/.runward/", "/__pycache__/", "/.git/", "/.venv/")
+    inner = (
+        "/site-packages/",
+        "/dist-packages/",
+        "/.pyenv/",
+        "/.asdf/",
+        "/.runward/",
+        "/__pycache__/",
+        "/.git/",
+        "/.venv/",
+    )
     return not (path.startswith(ignored) or path.endswith(_CODE_SUFFIXES) or any(part in path for part in inner))

@@ -76,22 +76,24 @@ class Testimony(msgspec.Struct, kw_only=True):
     """Whether the shim was there to see native readers."""
 
 
-def watched_environment(folder: Path, seed: int | None, environ: Mapping[str, str], shim: Shim) -> dict[str, str]:
-    """Variables that have a command seeded and watched; ``PYTHONHASHSEED`` stays where somebody set it.
+def seeding_environment(seed: int | None, environ: Mapping[str, str]) -> dict[str, str]:
+    """Variables that have a watched command seed itself; ``PYTHONHASHSEED`` stays where somebody set it."""
+    if seed is None:
+        return {}
+    return {"PYTHONHASHSEED": environ.get("PYTHONHASHSEED") or str(seed), SEED_VARIABLE: str(seed)}
+
+
+def watched_environment(folder: Path, environ: Mapping[str, str], shim: Shim) -> dict[str, str]:
+    """Variables that have a command watched.
 
     Args:
         folder: Where its processes leave their testimonies; it exists.
-        seed: The run's seed; None seeds nothing.
         environ: The command's environment so far.
         shim: Notes what native code opens, if it was built.
     """
     given = environ.get("PYTHONPATH", "")
     added = {READS_VARIABLE: str(folder), "PYTHONPATH": os.pathsep.join(filter(None, [str(SEED_SITE), given]))}
-    if seed is not None:
-        added |= {"PYTHONHASHSEED": environ.get("PYTHONHASHSEED") or str(seed), SEED_VARIABLE: str(seed)}
-    if shim.path is not None:
-        added |= preloaded(folder, environ, shim)
-    return added
+    return added | preloaded(folder, environ, shim)
 
 
 def preloaded(folder: Path, environ: Mapping[str, str], shim: Shim) -> dict[str, str]:
@@ -106,18 +108,24 @@ def preloaded(folder: Path, environ: Mapping[str, str], shim: Shim) -> dict[str,
     }
 
 
-def hear(folder: Path, *, forget: bool = True) -> Testimony:
-    """Read what a command's processes left in a folder, and clear it away."""
+def hear(folder: Path, noted: Iterable[tuple[str, Iterable[tuple[str, bool]]]] = ()) -> Testimony:
+    """Read what a command's processes left in a folder, and clear it away.
+
+    Args:
+        folder: Where they left it.
+        noted: What other processes noted by themselves: working folders, and openings there.
+    """
     paths = sorted(folder.glob(f"*{SUFFIX}"))
     said = [_read_literal(path) for path in paths]
     said.sort(key=lambda one: len(one.get("modules", ())))
     found = Testimony(native=(folder / _OPENS_FILE).exists(), pids=[path.stem for path in paths])
     for one in said:
         _add_words(found, one)
+    for cwd, opened in noted:
+        _add_words(found, {"cwd": cwd, "opened": opened})
     _add_native(found, folder / _OPENS_FILE)
-    if forget:
-        for path in [*folder.glob(f"*{SUFFIX}"), *folder.glob("*.order"), folder / _OPENS_FILE]:
-            path.unlink(missing_ok=True)
+    for path in [*folder.glob(f"*{SUFFIX}"), *folder.glob("*.order"), folder / _OPENS_FILE]:
+        path.unlink(missing_ok=True)
     return found
 
 
