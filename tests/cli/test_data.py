@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,16 @@ def test_a_pointer_is_not_the_data(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "d" / "model.bin").write_text(pointer)
     assert "git lfs pull" in cli("data", "add", "d", "-p", "p").out
     assert "Git LFS pointer" in cli("data", "show", "p/d@latest").out
+
+
+def test_lineage_is_drawn(cli: Cli, table: Path, tmp_path: Path) -> None:
+    """A script that reads the data is found by what it read, though nothing was declared."""
+    cli("data", "add", "d", "-p", "p", "--no-tables")
+    (tmp_path / "train.py").write_text("print(len(open('d/t.csv').read()))")
+    assert cli("run", "-p", "p", "--name", "train", "--", sys.executable, "train.py").code == 0
+    said = cli("data", "lineage", "p/d").out
+    assert "→ run train  read, 1 files" in said
+    assert said == cli("data", "lineage", "d@latest", "-p", "p").out == cli("data", "lineage", "-p", "p").out
+    run = next(node for node in cli.json("data", "lineage", "p/d")["nodes"] if node["kind"] == "run")
+    assert "dataset d" in cli("data", "lineage", f"run:{run['ref']}", "-p", "p").out
+    assert cli("data", "lineage", "p/none").code == 2

@@ -15,7 +15,7 @@ from runward.data.model import Bump, DatasetVersion
 from runward.data.names import next_name, semantic
 from runward.data.rows import RowChange
 from runward.errors import InvalidError
-from runward.face import current_workspace
+from runward.face import current_workspace, default_project
 
 
 @data.command("diff")
@@ -156,3 +156,30 @@ def _confirmed(output: Output, name: str, bump: Bump, reasons: list[str]) -> boo
     for reason in reasons[:10]:
         output.say(f"  {reason}")
     return click.confirm(f"name it {name} ({bump})?", default=True, err=True)
+
+
+@data.command("lineage")
+@click.argument("of", required=False)
+@click.option("--project", "-p", default="", help="Path of the project.")
+@with_json
+@pass_output
+def lineage(output: Output, of: str | None, project: str) -> None:
+    """What leads to a thing and what came of it, by what runs read and made.
+
+    OF is a dataset (NAME or NAME@VERSION), run:ID or model:NAME/VERSION; without it all of a project's data.
+    """
+    where, asked = project or default_project(), of or ""
+    if of and not of.startswith(("run:", "model:")):
+        dataset, version = asked_for(of, project)
+        where, _, name = dataset.rpartition(":")
+        asked = f"dataset:{name}" + (f"@{version}" if "@" in of else "")
+    found = current_workspace().data.lineage(where, asked)
+    titles = {node.id: f"{node.kind} {node.title}" for node in found.nodes}
+    lines = [
+        f"{titles[edge.source]} → {titles[edge.target]}  {edge.kind}"
+        + (f", {edge.files:,} files" if edge.files else "")
+        for edge in found.edges
+    ]
+    alone = {node.id for node in found.nodes} - {end for edge in found.edges for end in (edge.source, edge.target)}
+    lines += [titles[node] for node in sorted(alone)]
+    output.result(found, [*lines, *(["  and more: ask for one thing"] if found.truncated else [])])
