@@ -26,6 +26,7 @@ from runward.errors import ConflictError, InvalidError, NotFoundError, RunwardEr
 from runward.tracking import client
 from runward.tracking import journal as j
 from runward.tracking.captor import Captor
+from runward.tracking.capture.preload import Shim
 from runward.tracking.client import ActiveRun, RunwardWarning
 from runward.tracking.media import plain
 from runward.tracking.model import NewProject, NewRun, RunDetail, RunParam
@@ -183,9 +184,10 @@ def begin_command(
     tags: Mapping[str, str] | None = None,
     purpose: str = "",
     seed: int | None = None,
+    shim: Shim | None = None,
 ) -> ActiveRun:
     """Begin a run for a command of its own, captured as that command. The caller ends it. Raises: as :func:`start`."""
-    return _begin(_new_run(name, project, None, tags, seed, purpose, experiment_id), project, True, command)
+    return _begin(_new_run(name, project, None, tags, seed, purpose, experiment_id), project, True, command, shim)
 
 
 def _new_run(
@@ -214,10 +216,12 @@ def _new_run(
     )
 
 
-def _begin(new: NewRun, project: str, capture: bool, command: list[str] | None = None) -> ActiveRun:
+def _begin(
+    new: NewRun, project: str, capture: bool, command: list[str] | None = None, shim: Shim | None = None
+) -> ActiveRun:
     space = current_workspace()
     _create(space, new)
-    run, captor = _open(space, new, capture, command)
+    run, captor = _open(space, new, capture, command, shim=shim)
     _capture(run, captor, new)
     _adopt_once(space)
     return run
@@ -237,12 +241,18 @@ def _keep(new: NewRun, project: str, capture: bool) -> ActiveRun:
 
 
 def _open(
-    space: w.Workspace, new: NewRun, capture: bool, command: list[str] | None, *, uploads: bool = True
+    space: w.Workspace,
+    new: NewRun,
+    capture: bool,
+    command: list[str] | None,
+    *,
+    uploads: bool = True,
+    shim: Shim | None = None,
 ) -> tuple[ActiveRun, Captor | None]:
     """A run's journal, with all that makes the run as its first entry, on its way into the store."""
     before = {} if command is not None else dict(BEFORE_START.stop())
     folder = space.state_dir / "journals" / new.id
-    captor = Captor(space.local_blobs, space.state_dir / "cache", command, before) if capture else None
+    captor = Captor(space.local_blobs, space.state_dir / "cache", command, before, shim) if capture else None
     uploader = uploader_of(space) if uploads else None
     run = ActiveRun(RunId(new.id), folder, ScriptHooks(uploader, space.tidy, captor))
     run.journal.append([j.CREATE, msgspec.to_builtins(new)])

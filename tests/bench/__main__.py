@@ -1,6 +1,6 @@
 """Measures what users feel, with peers side by side where they are installed, and prints a Markdown table.
 
-``--write`` puts the tables into ``docs/benchmarks.md`` with date and machine. Peers are looked for in the environments
+``--write`` puts the tables into ``docs/benchmarks.md`` (or their own page) with date and machine. Peers are looked for in the environments
 named by ``RUNWARD_BENCH_PEERS`` (``name=python`` pairs by commas); without one its column stays empty.
 """
 
@@ -157,6 +157,12 @@ def _client(folder: str) -> list[Row]:
     return [*imports(), *core_install(), *(row for part in parts for row in part(tempfile.mkdtemp(dir=folder)))]
 
 
+def _equivalence(folder: str) -> list[Row]:
+    from tests.bench import equivalence  # Only this part needs numpy and scipy.
+
+    return equivalence.measure(folder)
+
+
 def _web(folder: str) -> list[Row]:
     from tests.bench import web  # Only this part needs Playwright.
 
@@ -170,8 +176,12 @@ PARTS: dict[str, tuple[str, Callable[[str], list[Row]]]] = {
     "importing": ("Import from other tools", importing.measure),
     "web": ("Web app, in Chromium", _web),
     "curve": ("How cost grows", curve.measure),
+    "equivalence": ("Operating curve", _equivalence),
 }
 """Title and measurement of each part."""
+PAGES = {"equivalence": "statistics.md"}
+"""The page under ``docs/`` of a part that does not stand in ``benchmarks.md``."""
+LONG = ("curve", "equivalence")
 
 
 def measured(part: str) -> str:
@@ -197,25 +207,27 @@ def measured(part: str) -> str:
 
 
 def write_part(part: str, text: str) -> None:
-    """Put a part into ``docs/benchmarks.md``, in the place of what it said before."""
-    page = ROOT / "docs" / "benchmarks.md"
+    """Put a part into its page, in the place of what it said before."""
+    page = ROOT / "docs" / PAGES.get(part, "benchmarks.md")
     head, *sections = re.split(r"(?m)^(?=## )", page.read_text())
     kept = {section.splitlines()[0].removeprefix("## "): section for section in sections}
     kept[PARTS[part][0]] = text
-    page.write_text(
-        "\n".join([head.rstrip() + "\n", *(kept[t].rstrip() + "\n" for t, _ in PARTS.values() if t in kept)])
-    )
+    ours = [title for title, _ in PARTS.values() if title in kept]
+    order = [*ours, *(title for title in kept if title not in ours)]
+    page.write_text("\n".join([head.rstrip() + "\n", *(kept[title].rstrip() + "\n" for title in order)]))
 
 
 def main() -> None:
     """Measure the asked parts and print their tables."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all but curve by default")
-    parser.add_argument("--write", action="store_true", help="put the tables into docs/benchmarks.md")
+    parser.add_argument(
+        "parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all but {', '.join(LONG)} by default"
+    )
+    parser.add_argument("--write", action="store_true", help="put the tables into the docs")
     asked = parser.parse_args()
     if unknown := set(asked.parts) - set(PARTS):
         parser.error(f"there is no part {', '.join(sorted(unknown))}")
-    for part in asked.parts or [name for name in PARTS if name != "curve"]:
+    for part in asked.parts or [name for name in PARTS if name not in LONG]:
         text = measured(part)
         print(text, flush=True)
         if asked.write:

@@ -6,7 +6,8 @@ import math
 
 import pytest
 
-from runward.tracking.deltas import Interval, interval, mean_interval, t_quantile
+from runward.core.student import t_quantile
+from runward.tracking.deltas import Interval, interval, mean_interval
 
 
 @pytest.mark.parametrize(

@@ -16,13 +16,11 @@ from runward.repro.compare import (
     compare_exit_codes,
     compare_inputs,
     compare_metrics,
-    compare_stdout,
     inputs_of,
-    mask,
-    measures_time,
     result_report,
     unchecked_of,
 )
+from runward.repro.content import measures_time
 from runward.repro.levels import decide
 from runward.repro.model import (
     Conditions,
@@ -38,6 +36,7 @@ from runward.repro.model import (
     Verdict,
     VerificationReport,
 )
+from runward.repro.printed import compare_stdout, mask
 from runward.tracking.capture.model import FileRead, Package
 from tests.repro.captures import make_capture
 
@@ -135,7 +134,9 @@ def test_results_are_compared(name: str) -> None:
 )
 def test_artifacts(name: str, before: bytes, after: bytes, tolerance: Tolerance | None, status: ItemStatus) -> None:
     """By digest first; JSON and tables by content; other bytes as they are."""
-    (found,) = compare_artifacts({name: "d1"}, {name: "d2"}, {"d1": before, "d2": after}.__getitem__, tolerance)
+    (found,) = compare_artifacts(
+        {name: "d1"}, {name: "d2"}, {"d1": before, "d2": after}.__getitem__, {name: tolerance} if tolerance else None
+    )
     assert found.status == status
     assert found.detail
 

@@ -16,13 +16,13 @@ from runward.repro.compare import (
     compare_artifacts,
     compare_exit_codes,
     compare_inputs,
-    compare_stdout,
     inputs_of,
     result_report,
 )
 from runward.repro.environment import find_uv, rebuild_environment
 from runward.repro.levels import decide
 from runward.repro.model import Conditions, Decision, Level, Verdict
+from runward.repro.printed import compare_stdout
 from runward.repro.rerun import rerun
 from runward.repro.restore import restore_code
 from runward.tracking.capture.environment import environment_digest

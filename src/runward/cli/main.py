@@ -19,6 +19,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("runward.cli.demo:demo", "The main job on real data: run, verify, review, share."),
     "run": ("runward.cli.run:run", "Track any command: runward run -- python train.py"),
     "verify": ("runward.cli.verify:verify", "Rerun a run from what was captured, and say whether it holds."),
+    "why": (
+        "runward.cli.why:why",
+        "Find what makes two results differ, by rerunning with single differences put back.",
+    ),
     "key": ("runward.cli.verify:key", "The public key that checks this workspace's certificates."),
     "runs": ("runward.cli.runs:runs", "List, show, compare and export runs."),
     "data": ("runward.cli.datamove:data", "Keep versions of data: add, name, compare, put back."),

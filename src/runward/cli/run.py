@@ -15,9 +15,11 @@ import click
 
 from runward import face
 from runward.cli.output import Output, pass_output, with_json
-from runward.core.seeding import SEED_SITE
+from runward.core.seeding import chosen_seed
 from runward.errors import InvalidError
 from runward.recording import PLAN_VARIABLE
+from runward.tracking.capture.preload import Shim, shim
+from runward.tracking.capture.watch import watched_environment
 from runward.tracking.client import JOURNAL_VARIABLE, RUN_VARIABLE, ActiveRun
 
 
@@ -28,6 +30,7 @@ from runward.tracking.client import JOURNAL_VARIABLE, RUN_VARIABLE, ActiveRun
 @click.option("--tag", "-t", multiple=True, metavar="KEY=VALUE", help="A tag; may be given several times.")
 @click.option("--purpose", default="", help="Why it is run, in a sentence.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=None, help="Set for Python, numpy, torch; recorded.")
+@click.option("--no-seed", is_flag=True, help="Leave generators and PYTHONHASHSEED as they are.")
 @click.option("--plan", is_flag=True, help="Show what the script's experiments would do; start nothing.")
 @with_json
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
@@ -40,12 +43,15 @@ def run(
     tag: tuple[str, ...],
     purpose: str,
     seed: int | None,
+    no_seed: bool,
     plan: bool,
     command: tuple[str, ...],
 ) -> int:
     """Track any command: its output, its code, its environment and how it ended. The exit code is passed through."""
     if plan:
         return subprocess.run(command, env={**os.environ, PLAN_VARIABLE: "1"}, check=False).returncode
+    seed = _seed(seed, no_seed)
+    native = shim()
     active = face.begin_command(
         name or Path(command[0]).name,
         list(command),
@@ -54,10 +60,11 @@ def run(
         tags=dict(_pair(text) for text in tag),
         purpose=purpose,
         seed=seed,
+        shim=native,
     )
     output.say(f"run {active.id}")
     # With --json the answer is ours: what the command prints is talk then.
-    code = _follow(active, list(command), seed, sys.stderr.buffer if output.json else sys.stdout.buffer)
+    code = _follow(active, list(command), seed, native, sys.stderr.buffer if output.json else sys.stdout.buffer)
     status = "finished" if code == 0 else ("cancelled" if code in (130, -2) else "failed")
     active.finish(status, code, "" if code == 0 else f"the command ended with exit code {code}")
     if output.json:
@@ -72,16 +79,16 @@ def _pair(text: str) -> tuple[str, str]:
     return key, value
 
 
-def _follow(active: ActiveRun, command: list[str], seed: int | None, stdout: IO[bytes]) -> int:
-    env = {
-        **os.environ,
-        JOURNAL_VARIABLE: str(active.folder),
-        RUN_VARIABLE: active.id,
-        "RUNWARD_READS": str(active.folder),
-    }
-    env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(SEED_SITE), env.get("PYTHONPATH", "")]))
-    if seed is not None:
-        env |= {"PYTHONHASHSEED": str(seed), "RUNWARD_SEED": str(seed)}
+def _seed(given: int | None, no_seed: bool) -> int | None:
+    """The seed that was asked for, or a fresh one that the run records; none where nobody wants one."""
+    if given is not None and no_seed:
+        raise InvalidError(f"--seed {given} and --no-seed contradict each other")
+    return None if no_seed else chosen_seed(given)
+
+
+def _follow(active: ActiveRun, command: list[str], seed: int | None, native: Shim, stdout: IO[bytes]) -> int:
+    env = {**os.environ, JOURNAL_VARIABLE: str(active.folder), RUN_VARIABLE: active.id}
+    env |= watched_environment(active.folder, seed, env, native)
     env.setdefault("PYTHONUNBUFFERED", "1")
     try:
         process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
@@ -12,6 +13,8 @@ from runward.errors import CorruptedError, InvalidError
 from runward.face import current_workspace
 from runward.repro import certificate as certificates
 from runward.repro.model import Tolerance, VerificationReport
+from runward.repro.records import VerificationDetail
+from runward.repro.verify import compare_runs
 from runward.repro.verify import verify as carry_out
 
 _CODES = {"reproduced": YES, "not_reproduced": NO, "undecided": UNDECIDED}
@@ -23,6 +26,8 @@ _CODES = {"reproduced": YES, "not_reproduced": NO, "undecided": UNDECIDED}
 @click.option("--margin", "-m", multiple=True, metavar="METRIC=ABS", help="Allowed absolute difference of a metric.")
 @click.option("--timeout", default=3600.0, show_default=True, help="Seconds until the rerun is ended.")
 @click.option("--no-sandbox", is_flag=True, help="Rerun without isolation; the report says so.")
+@click.option("--against", metavar="RUN", help="Compare with this recorded run instead of running anything.")
+@click.option("--no-variation", is_flag=True, help="Leave out the second rerun under an emulated change of machine.")
 @click.option("--certificate", type=click.Path(path_type=Path, exists=True), help="Check a certificate file instead.")
 @click.option("--key", type=click.Path(path_type=Path, exists=True), help="The signer's public key for --certificate.")
 @with_json
@@ -34,6 +39,8 @@ def verify(
     margin: tuple[str, ...],
     timeout: float,
     no_sandbox: bool,
+    against: str | None,
+    no_variation: bool,
     certificate: Path | None,
     key: Path | None,
 ) -> int:
@@ -42,20 +49,35 @@ def verify(
         return _check_certificate(output, certificate, key)
     if ref is None:
         raise InvalidError("RUN is missing", hint="give an id, a name or @last")
+    tolerances = dict(_tolerance(text) for text in margin)
+    if against is not None:
+        report = compare_runs(current_workspace(), ref, against, tolerances=tolerances)
+        output.result(_document(report), _story(report))
+        return _CODES[report.verdict]
     outcome = carry_out(
         current_workspace(),
         ref,
         level=level,
         timeout_s=timeout,
-        tolerances=dict(_tolerance(text) for text in margin),
+        tolerances=tolerances,
         sandbox=not no_sandbox,
+        vary=not no_variation,
         say=output.say,
     )
-    document = msgspec.to_builtins(outcome.report)
-    document["certificate"] = outcome.record.certificate
-    document["verification"] = outcome.record.verification.id
-    output.result(document, _story(outcome.report))
+    output.result(_document(outcome.report, outcome.record), _story(outcome.report))
     return _CODES[outcome.report.verdict]
+
+
+def _document(found: VerificationReport, record: VerificationDetail | None = None) -> dict[str, Any]:
+    """The report in the shape that programs rely on; everything about the result stands under ``result``."""
+    report: dict[str, Any] = msgspec.to_builtins(found)
+    more = {name: report[name] for name in ("reason", "conditions", "variation")}
+    return {
+        **{name: report[name] for name in ("run", "verdict", "level")},
+        "result": {**report["result"], **more, "verification": record.verification.id if record else None},
+        **{name: report[name] for name in ("inputs", "cause", "unchecked")},
+        "certificate": record.certificate if record else None,
+    }
 
 
 def _tolerance(text: str) -> tuple[str, Tolerance]:
@@ -77,7 +99,16 @@ def _story(report: VerificationReport) -> list[str]:
     for metric in report.result.metrics:
         detail = f" ({metric.detail})" if metric.detail else ""
         lines.append(f"  metric {metric.name}: {metric.status.replace('_', ' ')} over {metric.points} points{detail}")
-    lines += [f"  artifact {item.name}: {item.status.replace('_', ' ')}" for item in report.result.artifacts]
+    for item in report.result.artifacts:
+        detail = f" ({item.detail})" if item.detail else ""
+        lines.append(f"  artifact {item.name}: {item.status.replace('_', ' ')}{detail}")
+    if (printed := report.result.stdout) is not None:
+        lines.append(f"  printed: {printed.status.replace('_', ' ')}{f' ({printed.detail})' if printed.detail else ''}")
+    lines += [f"  differs: {name}" for name in report.cause]
+    if (varied := report.variation) is not None:
+        lines.append(
+            f"  with {varied.name}: {varied.status.replace('_', ' ')}{f' ({varied.detail})' if varied.detail else ''}"
+        )
     lines.append(f"  isolation: {report.conditions.sandbox} ({report.conditions.sandbox_note})")
     return lines
 

@@ -2,56 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import random
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
+from runward.core.lazyseed import SEEDERS, seed_when_needed
 from runward.errors import InvalidError
 
 _LIMIT = 2**32
+NO_SEED_VARIABLE = "RUNWARD_NO_SEED"
+"""Set to ``1`` where commands and tasks without a seed shall not be given one."""
 SEED_SITE = Path(__file__).parent / "seedsite"
-"""A folder that, first on ``PYTHONPATH``, seeds any Python by the environment variable ``RUNWARD_SEED``."""
-
-
-def _seed_numpy(numpy: Any, seed: int) -> None:
-    numpy.random.seed(seed)
-
-
-def _seed_torch(torch: Any, seed: int) -> None:
-    # Covers the CPU and every CUDA device, those not initialised yet included.
-    torch.manual_seed(seed)
-
-
-_SEEDERS: dict[str, Callable[[Any, int], None]] = {"numpy": _seed_numpy, "torch": _seed_torch}
-
-
-class _SeedOnImport:
-    """A finder that lets the others find a library and seeds it once it is loaded."""
-
-    def __init__(self, seed: int) -> None:
-        self.seed = seed
-
-    def find_spec(self, name: str, path: Any = None, target: ModuleType | None = None) -> Any:
-        if name not in _SEEDERS:
-            return None
-        for finder in sys.meta_path:
-            spec = None if isinstance(finder, _SeedOnImport) else finder.find_spec(name, path, target)
-            if spec is not None:
-                self._seed_after(spec.loader, name)
-                return spec
-        return None
-
-    def _seed_after(self, loader: Any, name: str) -> None:
-        load = loader.exec_module
-
-        def load_and_seed(module: ModuleType) -> None:
-            load(module)
-            _SEEDERS[name](module, self.seed)
-
-        loader.exec_module = load_and_seed
+"""A folder that, first on ``PYTHONPATH``, makes any Python seed itself and say what it read and used."""
 
 
 def seed_everything(seed: int) -> dict[str, str]:
@@ -70,15 +33,19 @@ def seed_everything(seed: int) -> dict[str, str]:
     """
     check_seed(seed)
     random.seed(seed)
-    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _SeedOnImport)]
-    sys.meta_path.insert(0, _SeedOnImport(seed))
-    seeded = {"python": "now"}
-    for name, seeder in _SEEDERS.items():
-        module = sys.modules.get(name)
-        if module is not None:
-            seeder(module, seed)
-        seeded[name] = "on import" if module is None else "now"
-    return seeded
+    seed_when_needed(seed)
+    others = {name: "now" if name in sys.modules else "on import" for name in SEEDERS if name != "random"}
+    return {"python": "now", **others}
+
+
+def chosen_seed(given: int | None) -> int | None:
+    """The seed that somebody gave, or a fresh one: what draws its own never tells it, and cannot be repeated.
+
+    None where nobody gave one and ``RUNWARD_NO_SEED`` says that none is wanted.
+    """
+    if given is not None or os.environ.get(NO_SEED_VARIABLE, "0") not in ("", "0"):
+        return given
+    return int.from_bytes(os.urandom(4), "big") >> 1
 
 
 def check_seed(seed: int) -> int:

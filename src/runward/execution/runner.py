@@ -15,6 +15,7 @@ from typing import Any
 
 from runward.config.buildable import Buildable
 from runward.core.clock import utc_now
+from runward.core.seeding import chosen_seed
 from runward.execution.backend import Backend, RunEnd
 from runward.execution.local import Executor, Exit, Launch
 from runward.execution.model import (
@@ -210,7 +211,7 @@ class _TaskJob:
         self.slots = task.slots
         self._runner = runner
         self._task = task
-        self._seed = runner.seed if task.seed is None else task.seed
+        self._seed = chosen_seed(runner.seed if task.seed is None else task.seed)
         self._place = f"{index:03d}-{re.sub(r'[^A-Za-z0-9_.-]', '_', task.name)[:40]}"
         self._folder = Path()
         self._result = runner.results[task.name]
@@ -221,7 +222,7 @@ class _TaskJob:
         argv = self._prepare()
         env = {**os.environ, **self._begin_run(attempt), **self._task.env}
         if self._seed is not None:
-            env |= {"PYTHONHASHSEED": str(self._seed), "RUNWARD_SEED": str(self._seed)}
+            env |= {"PYTHONHASHSEED": env.get("PYTHONHASHSEED") or str(self._seed), "RUNWARD_SEED": str(self._seed)}
         log = self._folder / "log.txt"
         self._result.folder, self._result.log_path = str(self._folder), str(log)
         return Launch(argv, env, log)

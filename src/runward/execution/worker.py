@@ -86,9 +86,18 @@ def _imitate_driver(spec: dict[str, Any]) -> None:
     if spec["cwd"] is not None:
         os.chdir(spec["cwd"])
     if spec["seed"] is not None:
-        from runward.core.seeding import seed_everything
+        _seed_when_needed(spec["seed"])
 
-        seed_everything(spec["seed"])
+
+def _seed_when_needed(seed: int) -> None:
+    # By path: importing the package would take longer than everything else that is done here.
+    from importlib.machinery import SourceFileLoader
+
+    # This file runs from a copy, but its code remembers where it was written.
+    core = os.path.join(os.path.dirname(os.path.dirname(main.__code__.co_filename)), "core")
+    module: Any = type(sys)("_runward_lazyseed")
+    SourceFileLoader(module.__name__, os.path.join(core, "lazyseed.py")).exec_module(module)
+    module.seed_when_needed(seed)
 
 
 def _load(spec: dict[str, Any], folder: str) -> Any:

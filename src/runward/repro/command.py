@@ -11,6 +11,7 @@ import msgspec
 
 from runward.core.hashing import digest_file
 from runward.errors import SourceMissingError
+from runward.repro.compare import kind_of
 from runward.repro.model import CheckStatus, InputCheck
 from runward.tracking.capture.model import Capture, FileRead, decode_path
 
@@ -125,7 +126,7 @@ def _place(read: FileRead, root: Path) -> InputCheck:
     status: CheckStatus = "same" if present == known else "different"
     if known is None or present is None:
         status = "unchecked"
-    return InputCheck(kind="data", name=read.relative or read.path, status=status, before=known, after=present)
+    return InputCheck(kind=kind_of(read), name=read.relative or read.path, status=status, before=known, after=present)
 
 
 def _caches() -> dict[str, str]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
-import re
-import struct
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from runward.core.hashing import digest_value
+from runward.errors import NotFoundError
+from runward.repro.content import compare_content, measures_time, same_bits
 from runward.repro.model import (
     ArtifactCheck,
     CheckStatus,
@@ -23,33 +22,24 @@ from runward.repro.model import (
     Series,
     Tolerance,
 )
-from runward.tracking.capture.model import Capture
+from runward.repro.printed import NOWHERE, Around, close
+from runward.tracking.capture.model import Capture, FileRead, Package, tree_digest
 
 INPUT_KINDS = (
-    "code", "config", "data", "seed", "python", "package", "threads", "cpu_level", "variable", "machine",
+    "code", "config", "data", "seed", "python", "package", "package_content", "variable", "threads", "kernel",
+    "cpu_level", "library", "machine",
 )  # fmt: skip
 """Kinds of input, the most telling difference first."""
 
-Inputs = Mapping[tuple[str, str], str | None]
+_INSTRUMENT = "runward"
+"""Runward measures; which version of it does is no input of the run."""
+_ONE_SIDED = ("data", "kernel", "library")
+"""What only one run names of these was only seen there: nothing says that the other had another one."""
+_CODE_SUFFIXES = (".py", ".ipynb", ".sh", ".r", ".jl")
+_CONFIG_SUFFIXES = (".yaml", ".yml", ".json", ".toml", ".ini", ".cfg", ".conf", ".env", ".properties")
+_MOST_CONFIG_BYTES = 1 << 20
 
-_DURATION = re.compile(
-    r"(?:^|[/_. -])(?:time|times|duration|elapsed|runtime|walltime|seconds|secs|latency|throughput|timestamp)"
-    r"(?:_s|_ms|_sec|_seconds)?$|(?:^|/)(?:system|sys|times?|timing)/|per_(?:s|sec|second)$",
-    re.IGNORECASE,
-)
-_MASKS = (
-    (re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?"), "<date>"),
-    (re.compile(r"\b\d{1,2}:\d\d(?::\d\d(?:[.,]\d+)?)?\b"), "<time>"),
-    (
-        re.compile(r"\b\d+(?:[.,]\d+)?\s?(?:ns|us|µs|ms|s|sec|secs|seconds|min|minutes|h|hours)(?:/\w+)?\b"),
-        "<duration>",
-    ),
-    (re.compile(r"\b\d+(?:[.,]\d+)?\s?(?:it|batch|samples?|steps?|examples?)/s(?:ec)?\b"), "<rate>"),
-    (re.compile(r"\b0x[0-9a-fA-F]{4,}\b"), "<address>"),
-    (re.compile(r"(?i)(?<=pid[ =:])\s*\d+"), "<pid>"),
-    (re.compile(r"(?<![\w<])(?:/[\w.@+~-]+){2,}/?"), "<path>"),
-)
-_CLOSE_BYTES = 8
+Inputs = Mapping[tuple[str, str], str | None]
 
 
 def inputs_of(capture: Capture, config: Mapping[str, Any] | None = None) -> dict[tuple[str, str], str | None]:
@@ -60,9 +50,8 @@ def inputs_of(capture: Capture, config: Mapping[str, Any] | None = None) -> dict
         config: Its parameters, flattened.
     """
     environment, machine = capture.environment, capture.machine
-    files = {entry.path for entry in capture.code.files}
     inputs: dict[tuple[str, str], str | None] = {
-        ("code", "tree"): capture.code.digest or None,
+        ("code", "tree"): _tree(capture) or None,
         ("python", environment.implementation): environment.python,
         ("cpu_level", "cpu"): machine.cpu_level or None,
         ("machine", "cpu"): machine.cpu or None,
@@ -70,17 +59,69 @@ def inputs_of(capture: Capture, config: Mapping[str, Any] | None = None) -> dict
         ("machine", "gpus"): ", ".join(gpu.name for gpu in machine.gpus),
         ("threads", "usable_cpus"): str(machine.usable_cpus),
     }
+    tree = {entry.path for entry in capture.code.files}
+    inputs |= {("code", f"{name} (editable)"): tree.digest or None for name, tree in environment.sources.items()}
     inputs |= {("config", key): json.dumps(value, sort_keys=True, default=str) for key, value in (config or {}).items()}
+    inputs |= {("config", name): value for name, value in arguments_of(capture.process.argv).items()}
     inputs |= {
-        ("data", read.relative or read.path): (read.digest if not read.changed else "") or None
+        (kind_of(read), read.relative or read.path): (read.digest if not read.changed else "") or None
         for read in capture.reads
-        if read.relative not in files
+        if kind_of(read) != "code" or read.relative not in tree
     }
     inputs |= {("seed", name): str(seed) for name, seed in capture.seeds.items()}
-    inputs |= {("package", package.name): package.version for package in environment.packages}
+    packages = [package for package in environment.packages if package.name != _INSTRUMENT]
+    inputs |= {("package", package.name): package.version for package in packages}
+    inputs |= {("package_content", item.name): _edits(item) for item in packages if item.edited}
+    if environment.library_builds:
+        # The process told what it loaded, so its packages were looked into; those not as installed are named.
+        inputs["package_content", "all others that were loaded"] = "as installed"
     inputs |= {("threads", name): str(count) for name, count in machine.threads.items()}
+    inputs |= {("kernel", name): level for name, level in machine.kernels.items()}
+    inputs |= {("library", name): build for name, build in environment.library_builds.items()}
     threads = {name for kind, name in inputs if kind == "threads"}
-    return inputs | {("variable", name): value for name, value in environment.variables.items() if name not in threads}
+    inputs |= {("variable", name): value for name, value in environment.variables.items() if name not in threads}
+    return inputs | {("variable", name): None for name in capture.variables_read}
+
+
+def arguments_of(argv: Sequence[str]) -> dict[str, str]:
+    """What a command line says beyond the program: options by name, other words by their place after it."""
+    words = list(argv[1:])
+    if argv and "python" in argv[0].rpartition("/")[2]:
+        while words and words[0].startswith("-") and words[0] not in ("-m", "-c"):
+            words.pop(0)
+        words = words[2:] if words[:1] == ["-m"] else words[1:]
+    found: dict[str, str] = {}
+    place = 0
+    while words:
+        name, sign, value = words.pop(0).partition("=")
+        if name.startswith("-") and not sign and words and not words[0].startswith("--"):
+            value = words.pop(0)
+        elif not name.startswith("-"):
+            place += 1
+            name, value = f"argument {place}", f"{name}{sign}{value}"
+        found[name] = value
+    return found
+
+
+def kind_of(read: FileRead) -> str:
+    """``config`` for small files in a language of settings, ``code`` for a program, else ``data``."""
+    name = read.path.lower()
+    if name.endswith(_CODE_SUFFIXES):
+        return "code"
+    return "config" if name.endswith(_CONFIG_SUFFIXES) and read.size <= _MOST_CONFIG_BYTES else "data"
+
+
+def _tree(capture: Capture) -> str:
+    """The digest of the code: the tree without the data in it, and without what the run itself left there."""
+    apart = {read.relative for read in capture.reads if kind_of(read) != "code"}
+    apart |= {written.path for written in capture.writes or []}
+    if not apart.intersection(entry.path for entry in capture.code.files):
+        return capture.code.digest
+    return tree_digest(entry for entry in capture.code.files if entry.path not in apart)
+
+
+def _edits(package: Package) -> str:
+    return f"{len(package.edited)} edited files, {digest_value(sorted(package.edited.items()))[:16]}"
 
 
 def compare_inputs(before: Inputs, after: Inputs) -> list[InputCheck]:
@@ -115,52 +156,34 @@ def compare_metrics(
     ]
 
 
-def measures_time(name: str) -> bool:
-    """Whether a metric of that name is a duration, a rate or a machine's load."""
-    return bool(_DURATION.search(name))
-
-
 def compare_artifacts(
     before: Mapping[str, str],
     after: Mapping[str, str],
     read: Callable[[str], bytes] | None = None,
-    tolerance: Tolerance | None = None,
+    tolerances: Mapping[str, Tolerance] | None = None,
+    around: tuple[Around, Around] = NOWHERE,
 ) -> list[ArtifactCheck]:
-    """Compare artifacts by digest, and JSON and CSV text by content where the digests differ.
+    """Compare artifacts by digest, and by content where the digests differ.
 
     Args:
         before: Digests of the original run's artifacts by name.
         after: Those of the rerun.
         read: Gives the bytes of a digest; without it only digests are compared.
-        tolerance: For numbers inside JSON and CSV.
+        tolerances: For the numbers inside of an artifact, by its name.
+        around: The surroundings of either run, whose traces in text do not count.
     """
+
+    def look(name: str, first: str, second: str) -> tuple[ItemStatus, str]:
+        if read is None:
+            return "different", "the digests differ"
+        try:
+            return compare_content(name, read(first), read(second), (tolerances or {}).get(name), around)
+        except NotFoundError:
+            return "different", "the digests differ; its bytes are not kept, so that is all that can be said"
+
     return [
-        _artifact_check(name, before.get(name, ""), after.get(name, ""), read, tolerance)
-        for name in sorted({*before, *after})
+        _artifact_check(name, before.get(name, ""), after.get(name, ""), look) for name in sorted({*before, *after})
     ]
-
-
-def compare_stdout(before: str, after: str) -> OutputCheck:
-    """Compare printed text with dates, times, durations, addresses, process ids and paths masked."""
-    if before == after:
-        return OutputCheck(status="identical")
-    first, second = mask(before).splitlines(), mask(after).splitlines()
-    if first == second:
-        return OutputCheck(status="identical", detail="identical but for times, addresses and paths")
-    line = next((n for n, pair in enumerate(zip(first, second, strict=False)) if pair[0] != pair[1]), None)
-    if line is None:
-        return OutputCheck(status="different", detail=f"{len(first)} lines before, {len(second)} after")
-    return OutputCheck(
-        status="different", detail=f"line {line + 1}: {first[line][:120]!r} became {second[line][:120]!r}"
-    )
-
-
-def mask(text: str) -> str:
-    """Printed text without what changes from one start to the next."""
-    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
-    for pattern, name in _MASKS:
-        text = pattern.sub(name, text)
-    return text
 
 
 def compare_exit_codes(before: int, after: int) -> OutputCheck:
@@ -176,10 +199,13 @@ def result_report(
     stdout: OutputCheck | None = None,
     exit_code: OutputCheck | None = None,
 ) -> ResultReport:
-    """Put the result axis together. Printed text decides only where there are no metrics and no artifacts."""
+    """Put the result axis together.
+
+    Printed text decides too, unless the run recorded metrics: what a training prints beside them is talk.
+    """
     statuses = [item.status for item in metrics] + [item.status for item in artifacts]
     recorded = [status for status in statuses if status != "unchecked"]
-    printed = [stdout.status] if stdout and not recorded else []
+    printed = [stdout.status] if stdout and all(item.status == "unchecked" for item in metrics) else []
     ended = [exit_code.status] if exit_code and exit_code.status == "different" else []
     status = _result_status([*recorded, *printed, *ended])
     return ResultReport(status=status, metrics=metrics, artifacts=artifacts, stdout=stdout, exit_code=exit_code)
@@ -207,9 +233,9 @@ def _rank(kind: str) -> int:
 def _input_check(key: tuple[str, str], before: Inputs, after: Inputs) -> InputCheck:
     first, second = before.get(key), after.get(key)
     unknown = any(key in side and side[key] is None for side in (before, after))
-    one_sided_read = key[0] == "data" and (key in before) != (key in after)
+    one_sided = key[0] in _ONE_SIDED and (key in before) != (key in after)
     status: CheckStatus = "same" if first == second else "different"
-    if unknown or one_sided_read:
+    if unknown or one_sided:
         status = "unchecked"
     return InputCheck(kind=key[0], name=key[1], status=status, before=first, after=second)
 
@@ -221,10 +247,10 @@ def _metric_check(name: str, before: Series | None, after: Series | None, tolera
         detail = f"{len(before.steps)} points became {len(after.steps)}, or their steps differ"
         return MetricCheck(name=name, status="different", points=len(after.steps), detail=detail)
     pairs = list(zip(before.steps, before.values, after.values, strict=True))
-    off = [(step, first, second) for step, first, second in pairs if not _same_bits(first, second)]
+    off = [(step, first, second) for step, first, second in pairs if not same_bits(first, second)]
     if not off:
         return MetricCheck(name=name, status="identical", points=len(pairs))
-    inside = tolerance is not None and all(_close(first, second, tolerance) for _, first, second in off)
+    inside = tolerance is not None and all(close(first, second, tolerance) for _, first, second in off)
     gaps = [abs(second - first) for _, first, second in off if math.isfinite(first) and math.isfinite(second)]
     return MetricCheck(
         name=name,
@@ -236,97 +262,13 @@ def _metric_check(name: str, before: Series | None, after: Series | None, tolera
     )
 
 
-def _same_bits(first: float, second: float) -> bool:
-    if first != first and second != second:  # noqa: PLR0124 - NaN
-        return True
-    return struct.pack("<d", first) == struct.pack("<d", second)
-
-
-def _close(first: float, second: float, tolerance: Tolerance) -> bool:
-    if not (math.isfinite(first) and math.isfinite(second)):
-        return first == second or (math.isnan(first) and math.isnan(second))
-    return abs(second - first) <= tolerance.abs + tolerance.rel * abs(first)
-
-
 def _artifact_check(
-    name: str, before: str, after: str, read: Callable[[str], bytes] | None, tolerance: Tolerance | None
+    name: str, before: str, after: str, look: Callable[[str, str, str], tuple[ItemStatus, str]]
 ) -> ArtifactCheck:
-    status: ItemStatus
+    status: ItemStatus = "identical"
     detail = ""
     if not before or not after:
         status = "missing" if before else "added"
-    elif before == after:
-        status = "identical"
-    elif read is None:
-        status, detail = "different", "the digests differ"
-    else:
-        status, detail = _compare_content(name, read(before), read(after), tolerance or Tolerance())
+    elif before != after:
+        status, detail = look(name, before, after)
     return ArtifactCheck(name=name, status=status, before=before, after=after, detail=detail)
-
-
-def _compare_content(name: str, before: bytes, after: bytes, tolerance: Tolerance) -> tuple[ItemStatus, str]:
-    parse = _parser(name)
-    if parse:
-        try:
-            return _compare_values(parse(before), parse(after), tolerance)
-        except (ValueError, RecursionError, csv.Error):
-            pass
-    first = next((n for n, pair in enumerate(zip(before, after, strict=False)) if pair[0] != pair[1]), None)
-    where = f"first at byte {first}" if first is not None else "one is the start of the other"
-    return "different", f"{len(before)} and {len(after)} bytes, {where}"
-
-
-def _parser(name: str) -> Callable[[bytes], Any] | None:
-    lower = name.lower()
-    if lower.endswith(".json"):
-        return json.loads
-    if lower.endswith((".jsonl", ".ndjson")):
-        return lambda data: [json.loads(line) for line in data.splitlines() if line.strip()]
-    if lower.endswith((".csv", ".tsv")):
-        delimiter = "\t" if lower.endswith(".tsv") else ","
-        return lambda data: list(csv.reader(io.StringIO(data.decode("utf-8-sig")), delimiter=delimiter))
-    return None
-
-
-def _compare_values(before: Any, after: Any, tolerance: Tolerance) -> tuple[ItemStatus, str]:
-    worst: ItemStatus = "identical"
-    for path, first, second in _leaves(before, after, ""):
-        status = _compare_leaf(first, second, tolerance)
-        if status == "different":
-            return "different", f"{path or 'value'}: {str(first)[:60]} became {str(second)[:60]}"
-        worst = "within_tolerance" if status == "within_tolerance" else worst
-    return (
-        worst,
-        "same content, written differently" if worst == "identical" else "numbers within the tolerance",
-    )
-
-
-def _leaves(before: Any, after: Any, path: str) -> Iterable[tuple[str, Any, Any]]:
-    if isinstance(before, dict) and isinstance(after, dict) and before.keys() == after.keys():
-        for key in before:
-            yield from _leaves(before[key], after[key], f"{path}.{key}".lstrip("."))
-    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
-        for index, pair in enumerate(zip(before, after, strict=True)):
-            yield from _leaves(*pair, f"{path}[{index}]")
-    else:
-        yield path, before, after
-
-
-def _compare_leaf(before: Any, after: Any, tolerance: Tolerance) -> ItemStatus:
-    if type(before) is type(after) and before == after:
-        return "identical"
-    first, second = _number(before), _number(after)
-    if first is None or second is None:
-        return "different"
-    if _same_bits(first, second):
-        return "identical"
-    return "within_tolerance" if _close(first, second, tolerance) else "different"
-
-
-def _number(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        return float(value)
-    except (ValueError, OverflowError):
-        return None

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from runward.repro.model import Conditions, Decision, InputCheck, Level, ResultReport, ResultStatus, Verdict
 
 _EXPERIMENT = ("code", "config", "data", "seed")
-_ENVIRONMENT = ("python", "package")
-_HARDWARE = ("threads", "cpu_level", "machine")
+_ENVIRONMENT = ("python", "package", "package_content")
+_HARDWARE = ("threads", "kernel", "cpu_level", "library", "machine")
 _KERNEL_VARIABLES = ("OPENBLAS_CORETYPE", "ATEN_CPU_CAPABILITY", "MKL_ENABLE_INSTRUCTIONS", "MKL_CBWR")
 _NO_SEED = "no seed was recorded; results differ: set run.seed_everything(n) or --seed"
 
@@ -54,7 +54,9 @@ def _reproduced(
     if not same_environment or unknown_environment:
         return _none(Verdict.REPRODUCED, "the results agree, in another environment: no level is earned", cause)
     if how.environment_rebuilt and (identical or other_hardware):
-        extent = "identical" if identical else "within the declared tolerance on other hardware"
+        extent = "identical"
+        if not identical:
+            extent = f"within the declared tolerance on other hardware ({', '.join(_other(different))})"
         reason = f"results {extent} in a rebuilt environment; isolation: {how.sandbox}"
         return Decision(verdict=Verdict.REPRODUCED, level=Level.ENVIRONMENT, reason=reason, cause=cause)
     if identical:
@@ -65,6 +67,12 @@ def _reproduced(
         "within the declared tolerance, but the levels ask for identical results here",
         cause,
     )
+
+
+def _other(different: list[InputCheck]) -> list[str]:
+    """Which hardware, threads or kernels are others here, with what they were and are."""
+    kinds = [check for check in different if check.kind in _HARDWARE or check.name in _KERNEL_VARIABLES]
+    return [f"{check.kind} {check.name}: {check.before} became {check.after}" for check in kinds[:6]]
 
 
 def _why_different(checks: list[InputCheck], cause: list[str]) -> str:

@@ -113,6 +113,18 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True):
     timed_out: bool = False
 
 
+class Variation(msgspec.Struct, frozen=True, kw_only=True):
+    """A second rerun under emulated conditions. It earns and costs no level: it says what another machine may do."""
+
+    name: str
+    variables: dict[str, str] = {}
+    """The environment variables that made the difference."""
+    status: ResultStatus = ResultStatus.UNDECIDED
+    used: dict[str, str] = {}
+    """Threads and kernels that the libraries then said they used."""
+    detail: str = ""
+
+
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """What follows from both axes."""
 
@@ -136,5 +148,7 @@ class VerificationReport(msgspec.Struct, frozen=True, kw_only=True):
     cause: list[str] = []
     unchecked: list[str] = []
     conditions: Conditions
+    variation: Variation | None = None
+    """What came of an emulated change of machine, where one was tried."""
     certificate: dict[str, Any] | None = None
     """The signed envelope, where one was made."""

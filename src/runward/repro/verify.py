@@ -2,70 +2,32 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import platform
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
 import msgspec
 
-from runward.core.ids import Digest
-from runward.core.seeding import SEED_SITE
-from runward.errors import InvalidError, NotFoundError, ReproError, RunwardError, SourceMissingError
-from runward.execution.spec import SPEC_FILE, worker_command
-from runward.execution.worker import MOVED_SUFFIX, RESULT_FILE, read_plain, write_plain
+from runward.errors import InvalidError, NotFoundError, ReproError, RunwardError
 from runward.repro import compare as c
-from runward.repro.api import Repro
-from runward.repro.command import Relocation, clean_environment, place_inputs, relocation, rerun_command
-from runward.repro.environment import RebuiltEnvironment, rebuild_environment
+from runward.repro.attempt import Attempt, Say, Space, around, params_of
 from runward.repro.levels import decide
 from runward.repro.model import (
     Conditions,
-    Decision,
-    InputCheck,
     Level,
     ResultReport,
     ResultStatus,
-    Series,
     Tolerance,
     Verdict,
     VerificationReport,
 )
+from runward.repro.observe import reader
+from runward.repro.pair import closer
 from runward.repro.records import NewVerification, VerificationDetail
-from runward.repro.rerun import RerunOutcome, rerun
-from runward.repro.restore import RestoredCode, restore_code
-from runward.tracking import journal as j
-from runward.tracking.api import Tracking
-from runward.tracking.capture.machine import capture_machine
-from runward.tracking.capture.model import (
-    Capture,
-    CodeSnapshot,
-    EnvironmentSnapshot,
-    FileRead,
-    MachineSnapshot,
-    ProcessSnapshot,
-)
-from runward.tracking.client import JOURNAL_VARIABLE, RUN_VARIABLE
-from runward.tracking.files import Files
-from runward.tracking.model import RunDetail
-from runward.tracking.uploader import gather
-
-Say = Callable[[str], None]
-_SPECIAL = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
-
-
-class Space(Protocol):
-    """What a verification needs of a workspace."""
-
-    tracking: Tracking
-    files: Files
-    repro: Repro
-    state_dir: Path
 
 
 class Outcome(NamedTuple):
@@ -73,30 +35,6 @@ class Outcome(NamedTuple):
 
     report: VerificationReport
     record: VerificationDetail
-
-
-class _RunBlobs:
-    """The captured bytes of a run, fetched from the workspace."""
-
-    def __init__(self, files: Files, run_id: str) -> None:
-        self._files, self._run_id = files, run_id
-
-    def read(self, digest: Digest) -> bytes:
-        return self._files.read(self._run_id, digest)
-
-    def copy_to(self, digest: Digest, path: Path) -> None:
-        path.write_bytes(self.read(digest))
-
-
-class _Results(NamedTuple):
-    """What a run left: series, artifacts, printed text, exit code."""
-
-    metrics: dict[str, Series]
-    artifacts: dict[str, str]
-    stdout: str
-    exit_code: int | None
-    small: Mapping[Digest, bytes] = MappingProxyType({})
-    """Bytes of small artifacts by digest, as far as they are at hand."""
 
 
 def verify(
@@ -107,6 +45,7 @@ def verify(
     timeout_s: float = 3600.0,
     tolerances: Mapping[str, Tolerance] | None = None,
     sandbox: bool = True,
+    vary: bool = True,
     say: Say = lambda text: None,
 ) -> Outcome:
     """Rerun a run from what was captured of it, and record what came of it.
@@ -118,6 +57,7 @@ def verify(
         timeout_s: Seconds until the rerun is ended.
         tolerances: Allowed differences by metric; without one only identical bits count.
         sandbox: Isolate the rerun where bubblewrap works here; the report says whether it did.
+        vary: Run once more under an emulated change of machine where the level ``environment`` was earned.
         say: Told what is being done.
 
     Raises: NotFoundError (no such run), InvalidError (level; the run is not over). What stands in the way of a rerun is
@@ -128,7 +68,7 @@ def verify(
     detail = space.tracking.get_run(space.tracking.resolve_run(ref).id)
     if not detail.run.status.is_terminal:
         raise InvalidError(f"run {detail.run.name!r} is still running", hint="wait for its end")
-    known = {metric.key for metric in detail.metrics}
+    known = {metric.key for metric in detail.metrics} | {artifact.path for artifact in detail.artifacts} | {"stdout"}
     if unknown := sorted(set(tolerances or {}) - known):
         raise InvalidError(
             f"a margin is given for {unknown[0]!r}, which the run did not log",
@@ -136,9 +76,11 @@ def verify(
         )
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="runward-verify-") as folder:
-        attempt = _Attempt(space, detail, Path(folder).resolve(), say)
+        attempt = Attempt(space, detail, Path(folder).resolve(), say)
         try:
             report = attempt.carry_out(level, timeout_s, dict(tolerances or {}), sandbox)
+            if vary and report.level == Level.ENVIRONMENT:
+                report = attempt.vary(report, timeout_s, dict(tolerances or {}), sandbox)
         except (ReproError, NotFoundError) as error:
             report = _undecided(detail.run.id, error)
     say(f"{report.verdict}: {report.reason}")
@@ -153,6 +95,41 @@ def verify(
     return Outcome(report, space.repro.record(detail.run.id, new))
 
 
+def compare_runs(
+    space: Space, ref: str, other: str, *, tolerances: Mapping[str, Tolerance] | None = None
+) -> VerificationReport:
+    """Compare two recorded runs on both axes; nothing is run, so no level is earned and nothing is recorded.
+
+    Args:
+        space: The workspace.
+        ref: The first run: id, prefix, name or ``@last``.
+        other: The second.
+        tolerances: Allowed differences by metric, artifact or ``stdout``.
+
+    Raises: NotFoundError (no such run), SourceMissingError (one was not captured).
+    """
+    runs = [space.tracking.get_run(space.tracking.resolve_run(name).id) for name in (ref, other)]
+    first, second = (Attempt(space, run, Path(), lambda text: None) for run in runs)
+    one, two = first.capture(), second.capture()
+    before, after = first.recorded(one), second.recorded(two)
+    read = reader(*(partial(space.files.read, run.run.id) for run in runs))
+    result = first.compared(before, after._replace(read=read), dict(tolerances or {}), (around(one), around(two)))
+    inputs = [c.inputs_of(capture, params_of(run)) for capture, run in zip((one, two), runs, strict=True)]
+    checks = closer(c.compare_inputs(*inputs), one, two, read)
+    decision = decide(checks, result, Conditions())
+    return VerificationReport(
+        run=runs[0].run.id,
+        verdict=decision.verdict,
+        level=Level.NONE,
+        reason=decision.reason if decision.level == Level.NONE else "the results agree; nothing was run again",
+        result=result,
+        inputs=checks,
+        cause=decision.cause,
+        unchecked=c.unchecked_of(checks, result),
+        conditions=Conditions(sandbox_note="two recorded runs were compared; neither was run again"),
+    )
+
+
 def _undecided(run_id: str, error: RunwardError) -> VerificationReport:
     return VerificationReport(
         run=run_id,
@@ -162,231 +139,3 @@ def _undecided(run_id: str, error: RunwardError) -> VerificationReport:
         result=ResultReport(status=ResultStatus.UNDECIDED),
         conditions=Conditions(),
     )
-
-
-class _Attempt:
-    """One verification's work in a folder of its own."""
-
-    def __init__(self, space: Space, detail: RunDetail, folder: Path, say: Say) -> None:
-        self.space, self.detail, self.folder, self.say = space, detail, folder, say
-        self.run_id = detail.run.id
-        self.journal = folder / "work" / "journal"
-        self.project_path: list[str] = []
-        self.script_env: dict[str, str] = {}
-
-    def carry_out(
-        self, level: str, timeout_s: float, tolerances: dict[str, Tolerance], sandbox: bool
-    ) -> VerificationReport:
-        capture = self._capture()
-        self.say(
-            f"restoring {len(capture.code.files)} files of {capture.code.commit[:10] or 'a folder'}"
-            f"{' with uncommitted changes' if capture.code.dirty else ''}"
-        )
-        root = self.folder / "work" / "tree"
-        root.parent.mkdir(parents=True)
-        fill = Path(os.fsdecode(capture.code.root))
-        restored = restore_code(
-            capture.code, _RunBlobs(self.space.files, self.run_id), root, fill if fill.is_dir() else None
-        )
-        built = self._environment(capture, restored, level)
-        move = relocation(capture, restored.root, built.python)
-        data = place_inputs(capture.reads, capture, restored.root)
-        if gone := [check.name for check in data if check.before is not None and check.after is None]:
-            raise SourceMissingError(
-                f"data {', '.join(gone[:3])} that the run read is missing here", hint="put it back, then verify again"
-            )
-        outcome = self._rerun(capture, restored, built, move, timeout_s, sandbox)
-        before, after = self._before(), self._after(outcome)
-        result = self._compare(before, after, tolerances)
-        checks = self._inputs(capture, built, data)
-        conditions = Conditions(
-            # Runward is the instrument, not an input; any other source that was not captured is one.
-            environment_rebuilt=level == "environment" and all(p.startswith("runward ") for p in built.problems),
-            sandbox=outcome.sandbox,
-            sandbox_note="; ".join([outcome.sandbox_note, *built.problems]),
-            timed_out=outcome.timed_out,
-        )
-        return self._report(decide(checks, result, conditions), checks, result, conditions, outcome)
-
-    def _report(
-        self,
-        decision: Decision,
-        checks: list[InputCheck],
-        result: ResultReport,
-        conditions: Conditions,
-        outcome: RerunOutcome,
-    ) -> VerificationReport:
-        reason = decision.reason
-        if outcome.exit_code and not self.detail.run.exit_code and not outcome.timed_out:
-            last = outcome.stderr_path.read_text(errors="replace").strip().splitlines()[-1:]
-            reason = f"the rerun ended with exit code {outcome.exit_code}: {''.join(last)[:300]}"
-        return VerificationReport(
-            run=self.run_id,
-            verdict=decision.verdict,
-            level=decision.level,
-            reason=reason,
-            result=result,
-            inputs=checks,
-            cause=decision.cause,
-            unchecked=c.unchecked_of(checks, result),
-            conditions=conditions,
-        )
-
-    def _document(self, kind: str, as_type: Any) -> Any:
-        try:
-            return msgspec.json.decode(self.space.files.capture(self.run_id, kind), type=as_type)
-        except NotFoundError:
-            raise SourceMissingError(
-                f"the run's {kind} was not captured, so it cannot be run again", hint="start runs with capture=True"
-            ) from None
-
-    def _capture(self) -> Capture:
-        reads: dict[str, Any] = {}
-        with contextlib.suppress(NotFoundError):
-            reads = msgspec.json.decode(self.space.files.capture(self.run_id, "reads"))
-        seed = self.detail.run.seed
-        seeds = {str(key): int(value) for key, value in reads.get("seeds", {}).items()}
-        return Capture(
-            code=self._document("code", CodeSnapshot),
-            environment=self._document("environment", EnvironmentSnapshot),
-            machine=self._document("machine", MachineSnapshot),
-            process=self._document("process", ProcessSnapshot),
-            reads=msgspec.convert(reads.get("reads", []), list[FileRead]),
-            seeds=seeds or ({"seed": seed} if seed is not None else {}),
-        )
-
-    def _environment(self, capture: Capture, restored: RestoredCode, level: str) -> RebuiltEnvironment:
-        if level == "basic":
-            python = Path(capture.environment.executable)
-            if not python.exists():
-                raise SourceMissingError(
-                    f"the captured interpreter {python} is not on this machine", hint="use --level environment"
-                )
-            return RebuiltEnvironment(python=python, digest=capture.environment.digest, created=False)
-        self.say(f"building Python {capture.environment.python} with {len(capture.environment.packages)} packages")
-        return rebuild_environment(
-            capture.environment,
-            self.space.state_dir / "cache" / "environments",
-            project_dir=restored.root,
-            captured_root=capture.code.root,
-            site_dirs=[str(path) for path in _site_dirs(capture)],
-        )
-
-    def _rerun(
-        self,
-        capture: Capture,
-        restored: RestoredCode,
-        built: RebuiltEnvironment,
-        move: Relocation,
-        timeout_s: float,
-        sandbox: bool,
-    ) -> RerunOutcome:
-        env = clean_environment(capture.environment.variables, move, self.folder / "work" / "home", built.extra_paths)
-        # A rerun records into its own folder; it must never find a workspace of this machine.
-        env |= {RUN_VARIABLE: self.run_id, JOURNAL_VARIABLE: str(self.journal)}
-        env["RUNWARD_DIR"] = str(self.folder / "work" / "workspace")
-        if (seed := self.detail.run.seed) is not None:
-            env |= {"PYTHONHASHSEED": str(seed), "RUNWARD_SEED": str(seed)}
-        argv = self._task_command(move)
-        if not argv:
-            argv = rerun_command(capture.process.argv, move)
-            self.project_path = [str(SEED_SITE)] if seed is not None else []
-        env |= self.script_env
-        env["PYTHONPATH"] = os.pathsep.join(filter(None, [*self.project_path, env.get("PYTHONPATH", "")]))
-        self.say("running it again")
-        work = self.folder / "work"
-        return rerun(argv, restored.cwd, env, timeout_s, writable=work, output_dir=self.folder / "out", sandbox=sandbox)
-
-    def _task_command(self, move: Relocation) -> list[str]:
-        """The command of a task's process; empty where the run was a command of its own."""
-        if not any(part.kind == "spec" for part in self.detail.captures):
-            return []
-        document = self._document("spec", dict[str, Any])
-        if document["kind"] == "script":
-            self.script_env = {str(key): move.moved(str(value)) for key, value in document["env"].items()}
-            return rerun_command(document["argv"], move)
-        spec = document["spec"]
-        if spec["upstream"]:
-            raise SourceMissingError(
-                f"this task takes the results of {', '.join(sorted(spec['upstream']))}, which were not stored",
-                hint="verify the experiment's other tasks",
-            )
-        folder = self.folder / "work" / "task"
-        folder.mkdir()
-        for name, digest in document["blobs"].items():
-            (folder / Path(name).name).write_bytes(self.space.files.read(self.run_id, digest))
-        # The rebuilt Python knows where its own library is; only the project's folders are handed over.
-        own = [path for path in spec["sys_path"] if move.moved(path).startswith(str(move.root))]
-        self.project_path = [move.moved(path) for path in own]
-        moved = {"cwd": move.moved(spec["cwd"]), "argv": [move.moved(word) for word in spec["argv"]], "sys_path": None}
-        write_plain(str(folder / (SPEC_FILE + MOVED_SUFFIX)), moved)
-        return [str(move.python), *worker_command(folder)[1:]]
-
-    def _before(self) -> _Results:
-        keys = [metric.key for metric in self.detail.metrics]
-        metrics: dict[str, Series] = {}
-        if keys:
-            for series in self.space.tracking.series(self.run_id, keys).series:
-                values = [
-                    _SPECIAL[series.special[i]] if i in series.special else float(v if v is not None else "nan")
-                    for i, v in enumerate(series.values)
-                ]
-                metrics[series.key] = Series(steps=series.steps, values=values)
-        artifacts = {artifact.path: str(artifact.digest) for artifact in self.detail.artifacts}
-        return _Results(metrics, artifacts, "".join(self._printed()), self.detail.run.exit_code)
-
-    def _printed(self) -> Iterator[str]:
-        after, more = 0, True
-        while more:
-            page = self.space.tracking.output(self.run_id, after)
-            after, more = page.next, page.more
-            yield from (chunk.text for chunk in page.chunks if chunk.stream == "stdout")
-
-    def _after(self, outcome: RerunOutcome) -> _Results:
-        metrics: dict[str, Series] = {}
-        found = gather(j.journals_in(self.journal) if self.journal.exists() else [])
-        for key, column in found.columns.items():
-            order = sorted(range(len(column.steps)), key=column.steps.__getitem__)
-            metrics[key] = Series(steps=[column.steps[i] for i in order], values=[column.values[i] for i in order])
-        for key, value in self._returned().items():
-            metrics.setdefault(key, Series(steps=[0], values=[value]))
-        printed = outcome.stdout_path.read_text(errors="replace")
-        return _Results(metrics, found.artifacts, printed, outcome.exit_code, found.small)
-
-    def _returned(self) -> dict[str, float]:
-        """Numbers that a task's function returned: they count as metrics, as in the first run."""
-        path = self.folder / "work" / "task" / RESULT_FILE
-        if not path.exists():
-            return {}
-        return {key: float(value) for key, value in read_plain(str(path)).get("metrics", {}).items()}
-
-    def _compare(self, before: _Results, after: _Results, tolerances: dict[str, Tolerance]) -> ResultReport:
-        def read(digest: str) -> bytes:
-            if (small := after.small.get(Digest(digest))) is not None:
-                return small
-            spooled = self.journal / "blobs" / digest
-            return spooled.read_bytes() if spooled.exists() else self.space.files.read(self.run_id, digest)
-
-        return c.result_report(
-            c.compare_metrics(before.metrics, after.metrics, tolerances),
-            c.compare_artifacts(before.artifacts, after.artifacts, read),
-            c.compare_stdout(before.stdout, after.stdout) if before.stdout else None,
-            c.compare_exit_codes(before.exit_code or 0, after.exit_code or 0),
-        )
-
-    def _inputs(self, capture: Capture, built: RebuiltEnvironment, data: list[InputCheck]) -> list[InputCheck]:
-        """Both runs' inputs; what was placed or rebuilt is known to be as captured, the machine is looked at anew."""
-        params = {param.key: param.value for param in self.detail.params}
-        before = c.inputs_of(capture, params)
-        here = msgspec.structs.replace(capture, machine=capture_machine(capture.environment.variables))
-        after = {key: value for key, value in c.inputs_of(here, params).items() if key[0] != "data"}
-        after |= {("data", check.name): check.after for check in data}
-        if "threads" in {key[0] for key in before}:
-            after = {key: value for key, value in after.items() if key in before or key[0] != "threads"}
-        return c.compare_inputs(before, after)
-
-
-def _site_dirs(capture: Capture) -> list[Path]:
-    """Where the captured environment keeps its packages, if it is still on this machine."""
-    prefix = Path(capture.environment.prefix)
-    return sorted(prefix.glob("lib/python3*/site-packages")) + sorted(prefix.glob("Lib/site-packages"))

@@ -52,7 +52,7 @@ class FolderBlobs(Putting):
 
     def has(self, digest: Digest) -> bool:
         """Whether the blob is stored."""
-        return bool(self.have([digest]))
+        return self.path_of(digest).exists() or bool(self._small.have([digest]))
 
     def have(self, digests: Sequence[Digest]) -> set[Digest]:
         """See :meth:`Blobs.have`."""

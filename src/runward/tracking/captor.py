@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 from collections.abc import Mapping, Sequence
@@ -13,13 +12,21 @@ import msgspec
 
 from runward.errors import RunwardError
 from runward.store.folder import FolderBlobs
+from runward.tracking.capture.command import with_testimony
 from runward.tracking.capture.model import Capture, FileRead, decode_path
+from runward.tracking.capture.preload import Shim
 from runward.tracking.capture.reads import ReadRecorder, unrecorded
 from runward.tracking.capture.snapshot import PendingCapture, start_capture
+from runward.tracking.capture.watch import hear
 from runward.tracking.client import ActiveRun
 
 Part = tuple[str, str, dict[str, Any]]
+OUTPUTS = "outputs/"
+"""Before the names of artifacts that are files which a command left in its tree."""
 _LIMIT_S = 120.0
+_OUTPUT_BYTES = 32 << 20
+_OUTPUTS_BYTES = 128 << 20
+_OUTPUTS = 200
 
 
 class Captor:
@@ -31,7 +38,10 @@ class Captor:
         cache: Path,
         argv: Sequence[str] | None = None,
         opened_before: Mapping[str, bool] | None = None,
+        shim: Shim | None = None,
     ) -> None:
+        """Prepare. ``argv`` is the run's own command, whose processes are heard when it is over; None: this process."""
+        self._shim = shim
         self._blobs, self._cache, self._argv = blobs, cache, argv
         self._pending: PendingCapture | None = None
         self._seeds: dict[str, int] = {}
@@ -42,7 +52,8 @@ class Captor:
     def start(self, run: ActiveRun, seeds: Mapping[str, int], cwd: Path | None = None) -> None:
         """Begin. What is known early is in the journal soon, so that even a killed run keeps it."""
         self._seeds = dict(seeds)
-        self._pending = start_capture(cwd or Path.cwd(), self._blobs, self._cache, argv=self._argv)
+        own = self._argv is None
+        self._pending = start_capture(cwd or Path.cwd(), self._blobs, self._cache, argv=self._argv, own_process=own)
         threading.Thread(
             target=self._note_early, args=(run, self._pending), daemon=True, name="runward-capture"
         ).start()
@@ -63,20 +74,31 @@ class Captor:
         try:
             self._early.wait(_LIMIT_S)
             capture = self._pending.finish(self._seeds, _LIMIT_S)
-            capture = msgspec.structs.replace(capture, reads=self._all_reads(capture, run.folder))
+            if self._argv is None:
+                capture = msgspec.structs.replace(capture, reads=self._all_reads(capture))
+            else:
+                capture = self._heard(capture, run)
             run.note_captures(parts_of(self._blobs, capture, final=True))
         except (OSError, RunwardError) as error:
             run.set_tag("runward.capture", f"failed: {error}")
 
-    def _all_reads(self, capture: Capture, folder: Path) -> list[FileRead]:
-        """What this process read, before the run began too, and what a command's own processes noted."""
-        opened = list(self._opened_before.items())
-        for noted in sorted(folder.glob("*.reads")):
-            opened += [(str(path), bool(writes)) for path, writes in json.loads(noted.read_text(encoding="utf-8"))]
-            noted.unlink()
+    def _heard(self, capture: Capture, run: ActiveRun) -> Capture:
+        """A command's capture with what its processes said; the files that they left become artifacts."""
+        capture = with_testimony(capture, hear(run.folder), self._blobs, self._cache, run.folder.parent.parent)
+        if self._shim is not None and self._shim.reason:
+            capture = msgspec.structs.replace(capture, read_problems=[self._shim.reason])
+        room, root = _OUTPUTS_BYTES, os.fsdecode(decode_path(capture.code.root))
+        for written in (capture.writes or [])[:_OUTPUTS]:
+            if written.size <= min(_OUTPUT_BYTES, room):
+                room -= written.size
+                run.log_artifact(os.path.join(root, os.fsdecode(decode_path(written.path))), OUTPUTS + written.path)
+        return capture
+
+    def _all_reads(self, capture: Capture) -> list[FileRead]:
+        """What this process read, before the run began too."""
         root = Path(os.fsdecode(decode_path(capture.code.root)))
         started_ns = int(capture.process.started_at.timestamp() * 1e9)
-        more = ReadRecorder.replay(opened, self._cwd, started_ns).collect(root)
+        more = ReadRecorder.replay(self._opened_before.items(), self._cwd, started_ns).collect(root)
         found = {read.path: read for read in [*more, *capture.reads]}
         return [found[path] for path in sorted(found)]
 
@@ -89,10 +111,13 @@ def parts_of(blobs: FolderBlobs, capture: Capture, *, final: bool) -> list[Part]
         ("process", capture.process, _facts(capture.process, "argv", "cwd", "entry")),
     ]
     if final:
-        reads = {"seeds": capture.seeds, "reads": msgspec.to_builtins(capture.reads)}
-        parts.append(("reads", reads, {"files": len(capture.reads), "seeds": capture.seeds}))
+        names = ("seeds", "reads", "writes", "variables_read", "read_problems", "pids")
+        reads = {name: msgspec.to_builtins(getattr(capture, name)) for name in names}
+        seen = {"files": len(capture.reads), "seeds": capture.seeds, "problems": capture.read_problems}
+        parts.append(("reads", reads, seen))
     else:
         parts.append(("code", code, _code_facts(capture)))
+    if not final or environment.library_builds:
         packages = {package.name: package.version for package in environment.packages}
         facts = {**_facts(environment, "python", "platform", "libc", "variables"), "packages": packages}
         parts.append(("environment", environment, facts))

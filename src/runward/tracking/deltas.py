@@ -1,20 +1,19 @@
 """Differences between groups of runs with their 95 % intervals, in plain Python.
 
 Welch's interval for two groups (B. L. Welch, Biometrika 34, 1947), the prediction interval for one run against a
-group. Student's t by its cumulative distribution, the regularised incomplete beta function (Abramowitz & Stegun,
-Handbook of Mathematical Functions, 26.7.1 and 26.5.8, evaluated by Lentz's method), inverted by Newton's method.
+group.
 """
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
+from runward.core.student import incomplete_beta, t_quantile
+
 Verdict = Literal["higher", "lower", "not distinguishable", "one run says nothing about spread"]
 LEVEL = 0.95
-_TINY = 1e-300
 
 
 class Interval(NamedTuple):
@@ -26,48 +25,6 @@ class Interval(NamedTuple):
     verdict: Verdict
     p: float | None = None
     """Two-sided p-value of the test that belongs to the interval."""
-
-
-def _beta_fraction(a: float, b: float, x: float) -> float:
-    c, d = 1.0, 1.0 / (1.0 - (a + b) * x / (a + 1.0) or _TINY)
-    found = d
-    for m in range(1, 500):
-        for factor in (
-            m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)),
-            -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1)),
-        ):
-            d = 1.0 / (1.0 + factor * d or _TINY)
-            c = 1.0 + factor / c or _TINY
-            found *= d * c
-        if abs(d * c - 1.0) < 1e-15:
-            break
-    return found
-
-
-def _beta(a: float, b: float, x: float) -> float:
-    """The regularised incomplete beta function."""
-    if x <= 0.0 or x >= 1.0:
-        return min(max(x, 0.0), 1.0)
-    if x > (a + 1.0) / (a + b + 2.0):
-        return 1.0 - _beta(b, a, 1.0 - x)
-    front = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)
-    return math.exp(front) * _beta_fraction(a, b, x) / a
-
-
-@functools.lru_cache(maxsize=4096)
-def t_quantile(p: float, freedom: float) -> float:
-    """The p-quantile (0.5 ≤ p < 1) of Student's t with a real number of degrees of freedom ≥ 1."""
-    half = freedom / 2.0
-    log_scale = math.lgamma(half + 0.5) - math.lgamma(half) - 0.5 * math.log(freedom * math.pi)
-    # The distribution is concave right of 0, so Newton's steps never pass the quantile.
-    t = 0.0
-    for _ in range(100):
-        below = 1.0 - 0.5 * _beta(half, 0.5, freedom / (freedom + t * t))
-        step = (p - below) / math.exp(log_scale - (half + 0.5) * math.log1p(t * t / freedom))
-        t += step
-        if abs(step) <= 1e-13 * t:
-            break
-    return t
 
 
 def _spread(values: Sequence[float]) -> float:
@@ -87,7 +44,7 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float | None, float |
 def _p_value(difference: float, variance: float, freedom: float) -> float:
     if variance == 0.0:
         return 1.0 if difference == 0.0 else 0.0
-    return _beta(freedom / 2.0, 0.5, freedom / (freedom + difference**2 / variance))
+    return incomplete_beta(freedom / 2.0, 0.5, freedom / (freedom + difference**2 / variance))
 
 
 def interval(ours: Sequence[float], theirs: Sequence[float]) -> Interval:

@@ -1,42 +1,54 @@
 """Looks after a command that Runward started, then gives way to the environment's own ``sitecustomize``.
 
 Python imports the first module of this name that it finds; ``runward run`` puts this folder first. It seeds the
-generators where a seed is asked for, and notes which files the command reads.
+generators where a seed is asked for, and has the process leave a testimony of what it read and used. It stands
+before the command's first line: what it needs is loaded by itself, without the package, and late where that will do.
 """
 
 from __future__ import annotations
 
-import atexit
-import importlib.machinery
-import importlib.util
 import os
 import sys
+from importlib.machinery import PathFinder, SourceFileLoader
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _here = os.path.dirname(os.path.abspath(__file__))
-_parent = os.path.dirname(os.path.dirname(os.path.dirname(_here)))
+_core = os.path.dirname(_here)
 sys.path[:] = [path for path in sys.path if os.path.abspath(path) != _here]
 
-sys.path.append(_parent)
-try:
+
+def _load(name: str) -> Any:
+    module: Any = type(sys)(f"_runward_{name}")
+    SourceFileLoader(module.__name__, os.path.join(_core, f"{name}.py")).exec_module(module)
+    return module
+
+
+def _look_after() -> None:
+    folder = os.environ.get("RUNWARD_READS", "")
     if os.environ.get("RUNWARD_SEED", "").isdigit():
-        from runward.core.seeding import seed_everything
+        lazily = _load("lazyseed")
+        lazily.seed_when_needed(lazily.seed_of_process(int(os.environ["RUNWARD_SEED"]), folder))
+    if folder:
+        import atexit
 
-        seed_everything(int(os.environ["RUNWARD_SEED"]))
-    if _reads := os.environ.get("RUNWARD_READS"):
-        from runward.core.opens import BEFORE_START
+        opens = _load("opens")
+        opens.BEFORE_START.start()
+        opens.VARIABLES.start()
+        noted = opens.BEFORE_START, opens.VARIABLES
+        atexit.register(lambda: _load("witness").leave_testimony(folder, *noted))
 
-        def _leave_reads(folder: str, pid: int) -> None:
-            import json
 
-            if os.getpid() == pid:
-                with open(os.path.join(folder, f"{pid}.reads"), "w", encoding="utf-8") as file:
-                    json.dump(list(BEFORE_START.stop().items()), file)
+try:
+    _look_after()
+except Exception as _error:  # noqa: BLE001
+    # Whatever this Python is, and however old: the command itself must run.
+    sys.stderr.write(f"runward: not looked after: {type(_error).__name__}: {_error}\n")
 
-        BEFORE_START.start()
-        atexit.register(_leave_reads, _reads, os.getpid())
-finally:
-    sys.path.remove(_parent)
-
-_spec = importlib.machinery.PathFinder.find_spec("sitecustomize", sys.path)
+_spec = PathFinder.find_spec("sitecustomize", sys.path)
 if _spec is not None and _spec.loader is not None:
+    import importlib.util
+
     _spec.loader.exec_module(importlib.util.module_from_spec(_spec))

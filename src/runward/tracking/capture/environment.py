@@ -51,6 +51,34 @@ def capture_environment(
     )
 
 
+def foreign_environment(
+    python: Mapping[str, Any], variables: Mapping[str, str], libraries: Mapping[str, str]
+) -> EnvironmentSnapshot:
+    """Describe the interpreter of another process by what it said of itself.
+
+    Args:
+        python: Its version, executables, prefixes and import path (see ``runward.core.witness``).
+        variables: Allow-listed variables that it was given.
+        libraries: Builds of the libraries that it had loaded.
+    """
+    packages = scan_packages([str(path) for path in python["path"]])
+    version, name = str(python["version"]), str(python["implementation"])
+    return EnvironmentSnapshot(
+        python=version,
+        implementation="CPython" if name == "cpython" else name,
+        executable=str(python["executable"]),
+        base_executable=str(python["base_executable"]),
+        prefix=str(python["prefix"]),
+        platform=platform.platform(),
+        libc=" ".join(platform.libc_ver()).strip(),
+        packages=packages,
+        variables=dict(variables),
+        libraries=sorted(libraries),
+        library_builds=dict(libraries),
+        digest=environment_digest(version, packages),
+    )
+
+
 def captured_variables(environ: Mapping[str, str] | None = None) -> dict[str, str]:
     """The allow-listed environment variables, secrets masked."""
     items = sorted((os.environ if environ is None else environ).items())
@@ -72,7 +100,10 @@ def scan_packages(paths: Iterable[str]) -> list[Package]:
 
 def environment_digest(python: str, packages: Iterable[Package]) -> str:
     """The digest of a Python version and an exact set of packages, by what would be installed."""
-    identity = [(item.name, item.version, item.source, item.url, item.commit, item.sha256) for item in packages]
+    identity = [
+        (item.name, item.version, item.source, item.url, item.commit, item.sha256, *sorted(item.edited.items()))
+        for item in packages
+    ]
     return digest_value([python, sorted(identity)])
 
 

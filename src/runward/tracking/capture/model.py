@@ -17,6 +17,7 @@ from runward.core.ids import Digest
 FileMode = Literal["file", "executable", "symlink"]
 LeftOutKind = Literal["large", "secret", "limit", "unreadable", "special", "nested-repository"]
 PackageSource = Literal["index", "editable", "local", "archive", "vcs"]
+ReadMethod = Literal["audit-hook", "preload", "both"]
 
 _ESCAPED = re.compile(r"\\(\\|x[0-9a-f]{2})")
 
@@ -127,6 +128,8 @@ class Package(msgspec.Struct, frozen=True, kw_only=True):
     """Digest of the RECORD file: changes when the list of installed files changes."""
     paths: list[str] = []
     """Folders that an editable install puts on the import path."""
+    edited: dict[str, str] = {}
+    """Files that are not as they were installed: digest of their content by path in ``site-packages``."""
 
 
 class EnvironmentSnapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,6 +147,10 @@ class EnvironmentSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     variables: dict[str, str] = {}
     libraries: list[str] = []
     """Shared libraries of the system that the process had mapped."""
+    library_builds: dict[str, str] = {}
+    """Their build ids (or sizes) by file name, and what numeric libraries say of their build."""
+    sources: dict[str, CodeSnapshot] = {}
+    """The trees of editable installs outside of the run's own, by package."""
     digest: str = ""
     """Digest of the Python version and the exact set of packages."""
 
@@ -177,6 +184,8 @@ class MachineSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     gpus: list[Gpu] = []
     threads: dict[str, int] = {}
     """Threads that numeric libraries use, by who says so (variable or library)."""
+    kernels: dict[str, str] = {}
+    """The kernels that numeric libraries chose for this processor, by library."""
 
 
 class ProcessSnapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -201,9 +210,20 @@ class FileRead(msgspec.Struct, frozen=True, kw_only=True):
     size: int
     digest: str = ""
     """Empty where the file was too large to read again."""
-    method: Literal["audit-hook"] = "audit-hook"
+    method: ReadMethod = "audit-hook"
+    """Who saw it: the interpreter's audit hook, the shim that native readers cannot pass by, or both."""
     changed: bool = False
     """The file was modified after the run started, so the digest may not be what the run read."""
+
+
+class FileWritten(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that a command left behind in its tree."""
+
+    path: str
+    """Relative to the tree."""
+    size: int
+    digest: str = ""
+    """Empty where the file was too large to read."""
 
 
 class Capture(msgspec.Struct, frozen=True, kw_only=True):
@@ -215,6 +235,14 @@ class Capture(msgspec.Struct, frozen=True, kw_only=True):
     machine: MachineSnapshot
     process: ProcessSnapshot
     reads: list[FileRead] = []
+    writes: list[FileWritten] | None = None
+    """What a command left in its tree; None where nobody watched."""
+    variables_read: list[str] = []
+    """Variables that the code asked for and whose values were not recorded."""
+    read_problems: list[str] = []
+    """Why some reads could not be seen."""
+    pids: list[str] = []
+    """The ids of a command's processes, which it may have printed."""
     seeds: dict[str, int] = {}
     durations_ms: dict[str, float] = {}
 

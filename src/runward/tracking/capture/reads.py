@@ -12,12 +12,12 @@ import sys
 import sysconfig
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePath
 from typing import Any
 
 from runward.core.hashing import digest_file
-from runward.tracking.capture.model import FileRead, encode_path
+from runward.tracking.capture.model import FileRead, ReadMethod, encode_path
 
 _MAX_DIGEST_BYTES = 2 << 30
 _CODE_SUFFIXES = (".py", ".pyc", ".pyi", ".pyd", ".so", ".pth")
@@ -38,6 +38,8 @@ class ReadRecorder:
         self._read: set[tuple[str, str]] = set()
         self._written: set[tuple[str, str]] = set()
         self._started_ns = 0
+        self._methods: Mapping[str, ReadMethod] = {}
+        self._installed: tuple[str, ...] = ()
 
     def start(self) -> None:
         """Begin to record."""
@@ -56,10 +58,27 @@ class ReadRecorder:
             _recorders = tuple(recorder for recorder in _recorders if recorder is not self)
 
     @classmethod
-    def replay(cls, opened: Iterable[tuple[str, bool]], cwd: str, started_ns: int) -> ReadRecorder:
-        """A recorder of what another process opened: (path, whether its first opening wrote)."""
+    def replay(
+        cls,
+        opened: Iterable[tuple[str, bool]],
+        cwd: str,
+        started_ns: int,
+        *,
+        methods: Mapping[str, ReadMethod] | None = None,
+        installed: Iterable[str] = (),
+    ) -> ReadRecorder:
+        """A recorder of what another process opened: (path, whether its first opening wrote).
+
+        Args:
+            opened: The openings.
+            cwd: Where relative paths begin.
+            started_ns: When the run began; later changes make a file's digest doubtful.
+            methods: Who saw a path, where it was not the audit hook alone.
+            installed: Folders of that process's Python; what lies below them is no data.
+        """
         recorder = cls()
         recorder._started_ns = started_ns
+        recorder._methods, recorder._installed = methods or {}, tuple(f"{item.rstrip('/')}/" for item in installed)
         for path, writes in opened:
             (recorder._written if writes else recorder._read).add((path, cwd))
         return recorder
@@ -73,7 +92,7 @@ class ReadRecorder:
         with unrecorded():
             written = {_absolute(item) for item in tuple(self._written)}
             paths = {_absolute(item) for item in tuple(self._read)} - written
-            ignored = _ignored_folders()
+            ignored = _ignored_folders() + self._installed
             candidates = sorted(path for path in paths if _is_input(path, ignored))
             return [read for path in candidates if (read := self._describe(path, root))]
 
@@ -99,6 +118,7 @@ class ReadRecorder:
             relative=encode_path(str(PurePath(path).relative_to(root))) if inside else "",
             size=status.st_size,
             digest=digest,
+            method=self._methods.get(path, "audit-hook"),
             changed=status.st_mtime_ns >= self._started_ns,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -10,9 +11,11 @@ from typing import TypeVar
 
 import msgspec
 
+from runward.core.witness import mapped_libraries, numeric_libraries
 from runward.tracking.capture.background import Background
 from runward.tracking.capture.code import start_code_capture
 from runward.tracking.capture.environment import capture_environment, captured_variables
+from runward.tracking.capture.libraries import library_builds
 from runward.tracking.capture.machine import capture_machine, capture_threads
 from runward.tracking.capture.model import (
     BlobSink,
@@ -33,7 +36,13 @@ class PendingCapture:
     """A capture under way. ``head`` (commit and branch) is known at once."""
 
     def __init__(
-        self, cwd: Path, blobs: BlobSink, cache_dir: Path | None, argv: Sequence[str] | None, limits: Limits
+        self,
+        cwd: Path,
+        blobs: BlobSink,
+        cache_dir: Path | None,
+        argv: Sequence[str] | None,
+        limits: Limits,
+        own_process: bool = True,
     ) -> None:
         """Read what is cheap, start the rest; called by ``start_capture``."""
         begun = time.perf_counter()
@@ -44,7 +53,9 @@ class PendingCapture:
         self._code = start_code_capture(cwd, blobs, cache_dir, limits)
         self.head: GitHead | None = self._code.head
         self._host = Background(lambda: self._capture_host(variables))
-        self._reads.start()
+        if own_process:
+            self._reads.start()
+        self._own_process = own_process
         self._durations["caller"] = _milliseconds_since(begun)
 
     def early(self, timeout_s: float | None = None) -> Capture:
@@ -68,10 +79,10 @@ class PendingCapture:
         self._reads.stop()
         capture = self.early(timeout_s)
         reads = self._timed("reads", lambda: self._reads.collect(Path(os.fsdecode(decode_path(capture.code.root)))))
-        threads = {**capture.machine.threads, **capture_threads()}
+        if self._own_process:
+            capture = self._timed("libraries", lambda: with_own_libraries(capture))
         return msgspec.structs.replace(
             capture,
-            machine=msgspec.structs.replace(capture.machine, threads=threads),
             reads=reads,
             seeds=dict(seeds or {}),
             durations_ms=dict(self._durations),
@@ -97,6 +108,7 @@ def start_capture(
     *,
     argv: Sequence[str] | None = None,
     limits: Limits | None = None,
+    own_process: bool = True,
 ) -> PendingCapture:
     """Begin to capture a run that starts now in ``cwd``; call ``finish`` on the result when it ends.
 
@@ -106,8 +118,23 @@ def start_capture(
         cache_dir: Where digests of unchanged files are remembered.
         argv: The command of the run; by default this process's own.
         limits: How much is read and stored.
+        own_process: Whether the run happens in this process; if not, what this one opens and loads is not the run's.
     """
-    return PendingCapture(Path(cwd).absolute(), blobs, cache_dir, argv, limits or Limits())
+    return PendingCapture(Path(cwd).absolute(), blobs, cache_dir, argv, limits or Limits(), own_process)
+
+
+def with_own_libraries(capture: Capture) -> Capture:
+    """A capture with the threads, kernels and builds of the libraries that this process has loaded by now."""
+    libraries = mapped_libraries()
+    threads, kernels, builds = numeric_libraries(libraries)
+    found = library_builds(libraries, (sys.prefix, sys.base_prefix)) | builds
+    return msgspec.structs.replace(
+        capture,
+        machine=msgspec.structs.replace(
+            capture.machine, threads={**capture.machine.threads, **capture_threads(), **threads}, kernels=kernels
+        ),
+        environment=msgspec.structs.replace(capture.environment, library_builds=found),
+    )
 
 
 def _milliseconds_since(begun: float) -> float:

@@ -1,0 +1,65 @@
+"""``runward why``: what makes two results differ, shown by reruns."""
+
+from __future__ import annotations
+
+import click
+
+from runward.cli.output import UNDECIDED, YES, Output, pass_output, span, with_json
+from runward.face import current_workspace
+from runward.repro.why import Explanation
+from runward.repro.why import why as find_out
+
+
+@click.command()
+@click.argument("first", metavar="RUN")
+@click.argument("second", metavar="[OTHER]", default="")
+@click.option("--budget", default="10m", show_default=True, callback=span, help="Time for all reruns together.")
+@click.option("--timeout", default="1h", show_default=True, callback=span, help="Time until one rerun is ended.")
+@click.option(
+    "--level",
+    type=click.Choice(["basic", "environment"]),
+    default="environment",
+    show_default=True,
+    help="Rebuild the packages, or use the captured interpreter.",
+)
+@click.option("--no-sandbox", is_flag=True, help="Rerun without isolation.")
+@with_json
+@pass_output
+def why(output: Output, first: str, second: str, budget: float, timeout: float, level: str, no_sandbox: bool) -> int:
+    """Name the smallest set of differences that, put back, lets OTHER give the result of RUN.
+
+    With one run only: run it again, and where it does not repeat, name the setting under which it does. What reruns
+    showed is kept: the same call goes on where the last one stopped. Exit code 0: answered; 3: it could not be decided.
+    """
+    found = find_out(
+        current_workspace(),
+        first,
+        second,
+        budget_s=budget,
+        timeout_s=timeout,
+        level=level,
+        sandbox=not no_sandbox,
+        say=output.say,
+    )
+    output.result(found, _story(found))
+    return UNDECIDED if found.answer == "undecided" else YES
+
+
+def _story(found: Explanation) -> list[str]:
+    sign = {"shown": "✓", "nothing_differs": "≡", "undecided": "?"}[found.answer]
+    lines = [f"{sign} {found.reason}"]
+    for one in found.cause:
+        lines += [f"  {one.title}", *_shown("-", one.before), *_shown("+", one.after)]
+    if not found.cause and found.differences:
+        lines.append(
+            f"  {len(found.differences)} differences: {', '.join(one.title for one in found.differences[:20])}"
+        )
+    lines += [f"  not tried: {text}" for text in found.not_tried]
+    remembered = sum(run.remembered for run in found.reruns)
+    kept = f", {remembered} of them earlier" if remembered else ""
+    lines.append(f"  evidence: {len(found.reruns)} reruns{kept}, {sum(run.seconds for run in found.reruns):.0f} s")
+    return lines
+
+
+def _shown(sign: str, text: str) -> list[str]:
+    return [f"    {sign} {line}" for line in text.splitlines()[:6]]

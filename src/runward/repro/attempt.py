@@ -1,0 +1,383 @@
+"""One rerun of a run: restored, rebuilt, run again, compared and decided, in a folder of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import msgspec
+
+from runward.core.ids import Digest
+from runward.errors import NotFoundError, ReproError, SourceMissingError
+from runward.execution.spec import SPEC_FILE, worker_command
+from runward.execution.worker import MOVED_SUFFIX, RESULT_FILE, read_plain, write_plain
+from runward.repro import compare as c
+from runward.repro import variation
+from runward.repro.api import Repro
+from runward.repro.command import Relocation, clean_environment, place_inputs, relocation, rerun_command
+from runward.repro.environment import RebuiltEnvironment, rebuild_environment
+from runward.repro.levels import decide
+from runward.repro.model import (
+    Conditions,
+    Decision,
+    InputCheck,
+    ResultReport,
+    Series,
+    Tolerance,
+    VerificationReport,
+)
+from runward.repro.observe import Outputs, found_bytes, inputs_after, outputs_after, outputs_before, reader
+from runward.repro.printed import Around, compare_stdout
+from runward.repro.rerun import RerunOutcome, rerun
+from runward.repro.restore import RestoredCode, restore_code
+from runward.tracking import journal as j
+from runward.tracking.api import Tracking
+from runward.tracking.capture.model import (
+    BlobSource,
+    Capture,
+    CodeSnapshot,
+    EnvironmentSnapshot,
+    FileRead,
+    FileWritten,
+    MachineSnapshot,
+    ProcessSnapshot,
+    decode_path,
+)
+from runward.tracking.capture.preload import shim
+from runward.tracking.capture.watch import Testimony, hear, watched_environment
+from runward.tracking.client import JOURNAL_VARIABLE, RUN_VARIABLE
+from runward.tracking.files import Files
+from runward.tracking.model import RunDetail
+from runward.tracking.uploader import gather
+
+Say = Callable[[str], None]
+_SPECIAL = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
+
+
+class Space(Protocol):
+    """What a verification needs of a workspace."""
+
+    tracking: Tracking
+    files: Files
+    repro: Repro
+    state_dir: Path
+
+
+class RunBlobs:
+    """The captured bytes of a run, fetched from the workspace."""
+
+    def __init__(self, files: Files, run_id: str) -> None:
+        self._files, self._run_id = files, run_id
+
+    def read(self, digest: Digest) -> bytes:
+        """The bytes. Raises: NotFoundError."""
+        return self._files.read(self._run_id, digest)
+
+    def copy_to(self, digest: Digest, path: Path) -> None:
+        """Write them to a file. Raises: NotFoundError."""
+        path.write_bytes(self.read(digest))
+
+
+class Results(NamedTuple):
+    """What a run left: series, artifacts, printed text, exit code."""
+
+    metrics: dict[str, Series]
+    artifacts: dict[str, str]
+    stdout: str
+    exit_code: int | None
+    read: Callable[[str], bytes] = found_bytes({})
+    """Bytes of artifacts by digest, as far as they are at hand."""
+
+
+class Again(NamedTuple):
+    """A rerun: how it went and what it left."""
+
+    outcome: RerunOutcome
+    results: Results
+    data: list[InputCheck]
+    around: Around
+    problems: list[str]
+    """What could not be rebuilt as it was."""
+
+
+class Attempt:
+    """One verification's work in a folder of its own."""
+
+    def __init__(self, space: Space, detail: RunDetail, folder: Path, say: Say) -> None:
+        self.space, self.detail, self.folder, self.say = space, detail, folder, say
+        self.run_id = detail.run.id
+        self.journal = folder / "work" / "journal"
+        self.project_path: list[str] = []
+        self.script_env: dict[str, str] = {}
+        self.heard = Testimony()
+        self.emulated: Mapping[str, str] = {}
+
+    def vary(
+        self, report: VerificationReport, timeout_s: float, tolerances: dict[str, Tolerance], sandbox: bool
+    ) -> VerificationReport:
+        """The report with what comes of an emulated change of machine, tried in a folder of its own."""
+        chosen = variation.choose(self.heard)
+        if chosen is None:
+            return report
+        self.say(f"once more with {chosen.name}")
+        other = Attempt(self.space, self.detail, self.folder / "variation", self.say)
+        other.emulated = chosen.variables
+        try:
+            varied = other.carry_out("environment", timeout_s, tolerances, sandbox)
+            tried = variation.outcome(chosen, varied.result, other.heard)
+            if varied.conditions.timed_out:
+                tried = variation.failed(chosen, varied.reason)
+        except (ReproError, NotFoundError) as error:
+            tried = variation.failed(chosen, error.message)
+        return msgspec.structs.replace(report, variation=tried)
+
+    def carry_out(
+        self, level: str, timeout_s: float, tolerances: dict[str, Tolerance], sandbox: bool
+    ) -> VerificationReport:
+        """One rerun, from the restored tree to the decision."""
+        capture = self.capture()
+        again = self.again(capture, RunBlobs(self.space.files, self.run_id), level, timeout_s, sandbox)
+        result = self.compared(self.recorded(capture), again.results, tolerances, (around(capture), again.around))
+        params = params_of(self.detail)
+        checks = c.compare_inputs(
+            c.inputs_of(capture, params),
+            inputs_after(capture, self.heard, params, again.data, live=level == "basic"),
+        )
+        outcome, problems = again.outcome, again.problems
+        conditions = Conditions(
+            # Runward is the instrument, not an input; any other source that was not captured is one.
+            environment_rebuilt=level == "environment" and all(p.startswith("runward ") for p in problems),
+            sandbox=outcome.sandbox,
+            sandbox_note="; ".join([outcome.sandbox_note, *problems]),
+            timed_out=outcome.timed_out,
+        )
+        return self._report(decide(checks, result, conditions), checks, result, conditions, outcome)
+
+    def again(self, capture: Capture, blobs: BlobSource, level: str, timeout_s: float, sandbox: bool) -> Again:
+        """Restore, rebuild and rerun. Raises: ReproError (something that the run needs is missing)."""
+        self.say(
+            f"restoring {len(capture.code.files)} files of {capture.code.commit[:10] or 'a folder'}"
+            f"{' with uncommitted changes' if capture.code.dirty else ''}"
+        )
+        root = self.folder / "work" / "tree"
+        root.parent.mkdir(parents=True)
+        fill = Path(os.fsdecode(capture.code.root))
+        restored = restore_code(capture.code, blobs, root, fill if fill.is_dir() else None)
+        built = self._environment(capture, restored, level)
+        move = relocation(capture, restored.root, built.python)
+        data = place_inputs(capture.reads, capture, restored.root)
+        if gone := [check.name for check in data if check.before is not None and check.after is None]:
+            raise SourceMissingError(
+                f"data {', '.join(gone[:3])} that the run read is missing here", hint="put it back, then verify again"
+            )
+        begun_ns = time.time_ns()
+        outcome = self._rerun(capture, restored, built, move, timeout_s, sandbox)
+        heard = self.heard = hear(self.journal)
+        outputs = outputs_after(capture, heard, restored.root, begun_ns, self.journal)
+        shown = _around_rerun(heard, move, self.folder)
+        return Again(outcome, self._after(outcome, outputs), data, shown, built.problems)
+
+    def _report(
+        self,
+        decision: Decision,
+        checks: list[InputCheck],
+        result: ResultReport,
+        conditions: Conditions,
+        outcome: RerunOutcome,
+    ) -> VerificationReport:
+        reason = decision.reason
+        if outcome.exit_code and not self.detail.run.exit_code and not outcome.timed_out:
+            last = outcome.stderr_path.read_text(errors="replace").strip().splitlines()[-1:]
+            reason = f"the rerun ended with exit code {outcome.exit_code}: {''.join(last)[:300]}"
+        return VerificationReport(
+            run=self.run_id,
+            verdict=decision.verdict,
+            level=decision.level,
+            reason=reason,
+            result=result,
+            inputs=checks,
+            cause=decision.cause,
+            unchecked=c.unchecked_of(checks, result),
+            conditions=conditions,
+        )
+
+    def _document(self, kind: str, as_type: Any) -> Any:
+        try:
+            return msgspec.json.decode(self.space.files.capture(self.run_id, kind), type=as_type)
+        except NotFoundError:
+            raise SourceMissingError(
+                f"the run's {kind} was not captured, so it cannot be run again", hint="start runs with capture=True"
+            ) from None
+
+    def capture(self) -> Capture:
+        """What was recorded of the run. Raises: SourceMissingError."""
+        reads: dict[str, Any] = {}
+        with contextlib.suppress(NotFoundError):
+            reads = msgspec.json.decode(self.space.files.capture(self.run_id, "reads"))
+        seed = self.detail.run.seed
+        seeds = {str(key): int(value) for key, value in reads.get("seeds", {}).items()}
+        return Capture(
+            code=self._document("code", CodeSnapshot),
+            environment=self._document("environment", EnvironmentSnapshot),
+            machine=self._document("machine", MachineSnapshot),
+            process=self._document("process", ProcessSnapshot),
+            reads=msgspec.convert(reads.get("reads", []), list[FileRead]),
+            writes=msgspec.convert(reads.get("writes"), list[FileWritten] | None),
+            variables_read=reads.get("variables_read", []),
+            read_problems=reads.get("read_problems", []),
+            pids=reads.get("pids", []),
+            seeds=seeds or ({"seed": seed} if seed is not None else {}),
+        )
+
+    def _environment(self, capture: Capture, restored: RestoredCode, level: str) -> RebuiltEnvironment:
+        if level == "basic":
+            python = Path(capture.environment.executable)
+            if not python.exists():
+                raise SourceMissingError(
+                    f"the captured interpreter {python} is not on this machine", hint="use --level environment"
+                )
+            return RebuiltEnvironment(python=python, digest=capture.environment.digest, created=False)
+        self.say(f"building Python {capture.environment.python} with {len(capture.environment.packages)} packages")
+        return rebuild_environment(
+            capture.environment,
+            self.space.state_dir / "cache" / "environments",
+            project_dir=restored.root,
+            captured_root=capture.code.root,
+            site_dirs=[str(path) for path in _site_dirs(capture)],
+        )
+
+    def _rerun(
+        self,
+        capture: Capture,
+        restored: RestoredCode,
+        built: RebuiltEnvironment,
+        move: Relocation,
+        timeout_s: float,
+        sandbox: bool,
+    ) -> RerunOutcome:
+        env = clean_environment(capture.environment.variables, move, self.folder / "work" / "home", built.extra_paths)
+        # A rerun records into its own folder; it must never find a workspace of this machine.
+        env |= {RUN_VARIABLE: self.run_id, JOURNAL_VARIABLE: str(self.journal)}
+        env["RUNWARD_DIR"] = str(self.folder / "work" / "workspace")
+        argv = self._task_command(move) or rerun_command(capture.process.argv, move)
+        env |= self.script_env
+        env["PYTHONPATH"] = os.pathsep.join(filter(None, [*self.project_path, env.get("PYTHONPATH", "")]))
+        self.journal.mkdir(parents=True)
+        env |= watched_environment(self.journal, self.detail.run.seed, env, shim())
+        env |= self.emulated
+        self.say("running it again")
+        work = self.folder / "work"
+        return rerun(argv, restored.cwd, env, timeout_s, writable=work, output_dir=self.folder / "out", sandbox=sandbox)
+
+    def _task_command(self, move: Relocation) -> list[str]:
+        """The command of a task's process; empty where the run was a command of its own."""
+        if not any(part.kind == "spec" for part in self.detail.captures):
+            return []
+        document = self._document("spec", dict[str, Any])
+        if document["kind"] == "script":
+            self.script_env = {str(key): move.moved(str(value)) for key, value in document["env"].items()}
+            return rerun_command(document["argv"], move)
+        spec = document["spec"]
+        if spec["upstream"]:
+            raise SourceMissingError(
+                f"this task takes the results of {', '.join(sorted(spec['upstream']))}, which were not stored",
+                hint="verify the experiment's other tasks",
+            )
+        folder = self.folder / "work" / "task"
+        folder.mkdir()
+        for name, digest in document["blobs"].items():
+            (folder / Path(name).name).write_bytes(self.space.files.read(self.run_id, digest))
+        # The rebuilt Python knows where its own library is; only the project's folders are handed over.
+        own = [path for path in spec["sys_path"] if move.moved(path).startswith(str(move.root))]
+        self.project_path = [move.moved(path) for path in own]
+        moved = {"cwd": move.moved(spec["cwd"]), "argv": [move.moved(word) for word in spec["argv"]], "sys_path": None}
+        write_plain(str(folder / (SPEC_FILE + MOVED_SUFFIX)), moved)
+        return [str(move.python), *worker_command(folder)[1:]]
+
+    def recorded(self, capture: Capture) -> Results:
+        """The run's own results."""
+        keys = [metric.key for metric in self.detail.metrics]
+        metrics: dict[str, Series] = {}
+        if keys:
+            for series in self.space.tracking.series(self.run_id, keys).series:
+                values = [
+                    _SPECIAL[series.special[i]] if i in series.special else float(v if v is not None else "nan")
+                    for i, v in enumerate(series.values)
+                ]
+                metrics[series.key] = Series(steps=series.steps, values=values)
+        artifacts = {artifact.path: str(artifact.digest) for artifact in self.detail.artifacts}
+        artifacts = outputs_before(capture) | artifacts
+        return Results(metrics, artifacts, "".join(self._printed()), self.detail.run.exit_code)
+
+    def _printed(self) -> Iterator[str]:
+        after, more = 0, True
+        while more:
+            page = self.space.tracking.output(self.run_id, after)
+            after, more = page.next, page.more
+            yield from (chunk.text for chunk in page.chunks if chunk.stream == "stdout")
+
+    def _after(self, outcome: RerunOutcome, outputs: Outputs) -> Results:
+        metrics: dict[str, Series] = {}
+        found = gather(j.journals_in(self.journal) if self.journal.exists() else [])
+        for key, column in found.columns.items():
+            order = sorted(range(len(column.steps)), key=column.steps.__getitem__)
+            metrics[key] = Series(steps=[column.steps[i] for i in order], values=[column.values[i] for i in order])
+        for key, value in self._returned().items():
+            metrics.setdefault(key, Series(steps=[0], values=[value]))
+        printed = outcome.stdout_path.read_text(errors="replace")
+        artifacts = {**found.artifacts, **outputs.digests}
+        return Results(metrics, artifacts, printed, outcome.exit_code, reader(found_bytes(found.small), outputs.read))
+
+    def _returned(self) -> dict[str, float]:
+        """Numbers that a task's function returned: they count as metrics, as in the first run."""
+        path = self.folder / "work" / "task" / RESULT_FILE
+        if not path.exists():
+            return {}
+        return {key: float(value) for key, value in read_plain(str(path)).get("metrics", {}).items()}
+
+    def compared(
+        self,
+        before: Results,
+        after: Results,
+        tolerances: dict[str, Tolerance],
+        around: tuple[Around, Around],
+    ) -> ResultReport:
+        """Both runs' results side by side."""
+
+        def spooled(digest: str) -> bytes:
+            path = self.journal / "blobs" / digest
+            return path.read_bytes() if path.exists() else self.space.files.read(self.run_id, digest)
+
+        printed = compare_stdout(before.stdout, after.stdout, tolerances.get("stdout"), around)
+        return c.result_report(
+            c.compare_metrics(before.metrics, after.metrics, tolerances),
+            c.compare_artifacts(before.artifacts, after.artifacts, reader(after.read, spooled), tolerances, around),
+            printed if before.stdout or after.stdout else None,
+            c.compare_exit_codes(before.exit_code or 0, after.exit_code or 0),
+        )
+
+
+def around(capture: Capture) -> Around:
+    """What a run may have printed of where and as which processes it ran."""
+    folders = {os.fsdecode(decode_path(capture.code.root)): "/tree", capture.environment.prefix: "/environment"}
+    return Around({path: name for path, name in folders.items() if len(path) > 1}, frozenset(capture.pids))
+
+
+def _around_rerun(heard: Testimony, move: Relocation, folder: Path) -> Around:
+    folders = {str(move.root): "/tree", str(move.python.parent.parent): "/environment", str(folder): "/temporary"}
+    return Around(folders, frozenset(heard.pids))
+
+
+def _site_dirs(capture: Capture) -> list[Path]:
+    """Where the captured environment keeps its packages, if it is still on this machine."""
+    prefix = Path(capture.environment.prefix)
+    return sorted(prefix.glob("lib/python3*/site-packages")) + sorted(prefix.glob("Lib/site-packages"))
+
+
+def params_of(run: RunDetail) -> dict[str, Any]:
+    """A run's parameters by key."""
+    return {param.key: param.value for param in run.params}

@@ -1,0 +1,374 @@
+"""Whether two groups of runs give the same metric up to a margin: equivalence tests, looked at in sequence.
+
+Two one-sided tests (D. J. Schuirmann, J. Pharmacokinet. Biopharm. 15, 1987): equivalent is what has its whole
+confidence interval within the margin. Means are compared by Student's paired t where the seeds match and by Welch's t
+(Biometrika 34, 1947) otherwise; where a run diverged or a metric is bounded or coarse, shifts are compared by the
+interval that inverts the Mann–Whitney test (J. L. Hodges and E. L. Lehmann, Ann. Math. Stat. 34, 1963). One nominal
+alpha for all looks keeps a false "equivalent" at 5 % in all (S. J. Pocock, Biometrika 64, 1977); ``tests.bench
+equivalence`` computes it and ``docs/statistics.md`` has the figures.
+"""
+
+from __future__ import annotations
+
+import bisect
+import functools
+import itertools
+import math
+import statistics
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from runward.core.student import t_quantile
+from runward.errors import InvalidError
+
+LOOKS = (3, 5, 7, 10, 15, 20)
+"""Runs per side after which the evidence is looked at."""
+NOMINAL_ALPHA = ((1.0, 0.0220), (1.25, 0.0180), (1.5, 0.0163), (2.0, 0.0152), (2.5, 0.0151))
+"""(margin in standard deviations, alpha of each look), as ``tests.bench equivalence`` calibrates it."""
+PAIRED_ALPHA = 0.0126
+"""Of pairs, whatever the margin: half as many degrees of freedom, so a look can mislead more easily."""
+_MOST_RUNS = 1000
+_FAR_OUT = 8.0
+_POWER = 0.8
+_ROUNDING = 1e-9
+
+Method = Literal["paired t", "Welch t", "Hodges-Lehmann"]
+Outcome = Literal["equivalent", "different", "undecided"]
+
+
+class Sample(msgspec.Struct, frozen=True):
+    """What one run says of a metric."""
+
+    run: str
+    """The id of a recorded run; empty for one that the verification made."""
+    seed: int | None
+    value: float | None
+    """None where the run diverged: NaN, an infinity, or no value at all."""
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+    """The numbers of one metric, from which anybody can work the outcome out again."""
+
+    metric: str
+    margin: float
+    """In the metric's own unit, declared before the runs of the candidate side."""
+    margin_from: Literal["declared", "default"]
+    declared_on: int
+    """How many baseline values there were when the margin was declared."""
+    baseline: list[Sample]
+    candidate: list[Sample]
+    """Both in the order in which they came."""
+    test_size: int | None = None
+    """Of a binomial metric: examples in the test set."""
+
+
+class Equivalence(msgspec.Struct, frozen=True, kw_only=True):
+    """What the numbers of one metric say."""
+
+    outcome: Outcome
+    method: Method
+    alpha: float
+    """Of each look and side; the interval has the level 1 - 2 alpha."""
+    looks: list[int]
+    """Runs per side at the looks that were taken."""
+    n_baseline: int
+    n_candidate: int
+    difference: float | None
+    """Candidate minus baseline, in the metric's own unit; None where only diverged runs are left."""
+    low: float | None
+    high: float | None
+    """The interval; None for an end that is not bounded."""
+    more: int | None = None
+    """About how many more runs per side would decide; None where none up to 1,000 would."""
+
+
+class Interval(NamedTuple):
+    """An estimated difference and its ends, which may be infinite."""
+
+    difference: float
+    low: float
+    high: float
+
+
+def default_margin(baseline: Sequence[float]) -> float:
+    """The larger of 1 % of the baseline's mean and twice its standard deviation.
+
+    Raises: InvalidError (fewer than two finite values; all are zero, so no margin follows).
+    """
+    values = [value for value in baseline if math.isfinite(value)]
+    if len(values) < 2:
+        raise InvalidError(
+            f"baseline: {len(values)} values do not tell a spread", hint="declare a margin or record replicates"
+        )
+    margin = max(0.01 * abs(_mean(values)), 2.0 * math.sqrt(_variance(values)))
+    if margin == 0.0:
+        raise InvalidError("margin: all values of the baseline are 0, so none follows from them", hint="declare one")
+    return margin
+
+
+def check_margin(metric: str, margin: float, test_size: int | None = None) -> float:
+    """The margin itself, if it can be one.
+
+    Raises: InvalidError (not positive and finite; finer than one example of the test set).
+    """
+    if not 0.0 < margin < math.inf:
+        raise InvalidError(f"margin of {metric!r} must be a positive number, got {margin!r}")
+    if test_size is not None and margin < (1.0 - _ROUNDING) / test_size:
+        raise InvalidError(
+            f"margin of {metric!r}: {margin!r} is finer than one of the {test_size} examples of the test set",
+            hint=f"at least {1.0 / test_size:.6g}",
+        )
+    return margin
+
+
+def nominal_alpha(distance: float, method: Method = "Welch t") -> float:
+    """The alpha of each look for a margin of so many standard deviations, interpolated between the calibrated ones."""
+    if method == "paired t":
+        return PAIRED_ALPHA
+    for (left, alpha), (right, beta) in itertools.pairwise(NOMINAL_ALPHA):
+        if distance <= right:
+            part = max(0.0, (distance - left) / (right - left))
+            return alpha + part * (beta - alpha)
+    return NOMINAL_ALPHA[-1][1]
+
+
+def assess(evidence: Evidence, most: int = LOOKS[-1]) -> Equivalence:
+    """Look at the evidence as it came and stop at the first look that decides.
+
+    Args:
+        evidence: At least three values on either side.
+        most: The last look that counts, in runs per side.
+
+    Raises: InvalidError (too few values; a margin that cannot be one).
+    """
+    check_margin(evidence.metric, evidence.margin, evidence.test_size)
+    usable = min(len(evidence.candidate), most, max(len(evidence.baseline), 0))
+    looks = [n for n in LOOKS if n <= usable]
+    if not looks or evidence.declared_on > len(evidence.baseline):
+        raise InvalidError(
+            f"{evidence.metric!r}: {len(evidence.baseline)} baseline and {len(evidence.candidate)} candidate values",
+            hint=f"a first look needs {LOOKS[0]} on either side",
+        )
+    distance = _distance(evidence)
+    for at in range(len(looks)):
+        found = _look(evidence, looks[: at + 1], distance, last=at + 1 == len(looks))
+        if found.outcome != "undecided":
+            break
+    return found
+
+
+def conclude(outcomes: Sequence[Outcome]) -> Outcome:
+    """Of several metrics: equivalent where all are, different where one is (intersection–union; no correction).
+
+    R. L. Berger, Technometrics 24, 1982: each test at its full level keeps the whole at that level.
+    """
+    if "different" in outcomes:
+        return "different"
+    return "equivalent" if outcomes and all(one == "equivalent" for one in outcomes) else "undecided"
+
+
+def choose_method(baseline: Sequence[float], candidate: Sequence[float], paired: bool) -> Method:
+    """Ranks where a run diverged or the metric is bounded or coarse, else means."""
+    everything = [*baseline, *candidate]
+    if any(not math.isfinite(value) for value in everything) or _far_out(baseline, candidate):
+        return "Hodges-Lehmann"
+    piled = all(0.0 <= value <= 1.0 for value in everything) and any(value in (0.0, 1.0) for value in everything)
+    if piled or _coarse(baseline) or _coarse(candidate):
+        return "Hodges-Lehmann"
+    if paired:
+        differences = [b - a for a, b in zip(baseline, candidate, strict=True)]
+        return "Hodges-Lehmann" if len(set(differences)) == 1 else "paired t"
+    return "Welch t"
+
+
+def shift_interval(baseline: Sequence[float], candidate: Sequence[float], alpha: float, method: Method) -> Interval:
+    """Candidate minus baseline with the interval of level 1 - 2 alpha."""
+    if method == "Hodges-Lehmann":
+        return _hodges_lehmann(baseline, candidate, alpha)
+    n, m = len(baseline), len(candidate)
+    difference = _mean(candidate) - _mean(baseline)
+    if method == "paired t":
+        spread = _variance([b - a for a, b in zip(baseline, candidate, strict=True)])
+        half = t_quantile(1.0 - alpha, n - 1.0) * math.sqrt(spread / n)
+    else:
+        a, b = _variance(baseline) / n, _variance(candidate) / m
+        half = t_quantile(1.0 - alpha, (a + b) ** 2 / (a**2 / (n - 1) + b**2 / (m - 1))) * math.sqrt(a + b)
+    return Interval(difference, difference - half, difference + half)
+
+
+def decide_on(interval: Interval, margin: float) -> Outcome:
+    """What an interval says of a margin: within it, wholly beyond it, or neither.
+
+    A difference that equals the margin but for rounding is not within it.
+    """
+    within, beyond = margin * (1.0 - _ROUNDING), margin * (1.0 + _ROUNDING)
+    if -within < interval.low and interval.high < within:
+        return "equivalent"
+    return "different" if interval.low > beyond or interval.high < -beyond else "undecided"
+
+
+def _look(evidence: Evidence, looks: list[int], distance: float, *, last: bool) -> Equivalence:
+    baseline, candidate, paired = _sides(evidence, looks[-1])
+    method = choose_method(baseline, candidate, paired)
+    alpha = nominal_alpha(distance, method)
+    interval = shift_interval(baseline, candidate, alpha, method)
+    outcome = decide_on(interval, evidence.margin)
+    return Equivalence(
+        outcome=outcome,
+        method=method,
+        alpha=alpha,
+        looks=looks,
+        n_baseline=len(baseline),
+        n_candidate=len(candidate),
+        difference=_finite(interval.difference),
+        low=_finite(interval.low),
+        high=_finite(interval.high),
+        more=runs_needed(baseline, candidate, evidence.margin, alpha, method)
+        if last and outcome == "undecided"
+        else None,
+    )
+
+
+def _sides(evidence: Evidence, n: int) -> tuple[list[float], list[float], bool]:
+    """Both sides at a look, and whether they are pairs: what the baseline had from the start counts at once."""
+    baseline, candidate = evidence.baseline[: max(n, evidence.declared_on)], evidence.candidate[:n]
+    by_seed = {item.seed: item for item in baseline if item.seed is not None}
+    seeds = [item.seed for item in candidate if item.seed in by_seed]
+    paired = len(by_seed) == len(baseline) and len(set(seeds)) == n
+    chosen = [by_seed[seed] for seed in seeds if seed is not None] if paired else baseline
+    return [_number(item) for item in chosen], [_number(item) for item in candidate], paired
+
+
+def _distance(evidence: Evidence) -> float:
+    known = [_number(item) for item in evidence.baseline[: max(evidence.declared_on, LOOKS[0])]]
+    values = [value for value in known if math.isfinite(value)]
+    spread = math.sqrt(_variance(values)) if len(values) > 1 else 0.0
+    return evidence.margin / spread if spread > 0.0 else math.inf
+
+
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values)
+
+
+def _variance(values: Sequence[float]) -> float:
+    mean = _mean(values)
+    return math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
+
+
+def _number(item: Sample) -> float:
+    return math.nan if item.value is None else item.value
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _residuals(baseline: Sequence[float], candidate: Sequence[float]) -> list[float]:
+    """How far the finite values are from their side's median, sorted."""
+    found: list[float] = []
+    for side in (baseline, candidate):
+        finite = [value for value in side if math.isfinite(value)]
+        middle = statistics.median(finite) if finite else 0.0
+        found += [abs(value - middle) for value in finite]
+    return sorted(found)
+
+
+def _far_out(baseline: Sequence[float], candidate: Sequence[float]) -> bool:
+    """Whether a value is so far from its side's median that its run must have gone another way."""
+    residuals = _residuals(baseline, candidate)
+    return residuals[-1] > _FAR_OUT * 1.4826 * statistics.median(residuals) > 0.0
+
+
+def _coarse(values: Sequence[float]) -> bool:
+    """Whether so few different values came up that their spread says little."""
+    return len(set(values)) <= max(2, len(values) // 5)
+
+
+def _hodges_lehmann(baseline: Sequence[float], candidate: Sequence[float], alpha: float) -> Interval:
+    """The median and two order statistics of all differences.
+
+    A diverged run stands above all others, on both sides alike; between two such the difference may be anything.
+    """
+    ours, theirs = (sorted(map(_above, side)) for side in (candidate, baseline))
+    differences = sorted(b - a for a in theirs for b in ours if math.isfinite(a) or math.isfinite(b))
+    unknown = len(ours) * len(theirs) - len(differences)
+    k = mann_whitney_rank(len(theirs), len(ours), alpha)
+    middle = statistics.median(differences) if differences else math.nan
+    if k <= unknown:
+        return Interval(middle, -math.inf, math.inf)
+    return Interval(middle, differences[k - unknown - 1], differences[unknown - k])
+
+
+def _above(value: float) -> float:
+    return value if math.isfinite(value) else math.inf
+
+
+@functools.lru_cache(maxsize=1024)
+def mann_whitney_rank(n: int, m: int, alpha: float) -> int:
+    """The rank k of the sorted differences that bounds a shift from below at level 1 - alpha; 0 where none does.
+
+    The largest k with P(U < k) ≤ alpha under the exact distribution of Mann and Whitney's U without ties; with ties
+    the interval only gets wider.
+    """
+    counts, total, below = _mann_whitney_counts(n, m), math.comb(n + m, n), 0
+    for k, count in enumerate(counts):
+        below += count
+        if below > alpha * total:
+            return k
+    return len(counts)
+
+
+def _mann_whitney_counts(n: int, m: int) -> list[int]:
+    """How many of all arrangements have U = 0, 1, …: the coefficients of a Gaussian binomial."""
+    counts = [1] + [0] * (n * m)
+    for i in range(1, n + 1):
+        for u in range(n * m, m + i - 1, -1):
+            counts[u] -= counts[u - m - i]
+        for u in range(i, n * m + 1):
+            counts[u] += counts[u - i]
+    return counts
+
+
+def runs_needed(
+    baseline: Sequence[float], candidate: Sequence[float], margin: float, alpha: float, method: Method
+) -> int | None:
+    """About how many more runs per side give 80 % power, if difference and spread are as they look now.
+
+    The normal approximation of the power of two one-sided tests (S. A. Julious, Stat. Med. 23, 2004), with Student's
+    quantile. None where more than 1,000 would be needed.
+    """
+    n = len(candidate)
+    difference, variance = _looks_like(baseline, candidate, method)
+
+    def enough(size: int) -> bool:
+        freedom = float(size - 1 if method == "paired t" else 2 * size - 2)
+        return _power(difference, math.sqrt(variance / size), margin, t_quantile(1.0 - alpha, freedom)) >= _POWER
+
+    found = bisect.bisect_left(range(n + 1, _MOST_RUNS + 1), True, key=enough)
+    return found + 1 if found < _MOST_RUNS - n else None
+
+
+def _power(difference: float, error: float, margin: float, quantile: float) -> float:
+    """Of telling that the difference is within the margin, or that it is beyond."""
+    if error == 0.0:
+        return 1.0
+    normal = statistics.NormalDist()
+    above = normal.cdf((margin - abs(difference)) / error - quantile)
+    below = normal.cdf((margin + abs(difference)) / error - quantile)
+    return max(above + below - 1.0, normal.cdf((abs(difference) - margin) / error - quantile))
+
+
+def _looks_like(baseline: Sequence[float], candidate: Sequence[float], method: Method) -> tuple[float, float]:
+    """The difference, and the variance of a difference of one run from either side."""
+    if method == "paired t":
+        differences = [b - a for a, b in zip(baseline, candidate, strict=True)]
+        return _mean(differences), _variance(differences)
+    sides = [[value for value in side if math.isfinite(value)] for side in (baseline, candidate)]
+    if min(map(len, sides)) < 2:
+        return 0.0, math.inf
+    if method == "Welch t":
+        return _mean(sides[1]) - _mean(sides[0]), sum(map(_variance, sides))
+    scale = 1.4826 * statistics.median(_residuals(*sides)) or math.sqrt(max(map(_variance, sides)))
+    return statistics.median(sides[1]) - statistics.median(sides[0]), 2.0 * scale**2

@@ -1,0 +1,336 @@
+"""Why two results differ, found by experiment: single differences are put back, and what restores the result is named."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from runward.core.hashing import digest_value
+from runward.core.ids import Digest
+from runward.errors import InvalidError, NotFoundError, ReproError
+from runward.execution.runner import write_atomically
+from runward.repro.attempt import Again, Attempt, RunBlobs, Space, around
+from runward.repro.ddmin import minimal
+from runward.repro.differences import Difference, Mixture, Pair
+from runward.repro.model import ResultReport, ResultStatus
+from runward.repro.observe import reader
+from runward.tracking.capture.model import Capture
+from runward.tracking.content import digest_of
+from runward.tracking.model import RunDetail
+
+Answer = Literal["shown", "nothing_differs", "undecided"]
+_FORMAT = 1
+_FIRST, _REPEATS, _AGREE = "as the first run", "as recorded, both times", "both times the same, not as recorded"
+_FIXED_SEED = 0
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+_UNSEEDED = "random generators that nobody seeded"
+_LADDER: dict[str, dict[str, str]] = {
+    "the order of hashing (PYTHONHASHSEED)": {"PYTHONHASHSEED": "0"},
+    "the number of threads": dict.fromkeys(_THREADS, "1"),
+    _UNSEEDED: {},
+}
+"""What can make a run differ from itself, and how it is fixed for a rerun."""
+
+
+class Rerun(msgspec.Struct, frozen=True):
+    """One rerun and what came of it: the evidence."""
+
+    put_back: list[str]
+    """What was as in the first run; everything else as in the second."""
+    result: str
+    """``as the first run``, ``as the second run``, ``as neither``, or why there was none."""
+    seconds: float
+    remembered: bool = False
+    """It was carried out by an earlier call that was interrupted or had too little time."""
+
+
+class Explanation(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found, and the reruns that show it."""
+
+    format: int = _FORMAT
+    first: str
+    second: str
+    answer: Answer
+    reason: str
+    cause: list[Difference] = []
+    """The smallest set that restores the first result: nothing can be left out of it. Empty unless shown by reruns."""
+    source: str = ""
+    """The source of nondeterminism, where one was shown."""
+    differences: list[Difference] = []
+    not_tried: list[str] = []
+    """What differs too and cannot be put back here."""
+    reruns: list[Rerun] = []
+
+
+class _Limits(NamedTuple):
+    budget_s: float
+    timeout_s: float
+    level: str
+    sandbox: bool
+
+
+class _OutOfBudgetError(Exception):
+    """The time for reruns is used up."""
+
+
+def why(
+    space: Space,
+    first: str,
+    second: str = "",
+    *,
+    budget_s: float = 600.0,
+    timeout_s: float = 3600.0,
+    level: str = "environment",
+    sandbox: bool = True,
+    say: Callable[[str], None] = lambda text: None,
+) -> Explanation:
+    """Name what makes two runs differ, or what makes one run differ from itself.
+
+    Args:
+        space: The workspace.
+        first: The run whose result is to come out again.
+        second: The run that differs; without one, the first is rerun to see what it depends on.
+        budget_s: Seconds for all reruns together. What was learnt is kept: calling again goes on from there.
+        timeout_s: Seconds until one rerun is ended.
+        level: ``environment`` rebuilds packages; ``basic`` uses the captured interpreter, so packages stay as they are.
+        sandbox: Isolate reruns where bubblewrap works.
+        say: Told what is being done.
+
+    Raises: NotFoundError (no such run), InvalidError (a run is not over; both are one), SourceMissingError (a run was not
+    captured).
+    """
+    details = [space.tracking.get_run(space.tracking.resolve_run(ref).id) for ref in (first, second) if ref]
+    for detail in details:
+        if not detail.run.status.is_terminal:
+            raise InvalidError(f"run {detail.run.name!r} is still running", hint="wait for its end")
+        if any(part.kind == "spec" for part in detail.captures):
+            raise InvalidError(
+                f"run {detail.run.name!r} is a task of an experiment, whose arguments cannot be put back yet",
+                hint="`runward compare` shows how the two differ",
+            )
+    if len(details) == 2 and details[0].run.id == details[1].run.id:
+        raise InvalidError("both runs are the same one", hint="name one run to see whether it repeats")
+    laboratory = _Laboratory(space, details, _Limits(budget_s, timeout_s, level, sandbox), say)
+    return laboratory.compare() if second else laboratory.repeat()
+
+
+class _Laboratory:
+    """Reruns within a budget; what they showed is kept by name, so that nothing is run twice."""
+
+    def __init__(
+        self,
+        space: Space,
+        details: Sequence[RunDetail],
+        limits: _Limits,
+        say: Callable[[str], None],
+    ) -> None:
+        self.space, self.details, self.limits, self.say = space, details, limits, say
+        self.deadline = time.monotonic() + limits.budget_s
+        self.reruns: list[Rerun] = []
+        self.known: dict[str, str] = {}
+        attempts = [Attempt(space, detail, Path(), say) for detail in details]
+        self.captures = [attempt.capture() for attempt in attempts]
+        self.recorded = [attempt.recorded(capture) for attempt, capture in zip(attempts, self.captures, strict=True)]
+        named = digest_value([_FORMAT, limits.level, *map(digest_of, details)])
+        self.notes = space.state_dir / "cache" / "why" / named[:32]
+
+    # two runs ---------------------------------------------------------------------------------------------------------
+
+    def compare(self) -> Explanation:
+        """Put differences back until the first result comes out of the second run."""
+        pair = Pair(
+            self.captures[0], self.captures[1], (self.details[0].run.seed, self.details[1].run.seed), self._read
+        )
+        found = pair.differences
+        if self.limits.level == "basic":
+            found = [one for one in found if one.kind not in ("package", "python")]
+        explained = Explanation(
+            first=self.details[0].run.id,
+            second=self.details[1].run.id,
+            answer="undecided",
+            reason="no input differs that could be put back",
+            differences=pair.differences,
+            not_tried=pair.fixed,
+        )
+        if found:
+            self.say(f"{len(found)} differences: {_titles(found)[:200]}")
+            explained = self._within_budget(explained, lambda: self._search(explained, pair, found))
+        return msgspec.structs.replace(explained, reruns=self.reruns)
+
+    def _search(self, so_far: Explanation, pair: Pair, found: list[Difference]) -> Explanation:
+        def result(put_back: Sequence[Difference], turn: int = 1) -> str:
+            titles = sorted(one.title for one in put_back)
+            return self._once(titles, turn, lambda: self._mixed(pair.mixed(titles)))
+
+        if result([]) == _FIRST:
+            return _undecided(
+                so_far, "the second run, run again, gives the first result: what it once gave does not repeat"
+            )
+        if (all_back := result(found)) != _FIRST:
+            return _undecided(
+                so_far,
+                f"with all {len(found)} differences put back the first result does not come out ({all_back}): it does not "
+                "repeat, or it depends on something that cannot be put back",
+            )
+        cause = minimal(found, lambda some: result(some) == _FIRST)
+        if result(cause, 2) != _FIRST:
+            return _undecided(so_far, f"{_titles(cause)}: put back once the first result came out, and not again")
+        words = "restores" if len(cause) == 1 else "together restore"
+        reason = f"{_titles(cause)}: put back, {words} the first result"
+        return msgspec.structs.replace(so_far, answer="shown", reason=reason, cause=cause)
+
+    def _mixed(self, mixture: Mixture) -> str:
+        with self._rerun(mixture.capture, mixture.seed, mixture.made) as (attempt, again):
+            if again.outcome.timed_out:
+                return "it did not end in time"
+            if self._gives(0, attempt, again):
+                return _FIRST
+            return "as the second run" if self._gives(1, attempt, again) else "as neither"
+
+    # one run ----------------------------------------------------------------------------------------------------------
+
+    def repeat(self) -> Explanation:
+        """Run it again, and where it does not repeat, find the setting under which it does."""
+        explained = Explanation(
+            first=self.details[0].run.id,
+            second=self.details[0].run.id,
+            answer="nothing_differs",
+            reason="run again twice, it gives the recorded result both times",
+        )
+        explained = self._within_budget(explained, lambda: self._climb(explained))
+        return msgspec.structs.replace(explained, reruns=self.reruns)
+
+    def _climb(self, so_far: Explanation) -> Explanation:
+        plain = self._twice([])
+        if plain == _REPEATS:
+            return so_far
+        if plain == _AGREE:
+            return _undecided(
+                so_far,
+                "two reruns agree with each other and not with the record: something differs between then and now; "
+                "`runward verify` lists the inputs",
+            )
+        rungs = list(_LADDER)
+        if not self._steady(rungs):
+            return _undecided(
+                so_far,
+                f"two reruns differ, also with {', '.join(rungs)} fixed: what is left is the clock, the order of threads or "
+                "processes, or something from outside",
+            )
+        source = minimal(rungs, self._steady)
+        return msgspec.structs.replace(
+            so_far,
+            answer="shown",
+            source=" and ".join(source),
+            reason=f"it repeats once this is fixed: {' and '.join(source)}",
+        )
+
+    def _steady(self, rungs: Sequence[str]) -> bool:
+        return self._twice(rungs) in (_REPEATS, _AGREE)
+
+    def _twice(self, rungs: Sequence[str]) -> str:
+        return self._once([f"fixed: {rung}" for rung in rungs], 1, lambda: self._pair_of_reruns(rungs))
+
+    def _pair_of_reruns(self, rungs: Sequence[str]) -> str:
+        capture, seed = self.captures[0], self.details[0].run.seed
+        variables = {name: value for rung in rungs for name, value in _LADDER[rung].items()}
+        if _UNSEEDED in rungs and seed is None:
+            seed = _FIXED_SEED
+        environment = msgspec.structs.replace(
+            capture.environment, variables={**capture.environment.variables, **variables}
+        )
+        capture = msgspec.structs.replace(capture, environment=environment)
+        with self._rerun(capture, seed, {}) as (_, one), self._rerun(capture, seed, {}) as (attempt, other):
+            if one.outcome.timed_out or other.outcome.timed_out:
+                return "it did not end in time"
+            if not _agree(attempt.compared(one.results, other.results, {}, (one.around, other.around))):
+                return "two reruns differ"
+            return _REPEATS if self._gives(0, attempt, other) else _AGREE
+
+    # reruns -----------------------------------------------------------------------------------------------------------
+
+    def _once(self, titles: list[str], turn: int, carry_out: Callable[[], str]) -> str:
+        """What a rerun gave; it is carried out where no earlier one is noted."""
+        name = digest_value([titles, turn])[:32]
+        if name not in self.known:
+            self.known[name] = self._noted(self.notes / f"{name}.json", titles, carry_out)
+        return self.known[name]
+
+    def _noted(self, note: Path, titles: list[str], carry_out: Callable[[], str]) -> str:
+        if note.exists():
+            self.reruns.append(msgspec.json.decode(note.read_bytes(), type=Rerun))
+            return self.reruns[-1].result
+        if self.reruns and time.monotonic() > self.deadline:
+            raise _OutOfBudgetError
+        self.say(f"rerun {len(self.reruns) + 1}: {', '.join(titles)[:150] or 'as it was'}")
+        begun = time.monotonic()
+        try:
+            result = carry_out()
+        except (ReproError, NotFoundError) as error:
+            result = f"it could not be run: {error.message}"
+        done = Rerun(titles, result, round(time.monotonic() - begun, 3))
+        note.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(note, msgspec.json.encode(msgspec.structs.replace(done, remembered=True)).decode())
+        self.reruns.append(done)
+        self.say(f"  {result}")
+        return result
+
+    @contextlib.contextmanager
+    def _rerun(
+        self, capture: Capture, seed: int | None, made: Mapping[Digest, bytes]
+    ) -> Iterator[tuple[Attempt, Again]]:
+        detail = self.details[0]
+        seeded = msgspec.structs.replace(detail, run=msgspec.structs.replace(detail.run, seed=seed))
+        with tempfile.TemporaryDirectory(prefix="runward-why-") as folder:
+            attempt = Attempt(self.space, seeded, Path(folder).resolve(), lambda text: None)
+            limits = self.limits
+            blobs = _Blobs(self._read, made)
+            yield attempt, attempt.again(capture, blobs, limits.level, limits.timeout_s, limits.sandbox)
+
+    def _gives(self, which: int, attempt: Attempt, again: Again) -> bool:
+        """Whether a rerun's results are those of one of the runs."""
+        places = around(self.captures[which]), again.around
+        return _agree(attempt.compared(self.recorded[which], again.results, {}, places))
+
+    def _read(self, digest: str) -> bytes:
+        blobs = [RunBlobs(self.space.files, detail.run.id) for detail in self.details]
+        return reader(*(lambda named, of=one: of.read(Digest(named)) for one in blobs))(digest)
+
+    def _within_budget(self, so_far: Explanation, work: Callable[[], Explanation]) -> Explanation:
+        try:
+            return work()
+        except _OutOfBudgetError:
+            return _undecided(
+                so_far, "the time for reruns is used up: call again to go on from here, or raise --budget"
+            )
+
+
+class _Blobs:
+    """Captured bytes of either run, and those that were made from both."""
+
+    def __init__(self, read: Callable[[str], bytes], made: Mapping[Digest, bytes]) -> None:
+        self._read, self._made = read, made
+
+    def read(self, digest: Digest) -> bytes:
+        return self._made[digest] if digest in self._made else self._read(digest)
+
+    def copy_to(self, digest: Digest, path: Path) -> None:
+        path.write_bytes(self.read(digest))
+
+
+def _agree(result: ResultReport) -> bool:
+    return result.status == ResultStatus.IDENTICAL
+
+
+def _undecided(so_far: Explanation, reason: str) -> Explanation:
+    return msgspec.structs.replace(so_far, answer="undecided", reason=reason)
+
+
+def _titles(found: Sequence[Difference]) -> str:
+    return ", ".join(one.title for one in found)

@@ -1,0 +1,209 @@
+"""The cause of a difference is named when reruns have shown it, and only then."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runward.errors import InvalidError
+from runward.repro.ddmin import minimal
+from runward.repro.why import Explanation, why
+from runward.workspace import open_folder
+
+TRAIN = """
+import os, random, sys
+import helper
+epochs = int(open("config.yaml").read().split("epochs:")[1].split()[0])
+rows = [float(x) for x in open("data.csv")]
+value = epochs * sum(rows) * helper.factor() + float(sys.argv[1]) + float(os.environ.get("OFFSET", 0))
+if helper.NOISY:
+    value += random.random()
+print("value", value)
+"""
+HELPER = """
+NOISY = False
+
+
+def factor():
+    return 2
+
+
+def unused():
+    return 1
+"""
+
+
+class Bench:
+    """A small project whose command is tracked again and again, and changed in between."""
+
+    def __init__(self, folder: Path) -> None:
+        self.tree, self.place = folder / "tree", folder / "ws"
+        self.tree.mkdir()
+        self.write("train.py", TRAIN)
+        self.write("helper.py", HELPER)
+        self.write("config.yaml", "name: a\nepochs: 3\n")
+        self.write("data.csv", "1\n2\n3\n")
+        for words in (
+            ["init", "-q"],
+            ["add", "-A"],
+            ["-c", "user.name=n", "-c", "user.email=n@n", "commit", "-qm", "x"],
+        ):
+            subprocess.run(["git", *words], cwd=self.tree, check=True)
+        self.space = open_folder(self.place)
+
+    def write(self, name: str, text: str) -> None:
+        (self.tree / name).write_text(text)
+
+    def change(self, name: str, old: str, new: str) -> None:
+        text = (self.tree / name).read_text()
+        assert old in text
+        self.write(name, text.replace(old, new))
+
+    def run(self, *words: str, options: Sequence[str] = (), **variables: str) -> str:
+        """Track the command; returns the run's id."""
+        command = [
+            sys.executable,
+            "-m",
+            "runward",
+            "run",
+            *options,
+            "--",
+            sys.executable,
+            "train.py",
+            *(words or ("1",)),
+        ]
+        environment = {**os.environ, "RUNWARD_DIR": str(self.place), **variables}
+        subprocess.run(command, cwd=self.tree, env=environment, check=True, capture_output=True)
+        return self.space.tracking.resolve_run("@last").id
+
+    def why(self, first: str, second: str = "", budget_s: float = 600.0) -> Explanation:
+        return why(self.space, first, second, level="basic", budget_s=budget_s)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    bench = Bench(tmp_path)
+    yield bench
+    bench.space.close()
+
+
+def _cause(found: Explanation) -> list[str]:
+    assert found.answer == "shown", found.reason
+    assert found.reruns[-1].result == "as the first run"
+    return [one.title for one in found.cause]
+
+
+def test_one_hunk_among_many_changes_is_named(bench: Bench) -> None:
+    first = bench.run()
+    bench.change("helper.py", "return 1", "return 9")
+    bench.change("helper.py", "return 2", "return 3")
+    bench.change("config.yaml", "name: a", "name: b")
+    bench.write("notes.py", "x = 1\n")
+    found = bench.why(first, bench.run())
+    assert _cause(found) == ["code helper.py:6"]
+    assert (found.cause[0].before, found.cause[0].after) == ("    return 2\n", "    return 3\n")
+    assert {one.title for one in found.differences} >= {"code helper.py:10", "config config.yaml:1", "code notes.py"}
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "cause"),
+    [("config.yaml", "epochs: 3", "epochs: 4", "config config.yaml:2"), ("data.csv", "2\n", "2.5\n", "data data.csv")],
+)
+def test_a_setting_or_a_data_file_is_named(bench: Bench, file: str, old: str, new: str, cause: str) -> None:
+    first = bench.run()
+    bench.change(file, old, new)
+    assert _cause(bench.why(first, bench.run())) == [cause]
+
+
+def test_an_argument_and_a_seed_are_named(bench: Bench) -> None:
+    first = bench.run("1")
+    assert _cause(bench.why(first, bench.run("2"))) == ["config argument 2"]
+    bench.change("helper.py", "NOISY = False", "NOISY = True")
+    noisy = bench.run(options=("--seed", "5"))
+    assert _cause(bench.why(noisy, bench.run(options=("--seed", "6")))) == ["seed seed"]
+
+
+def test_two_changes_that_only_matter_together_are_named_together(bench: Bench) -> None:
+    first = bench.run()
+    bench.change("helper.py", "return 2", "return 4")
+    bench.change("config.yaml", "epochs: 3", "epochs: 6")
+    bench.change("helper.py", "return 1", "return 9")
+    found = bench.why(first, bench.run())
+    assert set(_cause(found)) == {"code helper.py:6", "config config.yaml:2"}
+    assert "together restore" in found.reason
+
+
+def test_without_a_shown_cause_none_is_named(bench: Bench) -> None:
+    """The first result hung on a variable that is no part of a capture: putting everything back does not restore it."""
+    first = bench.run(OFFSET="10")
+    bench.change("helper.py", "return 1", "return 9")
+    found = bench.why(first, bench.run())
+    assert (found.answer, found.cause) == ("undecided", [])
+    assert "put back" in found.reason or "no input differs" in found.reason
+
+
+def test_what_was_learnt_outlives_the_budget(bench: Bench) -> None:
+    first = bench.run()
+    for name in ("return 1", "return 2"):
+        bench.change("helper.py", name, f"{name}3")
+    second = bench.run()
+    short = bench.why(first, second, budget_s=0)
+    assert short.answer == "undecided"
+    assert "call again" in short.reason
+    whole = bench.why(first, second)
+    assert _cause(whole) == ["code helper.py:6"]
+    assert whole.reruns[0].remembered
+    again = bench.why(first, second)
+    assert _cause(again) == _cause(whole)
+    assert all(rerun.remembered for rerun in again.reruns)
+
+
+def test_a_run_that_repeats_has_nothing_to_explain(bench: Bench) -> None:
+    found = bench.why(bench.run())
+    assert (found.answer, found.reruns[0].result) == ("nothing_differs", "as recorded, both times")
+
+
+@pytest.mark.parametrize(
+    ("line", "source"),
+    [
+        ("import random; print(random.random())", "random generators that nobody seeded"),
+        ("print({str(n) for n in range(50)})", "the order of hashing (PYTHONHASHSEED)"),
+        ("import random; print(random.random(), {str(n) for n in range(50)})", "random generators that nobody seeded"),
+    ],
+)
+def test_the_source_of_nondeterminism_is_found(bench: Bench, line: str, source: str) -> None:
+    bench.write("train.py", line + "\n")
+    found = bench.why(bench.run(options=("--no-seed",)))
+    assert (found.answer, found.source) == ("shown", source)
+
+
+def test_what_no_setting_fixes_stays_undecided(bench: Bench) -> None:
+    bench.write("train.py", "import os\nprint('entropy', os.urandom(8).hex())\n")
+    found = bench.why(bench.run())
+    assert (found.answer, found.source) == ("undecided", "")
+    assert "clock" in found.reason
+
+
+def test_bad_requests_name_the_way_out(bench: Bench) -> None:
+    run_id = bench.run()
+    with pytest.raises(InvalidError, match="same one"):
+        bench.why(run_id, run_id)
+
+
+@given(st.sets(st.integers(0, 30), min_size=1, max_size=4))
+def test_the_smallest_set_is_found_among_thirty(cause: set[int]) -> None:
+    asked: list[int] = []
+
+    def restores(some: Sequence[int]) -> bool:
+        asked.append(len(some))
+        return cause <= set(some)
+
+    assert set(minimal(range(31), restores)) == cause
+    assert len(asked) <= 31 * 31
