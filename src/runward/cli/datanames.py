@@ -7,11 +7,12 @@ from pathlib import Path
 
 import click
 import msgspec
+import yaml
 
 from runward.cli.data import asked_for, data, line_of
 from runward.cli.output import NO, Output, pass_output, with_json
 from runward.data.diff import DatasetDiff, Options, TableDiff
-from runward.data.model import Bump, DatasetVersion
+from runward.data.model import Bump, ColumnDoc, DatasetVersion
 from runward.data.names import next_name, semantic
 from runward.data.rows import RowChange
 from runward.errors import InvalidError
@@ -156,6 +157,50 @@ def _confirmed(output: Output, name: str, bump: Bump, reasons: list[str]) -> boo
     for reason in reasons[:10]:
         output.say(f"  {reason}")
     return click.confirm(f"name it {name} ({bump})?", default=True, err=True)
+
+
+@data.command("describe")
+@click.argument("dataset")
+@click.option(
+    "--propose", is_flag=True, help="Count types, missing values, ranges and likely personal data, and keep that."
+)
+@click.option(
+    "--file", "file", type=click.Path(path_type=Path), default=None, help="A YAML list of columns to keep instead."
+)
+@with_json
+@pass_output
+def describe(output: Output, dataset: str, propose: bool, file: Path | None) -> None:
+    """The data dictionary of a version: what its columns mean. Later versions begin with the same words."""
+    space, asked = current_workspace(), asked_for(dataset)
+    if propose and file is not None:
+        raise InvalidError("the dictionary is either proposed or read from --file, not both")
+    if propose:
+        space.data.set_dictionary(asked.dataset, asked.version, space.datasets.propose_dictionary(*asked))
+    if file is not None:
+        space.data.set_dictionary(asked.dataset, asked.version, _read_dictionary(file))
+    found = space.data.get_version(*asked).dictionary
+    rows = [
+        [
+            line.table,
+            line.column,
+            line.type,
+            line.unit,
+            line.missing,
+            f"{line.least} … {line.greatest}",
+            line.pii,
+            line.description,
+        ]
+        for line in found
+    ]
+    output.table(found, ["table", "column", "type", "unit", "missing", "range", "personal", ""], rows)
+
+
+def _read_dictionary(file: Path) -> list[ColumnDoc]:
+    """Raises: InvalidError."""
+    try:
+        return msgspec.yaml.decode(file.read_bytes(), type=list[ColumnDoc])
+    except (OSError, msgspec.MsgspecError, yaml.YAMLError) as error:
+        raise InvalidError(f"{file} is no dictionary: {error}", hint="a YAML list of table, column, unit, …") from error
 
 
 @data.command("lineage")
