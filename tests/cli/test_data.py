@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,36 @@ def test_a_pointer_is_not_the_data(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "d" / "model.bin").write_text(pointer)
     assert "git lfs pull" in cli("data", "add", "d", "-p", "p").out
     assert "Git LFS pointer" in cli("data", "show", "p/d@latest").out
+
+
+def test_lineage_is_drawn(cli: Cli, table: Path, tmp_path: Path) -> None:
+    """A script that reads the data is found by what it read, though nothing was declared."""
+    cli("data", "add", "d", "-p", "p", "--no-tables")
+    (tmp_path / "train.py").write_text("print(len(open('d/t.csv').read()))")
+    assert cli("run", "-p", "p", "--name", "train", "--", sys.executable, "train.py").code == 0
+    said = cli("data", "lineage", "p/d").out
+    assert "→ run train  read, 1 files" in said
+    assert said == cli("data", "lineage", "d@latest", "-p", "p").out == cli("data", "lineage", "-p", "p").out
+    run = next(node for node in cli.json("data", "lineage", "p/d")["nodes"] if node["kind"] == "run")
+    assert "dataset d" in cli("data", "lineage", f"run:{run['ref']}", "-p", "p").out
+    assert cli("data", "lineage", "p/none").code == 2
+
+
+def test_columns_are_described(cli: Cli, tmp_path: Path) -> None:
+    """Counted from the data, then by hand; a proposal keeps what people wrote and shows no extremes of personal data."""
+    needs("polars", "tables")
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "t.csv").write_text("height,mail,lastName\n1.5,a@b.com,Ada\n,c@d.org,Bo\n2.5,e@f.net,Cy\n")
+    cli("data", "add", "d", "-p", "p")
+    height, mail, name = cli.json("data", "describe", "p/d", "--propose")
+    assert (height["type"], height["missing"], height["least"], height["greatest"]) == ("float", 1, "1.5", "2.5")
+    assert (mail["pii"], mail.get("least", ""), name["pii"]) == ("email", "", "name")
+    (tmp_path / "dict.yaml").write_text(
+        "- {table: t.csv, column: height, unit: m, description: of a person, pii: none}"
+    )
+    assert cli.json("data", "describe", "p/d", "--file", "dict.yaml")[0]["unit"] == "m"
+    again = cli.json("data", "describe", "p/d", "--propose")
+    assert (again[0]["unit"], again[0]["description"], again[0]["missing"]) == ("m", "of a person", 1)
+    assert "of a person" in cli("data", "describe", "p/d").out
+    (tmp_path / "dict.yaml").write_text("what: else")
+    assert cli("data", "describe", "p/d", "--file", "dict.yaml").code == 2

@@ -7,15 +7,16 @@ from pathlib import Path
 
 import click
 import msgspec
+import yaml
 
 from runward.cli.data import asked_for, data, line_of
 from runward.cli.output import NO, Output, pass_output, with_json
 from runward.data.diff import DatasetDiff, Options, TableDiff
-from runward.data.model import Bump, DatasetVersion
+from runward.data.model import Bump, ColumnDoc, DatasetVersion
 from runward.data.names import next_name, semantic
 from runward.data.rows import RowChange
 from runward.errors import InvalidError
-from runward.face import current_workspace
+from runward.face import current_workspace, default_project
 
 
 @data.command("diff")
@@ -156,3 +157,74 @@ def _confirmed(output: Output, name: str, bump: Bump, reasons: list[str]) -> boo
     for reason in reasons[:10]:
         output.say(f"  {reason}")
     return click.confirm(f"name it {name} ({bump})?", default=True, err=True)
+
+
+@data.command("describe")
+@click.argument("dataset")
+@click.option(
+    "--propose", is_flag=True, help="Count types, missing values, ranges and likely personal data, and keep that."
+)
+@click.option(
+    "--file", "file", type=click.Path(path_type=Path), default=None, help="A YAML list of columns to keep instead."
+)
+@with_json
+@pass_output
+def describe(output: Output, dataset: str, propose: bool, file: Path | None) -> None:
+    """The data dictionary of a version: what its columns mean. Later versions begin with the same words."""
+    space, asked = current_workspace(), asked_for(dataset)
+    if propose and file is not None:
+        raise InvalidError("the dictionary is either proposed or read from --file, not both")
+    if propose:
+        space.data.set_dictionary(asked.dataset, asked.version, space.datasets.propose_dictionary(*asked))
+    if file is not None:
+        space.data.set_dictionary(asked.dataset, asked.version, _read_dictionary(file))
+    found = space.data.get_version(*asked).dictionary
+    rows = [
+        [
+            line.table,
+            line.column,
+            line.type,
+            line.unit,
+            line.missing,
+            f"{line.least} … {line.greatest}",
+            line.pii,
+            line.description,
+        ]
+        for line in found
+    ]
+    output.table(found, ["table", "column", "type", "unit", "missing", "range", "personal", ""], rows)
+
+
+def _read_dictionary(file: Path) -> list[ColumnDoc]:
+    """Raises: InvalidError."""
+    try:
+        return msgspec.yaml.decode(file.read_bytes(), type=list[ColumnDoc])
+    except (OSError, msgspec.MsgspecError, yaml.YAMLError) as error:
+        raise InvalidError(f"{file} is no dictionary: {error}", hint="a YAML list of table, column, unit, …") from error
+
+
+@data.command("lineage")
+@click.argument("of", required=False)
+@click.option("--project", "-p", default="", help="Path of the project.")
+@with_json
+@pass_output
+def lineage(output: Output, of: str | None, project: str) -> None:
+    """What leads to a thing and what came of it, by what runs read and made.
+
+    OF is a dataset (NAME or NAME@VERSION), run:ID or model:NAME/VERSION; without it all of a project's data.
+    """
+    where, asked = project or default_project(), of or ""
+    if of and not of.startswith(("run:", "model:")):
+        dataset, version = asked_for(of, project)
+        where, _, name = dataset.rpartition(":")
+        asked = f"dataset:{name}" + (f"@{version}" if "@" in of else "")
+    found = current_workspace().data.lineage(where, asked)
+    titles = {node.id: f"{node.kind} {node.title}" for node in found.nodes}
+    lines = [
+        f"{titles[edge.source]} → {titles[edge.target]}  {edge.kind}"
+        + (f", {edge.files:,} files" if edge.files else "")
+        for edge in found.edges
+    ]
+    alone = {node.id for node in found.nodes} - {end for edge in found.edges for end in (edge.source, edge.target)}
+    lines += [titles[node] for node in sorted(alone)]
+    output.result(found, [*lines, *(["  and more: ask for one thing"] if found.truncated else [])])

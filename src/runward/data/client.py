@@ -14,9 +14,10 @@ from runward.core.hashing import digest_file
 from runward.core.ids import Digest
 from runward.data.api import Data
 from runward.data.checkout import Placed, fetch_all, place_version
+from runward.data.dictionary import propose
 from runward.data.diff import DatasetDiff, Options, Place, compare_versions
 from runward.data.files import DataFiles, LinkMode
-from runward.data.model import Bump, DatasetVersion, FileItem, Manifest, NewDatasetVersion, Table
+from runward.data.model import Bump, ColumnDoc, DatasetVersion, FileItem, Manifest, NewDatasetVersion, Table
 from runward.data.names import LATEST, check_dataset_name, semantic
 from runward.data.scan import FileCache, Found, scan
 from runward.data.tables import summarise
@@ -252,6 +253,19 @@ class Datasets:
             return Proposal("none", ["the first number"], list(found.names))
         compared = self.diff(reference, numbered[0].digest, new.digest, Options(sample=0))
         return Proposal(compared.bump, compared.reasons, list(found.names))
+
+    def propose_dictionary(self, dataset: str, version: str = LATEST) -> list[ColumnDoc]:
+        """What a version's columns hold, counted from the data; what people wrote of them is kept. Nothing is stored.
+
+        Raises: NotFoundError, MissingExtraError, InvalidError.
+        """
+        found = self._data.get_version(dataset.replace("/", ":"), version)
+        with self._reading(found.dataset_id) as place, unrecorded():
+            return [
+                line
+                for table in found.summary.tables
+                for line in propose(table, place(FileItem(table.path, 1, table.digest)), found.dictionary)
+            ]
 
     def checkout(
         self,

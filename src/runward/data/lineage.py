@@ -230,7 +230,10 @@ class _Graph:
 
     def _model_node(self, node: str, ref: str) -> Node | None:
         name, _, number = ref.rpartition("/")
-        if not number.isdigit() or sql.run_of_model(self._tx, name, int(number), self._teams) is None:
+        if (
+            not (number.isascii() and number.isdecimal() and len(number) < 18)
+            or sql.run_of_model(self._tx, name, int(number), self._teams) is None
+        ):
             return None
         return Node(id=node, kind="model", title=f"{name} {number}", ref=ref)
 

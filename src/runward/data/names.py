@@ -56,16 +56,15 @@ def moment(text: str) -> datetime | None:
     """The last microsecond that a time's text means (a date: the end of its day, UTC); None where it is no time."""
     try:
         found = datetime.fromisoformat(text)
-    except ValueError:
+        found = found if found.tzinfo else found.replace(tzinfo=UTC)
+        if len(text) <= len("2026-11-21"):
+            return found + timedelta(days=1, microseconds=-1)
+        if "." not in text:
+            # A time without a fraction, as lists show it, means the whole second (or minute).
+            whole = timedelta(seconds=1) if text.count(":") >= 2 else timedelta(minutes=1)
+            return found + whole - timedelta(microseconds=1)
+    except (ValueError, OverflowError):
         return None
-    found = found if found.tzinfo else found.replace(tzinfo=UTC)
-    if len(text) <= len("2026-11-21"):
-        return found + timedelta(days=1, microseconds=-1)
-    if "." not in text:
-        # A time without a fraction, as lists show it, means the whole second (or minute).
-        return (
-            found + (timedelta(seconds=1) if text.count(":") >= 2 else timedelta(minutes=1)) - timedelta(microseconds=1)
-        )
     return found
 
 

@@ -242,6 +242,8 @@ def _check_files(manifest: Manifest) -> None:
         check_digest(item.digest)
         if before is not None and before.path >= item.path:
             raise InvalidError(f"path {item.path[:200]!r} is doubled or not in order in the manifest")
+        if (item.size == 0) != (item.digest == NO_BYTES):
+            raise InvalidError(f"{item.path[:200]!r} has {item.size} bytes in the manifest, and a digest of others")
         if item.size < 0 or not _is_inside(item.path):
             raise InvalidError(f"path {item.path[:200]!r} is not relative and plain", hint="no '..', no empty parts")
         folders.update(str(parent) for parent in PurePosixPath(item.path).parents)
@@ -280,7 +282,10 @@ def _note_reads(call: Call, event: Event) -> None:
 
 def _reads_in(document: bytes) -> Iterable[tuple[str, str]]:
     """(digest, path) of what a captured document lists. Another client may write anything there."""
-    found = json.loads(document)
+    try:
+        found = json.loads(document)
+    except (ValueError, RecursionError):
+        return
     listed = found.get("reads", []) if isinstance(found, dict) else []
     for item in listed if isinstance(listed, list) else []:
         digest, path = (item.get("digest"), item.get("path")) if isinstance(item, dict) else (None, None)

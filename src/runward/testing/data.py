@@ -91,6 +91,10 @@ class DataSuite:
         """And nothing outside of a folder, nothing twice, nothing of another project."""
         space, text = world.member(), b"bytes of one project"
         digest = space.files.put_bytes(world.project, text)
+        lying = Manifest(files=[FileItem("a", 0, digest)])
+        space.files.put_bytes(world.project, lying.encoded())
+        with pytest.raises(InvalidError, match="0 bytes"):
+            space.data.add_version(NewDatasetVersion(project=world.project, dataset="d", manifest=lying.digest))
         for paths in (["../out"], ["/etc/passwd"], ["a//b"], ["a/./b"], ["b", "a"], ["a", "a"], ["a", "a/b"], [""]):
             manifest = Manifest(files=[FileItem(path, len(text), digest) for path in paths])
             space.files.put_bytes(world.project, manifest.encoded())
@@ -129,7 +133,7 @@ class DataSuite:
         for name in ("latest", "abcdef12", "a b", "1.2", "-x"):
             with pytest.raises(InvalidError):
                 space.data.set_name(ref, name, "latest")
-        for name in ("nothing", "9.9.9", "2001-01-01", "0000000", "x" * 200):
+        for name in ("nothing", "9.9.9", "2001-01-01", "9999-12-31T23:59", "0000000", "x" * 200):
             with pytest.raises(NotFoundError):
                 space.data.get_version(ref, name)
         space.data.set_name(ref, "golden", None)
@@ -209,11 +213,26 @@ class DataSuite:
         assert ("train", "published", f"{model} 1") in _edges(up)
         assert len(_raw(up)) == 1
         assert {edge.files for edge in up.edges if edge.kind == "read"} == {1, 2}
-        for of in ("dataset:none", "run:none", f"model:{model}/9", "dataset:raw@9.9.9"):
+        for of in ("dataset:none", "run:none", f"model:{model}/9", f"model:{model}/²", "dataset:raw@9.9.9"):
             with pytest.raises(NotFoundError):
                 space.data.lineage(world.project, of)
         with pytest.raises(InvalidError, match="not understood"):
             space.data.lineage(world.project, "what")
+
+    def test_what_another_client_wrote_of_reads_is_passed_over(self, world: World) -> None:
+        """No JSON, no list, no digests: the capture is stored, and joins nothing."""
+        space = world.member()
+        store(space, world.project, "d", {"a": b"1"})
+        run = world.run(space)
+        for document in (
+            b"no json",
+            b"[]",
+            b'{"reads": 3}',
+            b'{"reads": [1, {"digest": 2}, {"digest": "x", "path": "y"}]}',
+        ):
+            digest = space.files.put_bytes(world.project, document)
+            space.tracking.put_captures(run.id, [CapturePart("reads", digest, {})])
+        assert space.data.lineage(world.project, f"run:{run.id}").edges == []
 
     def test_a_run_read_the_version_that_was_there(self, world: World) -> None:
         """Where several hold the same files, it is the newest of those that the run could have seen."""

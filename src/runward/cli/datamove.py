@@ -1,0 +1,94 @@
+"""``runward data push|pull``: to and from another workspace, or DVC's files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import msgspec
+
+from runward.cli.data import asked_for, data, line_of, size_of
+from runward.cli.datanames import diff, tag
+from runward.cli.output import Output, pass_output, with_json
+from runward.data.model import DatasetVersion
+from runward.errors import InvalidError
+from runward.face import current_workspace, default_project
+from runward.interop import dvc
+from runward.interop.datasets import copy_version
+from runward.workspace import Workspace, open_folder, open_url
+
+__all__ = ["data", "diff", "pull", "push", "tag"]
+
+_DVC = "dvc:"
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """Versions that went somewhere."""
+
+    versions: list[DatasetVersion]
+    bytes: int
+
+
+def _other(place: str, token: str) -> Workspace:
+    """The other workspace: a server's URL, or a folder that is there. Raises: InvalidError."""
+    if "://" in place:
+        return open_url(place, token)
+    if not (Path(place) / "runward.db").exists():
+        raise InvalidError(f"{place!r} is no workspace", hint="a URL, a workspace's folder, or dvc:FOLDER")
+    return open_folder(place)
+
+
+@data.command("push")
+@click.argument("dataset")
+@click.argument("to")
+@click.option("--token", envvar="RUNWARD_PUSH_TOKEN", default="", help="For another server; or RUNWARD_PUSH_TOKEN.")
+@click.option(
+    "--file", "file", type=click.Path(path_type=Path), default=None, help="Into DVC: the .dvc or dvc.lock to write."
+)
+@click.option("--out", default="", help="Into DVC: the path in that file; by default the dataset's name.")
+@with_json
+@pass_output
+def push(output: Output, dataset: str, to: str, token: str, file: Path | None, out: str) -> None:
+    """Copy a version to another workspace (URL or folder), or into a DVC remote (dvc:FOLDER)."""
+    space, asked = current_workspace(), asked_for(dataset)
+    version = space.data.get_version(asked.dataset, asked.version)
+    if to.startswith(_DVC):
+        written = dvc.push(space, version, dvc.Remote(Path(to.removeprefix(_DVC))))
+        written = msgspec.structs.replace(written, path=out or written.path)
+        if file is not None:
+            dvc.write_dvc(file, written)
+        output.result(written, [line_of(version), f"  md5 {written.md5} in {to.removeprefix(_DVC)}"])
+        return
+    there, sent = copy_version(space, version, _other(to, token))
+    output.result(Sent([there], sent), [line_of(there), f"  {size_of(sent)} were sent to {to}"])
+
+
+@data.command("pull")
+@click.argument("what")
+@click.argument("source", metavar="FROM", required=False)
+@click.option("--token", envvar="RUNWARD_PUSH_TOKEN", default="", help="For another server; or RUNWARD_PUSH_TOKEN.")
+@click.option("--project", "-p", default="", help="From DVC: path of the project, made where missing.")
+@click.option("--name", "-n", default="", help="From DVC: the dataset; by default named like the data.")
+@with_json
+@pass_output
+def pull(output: Output, what: str, source: str | None, token: str, project: str, name: str) -> None:
+    """Copy a version from another workspace (URL or folder), or what a .dvc or dvc.lock file tracks.
+
+    From DVC, FROM is the folder of a remote (dvc:FOLDER); by default the repository's own cache.
+    """
+    space = current_workspace()
+    if what.endswith(".dvc") or Path(what).name == "dvc.lock":
+        file = Path(what)
+        outs = dvc.read_outs(file)
+        if name and len(outs) != 1:
+            raise InvalidError(f"{what} tracks {len(outs)} outputs, so --name does not say which", hint="leave it out")
+        remote = dvc.Remote(Path((source or "").removeprefix(_DVC)) if source else dvc.remote_of(file))
+        added = [dvc.pull(space, out, file.parent, remote, project or default_project(), name) for out in outs]
+        done = Sent([item.version for item in added], sum(item.stored_bytes for item in added))
+    else:
+        if not source:
+            raise InvalidError(f"from where is {what!r} to be copied?", hint="a URL or a workspace's folder")
+        asked, other = asked_for(what, project), _other(source, token)
+        copied, sent = copy_version(other, other.data.get_version(asked.dataset, asked.version), space)
+        done = Sent([copied], sent)
+    output.result(done, [*(line_of(version) for version in done.versions), f"  {size_of(done.bytes)} were new"])

@@ -1,0 +1,255 @@
+"""DVC's files, read and written without DVC: ``.dvc``, ``dvc.lock``, ``.dir`` and a remote or cache in a folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from runward.core.ids import Digest
+from runward.data.client import Added
+from runward.data.model import DatasetVersion, Manifest
+from runward.errors import CorruptedError, InvalidError, NotFoundError
+from runward.tracking.capture.model import decode_path
+from runward.workspace import Workspace
+
+_MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
+_DIR = ".dir"
+_CHUNK = 1 << 20
+
+
+class Out(msgspec.Struct, frozen=True):
+    """Data that DVC tracks: a file, or a folder whose ``md5`` ends with ``.dir``."""
+
+    path: str
+    """Relative to the file that says so."""
+    md5: str
+    size: int = 0
+    files: int = 0
+    stage: str = ""
+    """The stage of a ``dvc.lock`` that makes it; empty in a ``.dvc`` file."""
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether the md5 is that of a list of files."""
+        return self.md5.endswith(_DIR)
+
+
+def read_outs(file: Path) -> list[Out]:
+    """What a ``.dvc`` or ``dvc.lock`` file tracks. Raises: NotFoundError, InvalidError."""
+    document = _yaml(file)
+    if "stages" not in document:
+        return [_out(item, "", file) for item in _listed(document, "outs", file)]
+    stages = document["stages"]
+    if not isinstance(stages, dict) or not all(isinstance(stage, dict) for stage in stages.values()):
+        raise InvalidError(f"{file}: 'stages' is no table of stages")
+    return [_out(item, name, file) for name, stage in stages.items() for item in _listed(stage, "outs", file)]
+
+
+def _yaml(file: Path) -> dict[str, Any]:
+    try:
+        document = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise NotFoundError(f"{file} cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InvalidError(f"{file} is no DVC file: {error}") from error
+    if not isinstance(document, dict):
+        raise InvalidError(f"{file} is no DVC file", hint="a .dvc file or a dvc.lock")
+    return document
+
+
+def _listed(document: dict[str, Any], key: str, file: Path) -> list[dict[str, Any]]:
+    found = document.get(key) or []
+    if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+        raise InvalidError(f"{file}: {key!r} is no list of files")
+    return found
+
+
+def _out(item: dict[str, Any], stage: str, file: Path) -> Out:
+    path, md5 = str(item.get("path", "")), str(item.get("md5", ""))
+    if not path or not _MD5.fullmatch(md5):
+        raise InvalidError(
+            f"{file}: output {path!r} has no md5 of DVC, but {md5[:80]!r}", hint="`dvc commit` gives it one"
+        )
+    size, files = (int(item.get(key) or 0) for key in ("size", "nfiles"))
+    return Out(path, md5, size, files, stage)
+
+
+class Remote:
+    """A DVC remote (or cache) in a folder: ``files/md5/ab/cdef…``; DVC 2 left the first two parts out."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def find(self, md5: str) -> Path:
+        """Where an object lies. Raises: NotFoundError, InvalidError."""
+        if not _MD5.fullmatch(md5):
+            raise InvalidError(f"{md5[:80]!r} is no md5 of DVC")
+        name = Path(md5[:2], md5[2:])
+        for path in (self.folder / "files" / "md5" / name, self.folder / name):
+            if path.is_file():
+                return path
+        raise NotFoundError(f"{self.folder} has no object {md5}", hint="`dvc fetch` or `dvc push` brings it there")
+
+    def list_folder(self, md5: str) -> dict[str, str]:
+        """md5 by path of a folder's files. Raises: NotFoundError, CorruptedError, InvalidError."""
+        data = self.find(md5).read_bytes()
+        if md5_of_bytes(data) + _DIR != md5:
+            raise CorruptedError(f"object {md5} of {self.folder} does not match its md5")
+        try:
+            listed = msgspec.json.decode(data, type=list[dict[str, Any]])
+            found = {str(item["relpath"]): str(item["md5"]) for item in listed}
+        except (msgspec.DecodeError, KeyError) as error:
+            raise InvalidError(f"object {md5} is no list of files: {error}") from error
+        for path in found:
+            if path.startswith("/") or any(part in ("", ".", "..") for part in path.split("/")):
+                raise InvalidError(f"object {md5} names {path[:200]!r}, which lies outside of the folder")
+        return found
+
+    def put(self, source: Path, md5: str) -> None:
+        """Move a file in, whole, unless it is there."""
+        target = self.folder / "files" / "md5" / md5[:2] / md5[2:]
+        if target.exists():
+            source.unlink()
+            return
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(f"{target.name}.{os.getpid()}.tmp")
+        shutil.move(source, part)
+        os.chmod(part, 0o444)
+        os.replace(part, target)
+
+
+def md5_of(path: Path) -> str:
+    """A file's md5, which is DVC's name for it."""
+    hasher = hashlib.md5(usedforsecurity=False)
+    with open(path, "rb") as file:
+        while chunk := file.read(_CHUNK):
+            hasher.update(chunk)
+    return hasher.hexdigest()
+
+
+def md5_of_bytes(data: bytes) -> str:
+    """The md5 of bytes."""
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
+def pull(space: Workspace, out: Out, base: Path, remote: Remote, project: str, name: str = "") -> Added:
+    """Add what DVC tracks as a version of a dataset, from its remote; every object is checked against its md5.
+
+    Args:
+        space: The workspace.
+        out: What to add.
+        base: The folder of the file that names it.
+        remote: Where its objects are.
+        project: Path of the project, made where missing.
+        name: The dataset; by default named like the data.
+
+    Raises: NotFoundError (an object is not there), CorruptedError, InvalidError.
+    """
+    title = name or Path(out.path).name
+    with tempfile.TemporaryDirectory(prefix="runward-dvc-") as folder:
+        root = Path(folder) / Path(out.path).name
+        if not out.is_folder:
+            root.symlink_to(_checked(remote, out.md5))
+        else:
+            root.mkdir()
+            for path, md5 in remote.list_folder(out.md5).items():
+                (root / path).parent.mkdir(parents=True, exist_ok=True)
+                (root / path).symlink_to(_checked(remote, md5))
+        return space.datasets.add(root, project, title, note=f"DVC {out.md5} of {base / out.path}")
+
+
+def _checked(remote: Remote, md5: str) -> Path:
+    path = remote.find(md5).absolute()
+    if md5_of(path) != md5:
+        raise CorruptedError(f"object {md5} of {remote.folder} does not match its md5", hint="`dvc fetch` it again")
+    return path
+
+
+def push(space: Workspace, version: DatasetVersion, remote: Remote) -> Out:
+    """Bring a version into a DVC remote; what the ``.dvc`` file has to say of it comes back.
+
+    Raises: InvalidError (a path that DVC cannot write), NotFoundError, StoreError.
+    """
+    manifest = space.data.get_manifest(version.dataset_id, version.digest)
+    name = version.dataset.rpartition("/")[2]
+    remote.folder.mkdir(parents=True, exist_ok=True)
+    listed = [{"md5": md5, "relpath": path} for path, md5 in _sent(space, version, manifest, remote)]
+    if manifest.single:
+        return Out(name, listed[0]["md5"], manifest.bytes)
+    # Written as DVC writes it, byte by byte: its md5 is the folder's name.
+    data = json.dumps(sorted(listed, key=lambda item: tuple(item["relpath"].split("/"))), sort_keys=True).encode()
+    with tempfile.NamedTemporaryFile(dir=remote.folder, prefix=".runward-", delete=False) as file:
+        file.write(data)
+    md5 = md5_of_bytes(data) + _DIR
+    remote.put(Path(file.name), md5)
+    return Out(name, md5, manifest.bytes, len(listed))
+
+
+def _sent(space: Workspace, version: DatasetVersion, manifest: Manifest, remote: Remote) -> Iterator[tuple[str, str]]:
+    """(path, md5) of each file, once its bytes are in the remote."""
+    known: dict[str, str] = {}
+    with tempfile.TemporaryDirectory(dir=remote.folder, prefix=".runward-") as folder:
+        part = Path(folder) / "part"
+        for item in manifest.files:
+            try:
+                path = decode_path(item.path).decode()
+            except UnicodeDecodeError as error:
+                raise InvalidError(f"path {item.path!r} is not UTF-8, which DVC needs", hint="rename it") from error
+            if item.digest not in known:
+                if item.size:
+                    space.data_files.fetch(version.dataset_id, [(Digest(item.digest), part)], "copy")
+                else:
+                    part.touch()
+                known[item.digest] = md5_of(part)
+                remote.put(part, known[item.digest])
+            yield path, known[item.digest]
+
+
+def write_dvc(file: Path, out: Out) -> None:
+    """Write a ``.dvc`` file, as ``dvc add`` does, or put the data into the ``dvc.lock`` that names them.
+
+    Raises: InvalidError (the ``dvc.lock`` does not name them).
+    """
+    said = {"md5": out.md5, "size": out.size, **({"nfiles": out.files} if out.is_folder else {}), "hash": "md5"}
+    if file.name != "dvc.lock":
+        _replace(file, yaml.safe_dump({"outs": [{**said, "path": out.path}]}, sort_keys=False))
+        return
+    document = _yaml(file)
+    found = [
+        item
+        for stage in document.get("stages", {}).values()
+        for key in ("deps", "outs")
+        for item in _listed(stage, key, file)
+        if item.get("path") == out.path
+    ]
+    if not found:
+        raise InvalidError(f"{file} names no {out.path!r}", hint="give the path that it names with --out")
+    for item in found:
+        for key in ("md5", "size", "nfiles", "hash"):
+            item.pop(key, None)
+        item.update(said)
+    _replace(file, yaml.safe_dump(document, sort_keys=False))
+
+
+def _replace(file: Path, text: str) -> None:
+    part = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    part.write_text(text, encoding="utf-8")
+    os.replace(part, file)
+
+
+def remote_of(file: Path) -> Path:
+    """Where the objects of a DVC repository are: its cache. Raises: NotFoundError."""
+    for folder in file.absolute().parents:
+        if (folder / ".dvc").is_dir():
+            return folder / ".dvc" / "cache"
+    raise NotFoundError(f"{file} lies in no DVC repository", hint="name the remote's folder with --from")
