@@ -10,6 +10,7 @@ import pytest
 
 from runward import face
 from runward.testing.plugin import all_is_wanted
+from runward.workspace import FolderWorkspace
 
 _ON_REQUEST = ("slow", "network")
 _left_out = pytest.StashKey[int]()
@@ -55,6 +56,14 @@ def _no_settings_of_the_developer(tmp_path_factory: pytest.TempPathFactory) -> I
 @pytest.fixture(autouse=True)
 def _quiet_upload_log() -> None:
     logging.getLogger("runward.upload").setLevel(logging.ERROR)
+
+
+def stop_uploads(space: FolderWorkspace) -> None:
+    """End the upload's thread of a workspace: it must not meet a database that is being closed."""
+    if uploader := face._uploaders.pop(space.place, None):
+        uploader.stop()
+        assert uploader._thread is not None
+        uploader._thread.join(10)
 
 
 @pytest.fixture(autouse=True)

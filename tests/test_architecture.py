@@ -31,6 +31,7 @@ PLANTED = {
     "knowledge-inside": ("server/bad_knowledge.py", "from runward.knowledge.service import KnowledgeService\n"),
     "coordination-inside": ("review/bad_coordination.py", "from runward.coordination.service import notify\n"),
     "registry-inside": ("cli/bad_registry.py", "from runward.registry.service import RegistryService\n"),
+    "data-inside": ("cli/bad_data.py", "from runward.data.service import DataService\n"),
     "repro-inside": ("review/bad_repro.py", "from runward.repro import service\n"),
     "insights-inside": ("cli/bad_insights.py", "from runward.insights.service import ReportService\n"),
     "review-inside": ("cli/bad_review.py", "from runward.review.repository import votes\n"),

@@ -12,6 +12,10 @@ from runward.coordination.service import ROOM as COORDINATION
 from runward.core.call import Room
 from runward.core.operation import Operation, make_proxy
 from runward.core.remote import HttpClient
+from runward.data.api import Data
+from runward.data.client import Datasets
+from runward.data.files import DataFiles, FolderDataFiles, RemoteDataFiles
+from runward.data.service import ROOM as DATA
 from runward.errors import InvalidError, StoreError
 from runward.governance.api import Governance
 from runward.governance.dispatch import Dispatcher
@@ -51,6 +55,7 @@ ROOMS: tuple[Room, ...] = (
     ORGANISE,
     INTAKE,
     REGISTRY,
+    DATA,
     REPRO,
     KNOWLEDGE,
     COORDINATION,
@@ -65,7 +70,15 @@ FOLDER = ".runward"
 class Workspace:
     """One member's hold on a workspace. Thread-safe; the same for a folder and a server."""
 
-    def __init__(self, invoke: Any, files: Files, place: str, state_dir: Path, local_blobs: FolderBlobs) -> None:
+    def __init__(
+        self,
+        invoke: Any,
+        files: Files,
+        data_files: DataFiles,
+        place: str,
+        state_dir: Path,
+        local_blobs: FolderBlobs,
+    ) -> None:
         self.local_blobs = local_blobs
         """Where captured bytes are put first; for a folder it is the workspace's own store."""
         self.place = place
@@ -73,17 +86,29 @@ class Workspace:
         self.state_dir = state_dir
         """Where this client keeps journals and caches."""
         self.files = files
+        self.data_files = data_files
+        """Bytes of datasets."""
         self.governance = cast(Governance, make_proxy(Governance, invoke))
         self.tracking = cast(Tracking, make_proxy(Tracking, invoke))
         self.analysis = cast(Analysis, make_proxy(Analysis, invoke))
         self.organise = cast(Organise, make_proxy(Organise, invoke))
         self.intake = cast(Intake, make_proxy(Intake, invoke))
+        self.data = cast(Data, make_proxy(Data, invoke))
         self.registry = cast(Registry, make_proxy(Registry, invoke))
         self.repro = cast(Repro, make_proxy(Repro, invoke))
         self.knowledge = cast(Knowledge, make_proxy(Knowledge, invoke))
         self.coordination = cast(Coordination, make_proxy(Coordination, invoke))
         self.review = cast(Reviews, make_proxy(Reviews, invoke))
         self.reports = cast(Reports, make_proxy(Reports, invoke))
+
+    @property
+    def datasets(self) -> Datasets:
+        """Folders of this machine as versions of datasets, and back."""
+        return Datasets(self.data, self.tracking, self.files, self.data_files, self._own_blobs(), self.state_dir)
+
+    def _own_blobs(self) -> FolderBlobs | None:
+        """The workspace's own store of bytes, where it is on this machine."""
+        return None
 
     @property
     def is_remote(self) -> bool:
@@ -105,12 +130,17 @@ class FolderWorkspace(Workspace):
 
         blobs = dispatcher.blobs
         local = blobs if isinstance(blobs, FolderBlobs) else FolderBlobs(state_dir / "blobs")
-        super().__init__(invoke, FolderFiles(dispatcher, actor, local), place, state_dir, local)
+        files, data_files = FolderFiles(dispatcher, actor, local), FolderDataFiles(dispatcher, actor)
+        super().__init__(invoke, files, data_files, place, state_dir, local)
 
     def tidy(self) -> None:
         """See :meth:`Workspace.tidy`."""
         compact_due(self.dispatcher.database)
         make_cards(self.dispatcher.database)
+
+    def _own_blobs(self) -> FolderBlobs | None:
+        """See :class:`Workspace`."""
+        return self.local_blobs if self.dispatcher.blobs is self.local_blobs else None
 
     def as_member(self, actor: Actor) -> FolderWorkspace:
         """The same workspace in the hands of another member."""
@@ -170,7 +200,7 @@ def open_url(url: str, token: str = "") -> Workspace:
     place = state / http.url.replace("://", "_").replace("/", "_").replace(":", "_")
     local = FolderBlobs(place / "blobs")
     files = RemoteFiles(http, cast(Tracking, make_proxy(Tracking, http.invoke)), local)
-    return Workspace(http.invoke, files, http.url, place, local)
+    return Workspace(http.invoke, files, RemoteDataFiles(http), http.url, place, local)
 
 
 def find_folder(start: Path | None = None) -> Path:

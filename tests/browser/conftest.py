@@ -24,6 +24,9 @@ from tests.browser.seed import Seeded, fill
 
 ROOT = Path(__file__).parents[2]
 AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
+WIDER = """[document.documentElement, document.querySelector('.content')]
+    .some(element => element && element.scrollWidth > element.clientWidth)"""
+"""Whether a page scrolls sideways."""
 FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
 
 
@@ -32,6 +35,21 @@ def missing(what: str) -> NoReturn:
     if os.environ.get("RUNWARD_TEST_ALL") == "1":
         pytest.fail(what)
     pytest.skip(what)
+
+
+def barriers(page: Any, place: str) -> list[str]:
+    """What shuts somebody out of the page as it is: what axe finds serious, and scrolling sideways."""
+    if not AXE.exists():
+        missing("axe-core is not installed: npm ci in web/")
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    violations = page.evaluate("axe.run({iframes: false, resultTypes: ['violations']}).then(found => found.violations)")
+    found = [
+        f"{place}: {violation['id']} {node['html'][:160]} {node['failureSummary'][:200]}"
+        for violation in violations
+        if violation["impact"] in ("serious", "critical")
+        for node in violation["nodes"][:3]
+    ]
+    return [*found, f"{place}: scrolls sideways"] if page.evaluate(WIDER) else found
 
 
 @dataclass

@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 
 from runward.tracking.model import Batch
-from tests.browser.conftest import AXE, Site, Visitor, missing
+from tests.browser.conftest import Site, Visitor, barriers
 from tests.browser.seed import PROJECT, fill_many, points
 
 pytestmark = pytest.mark.browser
 TABLE = f"/projects/{PROJECT}"
-WIDER = "[document.documentElement, document.querySelector('.content')].some(e => e.scrollWidth > e.clientWidth)"
 
 
 def pages(site: Site) -> list[str]:
@@ -306,31 +305,15 @@ def test_ten_thousand_runs_scroll(visit: Visitor, site: Site) -> None:
     assert len(rows(page)) < 100
 
 
-def serious(page: Any, path: str) -> list[str]:
-    """What axe finds on the page as it is."""
-    page.evaluate(AXE.read_text(encoding="utf-8"))
-    violations = page.evaluate("axe.run({resultTypes: ['violations']}).then(result => result.violations)")
-    return [
-        f"{path}: {violation['id']} {node['html'][:160]} {node['failureSummary'][:200]}"
-        for violation in violations
-        if violation["impact"] in ("serious", "critical")
-        for node in violation["nodes"][:3]
-    ]
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "visit", [{"scheme": "light"}, {"scheme": "dark"}, {"scheme": "light", "width": 400}], indirect=True
 )
 def test_no_page_shuts_anybody_out(visit: Visitor, site: Site) -> None:
     """Axe finds nothing serious on any page, and none scrolls sideways: light, dark, and on a phone of 400 px."""
-    if not AXE.exists():
-        missing("axe-core is not installed: npm ci in web/")
     found = []
     for path in pages(site):
         page = visit.open(path)
         settled(page)
-        found += serious(page, path)
-        if page.evaluate(WIDER):
-            found.append(f"{path}: scrolls sideways")
+        found += barriers(page, path)
     assert found == []

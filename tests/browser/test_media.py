@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.browser.conftest import AXE, Site, Visitor, missing
+from tests.browser.conftest import Site, Visitor, barriers
 from tests.browser.seed import fill_media, fill_sweep
 
 pytestmark = pytest.mark.browser
@@ -85,18 +85,10 @@ def test_a_notebook_is_rendered_and_downloaded(visit: Visitor, pictured: list[st
 @pytest.mark.parametrize("visit", [{"scheme": "light"}, {"scheme": "dark", "width": 400}], indirect=True)
 def test_media_shut_nobody_out(visit: Visitor, pictured: list[str]) -> None:
     """Axe finds nothing serious, and nothing scrolls sideways."""
-    if not AXE.exists():
-        missing("axe-core is not installed: npm ci in web/")
     found = []
     for path in ("media", "artifacts?file=analysis.ipynb"):
         page = visit.open(f"/runs/{pictured[0]}/{path}")
         page.wait_for_function("() => !document.querySelector('.bone')")
-        page.evaluate(AXE.read_text(encoding="utf-8"))
-        violations = page.evaluate("axe.run({iframes: false, resultTypes: ['violations']}).then(r => r.violations)")
-        found += [
-            (path, v["id"], v["nodes"][0]["html"][:200]) for v in violations if v["impact"] in ("serious", "critical")
-        ]
-        if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
-            found.append((path, "scrolls sideways", ""))
+        found += barriers(page, path)
     only_blocked(visit)
     assert found == []

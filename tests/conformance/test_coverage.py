@@ -2,44 +2,24 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
+import pkgutil
 import re
 
 import pytest
 
+from runward import testing
 from runward.core.operation import operations_of
-from runward.testing import (
-    analysis,
-    coordination,
-    governance,
-    intake,
-    knowledge,
-    organise,
-    registry,
-    reports,
-    repro,
-    review,
-    search,
-    series,
-    tracking,
-)
 from runward.workspace import ROOMS
 
-SUITES = (
-    analysis,
-    coordination,
-    governance,
-    intake,
-    knowledge,
-    organise,
-    registry,
-    reports,
-    repro,
-    review,
-    search,
-    series,
-    tracking,
-)
+SUITES = [
+    module
+    for module in (
+        importlib.import_module(f"runward.testing.{found.name}") for found in pkgutil.iter_modules(testing.__path__)
+    )
+    if any(name.endswith("Suite") for name in vars(module))
+]
 SOURCE = "\n".join(inspect.getsource(suite) for suite in SUITES)
 
 

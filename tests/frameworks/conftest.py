@@ -11,6 +11,7 @@ from runward import face
 from runward.interop.frameworks import session
 from runward.tracking import client
 from runward.workspace import FolderWorkspace
+from tests.conftest import stop_uploads
 
 
 @pytest.fixture(autouse=True)
@@ -24,12 +25,11 @@ def space(folder_workspace: FolderWorkspace, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(session, "_warned", set())
     # What is captured of the repository around the tests is not what is tested here, and takes its time.
     opened = face._open
-    monkeypatch.setattr(face, "_open", lambda space, new, _capture, command: opened(space, new, False, command))
+    monkeypatch.setattr(
+        face, "_open", lambda space, new, _capture, command, **kw: opened(space, new, False, command, **kw)
+    )
     yield folder_workspace
     runward.autolog(disable=True)
     for run in client.open_runs():
         run.finish()
-    if uploader := face._uploaders.pop(folder_workspace.place, None):
-        uploader.stop()
-        assert uploader._thread is not None
-        uploader._thread.join(10)
+    stop_uploads(folder_workspace)

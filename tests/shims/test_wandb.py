@@ -24,6 +24,7 @@ from runward.tracking import client
 from runward.tracking.client import RunwardWarning
 from runward.tracking.model import RunDetail, RunStatus
 from runward.workspace import FolderWorkspace
+from tests.conftest import stop_uploads
 from tests.extras import needs
 from tests.tracking.test_media import decode_png
 
@@ -48,10 +49,7 @@ def space(
     wandb.teardown()
     for run in client.open_runs():
         run.finish()
-    if uploader := face._uploaders.pop(folder_workspace.place, None):
-        uploader.stop()
-        assert uploader._thread is not None
-        uploader._thread.join(10)
+    stop_uploads(folder_workspace)
 
 
 def stored(space: FolderWorkspace, run: Any) -> RunDetail:

@@ -27,6 +27,7 @@ from runward.tracking.journal import journals_in
 from runward.tracking.model import RunDetail, RunEnd, RunStatus
 from runward.tracking.uploader import adopt
 from runward.workspace import FolderWorkspace
+from tests.conftest import stop_uploads
 from tests.extras import needs
 
 
@@ -41,15 +42,7 @@ def space(folder_workspace: FolderWorkspace, monkeypatch: pytest.MonkeyPatch) ->
     yield folder_workspace
     for run in client.open_runs():
         run.finish()
-    _stop_uploads(folder_workspace)
-
-
-def _stop_uploads(space: FolderWorkspace) -> None:
-    """End the upload's thread: it must not meet a database that is being closed."""
-    if uploader := face._uploaders.pop(space.place, None):
-        uploader.stop()
-        assert uploader._thread is not None
-        uploader._thread.join(10)
+    stop_uploads(folder_workspace)
 
 
 def start(run_id: str = "", **more: Any) -> ActiveRun:
@@ -105,7 +98,7 @@ def test_a_finished_run_goes_on_after_its_last_steps(space: FolderWorkspace) -> 
 def test_a_killed_run_goes_on_after_what_was_not_yet_stored(space: FolderWorkspace) -> None:
     """The steps in its journal count, and both journals are stored, once."""
     run = start("killed")
-    _stop_uploads(space)
+    stop_uploads(space)
     for value in range(5):
         run.log_metric("v", value)
     die(run)
@@ -185,7 +178,7 @@ def test_what_another_machine_left_behind_does_not_end_a_run_that_was_resumed_he
     run.log_metric("v", 1.0)
     elsewhere = tmp_path / "other machine" / "moved"
     elsewhere.mkdir(parents=True)
-    _stop_uploads(space)
+    stop_uploads(space)
     die(run)
     for path in journals_in(run.folder):
         path.rename(elsewhere / path.name)

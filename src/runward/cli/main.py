@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "key": ("runward.cli.verify:key", "The public key that checks this workspace's certificates."),
     "runs": ("runward.cli.runs:runs", "List, show, compare and export runs."),
+    "data": ("runward.cli.datanames:data", "Keep versions of data: add, name, compare, put back."),
     "projects": ("runward.cli.projects:projects", "List and create projects and their standards."),
     "review": ("runward.cli.review:review", "Request, check, approve reviews."),
     "reports": ("runward.cli.reports:reports", "Write, pin, share and export reports."),

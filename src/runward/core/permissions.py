@@ -36,6 +36,9 @@ PERMISSIONS: Final[dict[str, Role]] = {
     "report.write": Role.CONTRIBUTOR,
     # What a link shows leaves the house.
     "report.share": Role.MAINTAINER,
+    "data.read": Role.VIEWER,
+    "data.write": Role.CONTRIBUTOR,
+    "data.delete": Role.MAINTAINER,
     "model.read": Role.VIEWER,
     "model.write": Role.CONTRIBUTOR,
     "model.delete": Role.MAINTAINER,

@@ -12,6 +12,7 @@ from runward.core.codec import JSON, MSGPACK, decode
 from runward.core.ids import Digest
 from runward.core.operation import Door
 from runward.core.remote import DIRECT
+from runward.data.files import DATA_BLOB, find_content
 from runward.errors import NotFoundError
 from runward.server.app import Server, door, in_thread, read_body
 from runward.store.blobs import check_digest
@@ -137,7 +138,18 @@ def downloads(server: Server) -> list[BaseRoute]:
         answer: Response = await in_thread(lambda: _download(server, request, found, found.digest))
         return answer
 
+    async def of_dataset(request: Request) -> Response:
+        def find() -> files.Stored:
+            dataset = request.path_params["dataset"]
+            with dispatcher.enter(DATA_BLOB, server.actor(request), dataset, write=False) as call:
+                return find_content(call, dataset, request.path_params["digest"])
+
+        found = await in_thread(find)
+        answer: Response = await in_thread(lambda: _download(server, request, found, found.digest))
+        return answer
+
     return [
+        door(DATA_BLOB, of_dataset),
         door(files.ARTIFACT, artifact),
         door(files.CAPTURE, capture),
         door(files.BLOB, blob),

@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from blake3 import blake3
 
-from runward.core.hashing import digest_bytes
+from runward.core.hashing import digest_bytes, digest_file
 from runward.core.ids import Digest
 from runward.errors import NotFoundError, StoreError
 from runward.store.blobs import (
@@ -28,6 +28,7 @@ from runward.store.blobs import (
     checked,
     not_stored,
 )
+from runward.store.clone import cloned
 from runward.store.small import SMALL_BYTES, SmallBlobs
 
 _SMALL = "small.db"
@@ -51,7 +52,7 @@ class FolderBlobs(Putting):
 
     def has(self, digest: Digest) -> bool:
         """Whether the blob is stored."""
-        return bool(self.have([digest]))
+        return self.path_of(digest).exists() or bool(self._small.have([digest]))
 
     def have(self, digests: Sequence[Digest]) -> set[Digest]:
         """See :meth:`Blobs.have`."""
@@ -132,6 +133,63 @@ class FolderBlobs(Putting):
         except OSError as error:
             raise StoreError(f"the blobs could not be stored in {self.root}: {error.strerror}") from error
         return sizes
+
+    def put_new(self, paths: Iterable[bytes]) -> list[tuple[Digest, int]]:
+        """Store files whose digests nobody knows, each read once; (digest, size in bytes) of each.
+
+        One transaction and one sync of the file system stand for all. What is read is what is stored: whether a file was
+        being written meanwhile is the caller's to see.
+
+        Raises: OSError (a file cannot be read), StoreError.
+        """
+        done, small, fresh = list[tuple[Digest, int]](), dict[Digest, bytes](), dict[Digest, Path]()
+        self._make_root()
+        with tempfile.TemporaryDirectory(prefix=".new-", dir=self.root) as folder:
+            for number, path in enumerate(paths):
+                with open(path, "rb", opener=_without_waiting) as source:
+                    head = source.read(SMALL_BYTES + 1)
+                    if len(head) <= SMALL_BYTES:
+                        done.append((digest_bytes(head), len(head)))
+                        small[done[-1][0]] = head
+                        continue
+                    target = Path(folder) / str(number)
+                    done.append(self._copied(path, source, head, target))
+                fresh[done[-1][0]] = target
+            try:
+                self._keep_all({digest: path for digest, path in fresh.items() if not self._touch_file(digest)})
+                self._small.put(list(small.items()))
+            except OSError as error:
+                raise self._refused(error) from error
+        return done
+
+    def _make_root(self) -> None:
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise self._refused(error) from error
+
+    def _refused(self, error: OSError) -> StoreError:
+        return StoreError(
+            f"the blobs could not be stored in {self.root}: {error.strerror}",
+            hint="free some space; nothing is half stored",
+        )
+
+    def _copied(self, path: bytes, source: BinaryIO, head: bytes, target: Path) -> tuple[Digest, int]:
+        """(digest, size) of a file that was cloned, or copied piece by piece as it is read."""
+        try:
+            if cloned(path, target):
+                target.chmod(0o444)
+                return digest_file(target), target.stat().st_size
+            hasher, size, piece = blake3(), 0, head
+            with open(target, "wb") as copy:
+                os.fchmod(copy.fileno(), 0o444)
+                while piece:
+                    hasher.update(piece)
+                    size += copy.write(piece)
+                    piece = source.read(CHUNK_BYTES)
+        except OSError as error:
+            raise self._refused(error) from error
+        return Digest(hasher.hexdigest()), size
 
     def _keep_all(self, fresh: dict[Digest, Path]) -> None:
         if not fresh:
@@ -267,6 +325,11 @@ def _settle(file: BinaryIO, temporary: Path, target: Path) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Opens a file; a pipe that took its place would keep us waiting for ever."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _beginning(chunks: Iterable[bytes]) -> tuple[bytes, Iterator[bytes]]:

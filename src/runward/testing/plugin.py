@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 SUITES = (
     "coordination",
+    "data",
     "governance",
     "intake",
     "knowledge",

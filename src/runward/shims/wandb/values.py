@@ -37,16 +37,38 @@ def as_mapping(values: Any) -> dict[str, Any]:
     )
 
 
-class Config(MutableMapping[str, Any]):
-    """Parameters of a run, as a dict and as attributes. A value that is set stays, unless a change is allowed."""
-
-    def __init__(self, changed: Changed, *, may_change: bool = False) -> None:
-        object.__setattr__(self, "_values", {})
-        object.__setattr__(self, "_changed", changed)
-        object.__setattr__(self, "_may_change", may_change)
+class _Values(MutableMapping[str, Any]):
+    """Values as a dict and as attributes; whoever is told of changes is told by ``update``."""
 
     _values: dict[str, Any]
     _changed: Changed
+
+    def __init__(self, changed: Changed, **more: Any) -> None:
+        for name, value in {"_values": {}, "_changed": changed, **more}.items():
+            object.__setattr__(self, name, value)
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.update({key: value})
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __setattr__(self, key: str, value: Any) -> None:
+        self[key] = value
+
+    def __repr__(self) -> str:
+        return repr(self._values)
+
+
+class Config(_Values):
+    """Parameters of a run, as a dict and as attributes. A value that is set stays, unless a change is allowed."""
+
+    def __init__(self, changed: Changed, *, may_change: bool = False) -> None:
+        super().__init__(changed, _may_change=may_change)
+
     _may_change: bool
 
     def update(self, d: Any = None, allow_val_change: bool | None = None, **more: Any) -> None:  # type: ignore[override]
@@ -74,17 +96,8 @@ class Config(MutableMapping[str, Any]):
     def __getitem__(self, key: str) -> Any:
         return self._values[key]
 
-    def __setitem__(self, key: str, value: Any) -> None:
-        self.update({key: value})
-
     def __delitem__(self, key: str) -> None:
         raise InvalidError(f"config key {key!r} cannot be removed", hint="what a run was given is a fact about it")
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
 
     def __getattr__(self, key: str) -> Any:
         try:
@@ -92,27 +105,16 @@ class Config(MutableMapping[str, Any]):
         except KeyError as error:
             raise AttributeError(f"config has no {key!r}; it has {sorted(self._values)}") from error
 
-    def __setattr__(self, key: str, value: Any) -> None:
-        self[key] = value
 
-    def __repr__(self) -> str:
-        return repr(self._values)
-
-
-class Summary(MutableMapping[str, Any]):
+class Summary(_Values):
     """The last value of each key, or as ``define_metric(…, summary=…)`` says (``summary["loss"]["min"]``), or as it is set.
 
     Keys of nested dicts are nested here too: ``summary["train"]["loss"]``.
     """
 
     def __init__(self, changed: Changed) -> None:
-        object.__setattr__(self, "_values", {})
-        object.__setattr__(self, "_changed", changed)
-        object.__setattr__(self, "_modes", {})
-        object.__setattr__(self, "_counts", {})
+        super().__init__(changed, _modes={}, _counts={})
 
-    _values: dict[str, Any]
-    _changed: Changed
     _modes: dict[str, tuple[str, ...]]
     _counts: dict[str, int]
 
@@ -148,29 +150,14 @@ class Summary(MutableMapping[str, Any]):
         found._values.update(below)
         return found
 
-    def __setitem__(self, key: str, value: Any) -> None:
-        self.update({key: value})
-
     def __delitem__(self, key: str) -> None:
         del self._values[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
 
     def __getattr__(self, key: str) -> Any:
         try:
             return self[key]
         except KeyError as error:
             raise AttributeError(f"summary has no {key!r}; it has {sorted(self._values)}") from error
-
-    def __setattr__(self, key: str, value: Any) -> None:
-        self[key] = value
-
-    def __repr__(self) -> str:
-        return repr(self._values)
 
 
 def _combine(mode: str, before: Any, value: Any, count: int) -> Any:

@@ -21,6 +21,7 @@ from runward.store.migrations import (
     m0006_tables,
     m0007_reports,
     m0008_cards,
+    m0009_data,
 )
 
 MIGRATIONS: list[ModuleType] = [
@@ -32,6 +33,7 @@ MIGRATIONS: list[ModuleType] = [
     m0006_tables,
     m0007_reports,
     m0008_cards,
+    m0009_data,
 ]
 """All migrations in order; the position (from 1) is the schema's version."""
 

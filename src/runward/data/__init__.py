@@ -1,0 +1,1 @@
+"""Dataset versions: content-addressed, named by people, compared, described, and joined to the runs that read them."""

@@ -1,0 +1,90 @@
+"""The contract of dataset versions."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Protocol
+
+from runward.core.operation import operation
+from runward.data.model import ColumnDoc, Dataset, DatasetVersion, Lineage, Manifest, NewDatasetVersion
+
+
+class Data(Protocol):
+    """Thread-safe. A dataset is named by its id or by ``project:name``, in which ``:`` stands for ``/``.
+
+    A version is named by its digest or the beginning of one (6 digits at least), a name that was given to it, ``latest``,
+    or a time, which means the newest version that was there then.
+    """
+
+    room: ClassVar[str] = "data"
+
+    @operation("POST", "/dataset-versions", may="data.write", on="new.project")
+    def add_version(self, new: NewDatasetVersion) -> DatasetVersion:
+        """Store a version, and the dataset with its first one. The same content again is the version that is there.
+
+        Raises: NotFoundError, InvalidError (a manifest that is none, bytes that were not uploaded).
+        """
+        ...
+
+    @operation("GET", "/projects/{project}/datasets", may="data.read", on="project")
+    def list_datasets(self, project: str) -> list[Dataset]:
+        """The datasets of a project, by name."""
+        ...
+
+    @operation("GET", "/datasets/{dataset}", may="data.read", on="dataset")
+    def get_dataset(self, dataset: str) -> Dataset:
+        """A dataset by id or path."""
+        ...
+
+    @operation("PATCH", "/datasets/{dataset}", may="data.write", on="dataset")
+    def describe_dataset(self, dataset: str, description: str) -> Dataset:
+        """Change what is said of a dataset. Raises: InvalidError."""
+        ...
+
+    @operation("DELETE", "/datasets/{dataset}", may="data.delete", on="dataset")
+    def delete_dataset(self, dataset: str) -> None:
+        """Forget a dataset with its versions; ``runward gc`` takes the bytes that nothing else names."""
+        ...
+
+    @operation("GET", "/datasets/{dataset}/versions", may="data.read", on="dataset")
+    def list_versions(self, dataset: str) -> list[DatasetVersion]:
+        """A dataset's versions, newest first."""
+        ...
+
+    @operation("GET", "/datasets/{dataset}/versions/{version}", may="data.read", on="dataset")
+    def get_version(self, dataset: str, version: str) -> DatasetVersion:
+        """A version by any of its names. Raises: NotFoundError, ConflictError (a beginning of several digests)."""
+        ...
+
+    @operation("GET", "/datasets/{dataset}/versions/{version}/files", may="data.read", on="dataset")
+    def get_manifest(self, dataset: str, version: str) -> Manifest:
+        """The files of a version. Raises: NotFoundError."""
+        ...
+
+    @operation("DELETE", "/datasets/{dataset}/versions/{version}", may="data.delete", on="dataset")
+    def delete_version(self, dataset: str, version: str) -> None:
+        """Forget a version; those that followed it follow its parent. Raises: ConflictError (it bears a name)."""
+        ...
+
+    @operation("PUT", "/datasets/{dataset}/names/{name}", may="data.write", on="dataset")
+    def set_name(self, dataset: str, name: str, version: str | None) -> Dataset:
+        """Give a version a name, or take it away (None). A semantic one (``1.2.0``) stays where it was put first.
+
+        Raises: NotFoundError, InvalidError (the name), ConflictError (a semantic name that is given).
+        """
+        ...
+
+    @operation("PUT", "/datasets/{dataset}/versions/{version}/dictionary", may="data.write", on="dataset")
+    def set_dictionary(self, dataset: str, version: str, columns: list[ColumnDoc]) -> DatasetVersion:
+        """Say what a version's columns mean; later versions begin with the same words. Raises: InvalidError."""
+        ...
+
+    @operation("GET", "/projects/{project}/lineage", may="data.read", on="project")
+    def lineage(self, project: str, of: str = "") -> Lineage:
+        """Which data a project's runs read and made, and which models came of them.
+
+        ``of`` asks for what leads to and from one thing: ``dataset:NAME``, ``dataset:NAME@VERSION``, ``run:ID`` or
+        ``model:NAME/VERSION``. Runs of other projects and models of other teams appear where the caller may see them.
+
+        Raises: NotFoundError, InvalidError.
+        """
+        ...

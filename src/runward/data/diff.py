@@ -1,0 +1,210 @@
+"""What changed between two versions: files, then the tables' columns, then their rows; and what that makes of the name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from runward.data.model import Bump, Column, FileItem, Manifest, Table
+from runward.data.rows import RowDiff, compare_rows
+from runward.data.tables import describe_table, format_of
+from runward.errors import InvalidError
+
+Place = Callable[[FileItem], Path]
+"""Where a file's bytes can be read on this machine."""
+
+
+class Retyped(msgspec.Struct, frozen=True):
+    """A column whose type changed."""
+
+    name: str
+    before: str
+    after: str
+
+
+class TableDiff(msgspec.Struct, frozen=True, kw_only=True):
+    """A table file that both versions have."""
+
+    path: str
+    columns_added: list[Column] = []
+    columns_removed: list[Column] = []
+    columns_retyped: list[Retyped] = []
+    rows_before: int = 0
+    rows_after: int = 0
+    rows: RowDiff | None = None
+    """None where nobody compared them; ``why_no_rows`` says why."""
+    why_no_rows: str = ""
+
+
+class Moved(msgspec.Struct, frozen=True):
+    """The same bytes under another path."""
+
+    before: str
+    after: str
+
+
+class DatasetDiff(msgspec.Struct, frozen=True, kw_only=True):
+    """All that differs between two versions, and the bump of a semantic name that follows from it."""
+
+    before: str
+    after: str
+    """Digests of the versions."""
+    added: list[FileItem]
+    removed: list[FileItem]
+    moved: list[Moved]
+    changed: list[str]
+    """Paths whose bytes differ."""
+    same: int
+    tables: list[TableDiff]
+    bump: Bump
+    """A proposal, for a person to confirm."""
+    reasons: list[str]
+    """What asks for it, the weightiest first."""
+
+
+class Options(msgspec.Struct, frozen=True):
+    """How closely tables are looked at."""
+
+    rows: bool = True
+    key: tuple[str, ...] = ()
+    sample: int = 5
+
+
+def compare_versions(
+    before: tuple[Manifest, list[Table], Place], after: tuple[Manifest, list[Table], Place], options: Options
+) -> DatasetDiff:
+    """Compare two versions, each given as (files, what is known of its tables, where its files can be read).
+
+    Raises: MissingExtraError (rows are asked for and Polars is not installed), InvalidError (the key).
+    """
+    old, new = before[0].by_path(), after[0].by_path()
+    added = [item for path, item in new.items() if path not in old]
+    removed = [item for path, item in old.items() if path not in new]
+    moved = _moves(removed, added)
+    changed = [path for path, item in new.items() if path in old and old[path].digest != item.digest]
+    tables = [
+        found
+        for path in changed
+        if format_of(path) and (found := _compare_table(path, before, after, options)) is not None
+    ]
+    origins, targets = {move.before for move in moved}, {move.after for move in moved}
+    added = [item for item in added if item.path not in targets]
+    removed = [item for item in removed if item.path not in origins]
+    reasons = _reasons(added, removed, moved, changed, tables)
+    return DatasetDiff(
+        before=before[0].digest,
+        after=after[0].digest,
+        added=added,
+        removed=removed,
+        moved=moved,
+        changed=changed,
+        same=sum(path in new and new[path].digest == item.digest for path, item in old.items()),
+        tables=tables,
+        bump=reasons[0][0] if reasons else "none",
+        reasons=[f"{bump}: {why}" for bump, why in reasons],
+    )
+
+
+def _moves(removed: list[FileItem], added: list[FileItem]) -> list[Moved]:
+    """Files that went from one path to another, paired in order where several have the same bytes."""
+    waiting: dict[str, list[str]] = {}
+    for item in added:
+        if item.size:
+            waiting.setdefault(item.digest, []).append(item.path)
+    return [Moved(item.path, waiting[item.digest].pop(0)) for item in removed if waiting.get(item.digest)]
+
+
+def _compare_table(
+    path: str,
+    before: tuple[Manifest, list[Table], Place],
+    after: tuple[Manifest, list[Table], Place],
+    options: Options,
+) -> TableDiff | None:
+    old, new = (_table(path, side) for side in (before, after))
+    if old is None or new is None:
+        return None
+    types = {column.name: column.type for column in old.columns}
+    names = {column.name for column in new.columns}
+    rows, why = _rows(path, before, after, options)
+    return TableDiff(
+        path=path,
+        columns_added=[column for column in new.columns if column.name not in types],
+        columns_removed=[column for column in old.columns if column.name not in names],
+        columns_retyped=[
+            Retyped(column.name, types[column.name], column.type)
+            for column in new.columns
+            if types.get(column.name) and column.type and types[column.name] != column.type and old.rows and new.rows
+        ],
+        rows_before=old.rows,
+        rows_after=new.rows,
+        rows=rows,
+        why_no_rows=why,
+    )
+
+
+def _table(path: str, side: tuple[Manifest, list[Table], Place]) -> Table | None:
+    manifest, known, place = side
+    item = manifest.by_path()[path]
+    found = next((table for table in known if (table.path, table.digest) == (path, item.digest)), None)
+    return found or describe_table(place(item), path, item.digest)
+
+
+def _rows(
+    path: str,
+    before: tuple[Manifest, list[Table], Place],
+    after: tuple[Manifest, list[Table], Place],
+    options: Options,
+) -> tuple[RowDiff | None, str]:
+    if not options.rows:
+        return None, "not asked for"
+    old, new = (side[2](side[0].by_path()[path]) for side in (before, after))
+    try:
+        return compare_rows(old, new, format_of(path), key=options.key, sample=options.sample), ""
+    except InvalidError as error:
+        if options.key:
+            raise
+        return None, error.message
+
+
+def _reasons(
+    added: list[FileItem], removed: list[FileItem], moved: list[Moved], changed: list[str], tables: list[TableDiff]
+) -> list[tuple[Bump, str]]:
+    found: list[tuple[Bump, str]] = []
+    for table in tables:
+        found += _table_reasons(table)
+    read = {table.path for table in tables}
+    others = [path for path in changed if path not in read]
+    for items, bump, what in (
+        (removed, "major", "removed"),
+        (moved, "major", "moved"),
+        (added, "minor", "added"),
+        (others, "patch", "changed"),
+    ):
+        if items:
+            found.append((bump, f"{len(items)} {'file' if len(items) == 1 else 'files'} {what}"))  # type: ignore[arg-type]
+    order = ("major", "minor", "patch")
+    return sorted(found, key=lambda reason: order.index(reason[0]))
+
+
+def _table_reasons(table: TableDiff) -> list[tuple[Bump, str]]:
+    rows = table.rows
+    counts = (
+        (rows.removed, rows.added, rows.changed)
+        if rows is not None
+        else (max(table.rows_before - table.rows_after, 0), max(table.rows_after - table.rows_before, 0), 0)
+    )
+    found: list[tuple[Bump, str]] = []
+    for columns, bump, what in (
+        (table.columns_removed, "major", "removed"),
+        (table.columns_retyped, "major", "of another type"),
+        (table.columns_added, "minor", "added"),
+    ):
+        if columns:
+            names = ", ".join(column.name for column in columns)
+            found.append((bump, f"{table.path}: columns {what}: {names}"))  # type: ignore[arg-type]
+    for count, bump, what in zip(counts, ("major", "minor", "patch"), ("removed", "added", "changed"), strict=True):
+        if count:
+            found.append((bump, f"{table.path}: {count:,} rows {what}"))  # type: ignore[arg-type]
+    return found or [("patch", f"{table.path}: written in another way, with the same rows")]

@@ -1,0 +1,269 @@
+"""All SQL on datasets, their versions and names, and on what runs read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import msgspec
+
+from runward.core.clock import from_us
+from runward.data.model import ColumnDoc, Dataset, DatasetVersion, Summary
+from runward.governance.scopes import Clause, find_project
+from runward.store.database import Row, Tx
+
+_DATASET = """SELECT d.id, d.name, p.path, d.description, d.created_by, d.created_at, d.updated_at
+  FROM datasets d JOIN projects p ON p.id = d.project_id"""
+_VERSION = """SELECT v.id, v.dataset_id, v.digest, COALESCE(u.digest, ''), v.files, v.bytes, v.note, v.summary,
+  v.dictionary, v.created_by, v.created_at FROM dataset_versions v LEFT JOIN dataset_versions u ON u.id = v.parent_id"""
+
+
+class Place(NamedTuple):
+    """Where a dataset lies."""
+
+    id: str
+    project_id: str
+    project: str
+    name: str
+
+
+def find_dataset(tx: Tx, reference: str) -> Place | None:
+    """A dataset by id, or by its project's path and its name; ``:`` may stand for ``/``."""
+    sql = """SELECT d.id, p.id, p.path, d.name FROM datasets d JOIN projects p ON p.id = d.project_id
+             WHERE p.deleted_at IS NULL AND """
+    row = tx.one(f"{sql}d.id = ?", (reference,))
+    if row is None:
+        project, _, name = reference.replace(":", "/").rpartition("/")
+        found = find_project(tx, project) if project else None
+        row = tx.one(f"{sql}d.project_id = ? AND d.name = ?", (found.id, name)) if found else None
+    return Place(*row) if row else None
+
+
+def datasets(tx: Tx, where: Clause) -> list[Dataset]:
+    """Datasets that match a clause over ``d``, by name."""
+    rows = tx.all(f"{_DATASET} WHERE {where.sql} ORDER BY d.name", where.params)
+    return [_dataset(tx, row) for row in rows]
+
+
+def _dataset(tx: Tx, row: Row) -> Dataset:
+    names = tx.all(
+        """SELECT n.name, v.digest FROM dataset_names n JOIN dataset_versions v ON v.id = n.version_id
+           WHERE n.dataset_id = ? ORDER BY n.name""",
+        (row[0],),
+    )
+    digests = tx.all(
+        "SELECT digest FROM dataset_versions WHERE dataset_id = ? ORDER BY created_at DESC, id DESC", (row[0],)
+    )
+    return Dataset(
+        id=row[0],
+        name=row[1],
+        project=row[2],
+        description=row[3],
+        versions=len(digests),
+        latest=digests[0][0] if digests else "",
+        names={row[0]: row[1] for row in names},
+        created_by=row[4],
+        created_at=from_us(row[5]),
+        updated_at=from_us(row[6]),
+    )
+
+
+class VersionRow(NamedTuple):
+    """A version as stored."""
+
+    id: str
+    digest: str
+    created_at: int
+
+
+def version_rows(tx: Tx, dataset_id: str) -> list[VersionRow]:
+    """A dataset's versions, newest first."""
+    sql = "SELECT id, digest, created_at FROM dataset_versions WHERE dataset_id = ? ORDER BY created_at DESC, id DESC"
+    return [VersionRow(*row) for row in tx.all(sql, (dataset_id,))]
+
+
+def named(tx: Tx, dataset_id: str, name: str) -> str | None:
+    """The digest of the version that bears a name."""
+    found = tx.scalar(
+        """SELECT v.digest FROM dataset_names n JOIN dataset_versions v ON v.id = n.version_id
+           WHERE n.dataset_id = ? AND n.name = ?""",
+        (dataset_id, name),
+    )
+    return str(found) if found else None
+
+
+def versions(tx: Tx, place: Place, digest: str = "") -> list[DatasetVersion]:
+    """A dataset's versions, newest first, or the one with a digest."""
+    condition, params = (" AND v.digest = ?", [place.id, digest]) if digest else ("", [place.id])
+    rows = tx.all(f"{_VERSION} WHERE v.dataset_id = ?{condition} ORDER BY v.created_at DESC, v.id DESC", params)
+    names: dict[str, list[str]] = {}
+    for name, version_id in tx.all(
+        "SELECT name, version_id FROM dataset_names WHERE dataset_id = ? ORDER BY set_at, name", (place.id,)
+    ):
+        names.setdefault(version_id, []).append(name)
+    return [
+        DatasetVersion(
+            dataset=f"{place.project}/{place.name}",
+            dataset_id=row[1],
+            digest=row[2],
+            parent=row[3],
+            names=names.get(row[0], []),
+            files=row[4],
+            bytes=row[5],
+            note=row[6],
+            summary=msgspec.json.decode(row[7], type=Summary),
+            dictionary=msgspec.json.decode(row[8], type=list[ColumnDoc]),
+            created_by=row[9],
+            created_at=from_us(row[10]),
+        )
+        for row in rows
+    ]
+
+
+def insert(tx: Tx, table: str, values: dict[str, Any]) -> None:
+    """Store a row; keys are column names."""
+    marks = ", ".join("?" * len(values))
+    tx.execute(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})", tuple(values.values()))
+
+
+def lock_project(tx: Tx, project_id: str) -> None:
+    """Let those who add to a project's datasets follow each other (SQLite has one writer anyway)."""
+    tx.all(f"SELECT id FROM projects WHERE id = ?{tx.for_update}", (project_id,))
+
+
+def touch(tx: Tx, dataset_id: str, now: int) -> None:
+    """Note that a dataset changed."""
+    tx.execute("UPDATE datasets SET updated_at = ? WHERE id = ?", (now, dataset_id))
+
+
+def add_contents(tx: Tx, dataset_id: str, digests: Iterable[str]) -> None:
+    """Note the contents of a version."""
+    tx.many(
+        "INSERT INTO dataset_contents (digest, dataset_id) VALUES (?, ?) ON CONFLICT DO NOTHING",
+        [(digest, dataset_id) for digest in digests],
+    )
+
+
+def drop_contents(tx: Tx, dataset_id: str, digests: Iterable[str]) -> None:
+    """Forget contents that no version holds any more."""
+    tx.many(
+        "DELETE FROM dataset_contents WHERE digest = ? AND dataset_id = ?", [(digest, dataset_id) for digest in digests]
+    )
+
+
+def holds(tx: Tx, dataset_id: str, digest: str) -> bool:
+    """Whether some version of a dataset holds these bytes."""
+    sql = "SELECT count(*) FROM dataset_contents WHERE digest = ? AND dataset_id = ?"
+    return bool(tx.scalar(sql, (digest, dataset_id)))
+
+
+def set_name(tx: Tx, dataset_id: str, name: str, version_id: str | None, who: str, now: int) -> None:
+    """Point a name at a version; None removes it."""
+    tx.execute("DELETE FROM dataset_names WHERE dataset_id = ? AND name = ?", (dataset_id, name))
+    if version_id is not None:
+        values = {"dataset_id": dataset_id, "name": name, "version_id": version_id, "set_by": who, "set_at": now}
+        insert(tx, "dataset_names", values)
+
+
+def delete_version(tx: Tx, version_id: str) -> None:
+    """Remove a version; its children become its parent's."""
+    tx.execute(
+        """UPDATE dataset_versions SET parent_id = (SELECT parent_id FROM dataset_versions WHERE id = ?)
+           WHERE parent_id = ?""",
+        (version_id, version_id),
+    )
+    tx.execute("DELETE FROM dataset_versions WHERE id = ?", (version_id,))
+
+
+def delete_dataset(tx: Tx, dataset_id: str) -> None:
+    """Remove a dataset with all that is its own."""
+    for table in ("dataset_names", "dataset_contents", "dataset_versions"):
+        tx.execute(f"DELETE FROM {table} WHERE dataset_id = ?", (dataset_id,))
+    tx.execute("DELETE FROM datasets WHERE id = ?", (dataset_id,))
+
+
+# what runs read -------------------------------------------------------------------------------------------------------
+
+
+def set_reads(tx: Tx, run_id: str, reads: Iterable[tuple[str, str]]) -> None:
+    """Store the (digest, path) of the files that a run read."""
+    tx.execute("DELETE FROM run_reads WHERE run_id = ?", (run_id,))
+    tx.many(
+        "INSERT INTO run_reads (digest, run_id, path) VALUES (?, ?, ?)",
+        [(digest, run_id, path) for digest, path in dict.fromkeys(reads)],
+    )
+
+
+class RunRow(NamedTuple):
+    """A run as a graph shows it."""
+
+    id: str
+    name: str
+    status: str
+    started_at: int
+
+
+def run(tx: Tx, run_id: str, seen: Clause) -> RunRow | None:
+    """A run that the caller may see."""
+    row = tx.one(
+        f"SELECT id, name, status, created_at FROM runs WHERE id = ? AND deleted_at IS NULL AND project_id IN {seen.sql}",
+        (run_id, *seen.params),
+    )
+    return RunRow(*row) if row else None
+
+
+def contents_read(tx: Tx, run_id: str, seen: Clause) -> list[tuple[str, str]]:
+    """(dataset id, digest) of what a run read, in datasets that the caller may see."""
+    return [
+        (row[0], row[1])
+        for row in tx.all(
+            f"""SELECT DISTINCT c.dataset_id, c.digest FROM run_reads r JOIN dataset_contents c ON c.digest = r.digest
+                JOIN datasets d ON d.id = c.dataset_id WHERE r.run_id = ? AND d.project_id IN {seen.sql}""",
+            (run_id, *seen.params),
+        )
+    ]
+
+
+def readers(tx: Tx, dataset_id: str, seen: Clause, limit: int) -> list[str]:
+    """Ids of the runs that read something of a dataset, newest first."""
+    sql = f"""SELECT DISTINCT x.id, x.created_at FROM dataset_contents c JOIN run_reads r ON r.digest = c.digest
+              JOIN runs x ON x.id = r.run_id WHERE c.dataset_id = ? AND x.deleted_at IS NULL
+              AND x.project_id IN {seen.sql} ORDER BY x.created_at DESC, x.id LIMIT ?"""
+    return [row[0] for row in tx.all(sql, (dataset_id, *seen.params, limit))]
+
+
+def contents_made(tx: Tx, run_id: str, seen: Clause) -> list[tuple[str, str]]:
+    """(dataset id, digest) of a run's artifacts, in datasets that the caller may see."""
+    return [
+        (row[0], row[1])
+        for row in tx.all(
+            f"""SELECT DISTINCT c.dataset_id, c.digest FROM artifacts a JOIN dataset_contents c ON c.digest = a.digest
+                JOIN datasets d ON d.id = c.dataset_id WHERE a.run_id = ? AND d.project_id IN {seen.sql}""",
+            (run_id, *seen.params),
+        )
+    ]
+
+
+def makers(tx: Tx, dataset_id: str, seen: Clause, limit: int) -> list[str]:
+    """Ids of the runs whose artifacts are in a dataset, newest first."""
+    sql = f"""SELECT DISTINCT x.id, x.created_at FROM dataset_contents c JOIN artifacts a ON a.digest = c.digest
+              JOIN runs x ON x.id = a.run_id WHERE c.dataset_id = ? AND x.deleted_at IS NULL
+              AND x.project_id IN {seen.sql} ORDER BY x.created_at DESC, x.id LIMIT ?"""
+    return [row[0] for row in tx.all(sql, (dataset_id, *seen.params, limit))]
+
+
+def models_of(tx: Tx, run_id: str, teams: Clause) -> list[tuple[str, int]]:
+    """(name, version) of the models that came of a run, of teams that the caller may read."""
+    sql = f"""SELECT m.name, v.version FROM model_versions v JOIN models m ON m.id = v.model_id
+              WHERE v.run_id = ? AND m.team_id IN {teams.sql} ORDER BY m.name, v.version"""
+    return [(row[0], row[1]) for row in tx.all(sql, (run_id, *teams.params))]
+
+
+def run_of_model(tx: Tx, name: str, version: int, teams: Clause) -> str | None:
+    """The id of the run that a model's version came of; empty for none, None where there is no such version."""
+    found = tx.scalar(
+        f"""SELECT v.run_id FROM model_versions v JOIN models m ON m.id = v.model_id
+            WHERE m.name = ? AND v.version = ? AND m.team_id IN {teams.sql}""",
+        (name, version, *teams.params),
+    )
+    return None if found is None else str(found)

@@ -1,0 +1,5 @@
+from runward.testing.data import DataSuite
+
+
+class TestData(DataSuite):
+    pass
