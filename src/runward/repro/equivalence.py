@@ -32,6 +32,7 @@ PAIRED_ALPHA = 0.0126
 """Of pairs, whatever the margin: half as many degrees of freedom, so a look can mislead more easily."""
 _MOST_RUNS = 1000
 _FAR_OUT = 8.0
+_KNOWN_SPREAD = 10
 _POWER = 0.8
 _ROUNDING = 1e-9
 
@@ -225,7 +226,8 @@ def decide_on(interval: Interval, margin: float) -> Outcome:
 def _look(evidence: Evidence, looks: list[int], distance: float, *, last: bool) -> Equivalence:
     baseline, candidate, paired = _sides(evidence, looks[-1])
     method = choose_method(baseline, candidate, paired)
-    alpha = nominal_alpha(distance, method)
+    # A baseline that was longer from the start knows its mean: all the doubt is on one side, as it is of pairs.
+    alpha = nominal_alpha(distance, method) if len(baseline) == len(candidate) else PAIRED_ALPHA
     interval = shift_interval(baseline, candidate, alpha, method)
     outcome = decide_on(interval, evidence.margin)
     return Equivalence(
@@ -255,9 +257,9 @@ def _sides(evidence: Evidence, n: int) -> tuple[list[float], list[float], bool]:
 
 
 def _distance(evidence: Evidence) -> float:
-    known = [_number(item) for item in evidence.baseline[: max(evidence.declared_on, LOOKS[0])]]
-    values = [value for value in known if math.isfinite(value)]
-    spread = math.sqrt(_variance(values)) if len(values) > 1 else 0.0
+    """The margin in standard deviations; unbounded, which asks for most, while too few values tell the deviation."""
+    values = [item.value for item in evidence.baseline[: evidence.declared_on] if item.value is not None]
+    spread = math.sqrt(_variance(values)) if len(values) >= _KNOWN_SPREAD else 0.0
     return evidence.margin / spread if spread > 0.0 else math.inf
 
 

@@ -36,7 +36,7 @@ def _replicate(
     """A run with a captured tree, command and packages whose accuracy is 0.9 and its seed in hundredths."""
     run = world.run(space, params={"lr": lr, "model.seed": seed}, metrics={"acc": round(0.9 + seed / 100, 2)})
     facts = space.files.put_bytes(world.project, b"{}")
-    command = {"argv": ["python", "train.py", f"--model.seed={seed}", "--seed", str(seed)]}
+    command = {"argv": ["python", "train.py", str(seed), f"--model.seed={seed}", "--seed", str(seed), "--epochs", "2"]}
     parts: list[tuple[Literal["code", "environment", "process"], dict[str, Any]]] = [
         ("code", {"digest": code}),
         ("environment", {"python": "3.12", "packages": packages or {"numpy": "2.0"}}),

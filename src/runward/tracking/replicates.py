@@ -56,6 +56,8 @@ class _Content(NamedTuple):
     """What makes a run, without its seed."""
 
     parts: tuple[Any, ...]
+    argv: list[str]
+    seed: str
     reads: dict[str, str]
 
 
@@ -66,13 +68,17 @@ def _content(call: Call, run: Run) -> _Content | None:
     if not code.get("digest"):
         return None
     params = {key: value for key, value in run.params.items() if not is_seed(key)}
-    made_of = (code["digest"], environment.get("python"), environment.get("packages"))
-    return _Content((*made_of, params, _unseeded(process.get("argv") or [])), _reads(call, captured.get("reads")))
+    parts = (code["digest"], environment.get("python"), environment.get("packages"), params)
+    argv = _unseeded(process.get("argv") or [])
+    return _Content(parts, argv, str(seed_of(run)), _reads(call, captured.get("reads")))
 
 
 def _same(one: _Content, other: _Content | None) -> bool:
     """A file that only one of them read says nothing; one that both read must have been the same."""
-    if other is None or one.parts != other.parts:
+    if other is None or one.parts != other.parts or len(one.argv) != len(other.argv):
+        return False
+    words = zip(one.argv, other.argv, strict=True)
+    if any(a != b and (a, b) != (one.seed, other.seed) for a, b in words):
         return False
     return all(other.reads.get(path, digest) == digest for path, digest in one.reads.items())
 
@@ -82,7 +88,7 @@ def _summary(captured: dict[Any, CapturePart], kind: str) -> dict[str, Any]:
 
 
 def _unseeded(argv: Sequence[str]) -> list[str]:
-    """A command without its seed: ``--seed 3``, ``--seed=3``, ``train.seed=3``."""
+    """A command without the seeds that it names: ``--seed 3``, ``--seed=3``, ``train.seed=3``."""
     kept: list[str] = []
     for word in argv:
         if kept and kept[-1] == "<seed>" and word.isdigit():
