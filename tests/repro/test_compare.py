@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
 import math
+import struct
+import zipfile
 from typing import Any
 
 import msgspec
@@ -12,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runward.repro.compare import (
+    arguments_of,
     compare_artifacts,
     compare_exit_codes,
     compare_inputs,
@@ -20,7 +25,7 @@ from runward.repro.compare import (
     result_report,
     unchecked_of,
 )
-from runward.repro.content import measures_time
+from runward.repro.content import compare_content, measures_time
 from runward.repro.levels import decide
 from runward.repro.model import (
     Conditions,
@@ -36,8 +41,9 @@ from runward.repro.model import (
     Verdict,
     VerificationReport,
 )
-from runward.repro.printed import compare_stdout, mask
+from runward.repro.printed import Around, compare_stdout, mask
 from runward.tracking.capture.model import FileRead, Package
+from tests.extras import needs
 from tests.repro.captures import make_capture
 
 NAN = float("nan")
@@ -353,3 +359,105 @@ def test_report_has_the_promised_shape() -> None:
         "after": None,
     }
     assert msgspec.json.decode(msgspec.json.encode(report), type=VerificationReport) == report
+
+
+def _npy(values: list[float], kind: str = "<f8") -> bytes:
+    head = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': ({len(values)},), }}".ljust(117) + "\n"
+    return (
+        b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode() + struct.pack(f"<{len(values)}d", *values)
+    )
+
+
+def _zipped(members: dict[str, bytes], year: int) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(zipfile.ZipInfo(name, (year, 1, 1, 0, 0, 0)), data)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after", "tolerance", "status"),
+    [
+        ("a.npy", _npy([1.0, 2.0]), _npy([1.0, 2.0 + 1e-9]), Tolerance(abs=1e-6), "within_tolerance"),
+        ("a.npy", _npy([1.0, 2.0]), _npy([1.0, 2.0 + 1e-9]), None, "different"),
+        ("a.npy", _npy([1.0, 2.0]), _npy([1.0]), Tolerance(abs=9), "different"),
+        ("a.npy", _npy([1.0]), _npy([1.0], "<i8"), Tolerance(abs=9), "different"),
+        ("a.npz", _zipped({"x.npy": _npy([1.0])}, 1990), _zipped({"x.npy": _npy([1.0])}, 2000), None, "identical"),
+        ("a.npz", _zipped({"x.npy": _npy([1.0])}, 1990), _zipped({"y.npy": _npy([1.0])}, 1990), None, "different"),
+        ("a.npz", _zipped({"x.npy": _npy([1.0])}, 1990), b"PK broken", None, "different"),
+        ("t.csv.gz", gzip.compress(b"a\n1\n", mtime=1), gzip.compress(b"a\n1\n", mtime=2), None, "identical"),
+        ("t.csv.gz", gzip.compress(b"a\n1\n", mtime=1), gzip.compress(b"a\n2\n", mtime=1), None, "different"),
+        ("cv.csv", b"fit_time,score\n0.1,0.9\n", b"fit_time,score\n0.2,0.9\n", None, "identical"),
+        ("cv.csv", b"fit_time,score\n0.1,0.9\n", b"fit_time,score\n0.1,0.8\n", None, "different"),
+        ("m.json", b'{"train_time_s": 1.5, "f1": 1}', b'{"train_time_s": 2.5, "f1": 1}', None, "identical"),
+        ("run.log", b"2026-01-01 10:00:00 loss 0.5\n", b"2026-01-02 11:00:00 loss 0.5\n", None, "identical"),
+        ("run.log", b"loss 0.5\n", b"loss 0.6\n", None, "different"),
+        (
+            "fig.svg",
+            b'<g id="pabc"/><date>2026-01-01</date>',
+            b'<g id="pxyz"/><date>2026-01-02</date>',
+            None,
+            "identical",
+        ),
+        ("model.pkl", b"\x80\x04a", b"\x80\x04b", Tolerance(abs=9), "different"),
+        ("picture.png", b"no picture", b"none either", None, "different"),
+    ],
+)
+def test_content(name: str, before: bytes, after: bytes, tolerance: Tolerance | None, status: ItemStatus) -> None:
+    """Arrays, archives, tables, logs and pictures by what they say; pickles only by their bytes."""
+    assert compare_content(name, before, after, tolerance)[0] == status
+
+
+@pytest.mark.parametrize("kind", ["parquet", "png"])
+def test_content_that_needs_a_reader(kind: str) -> None:
+    """The same rows or pixels, written differently."""
+    contents = [io.BytesIO(), io.BytesIO()]
+    if kind == "png":
+        image = needs("PIL.Image")
+        for level, buffer in zip((1, 9), contents, strict=True):
+            image.new("RGB", (40, 40), (9, 8, 7)).save(buffer, "PNG", compress_level=level)
+    else:
+        arrow, parquet = needs("pyarrow", "tables"), needs("pyarrow.parquet", "tables")
+        for codec, buffer in zip(("snappy", "gzip"), contents, strict=True):
+            parquet.write_table(arrow.table({"a": [1.0, 2.0]}), buffer, compression=codec)
+    before, after = (buffer.getvalue() for buffer in contents)
+    assert before != after
+    assert compare_content(f"x.{kind}", before, after) == (
+        "identical",
+        "same pixels, written differently" if kind == "png" else "same content, written differently",
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "tolerance", "status"),
+    [
+        ("loss 0.50001", "loss 0.50002", Tolerance(abs=1e-4), "within_tolerance"),
+        ("loss 0.5", "loss 0.7", Tolerance(abs=1e-4), "different"),
+        ("loss 0.5", "cost 0.5", Tolerance(abs=9), "different"),
+        ("worker 812 done", "worker 9 done", None, "identical"),
+        ("score 812", "score 10", None, "different"),
+        ("file /tmp/tmpab12cd3_/x.txt", "file /var/tmp/tmpzz98yy7q/x.txt", None, "identical"),
+        ("best /runs/a/acc=0.91.ckpt", "best /runs/b/acc=0.92.ckpt", None, "different"),
+        ("max 0.5 min 0.25", "max 0.6 min 0.25", None, "different"),
+        ("training time: 3.1", "training time: 9", None, "identical"),
+    ],
+)  # fmt: skip
+def test_printed_text(before: str, after: str, tolerance: Tolerance | None, status: ItemStatus) -> None:
+    """Masks hide what no rerun repeats, and no result."""
+    around = Around(pids=frozenset({"812"})), Around(pids=frozenset({"9"}))
+    assert compare_stdout(before, after, tolerance, around).status == status
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["python", "-u", "train.py", "--lr", "0.1", "--fast", "--out=x", "data"], {"--lr": "0.1", "--fast": "", "--out": "x", "argument 1": "data"}),
+        (["/usr/bin/python3", "-m", "train", "a", "b"], {"argument 1": "a", "argument 2": "b"}),
+        (["bash", "run.sh"], {"argument 1": "run.sh"}),
+        ([], {}),
+    ],
+)  # fmt: skip
+def test_arguments(argv: list[str], said: dict[str, str]) -> None:
+    """Options by name, other words by their place."""
+    assert arguments_of(argv) == said

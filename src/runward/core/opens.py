@@ -76,19 +76,26 @@ class ReadVariables:
         """Begin to note; ``os.environ`` stays the object that it is."""
         kind, names = type(os.environ), self.names
         ask, walk = kind.__getitem__, kind.__iter__
-        passing: list[str] = [""]
+        passing: list[str] = []
+        due: list[str] = []
 
         def noting_ask(environ: Any, key: Any) -> Any:
             value = ask(environ, key)
-            if key != passing[0]:
+            if due and key == due[-1]:
+                due.pop()
+            elif key not in passing:
                 names.add(key)
             return value
 
         def noting_walk(environ: Any) -> Iterator[Any]:
+            walked = []
             for key in walk(environ):
-                passing[0] = key
+                walked.append(key)
+                passing[:] = [key]
                 yield key
-            passing[0] = ""
+            # `dict(os.environ)` lists all names first and then asks for each, in that order.
+            passing.clear()
+            due[:] = walked[::-1]
 
         kind.__getitem__ = noting_ask  # type: ignore[method-assign]
         kind.__iter__ = noting_walk  # type: ignore[method-assign]

@@ -19,7 +19,7 @@ from runward.repro import compare as c
 from runward.repro import variation
 from runward.repro.api import Repro
 from runward.repro.command import Relocation, clean_environment, place_inputs, relocation, rerun_command
-from runward.repro.environment import RebuiltEnvironment, rebuild_environment
+from runward.repro.environment import RebuiltEnvironment, Source, rebuild_environment
 from runward.repro.levels import decide
 from runward.repro.model import (
     Conditions,
@@ -248,7 +248,19 @@ class Attempt:
             project_dir=restored.root,
             captured_root=capture.code.root,
             site_dirs=[str(path) for path in _site_dirs(capture)],
+            sources=self._sources(capture),
+            blobs=RunBlobs(self.space.files, self.run_id),
         )
+
+    def _sources(self, capture: Capture) -> dict[str, Source]:
+        """The trees of editable installs, restored as they were."""
+        found: dict[str, Source] = {}
+        for name, tree in capture.environment.sources.items():
+            root = Path(os.fsdecode(decode_path(tree.root)))
+            place = self.folder / "work" / "sources" / name
+            restore_code(tree, RunBlobs(self.space.files, self.run_id), place, root if root.is_dir() else None)
+            found[name] = Source(place, str(root))
+        return found
 
     def _rerun(
         self,

@@ -11,18 +11,19 @@ import sys
 import sysconfig
 import tempfile
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 import msgspec
 
 from runward.core.hashing import digest_value
+from runward.core.ids import Digest
 from runward.errors import EnvironmentNotRebuiltError
 from runward.repro.graft import graft, installed_record
 from runward.tracking.capture.environment import normalised_name, scan_packages
-from runward.tracking.capture.model import EnvironmentSnapshot, Package, decode_path
+from runward.tracking.capture.model import BlobSource, EnvironmentSnapshot, Package, decode_path
 
 _TIMEOUT_S = 1800.0
 
@@ -46,6 +47,16 @@ class _Builder(NamedTuple):
     uv: str
     options: list[str]
     site_dirs: list[str]
+    blobs: BlobSource | None
+
+
+class Source(NamedTuple):
+    """A captured tree that was restored."""
+
+    root: Path
+    """Where it is now."""
+    captured_root: str
+    """Where it was."""
 
 
 class _Plan(msgspec.Struct, kw_only=True):
@@ -55,6 +66,7 @@ class _Plan(msgspec.Struct, kw_only=True):
     grafts: list[Package] = []
     extra_paths: list[Path] = []
     problems: list[str] = []
+    edits: dict[str, str] = {}
 
 
 def rebuild_environment(
@@ -67,6 +79,8 @@ def rebuild_environment(
     captured_root: str = "",
     site_dirs: Sequence[str] | None = None,
     compile_bytecode: bool = True,
+    sources: Mapping[str, Source] | None = None,
+    blobs: BlobSource | None = None,
 ) -> RebuiltEnvironment:
     """Build the captured environment, or find it in the cache. Nothing is resolved anew.
 
@@ -83,27 +97,24 @@ def rebuild_environment(
         captured_root: ``CodeSnapshot.root`` of the run, to tell the project from other editable installs.
         site_dirs: Where packages from local files are looked for; by default this interpreter's import path.
         compile_bytecode: Compile once here, so that no rerun pays for it.
+        sources: Where the captured trees of editable installs were restored, by package.
+        blobs: Holds the files that somebody had edited in the captured environment; they are put back.
 
     Raises:
         EnvironmentNotRebuiltError: uv or that Python is missing, or the exact set cannot be installed.
     """
     program = uv or find_uv()
-    plan = _plan(snapshot, project_dir, os.fsdecode(decode_path(captured_root)), site_dirs or sys.path)
-    digest = digest_value(
-        [
-            snapshot.implementation,
-            snapshot.python,
-            platform.machine(),
-            sorted(plan.lines),
-            _records(plan.grafts),
-        ]
-    )[:32]
+    own = Source(project_dir, os.fsdecode(decode_path(captured_root))) if project_dir else None
+    plan = _plan(snapshot, own, dict(sources or {}), site_dirs or sys.path)
+    plan.edits = {path: digest for package in snapshot.packages for path, digest in package.edited.items()}
+    identity: list[Any] = [snapshot.implementation, snapshot.python, platform.machine(), sorted(plan.lines)]
+    digest = digest_value([*identity, _records(plan.grafts), *sorted(plan.edits.items())])[:32]
     place = Path(cache_dir) / digest
     created = not place.exists()
     if created:
         interpreter = _interpreter(snapshot, program)
         options = [*(["--offline"] if offline else []), *(["--compile-bytecode"] if compile_bytecode else [])]
-        _build(place, _Builder(interpreter, program, options, list(site_dirs or sys.path)), plan)
+        _build(place, _Builder(interpreter, program, options, list(site_dirs or sys.path), blobs), plan)
     return RebuiltEnvironment(
         python=_python_of(place),
         digest=digest,
@@ -140,11 +151,13 @@ def _hashes(item: dict[str, object]) -> list[str]:
     return sorted(str(file["hash"]) for file in files if "hash" in file)
 
 
-def _plan(snapshot: EnvironmentSnapshot, project: Path | None, root: str, site_dirs: Iterable[str]) -> _Plan:
-    plan, hashes, dirs = _Plan(), locked_hashes(project), list(site_dirs)
+def _plan(
+    snapshot: EnvironmentSnapshot, own: Source | None, sources: dict[str, Source], site_dirs: Iterable[str]
+) -> _Plan:
+    plan, hashes, dirs = _Plan(), locked_hashes(own.root if own else None), list(site_dirs)
     for package in snapshot.packages:
         if package.source in ("editable", "local"):
-            _plan_local(package, plan, project, root, dirs)
+            _plan_local(package, plan, sources.get(package.name, own), dirs)
         elif package.source == "index" or package.url.startswith("http") or package.commit:
             plan.lines.append(requirement_line(package, hashes))
         elif package.record and installed_record(package, dirs):
@@ -156,10 +169,10 @@ def _plan(snapshot: EnvironmentSnapshot, project: Path | None, root: str, site_d
     return plan
 
 
-def _plan_local(package: Package, plan: _Plan, project: Path | None, root: str, site_dirs: list[str]) -> None:
+def _plan_local(package: Package, plan: _Plan, tree: Source | None, site_dirs: list[str]) -> None:
     source = unquote(urlsplit(package.url).path)
-    if project is not None and root and Path(source).is_relative_to(root):
-        plan.extra_paths += _project_paths(package, project, Path(source), root)
+    if tree is not None and tree.captured_root and Path(source).is_relative_to(tree.captured_root):
+        plan.extra_paths += _project_paths(package, tree.root, Path(source), tree.captured_root)
     elif package.source == "local" and package.record and installed_record(package, site_dirs):
         plan.grafts.append(package)
     elif package.source == "editable" and (found := [Path(path) for path in package.paths if Path(path).is_dir()]):
@@ -218,6 +231,7 @@ def _build(place: Path, tools: _Builder, plan: _Plan) -> None:
         for package in plan.grafts:
             graft(package, tools.site_dirs, _site_packages(venv))
         _check_exact(venv, plan)
+        _put_back(plan.edits, tools.blobs, _site_packages(venv))
         (venv / "runward-environment.json").write_text(json.dumps({"exact": sorted(plan.lines)}, indent=1))
         _publish(venv, place)
     finally:
@@ -229,6 +243,17 @@ def _install(venv: Path, lines: list[str], tools: _Builder) -> None:
     exact.write_text("\n".join(sorted(lines)) + "\n", "utf-8")
     into = ["--python", str(_python_of(venv)), *tools.options]
     _must([tools.uv, "pip", "install", "--no-deps", "-r", str(exact), *into], "the exact set of packages")
+
+
+def _put_back(edits: dict[str, str], blobs: BlobSource | None, site: Path) -> None:
+    for path, digest in edits.items():
+        target = site / path
+        if blobs is None or not target.resolve().is_relative_to(site.resolve()):
+            raise EnvironmentNotRebuiltError(f"packages: the edited {path} was not kept", hint="Install it unedited.")
+        # uv links files to its cache: whoever wrote into one would edit that too.
+        target.unlink(missing_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        blobs.copy_to(Digest(digest), target)
 
 
 def _publish(venv: Path, place: Path) -> None:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from runward.core.hashing import digest_bytes, digest_file
 from runward.core.ids import Digest
 from runward.errors import NotFoundError
 from runward.repro.compare import Inputs, inputs_of
@@ -72,13 +73,32 @@ def inputs_after(
     variables = capture.environment.variables
     machine = capture_machine(variables)
     machine = msgspec.structs.replace(machine, threads={**machine.threads, **heard.threads}, kernels=heard.kernels)
-    environment = environment_of(heard, variables, thorough=live)
-    here = msgspec.structs.replace(capture, machine=machine, environment=_merged(capture.environment, environment))
+    root = Path(os.fsdecode(decode_path(capture.code.root)))
+    environment = environment_of(heard, variables, root, _DigestsOnly() if live else None, thorough=True)
+    here = msgspec.structs.replace(
+        capture, machine=machine, environment=_merged(capture.environment, environment, live=live)
+    )
     after = {key: value for key, value in inputs_of(here, dict(params)).items() if key not in _placed(data)}
     return after | {_key(check): check.after for check in data}
 
 
-def _merged(before: EnvironmentSnapshot, after: EnvironmentSnapshot | None) -> EnvironmentSnapshot:
+class _DigestsOnly:
+    """A sink that keeps nothing: what is there now is only compared."""
+
+    def put_bytes(self, data: bytes) -> Digest:
+        """See ``BlobSink``."""
+        return digest_bytes(data)
+
+    def put_file(self, path: Path) -> Digest:
+        """See ``BlobSink``."""
+        return digest_file(path)
+
+    def has(self, digest: Digest) -> bool:
+        """See ``BlobSink``."""
+        return bool(digest)
+
+
+def _merged(before: EnvironmentSnapshot, after: EnvironmentSnapshot | None, *, live: bool) -> EnvironmentSnapshot:
     """The rerun's environment; what it cannot show is taken as it was captured, since it was put back so."""
     if after is None:
         return before
@@ -90,7 +110,7 @@ def _merged(before: EnvironmentSnapshot, after: EnvironmentSnapshot | None) -> E
     return msgspec.structs.replace(
         after,
         packages=packages,
-        sources=before.sources,
+        sources=after.sources if live else before.sources,
         library_builds=after.library_builds if known else {},
     )
 

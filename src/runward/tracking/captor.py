@@ -61,7 +61,9 @@ class Captor:
     def _note_early(self, run: ActiveRun, pending: PendingCapture) -> None:
         try:
             with unrecorded():
-                run.note_captures(parts_of(self._blobs, pending.early(_LIMIT_S), final=False))
+                run.note_captures(
+                    parts_of(self._blobs, pending.early(_LIMIT_S), final=False, foreign=self._argv is not None)
+                )
         except (OSError, RunwardError) as error:
             run.set_tag("runward.capture", f"failed: {error}")
         finally:
@@ -78,7 +80,7 @@ class Captor:
                 capture = msgspec.structs.replace(capture, reads=self._all_reads(capture))
             else:
                 capture = self._heard(capture, run)
-            run.note_captures(parts_of(self._blobs, capture, final=True))
+            run.note_captures(parts_of(self._blobs, capture, final=True, foreign=self._argv is not None))
         except (OSError, RunwardError) as error:
             run.set_tag("runward.capture", f"failed: {error}")
 
@@ -103,8 +105,15 @@ class Captor:
         return [found[path] for path in sorted(found)]
 
 
-def parts_of(blobs: FolderBlobs, capture: Capture, *, final: bool) -> list[Part]:
-    """A capture as documents in the blob store, each with the few facts that lists show."""
+def parts_of(blobs: FolderBlobs, capture: Capture, *, final: bool, foreign: bool = False) -> list[Part]:
+    """A capture as documents in the blob store, each with the few facts that lists show.
+
+    Args:
+        blobs: Where the documents go.
+        capture: What was captured so far.
+        final: Whether the run is over.
+        foreign: Whether the run is a command of its own, whose environment is known only when it is over.
+    """
     code, environment, machine = capture.code, capture.environment, capture.machine
     parts: list[tuple[str, Any, dict[str, Any]]] = [
         ("machine", machine, _facts(machine, "hostname", "os", "kernel", "cpu", "cpu_level", "usable_cpus", "threads")),
@@ -117,7 +126,7 @@ def parts_of(blobs: FolderBlobs, capture: Capture, *, final: bool) -> list[Part]
         parts.append(("reads", reads, seen))
     else:
         parts.append(("code", code, _code_facts(capture)))
-    if not final or environment.library_builds:
+    if final if foreign else (not final or environment.library_builds):
         packages = {package.name: package.version for package in environment.packages}
         facts = {**_facts(environment, "python", "platform", "libc", "variables"), "packages": packages}
         parts.append(("environment", environment, facts))

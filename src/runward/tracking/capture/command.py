@@ -13,7 +13,7 @@ import msgspec
 from runward.core.hashing import digest_file
 from runward.tracking.capture.code import capture_code
 from runward.tracking.capture.edits import find_edits
-from runward.tracking.capture.environment import environment_digest, foreign_environment
+from runward.tracking.capture.environment import capture_environment, environment_digest, foreign_environment
 from runward.tracking.capture.libraries import library_builds
 from runward.tracking.capture.model import (
     BlobSink,
@@ -45,7 +45,8 @@ def with_testimony(capture: Capture, heard: Testimony, blobs: BlobSink, cache: P
         own: The workspace's folder, whose files are nobody's data.
     """
     root = Path(os.fsdecode(decode_path(capture.code.root)))
-    environment = environment_of(heard, capture.environment.variables, root, blobs, cache) or capture.environment
+    variables = capture.environment.variables
+    environment = environment_of(heard, variables, root, blobs, cache) or capture_environment(variables)
     machine = msgspec.structs.replace(
         capture.machine, threads={**capture.machine.threads, **heard.threads}, kernels=heard.kernels
     )

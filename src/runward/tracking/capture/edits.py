@@ -41,40 +41,59 @@ def find_edits(site_dirs: Iterable[str], files: Iterable[str], *, thorough: bool
             costs a stat each.
     """
     wanted = [file for file in files if not file.endswith(".pyc")]
-    found: list[Edit] = []
-    for folder in dict.fromkeys(site_dirs):
+    found: set[Edit] = set()
+    for folder in dict.fromkeys(filter(None, site_dirs)):
         prefix = f"{folder.rstrip('/')}/"
-        inside = [file for file in wanted if folder and file.startswith(prefix)]
-        owners = _owners(folder) if inside else {}
+        inside = [file for file in wanted if file.startswith(prefix)]
+        infos = _dist_infos(folder) if inside else []
+        # Which package a file belongs to is asked only of files that were touched since the first was installed.
+        if infos and not thorough:
+            first = min(at_ns for _, at_ns in infos)
+            inside = [file for file in inside if _touched_after(file, first)]
+        owners = _owners(infos) if inside else {}
         for file in inside:
             path = file[len(prefix) :]
             for owner in owners.get(path.partition("/")[0], ()):
                 if _is_edited(owner, path, file, thorough):
-                    found.append(Edit(owner.name, path, Path(file)))
-    return sorted(set(found))
+                    found.add(Edit(owner.name, path, Path(file)))
+    return sorted(found)
 
 
-def _owners(folder: str) -> dict[str, list[_Installed]]:
+def _dist_infos(folder: str) -> list[tuple[str, int]]:
+    """The RECORD files in a folder and when they were written."""
+    try:
+        with os.scandir(folder) as entries:
+            records = [f"{entry.path}/RECORD" for entry in entries if entry.name.endswith(".dist-info")]
+    except OSError:
+        return []
+    return [(path, at_ns) for path in sorted(records) if (at_ns := _touched_at(path)) is not None]
+
+
+def _touched_at(path: str) -> int | None:
+    try:
+        return os.stat(path).st_mtime_ns
+    except OSError:
+        return None
+
+
+def _touched_after(file: str, installed_ns: int) -> bool:
+    return (_touched_at(file) or 0) > installed_ns + _SETTLED_NS
+
+
+def _owners(infos: Iterable[tuple[str, int]]) -> dict[str, list[_Installed]]:
     """Packages by the first part of the paths that they installed."""
     owners: dict[str, list[_Installed]] = {}
-    with os.scandir(folder) as entries:
-        infos = sorted(entry.path for entry in entries if entry.name.endswith(".dist-info"))
-    for info in infos:
-        record = Path(info, "RECORD")
-        try:
-            data, at_ns = record.read_bytes(), record.stat().st_mtime_ns
-        except OSError:
-            continue
-        name = normalised_name(os.path.basename(info).partition("-")[0])
-        for top in {match.decode("utf-8", "replace") for match in _TOP.findall(data)}:
-            owners.setdefault(top, []).append(_Installed(name, data, at_ns))
+    for path, at_ns in infos:
+        data = Path(path).read_bytes()
+        name = normalised_name(Path(path).parent.name.partition("-")[0])
+        for top in set(_TOP.findall(data)):
+            owners.setdefault(top.decode("utf-8", "replace"), []).append(_Installed(name, data, at_ns))
     return owners
 
 
 def _is_edited(owner: _Installed, path: str, file: str, thorough: bool) -> bool:
     try:
-        touched = os.stat(file).st_mtime_ns > owner.at_ns + _SETTLED_NS
-        if not (touched or thorough):
+        if not (thorough or _touched_after(file, owner.at_ns)):
             return False
         match = re.search(rb'^"?' + re.escape(path.encode()) + rb'"?,sha256=([^,\n]+),', owner.record, re.MULTILINE)
         return match is not None and match[1].decode() != _sha256(file)

@@ -52,10 +52,10 @@ class PendingCapture:
         variables = captured_variables()
         self._code = start_code_capture(cwd, blobs, cache_dir, limits)
         self.head: GitHead | None = self._code.head
+        self._own_process = own_process
         self._host = Background(lambda: self._capture_host(variables))
         if own_process:
             self._reads.start()
-        self._own_process = own_process
         self._durations["caller"] = _milliseconds_since(begun)
 
     def early(self, timeout_s: float | None = None) -> Capture:
@@ -90,7 +90,8 @@ class PendingCapture:
 
     def _capture_host(self, variables: dict[str, str]) -> tuple[EnvironmentSnapshot, MachineSnapshot]:
         return (
-            self._timed("environment", lambda: capture_environment(variables)),
+            # A command may run in another environment, and tells which at its end.
+            self._timed("environment", lambda: capture_environment(variables, None if self._own_process else ())),
             self._timed("machine", lambda: capture_machine(variables)),
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -131,7 +132,8 @@ def asked_for(names: Iterable[str], recorded: Mapping[str, str]) -> list[str]:
 
 def _read_literal(path: Path) -> dict[str, Any]:
     try:
-        loaded = ast.literal_eval(path.read_text(encoding="utf-8", errors="surrogateescape"))
+        text = path.read_text(encoding="utf-8", errors="surrogateescape")
+        loaded = json.loads(text) if text.startswith('{"') else ast.literal_eval(text)
     except (OSError, ValueError, SyntaxError, MemoryError, RecursionError):
         return {}
     return loaded if isinstance(loaded, dict) else {}
