@@ -189,6 +189,7 @@ def sequences(draws: int) -> list[Row]:
         ("normal, default margin from 5 values", normal, None, 0.0, 5),
         ("normal, pairs with correlation 0.8", normal, 2.0, 0.8, 3),
         ("normal, pairs with correlation 0.8", normal, 1.0, 0.8, 3),
+        ("coarse, pairs with correlation 0.8", coarse, 2.0, 0.8, 3),
     ]
     rows = []
     for name, draw, margin, paired, known in cases:
@@ -221,6 +222,6 @@ def single_looks(draws: int) -> list[Row]:
     return rows
 
 
-def measure(folder: str, draws: int = 10_000) -> list[Row]:
+def measure(folder: str, draws: int = 4_000) -> list[Row]:
     """All of it; nothing is written to the folder."""
-    return [*calibration(10 * draws), *single_looks(draws), *sequences(draws)]
+    return [*calibration(50 * draws), *single_looks(draws), *sequences(draws)]

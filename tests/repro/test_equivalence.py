@@ -28,6 +28,7 @@ from runward.repro.equivalence import (
     nominal_alpha,
     runs_needed,
     shift_interval,
+    signed_rank,
 )
 
 
@@ -109,6 +110,28 @@ def test_hodges_and_lehmann_find_median_and_rank_of_the_differences() -> None:
     assert found == (differences[12], differences[4], differences[20])
 
 
+def test_signed_ranks_are_those_of_the_table() -> None:
+    """Largest W with P(W ≤ w) ≤ alpha, one-sided; the rank is one more. And the interval by enumeration."""
+    table = {(5, 0.05): 0, (7, 0.01): 0, (8, 0.025): 3, (10, 0.05): 10, (10, 0.01): 5, (20, 0.025): 52}
+    assert {key: signed_rank(*key) - 1 for key in table} == table
+    assert (signed_rank(5, 0.01), signed_rank(6, 0.0126)) == (0, 0)
+    gaps = [0.3, -0.1, 0.5, 0.2, 0.9]
+    means = sorted((a + b) / 2 for i, a in enumerate(gaps) for b in gaps[i:])
+    found = shift_interval([0.0] * 5, gaps, 0.05, "Hodges-Lehmann of pairs")
+    assert found == (means[7], means[0], means[14])
+
+
+def test_pairs_that_agree_to_the_last_bit_decide_for_any_margin() -> None:
+    """From seven on, since fewer equal pairs may be chance."""
+    values, seeds = [random.Random(i).random() for i in range(7)], list(range(7))
+    few = assess(evidence(values[:5], values[:5], 1e-6, seeds[:5]))
+    assert (few.outcome, few.low) == ("undecided", None)
+    enough = assess(evidence(values, values, 1e-6, seeds))
+    assert (enough.outcome, enough.low, enough.high, enough.looks) == ("equivalent", 0.0, 0.0, [3, 5, 7])
+    both = [*values[:6], math.nan]
+    assert assess(evidence(both, both, 1e-6, seeds)).outcome == "undecided"
+
+
 def test_a_diverged_run_stands_above_all_others() -> None:
     """On both sides alike; of two such runs nothing is known, until nothing is bounded."""
     before = [float(i) for i in range(10)]
@@ -140,13 +163,14 @@ def test_an_interval_is_within_beyond_or_neither(low: float, high: float, outcom
     [
         ([1.0, 2.1, 3.3], [1.1, 2.0, 3.6], False, "Welch t"),
         ([1.0, 2.1, 3.3], [1.1, 2.0, 3.6], True, "paired t"),
-        ([1.0, 2.1, math.nan], [1.1, 2.0, 3.6], True, "Hodges-Lehmann"),
+        ([1.0, 2.1, math.nan], [1.1, 2.0, 3.6], False, "Hodges-Lehmann"),
+        ([1.0, 2.1, math.nan], [1.1, 2.0, 3.6], True, "Hodges-Lehmann of pairs"),
         ([1.0, 2.1, 3.3], [1.1, 2.0, 300.0], False, "Hodges-Lehmann"),
         ([0.97, 0.98, 1.0], [0.96, 0.97, 0.99], False, "Hodges-Lehmann"),
         ([0.97, 0.97, 0.97], [0.96, 0.98, 0.99], False, "Hodges-Lehmann"),
-        ([1.0, 2.1, 3.3], [1.0, 2.1, 3.3], True, "Hodges-Lehmann"),
+        ([1.0, 2.1, 3.3], [1.0, 2.1, 3.3], True, "Hodges-Lehmann of pairs"),
     ],
-    ids=["free", "seeds", "nan", "far", "bounded", "coarse", "copies"],
+    ids=["free", "seeds", "nan", "nan-pairs", "far", "bounded", "coarse", "copies"],
 )
 def test_the_method_follows_from_the_values(before: list[float], after: list[float], paired: bool, method: str) -> None:
     assert choose_method(before, after, paired) == method

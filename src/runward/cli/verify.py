@@ -8,12 +8,13 @@ from typing import Any
 import click
 import msgspec
 
-from runward.cli.output import NO, UNDECIDED, YES, Output, pass_output, with_json
+from runward.cli.output import NO, UNDECIDED, YES, Output, pass_output, span, with_json
 from runward.errors import CorruptedError, InvalidError
 from runward.face import current_workspace
 from runward.repro import certificate as certificates
 from runward.repro.model import Tolerance, VerificationReport
 from runward.repro.records import VerificationDetail
+from runward.repro.replication import Limits, verify_statistically
 from runward.repro.verify import compare_runs
 from runward.repro.verify import verify as carry_out
 
@@ -22,9 +23,18 @@ _CODES = {"reproduced": YES, "not_reproduced": NO, "undecided": UNDECIDED}
 
 @click.command()
 @click.argument("ref", metavar="RUN", required=False)
-@click.option("--level", type=click.Choice(["basic", "environment"]), default="environment", show_default=True)
+@click.option(
+    "--level", type=click.Choice(["basic", "environment", "statistical"]), default="environment", show_default=True
+)
 @click.option("--margin", "-m", multiple=True, metavar="METRIC=ABS", help="Allowed absolute difference of a metric.")
-@click.option("--timeout", default=3600.0, show_default=True, help="Seconds until the rerun is ended.")
+@click.option("--timeout", default=3600.0, show_default=True, help="Seconds until a rerun is ended.")
+@click.option("--metric", multiple=True, metavar="NAME", help="Level statistical: what the conclusion rests on.")
+@click.option("--test-size", multiple=True, metavar="METRIC=N", help="Examples behind a metric that is a proportion.")
+@click.option("--baseline", default="group", metavar="RUN,RUN,…", help="All replicates of RUN, by name.")
+@click.option(
+    "--budget", default="1h", show_default=True, callback=span, help="Level statistical: time for all reruns."
+)
+@click.option("--max-runs", type=click.IntRange(3, 20), default=20, show_default=True, help="Runs per side, at most.")
 @click.option("--no-sandbox", is_flag=True, help="Rerun without isolation; the report says so.")
 @click.option("--against", metavar="RUN", help="Compare with this recorded run instead of running anything.")
 @click.option("--no-variation", is_flag=True, help="Leave out the second rerun under an emulated change of machine.")
@@ -38,6 +48,11 @@ def verify(
     level: str,
     margin: tuple[str, ...],
     timeout: float,
+    metric: tuple[str, ...],
+    test_size: tuple[str, ...],
+    baseline: str,
+    budget: float,
+    max_runs: int,
     no_sandbox: bool,
     against: str | None,
     no_variation: bool,
@@ -54,6 +69,19 @@ def verify(
         report = compare_runs(current_workspace(), ref, against, tolerances=tolerances)
         output.result(_document(report), _story(report))
         return _CODES[report.verdict]
+    if level == "statistical":
+        found = verify_statistically(
+            current_workspace(),
+            ref,
+            metrics=metric,
+            margins={name: tolerance.abs for name, tolerance in tolerances.items()},
+            test_sizes=dict(_size(text) for text in test_size),
+            baseline=[] if baseline == "group" else baseline.split(","),
+            limits=Limits(budget, timeout, max_runs, not no_sandbox),
+            say=output.say,
+        )
+        output.result(_document(found.report, found.record), _story(found.report))
+        return _CODES[found.report.verdict]
     outcome = carry_out(
         current_workspace(),
         ref,
@@ -71,7 +99,7 @@ def verify(
 def _document(found: VerificationReport, record: VerificationDetail | None = None) -> dict[str, Any]:
     """The report in the shape that programs rely on; everything about the result stands under ``result``."""
     report: dict[str, Any] = msgspec.to_builtins(found)
-    more = {name: report[name] for name in ("reason", "conditions", "variation")}
+    more = {name: report[name] for name in ("reason", "conditions", "variation", "statistics")}
     return {
         **{name: report[name] for name in ("run", "verdict", "level")},
         "result": {**report["result"], **more, "verification": record.verification.id if record else None},
@@ -88,6 +116,13 @@ def _tolerance(text: str) -> tuple[str, Tolerance]:
         raise InvalidError(f"margin {text!r} is not METRIC=NUMBER", hint="for example -m accuracy=0.01") from None
 
 
+def _size(text: str) -> tuple[str, int]:
+    name, _sign, value = text.partition("=")
+    if not value.isdigit() or int(value) == 0:
+        raise InvalidError(f"test size {text!r} is not METRIC=NUMBER", hint="for example --test-size accuracy=10000")
+    return name, int(value)
+
+
 def _story(report: VerificationReport) -> list[str]:
     sign = {"reproduced": "≡", "not_reproduced": "≠", "undecided": "?"}[report.verdict]
     level = f" · level {report.level}" if report.level != "none" else ""
@@ -99,6 +134,8 @@ def _story(report: VerificationReport) -> list[str]:
     for metric in report.result.metrics:
         detail = f" ({metric.detail})" if metric.detail else ""
         lines.append(f"  metric {metric.name}: {metric.status.replace('_', ' ')} over {metric.points} points{detail}")
+    if report.statistics is not None and report.statistics.failed:
+        lines.append(f"  not counted, since they did not finish: {', '.join(report.statistics.failed)}")
     for item in report.result.artifacts:
         detail = f" ({item.detail})" if item.detail else ""
         lines.append(f"  artifact {item.name}: {item.status.replace('_', ' ')}{detail}")

@@ -13,6 +13,8 @@ from runward.errors import InvalidError
 _LIMIT = 2**32
 NO_SEED_VARIABLE = "RUNWARD_NO_SEED"
 """Set to ``1`` where commands and tasks without a seed shall not be given one."""
+OTHER_SEED_VARIABLE = "RUNWARD_OTHER_SEED"
+"""Set by a verification that makes replicates: the seed that stands in for whatever the program asks for."""
 SEED_SITE = Path(__file__).parent / "seedsite"
 """A folder that, first on ``PYTHONPATH``, makes any Python seed itself and say what it read and used."""
 
@@ -31,7 +33,7 @@ def seed_everything(seed: int) -> dict[str, str]:
     Raises:
         InvalidError: Not a whole number in that range.
     """
-    check_seed(seed)
+    seed = int(os.environ.get(OTHER_SEED_VARIABLE) or check_seed(seed))
     random.seed(seed)
     seed_when_needed(seed)
     others = {name: "now" if name in sys.modules else "on import" for name in SEEDERS if name != "random"}

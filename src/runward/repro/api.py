@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Protocol
 
 from runward.core.operation import ON_LIST, operation
-from runward.repro.records import NewVerification, SigningKey, Verification, VerificationDetail
+from runward.repro.records import NewVerification, ReplicateGroup, SigningKey, Verification, VerificationDetail
 
 
 class Repro(Protocol):
@@ -15,7 +15,15 @@ class Repro(Protocol):
 
     @operation("POST", "/runs/{run_id}/verifications", may="verification.write", on="run_id")
     def record(self, run_id: str, new: NewVerification) -> VerificationDetail:
-        """Record a verification's report and sign its certificate with the workspace's key."""
+        """Record a verification's report and sign its certificate with the workspace's key.
+
+        Raises: InvalidError (the parts of the report contradict its verdict or level; what they say is worked out again).
+        """
+        ...
+
+    @operation("GET", "/runs/{run_id}/replicates", may="run.read", on="run_id")
+    def replicates(self, run_id: str) -> ReplicateGroup:
+        """A run and those that differ from it in nothing but the seed, each metric with mean and 95 % interval."""
         ...
 
     @operation("GET", "/verifications", may="verification.read", on=ON_LIST)

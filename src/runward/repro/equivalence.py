@@ -3,7 +3,8 @@
 Two one-sided tests (D. J. Schuirmann, J. Pharmacokinet. Biopharm. 15, 1987): equivalent is what has its whole
 confidence interval within the margin. Means are compared by Student's paired t where the seeds match and by Welch's t
 (Biometrika 34, 1947) otherwise; where a run diverged or a metric is bounded or coarse, shifts are compared by the
-interval that inverts the Mann–Whitney test (J. L. Hodges and E. L. Lehmann, Ann. Math. Stat. 34, 1963). One nominal
+interval that inverts the Mann–Whitney test, for pairs Wilcoxon's signed-rank test (J. L. Hodges and E. L. Lehmann, Ann.
+Math. Stat. 34, 1963). One nominal
 alpha for all looks keeps a false "equivalent" at 5 % in all (S. J. Pocock, Biometrika 64, 1977); ``tests.bench
 equivalence`` computes it and ``docs/statistics.md`` has the figures.
 """
@@ -31,10 +32,12 @@ PAIRED_ALPHA = 0.0126
 """Of pairs, whatever the margin: half as many degrees of freedom, so a look can mislead more easily."""
 _MOST_RUNS = 1000
 _FAR_OUT = 8.0
+_KNOWN_SPREAD = 10
 _POWER = 0.8
 _ROUNDING = 1e-9
 
-Method = Literal["paired t", "Welch t", "Hodges-Lehmann"]
+Method = Literal["paired t", "Welch t", "Hodges-Lehmann", "Hodges-Lehmann of pairs"]
+_OF_PAIRS = ("paired t", "Hodges-Lehmann of pairs")
 Outcome = Literal["equivalent", "different", "undecided"]
 
 
@@ -84,6 +87,16 @@ class Equivalence(msgspec.Struct, frozen=True, kw_only=True):
     """About how many more runs per side would decide; None where none up to 1,000 would."""
 
 
+class Statistics(msgspec.Struct, frozen=True, kw_only=True):
+    """The evidence of a statistical verification, metric by metric, and what was found in it."""
+
+    metrics: list[Evidence]
+    found: list[Equivalence] = []
+    """For people: whoever relies on it works it out again from ``metrics``."""
+    failed: list[str] = []
+    """Recorded replicates that did not finish and therefore have no value here."""
+
+
 class Interval(NamedTuple):
     """An estimated difference and its ends, which may be infinite."""
 
@@ -125,7 +138,7 @@ def check_margin(metric: str, margin: float, test_size: int | None = None) -> fl
 
 def nominal_alpha(distance: float, method: Method = "Welch t") -> float:
     """The alpha of each look for a margin of so many standard deviations, interpolated between the calibrated ones."""
-    if method == "paired t":
+    if method in _OF_PAIRS:
         return PAIRED_ALPHA
     for (left, alpha), (right, beta) in itertools.pairwise(NOMINAL_ALPHA):
         if distance <= right:
@@ -172,21 +185,22 @@ def conclude(outcomes: Sequence[Outcome]) -> Outcome:
 def choose_method(baseline: Sequence[float], candidate: Sequence[float], paired: bool) -> Method:
     """Ranks where a run diverged or the metric is bounded or coarse, else means."""
     everything = [*baseline, *candidate]
-    if any(not math.isfinite(value) for value in everything) or _far_out(baseline, candidate):
-        return "Hodges-Lehmann"
+    finite = all(map(math.isfinite, everything))
     piled = all(0.0 <= value <= 1.0 for value in everything) and any(value in (0.0, 1.0) for value in everything)
-    if piled or _coarse(baseline) or _coarse(candidate):
-        return "Hodges-Lehmann"
-    if paired:
-        differences = [b - a for a, b in zip(baseline, candidate, strict=True)]
-        return "Hodges-Lehmann" if len(set(differences)) == 1 else "paired t"
-    return "Welch t"
+    coarse = _coarse(baseline) or _coarse(candidate)
+    if not paired:
+        return "Hodges-Lehmann" if not finite or piled or coarse or _far_out(baseline, candidate) else "Welch t"
+    same = len({b - a for a, b in zip(baseline, candidate, strict=True)}) == 1
+    ranks = not finite or piled or coarse or same or _far_out(baseline, candidate)
+    return "Hodges-Lehmann of pairs" if ranks else "paired t"
 
 
 def shift_interval(baseline: Sequence[float], candidate: Sequence[float], alpha: float, method: Method) -> Interval:
     """Candidate minus baseline with the interval of level 1 - 2 alpha."""
     if method == "Hodges-Lehmann":
         return _hodges_lehmann(baseline, candidate, alpha)
+    if method == "Hodges-Lehmann of pairs":
+        return _hodges_lehmann_of_pairs(baseline, candidate, alpha)
     n, m = len(baseline), len(candidate)
     difference = _mean(candidate) - _mean(baseline)
     if method == "paired t":
@@ -212,7 +226,8 @@ def decide_on(interval: Interval, margin: float) -> Outcome:
 def _look(evidence: Evidence, looks: list[int], distance: float, *, last: bool) -> Equivalence:
     baseline, candidate, paired = _sides(evidence, looks[-1])
     method = choose_method(baseline, candidate, paired)
-    alpha = nominal_alpha(distance, method)
+    # A baseline that was longer from the start knows its mean: all the doubt is on one side, as it is of pairs.
+    alpha = nominal_alpha(distance, method) if len(baseline) == len(candidate) else PAIRED_ALPHA
     interval = shift_interval(baseline, candidate, alpha, method)
     outcome = decide_on(interval, evidence.margin)
     return Equivalence(
@@ -242,9 +257,9 @@ def _sides(evidence: Evidence, n: int) -> tuple[list[float], list[float], bool]:
 
 
 def _distance(evidence: Evidence) -> float:
-    known = [_number(item) for item in evidence.baseline[: max(evidence.declared_on, LOOKS[0])]]
-    values = [value for value in known if math.isfinite(value)]
-    spread = math.sqrt(_variance(values)) if len(values) > 1 else 0.0
+    """The margin in standard deviations; unbounded, which asks for most, while too few values tell the deviation."""
+    values = [item.value for item in evidence.baseline[: evidence.declared_on] if item.value is not None]
+    spread = math.sqrt(_variance(values)) if len(values) >= _KNOWN_SPREAD else 0.0
     return evidence.margin / spread if spread > 0.0 else math.inf
 
 
@@ -301,6 +316,19 @@ def _hodges_lehmann(baseline: Sequence[float], candidate: Sequence[float], alpha
     return Interval(middle, differences[k - unknown - 1], differences[unknown - k])
 
 
+def _hodges_lehmann_of_pairs(baseline: Sequence[float], candidate: Sequence[float], alpha: float) -> Interval:
+    """The median and two order statistics of the means of any two differences; of two diverged runs nothing is known."""
+    differences = [_above(b) - _above(a) for a, b in zip(baseline, candidate, strict=True)]
+    means = [(a + b) / 2.0 for i, a in enumerate(differences) for b in differences[i:]]
+    known = sorted(mean for mean in means if not math.isnan(mean))
+    unknown = len(means) - len(known)
+    k = signed_rank(len(differences), alpha)
+    middle = statistics.median(known) if known else math.nan
+    if k <= unknown:
+        return Interval(middle, -math.inf, math.inf)
+    return Interval(middle, known[k - unknown - 1], known[unknown - k])
+
+
 def _above(value: float) -> float:
     return value if math.isfinite(value) else math.inf
 
@@ -318,6 +346,17 @@ def mann_whitney_rank(n: int, m: int, alpha: float) -> int:
         if below > alpha * total:
             return k
     return len(counts)
+
+
+@functools.lru_cache(maxsize=1024)
+def signed_rank(n: int, alpha: float) -> int:
+    """As :func:`mann_whitney_rank`, for the sorted means of two differences each, by Wilcoxon's signed-rank test."""
+    counts = [1] + [0] * (n * (n + 1) // 2)
+    for rank in range(1, n + 1):
+        for total in range(len(counts) - 1, rank - 1, -1):
+            counts[total] += counts[total - rank]
+    below = itertools.accumulate(counts)
+    return next((k for k, found in enumerate(below) if found > alpha * 2**n), len(counts))
 
 
 def _mann_whitney_counts(n: int, m: int) -> list[int]:
@@ -343,7 +382,7 @@ def runs_needed(
     difference, variance = _looks_like(baseline, candidate, method)
 
     def enough(size: int) -> bool:
-        freedom = float(size - 1 if method == "paired t" else 2 * size - 2)
+        freedom = float(size - 1 if method in _OF_PAIRS else 2 * size - 2)
         return _power(difference, math.sqrt(variance / size), margin, t_quantile(1.0 - alpha, freedom)) >= _POWER
 
     found = bisect.bisect_left(range(n + 1, _MOST_RUNS + 1), True, key=enough)
@@ -362,9 +401,9 @@ def _power(difference: float, error: float, margin: float, quantile: float) -> f
 
 def _looks_like(baseline: Sequence[float], candidate: Sequence[float], method: Method) -> tuple[float, float]:
     """The difference, and the variance of a difference of one run from either side."""
-    if method == "paired t":
-        differences = [b - a for a, b in zip(baseline, candidate, strict=True)]
-        return _mean(differences), _variance(differences)
+    if method in _OF_PAIRS:
+        gaps = [b - a for a, b in zip(baseline, candidate, strict=True) if math.isfinite(a) and math.isfinite(b)]
+        return (_mean(gaps), _variance(gaps)) if len(gaps) > 1 else (0.0, math.inf)
     sides = [[value for value in side if math.isfinite(value)] for side in (baseline, candidate)]
     if min(map(len, sides)) < 2:
         return 0.0, math.inf

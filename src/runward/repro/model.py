@@ -7,8 +7,10 @@ from typing import Any, Literal
 
 import msgspec
 
+from runward.repro.equivalence import Statistics
+
 CheckStatus = Literal["same", "different", "unchecked"]
-ItemStatus = Literal["identical", "within_tolerance", "different", "missing", "added", "unchecked"]
+ItemStatus = Literal["identical", "within_tolerance", "equivalent", "different", "missing", "added", "unchecked"]
 SandboxKind = Literal["bubblewrap", "none"]
 
 
@@ -35,6 +37,8 @@ class ResultStatus(StrEnum):
 
     IDENTICAL = "identical"
     WITHIN_TOLERANCE = "within_tolerance"
+    EQUIVALENT = "equivalent"
+    """Statistically, up to a declared margin."""
     DIFFERENT = "different"
     UNDECIDED = "undecided"
 
@@ -152,5 +156,7 @@ class VerificationReport(msgspec.Struct, frozen=True, kw_only=True):
     conditions: Conditions
     variation: Variation | None = None
     """What came of an emulated change of machine, where one was tried."""
+    statistics: Statistics | None = None
+    """The numbers of a statistical verification."""
     certificate: dict[str, Any] | None = None
     """The signed envelope, where one was made."""

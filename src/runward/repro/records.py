@@ -16,7 +16,7 @@ class NewVerification(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     verdict: str
     """``reproduced``, ``not_reproduced`` or ``undecided``."""
     level: str
-    """``none``, ``basic`` or ``environment``."""
+    """``none``, ``basic``, ``environment`` or ``statistical``."""
     reason: str
     report: dict[str, Any]
     """The report with its two axes, inputs and result."""
@@ -58,3 +58,38 @@ class SigningKey(msgspec.Struct, frozen=True):
     """As certificates name it (``keyid``)."""
     public_key: str
     """Ed25519, in PEM."""
+
+
+class ReplicateMetric(msgspec.Struct, frozen=True):
+    """One metric over the replicates of a run."""
+
+    key: str
+    n: int
+    """Replicates with a finite value."""
+    diverged: int
+    """Replicates without one."""
+    mean: float | None
+    low: float | None
+    high: float | None
+    """Student's 95 % interval of the mean; None for fewer than two values."""
+    least: float | None
+    greatest: float | None
+
+
+class Replicate(msgspec.Struct, frozen=True):
+    """One run of a group of replicates, with the last value of each metric; None where it is not finite."""
+
+    run_id: RunId
+    name: str
+    seed: int | None
+    values: dict[str, float | None]
+
+
+class ReplicateGroup(msgspec.Struct, frozen=True):
+    """A run and the finished runs of its project that differ from it in nothing but the seed."""
+
+    runs: list[Replicate]
+    """The run itself first, then the others, oldest first; one of each seed."""
+    failed: list[RunId]
+    """Runs of the same content that did not finish."""
+    metrics: list[ReplicateMetric]

@@ -18,13 +18,15 @@ from runward.governance.dispatch import Call
 from runward.governance.scopes import project_scope
 from runward.repro import certificate
 from runward.repro.api import Repro
-from runward.repro.records import NewVerification, SigningKey, Verification, VerificationDetail
+from runward.repro.evidence import check_evidence, group_of
+from runward.repro.records import NewVerification, ReplicateGroup, SigningKey, Verification, VerificationDetail
 from runward.store.database import Row
 from runward.tracking.content import content_digest, content_of, detail_of
 from runward.tracking.marks import OUTDATED, publish_on_run, set_mark
+from runward.tracking.replicates import replicates_of
 
 _VERDICTS = ("reproduced", "not_reproduced", "undecided")
-_LEVELS = ("none", "basic", "environment")
+_LEVELS = ("none", "basic", "environment", "statistical")
 _COLUMNS = """v.id, v.run_id, r.name, p.path, v.verdict, v.level, v.reason, v.author, v.host, v.at, v.duration_s, v.digest
   FROM verifications v JOIN runs r ON r.id = v.run_id JOIN projects p ON p.id = r.project_id"""
 
@@ -40,6 +42,7 @@ class ReproService(Repro):
     def record(self, run_id: str, new: NewVerification) -> VerificationDetail:
         """See the contract."""
         _check(new)
+        check_evidence(self.call, run_id, new)
         verification_id, digest = VerificationId(new_id()), content_digest(self.tx, run_id)
         envelope = self._certificate(run_id, new) if new.level != "none" else None
         self.tx.execute(
@@ -102,6 +105,10 @@ class ReproService(Repro):
         """See the contract."""
         public = certificate.public_key_of(self._private_key())
         return SigningKey(certificate.key_id(public), public.decode())
+
+    def replicates(self, run_id: str) -> ReplicateGroup:
+        """See the contract."""
+        return group_of(replicates_of(self.call, run_id))
 
     def list_verifications(self, project: str = "", run_id: str = "", limit: int = 200) -> list[Verification]:
         """See the contract."""

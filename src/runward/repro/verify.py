@@ -82,8 +82,13 @@ def verify(
             if vary and report.level == Level.ENVIRONMENT:
                 report = attempt.vary(report, timeout_s, dict(tolerances or {}), sandbox)
         except (ReproError, NotFoundError) as error:
-            report = _undecided(detail.run.id, error)
+            report = undecided(detail.run.id, error)
     say(f"{report.verdict}: {report.reason}")
+    return recorded(space, report, begun)
+
+
+def recorded(space: Space, report: VerificationReport, begun: float) -> Outcome:
+    """Record a report; ``begun`` is the monotonic time at which its verification began. Raises: InvalidError."""
     new = NewVerification(
         verdict=report.verdict,
         level=report.level,
@@ -92,7 +97,7 @@ def verify(
         duration_s=time.monotonic() - begun,
         host=platform.node(),
     )
-    return Outcome(report, space.repro.record(detail.run.id, new))
+    return Outcome(report, space.repro.record(report.run, new))
 
 
 def compare_runs(
@@ -130,7 +135,8 @@ def compare_runs(
     )
 
 
-def _undecided(run_id: str, error: RunwardError) -> VerificationReport:
+def undecided(run_id: str, error: RunwardError) -> VerificationReport:
+    """The report of a verification that something stood in the way of."""
     return VerificationReport(
         run=run_id,
         verdict=Verdict.UNDECIDED,

@@ -3,21 +3,48 @@
 from __future__ import annotations
 
 import base64
+from typing import Any, Literal
 
 import msgspec
 import pytest
 
 from runward.errors import ForbiddenError, InvalidError, NotFoundError
 from runward.repro.certificate import Envelope, Statement, verify
+from runward.repro.equivalence import Sample
 from runward.repro.records import NewVerification
 from runward.testing.worlds import World, batch, name_of
-from runward.tracking.model import RunPatch, RunStatus
+from runward.tracking.model import CapturePart, Run, RunEnd, RunPatch, RunStatus
+from runward.workspace import Workspace
 
 REPORT = {"conditions": {"sandbox": "none"}, "unchecked": ["gpu"], "inputs": []}
 
 
 def _passed(level: str = "environment") -> NewVerification:
     return NewVerification("reproduced", level, "all metrics are identical", REPORT, 1.5, "host-a")
+
+
+def _replicate(
+    world: World,
+    space: Workspace,
+    seed: int,
+    *,
+    code: str = "tree",
+    lr: float = 0.1,
+    packages: dict[str, str] | None = None,
+    end: RunStatus = RunStatus.FINISHED,
+) -> Run:
+    """A run with a captured tree, command and packages whose accuracy is 0.9 and its seed in hundredths."""
+    run = world.run(space, params={"lr": lr, "model.seed": seed}, metrics={"acc": round(0.9 + seed / 100, 2)})
+    facts = space.files.put_bytes(world.project, b"{}")
+    command = {"argv": ["python", "train.py", str(seed), f"--model.seed={seed}", "--seed", str(seed), "--epochs", "2"]}
+    parts: list[tuple[Literal["code", "environment", "process"], dict[str, Any]]] = [
+        ("code", {"digest": code}),
+        ("environment", {"python": "3.12", "packages": packages or {"numpy": "2.0"}}),
+        ("process", command),
+    ]
+    space.tracking.put_captures(run.id, [CapturePart(kind, facts, summary) for kind, summary in parts])
+    space.tracking.end_run(run.id, RunEnd(end))
+    return space.tracking.get_run(run.id).run
 
 
 class ReproSuite:
@@ -83,6 +110,7 @@ class ReproSuite:
         [
             ("yes", "none"),
             ("reproduced", "statistical"),
+            ("reproduced", "conceptual"),
             ("reproduced", "platinum"),
             ("not_reproduced", "basic"),
             ("undecided", "environment"),
@@ -95,6 +123,88 @@ class ReproSuite:
         with pytest.raises(InvalidError):
             space.repro.record(run.id, NewVerification(verdict, level, "r", {}, 0.0))
         assert space.repro.list_verifications(run_id=run.id) == []
+
+    def test_replicates_differ_only_in_the_seed(self, world: World) -> None:
+        """Code, params, command, packages; one of each seed; what failed is told apart."""
+        space, viewer = world.member(), world.member("viewer")
+        runs = [_replicate(world, space, seed) for seed in (1, 2, 2)]
+        failed = _replicate(world, space, 3, end=RunStatus.FAILED)
+        _replicate(world, space, 4, code="other")
+        _replicate(world, space, 5, lr=0.2)
+        _replicate(world, space, 6, packages={"numpy": "1.0"})
+        group = viewer.repro.replicates(runs[1].id)
+        assert [(run.run_id, run.seed, run.values) for run in group.runs] == [
+            (runs[1].id, 2, {"acc": 0.92}),
+            (runs[0].id, 1, {"acc": 0.91}),
+        ]
+        assert group.failed == [failed.id]
+        metric = group.metrics[0]
+        assert (metric.key, metric.n, metric.diverged) == ("acc", 2, 0)
+        assert metric.mean == pytest.approx(0.915)
+        with pytest.raises(NotFoundError):
+            world.outsider().repro.replicates(runs[0].id)
+
+    def test_a_statistical_level_is_worked_out_again(self, world: World) -> None:
+        """From the numbers of the report and the recorded runs: other values, left-out runs, better verdicts are refused."""
+        space = world.member()
+        runs = [_replicate(world, space, seed) for seed in (1, 2, 3, 4, 5)]
+        recorded = [Sample(run.id, i + 1, round(0.9 + (i + 1) / 100, 2)) for i, run in enumerate(runs)]
+        again = [Sample("", 10 + i, 0.9 + i / 90) for i in range(1, 6)]
+
+        def offer(
+            level: str = "statistical", verdict: str = "reproduced", rebuilt: bool = True, **fields: object
+        ) -> None:
+            whole: dict[str, Any] = {"metric": "acc", "margin": 0.2, "margin_from": "declared", "declared_on": 5}
+            whole |= {"baseline": recorded, "candidate": again, **fields}
+            report = {
+                "inputs": [],
+                "conditions": {"environment_rebuilt": rebuilt},
+                "statistics": {"metrics": [msgspec.to_builtins(whole)]},
+            }
+            space.repro.record(runs[0].id, NewVerification(verdict, level, "r", report, 0.0))
+
+        offer()
+        refused: list[tuple[dict[str, Any], str]] = [
+            ({"level": "environment"}, "its parts say"),
+            ({"rebuilt": False}, "its parts say"),
+            ({"margin": 1e-9}, "its parts say"),
+            ({"margin": -1.0}, "positive"),
+            ({"margin_from": "default"}, "the default is"),
+            ({"candidate": again[:2]}, "its parts say"),
+            ({"candidate": "many"}, "not understood"),
+            ({"test_size": 2}, "finer than one"),
+            ({"baseline": [*recorded[:4], Sample("other", 9, 0.95)]}, "no replicate"),
+            ({"baseline": [*recorded[:4], Sample("", 9, 0.95)]}, "left out"),
+            ({"baseline": [*recorded[:4], Sample(runs[4].id, 5, 0.9)]}, "has 0.95"),
+            ({"level": "none", "verdict": "not_reproduced"}, "its parts say"),
+        ]
+        for changed, word in refused:
+            with pytest.raises(InvalidError, match=word):
+                offer(**changed)
+        offer("none", "undecided", candidate=again[:2])
+        assert len(space.repro.list_verifications(run_id=runs[0].id)) == 2
+
+    def test_a_report_that_contradicts_itself_is_refused(self, world: World) -> None:
+        """Its two axes say what follows, and its lists say what its results are."""
+        space = world.member()
+        run = world.run(space, metrics={"acc": 0.9}, end=RunStatus.FINISHED)
+        metric = {"name": "acc", "status": "identical", "points": 1}
+        good: dict[str, Any] = {
+            "inputs": [{"kind": "code", "name": "tree", "status": "same"}],
+            "result": {"status": "identical", "metrics": [metric]},
+            "conditions": {"environment_rebuilt": True},
+        }
+        bad: list[tuple[dict[str, Any], str]] = [
+            ({"conditions": {"environment_rebuilt": False}}, "level basic"),
+            ({"conditions": {"timed_out": True}}, "its parts say undecided"),
+            ({"inputs": [{"kind": "data", "name": "x", "status": "different"}]}, "its parts say undecided"),
+            ({"result": {"status": "identical", "metrics": [{**metric, "status": "different"}]}}, "its results are"),
+            ({"verdict": "not_reproduced"}, "its verdict is"),
+        ]
+        for changed, word in bad:
+            with pytest.raises(InvalidError, match=word):
+                space.repro.record(run.id, NewVerification("reproduced", "environment", "r", good | changed, 1.0))
+        assert space.repro.record(run.id, NewVerification("reproduced", "environment", "r", good, 1.0)).certificate
 
     def test_verifications_are_listed_for_who_may_see_the_run(self, world: World) -> None:
         """Newest first, by project; viewers read and do not record."""

@@ -1708,9 +1708,33 @@ export interface paths {
          * Record a verification's report and sign its certificate with the workspace's key.
          * @description Record a verification's report and sign its certificate with the workspace's key.
          *
+         *     Raises: InvalidError (the parts of the report contradict its verdict or level; what they say is worked out again).
+         *
          *     Permission: `verification.write` (role contributor or higher).
          */
         post: operations["repro.record"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/replicates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A run and those that differ from it in nothing but the seed, each metric with mean and 95 % interval.
+         * @description A run and those that differ from it in nothing but the seed, each metric with mean and 95 % interval.
+         *
+         *     Permission: `run.read` (role viewer or higher).
+         */
+        get: operations["repro.replicates"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -3745,6 +3769,41 @@ export interface components {
             duration_s: number;
             /** @default  */
             host: string;
+        };
+        /**
+         * ReplicateGroup
+         * @description A run and the finished runs of its project that differ from it in nothing but the seed.
+         */
+        ReplicateGroup: {
+            runs: components["schemas"]["Replicate"][];
+            failed: string[];
+            metrics: components["schemas"]["ReplicateMetric"][];
+        };
+        /**
+         * Replicate
+         * @description One run of a group of replicates, with the last value of each metric; None where it is not finite.
+         */
+        Replicate: {
+            run_id: string;
+            name: string;
+            seed: number | null;
+            values: {
+                [key: string]: number | null;
+            };
+        };
+        /**
+         * ReplicateMetric
+         * @description One metric over the replicates of a run.
+         */
+        ReplicateMetric: {
+            key: string;
+            n: number;
+            diverged: number;
+            mean: number | null;
+            low: number | null;
+            high: number | null;
+            least: number | null;
+            greatest: number | null;
         };
         /**
          * SigningKey
@@ -11978,6 +12037,91 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["VerificationDetail"];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "repro.replicates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReplicateGroup"];
                 };
             };
             /** @description nobody is signed in */
