@@ -173,7 +173,7 @@ def calibration(draws: int) -> list[Row]:
             (
                 f"alpha of each look, margin {margin:g} sd",
                 f"{welch:.4f} (Welch), {pairs:.4f} (pairs)",
-                f"used: {nominal_alpha(margin):.4f}, {nominal_alpha(margin, 'paired t'):.4f}",
+                f"used: {nominal_alpha('Welch t'):.4f}, {nominal_alpha('paired t'):.4f}",
                 f"{draws:,} sequences",
             )
         )

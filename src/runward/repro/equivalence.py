@@ -26,13 +26,12 @@ from runward.errors import InvalidError
 
 LOOKS = (3, 5, 7, 10, 15, 20)
 """Runs per side after which the evidence is looked at."""
-NOMINAL_ALPHA = ((1.0, 0.0220), (1.25, 0.0180), (1.5, 0.0163), (2.0, 0.0152), (2.5, 0.0151))
-"""(margin in standard deviations, alpha of each look), as ``tests.bench equivalence`` calibrates it."""
+ALPHA = 0.0151
+"""Of each look, as ``tests.bench equivalence`` calibrates it for wide margins; for narrow ones it asks for a little more."""
 PAIRED_ALPHA = 0.0126
-"""Of pairs, whatever the margin: half as many degrees of freedom, so a look can mislead more easily."""
+"""Of pairs, and where the baseline is longer: all the doubt is on one side, so a look can mislead more easily."""
 _MOST_RUNS = 1000
 _FAR_OUT = 8.0
-_KNOWN_SPREAD = 10
 _POWER = 0.8
 _ROUNDING = 1e-9
 
@@ -136,15 +135,9 @@ def check_margin(metric: str, margin: float, test_size: int | None = None) -> fl
     return margin
 
 
-def nominal_alpha(distance: float, method: Method = "Welch t") -> float:
-    """The alpha of each look for a margin of so many standard deviations, interpolated between the calibrated ones."""
-    if method in _OF_PAIRS:
-        return PAIRED_ALPHA
-    for (left, alpha), (right, beta) in itertools.pairwise(NOMINAL_ALPHA):
-        if distance <= right:
-            part = max(0.0, (distance - left) / (right - left))
-            return alpha + part * (beta - alpha)
-    return NOMINAL_ALPHA[-1][1]
+def nominal_alpha(method: Method, longer_baseline: bool = False) -> float:
+    """The alpha of each look that keeps all looks together at 5 %."""
+    return PAIRED_ALPHA if longer_baseline or method in _OF_PAIRS else ALPHA
 
 
 def assess(evidence: Evidence, most: int = LOOKS[-1]) -> Equivalence:
@@ -164,9 +157,8 @@ def assess(evidence: Evidence, most: int = LOOKS[-1]) -> Equivalence:
             f"{evidence.metric!r}: {len(evidence.baseline)} baseline and {len(evidence.candidate)} candidate values",
             hint=f"a first look needs {LOOKS[0]} on either side",
         )
-    distance = _distance(evidence)
     for at in range(len(looks)):
-        found = _look(evidence, looks[: at + 1], distance, last=at + 1 == len(looks))
+        found = _look(evidence, looks[: at + 1], last=at + 1 == len(looks))
         if found.outcome != "undecided":
             break
     return found
@@ -223,11 +215,10 @@ def decide_on(interval: Interval, margin: float) -> Outcome:
     return "different" if interval.low > beyond or interval.high < -beyond else "undecided"
 
 
-def _look(evidence: Evidence, looks: list[int], distance: float, *, last: bool) -> Equivalence:
+def _look(evidence: Evidence, looks: list[int], *, last: bool) -> Equivalence:
     baseline, candidate, paired = _sides(evidence, looks[-1])
     method = choose_method(baseline, candidate, paired)
-    # A baseline that was longer from the start knows its mean: all the doubt is on one side, as it is of pairs.
-    alpha = nominal_alpha(distance, method) if len(baseline) == len(candidate) else PAIRED_ALPHA
+    alpha = nominal_alpha(method, evidence.declared_on > LOOKS[1])
     interval = shift_interval(baseline, candidate, alpha, method)
     outcome = decide_on(interval, evidence.margin)
     return Equivalence(
@@ -254,13 +245,6 @@ def _sides(evidence: Evidence, n: int) -> tuple[list[float], list[float], bool]:
     paired = len(by_seed) == len(baseline) and len(set(seeds)) == n
     chosen = [by_seed[seed] for seed in seeds if seed is not None] if paired else baseline
     return [_number(item) for item in chosen], [_number(item) for item in candidate], paired
-
-
-def _distance(evidence: Evidence) -> float:
-    """The margin in standard deviations; unbounded, which asks for most, while too few values tell the deviation."""
-    values = [item.value for item in evidence.baseline[: evidence.declared_on] if item.value is not None]
-    spread = math.sqrt(_variance(values)) if len(values) >= _KNOWN_SPREAD else 0.0
-    return evidence.margin / spread if spread > 0.0 else math.inf
 
 
 def _mean(values: Sequence[float]) -> float:
