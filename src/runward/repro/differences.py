@@ -19,7 +19,7 @@ Kind = Literal["code", "config", "data", "seed", "python", "package", "variable"
 T = TypeVar("T")
 _CODE = {".py", ".pyi", ".sh", ".r", ".jl", ".c", ".h", ".cpp", ".cu", ".sql", ".ipynb"}
 _CONFIG = {".yaml", ".yml", ".toml", ".json", ".ini", ".cfg", ".env", ".properties"}
-_MAX_LINES = 20_000
+_MAX_LINES = 5_000
 _SHOWN = 200
 
 
