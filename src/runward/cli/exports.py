@@ -15,6 +15,7 @@ from runward.interop.exports.mlflow import MlflowDatabaseWriter, MlflowFolderWri
 from runward.interop.exports.mlflow_rest import MlflowServerWriter
 from runward.interop.exports.model import Writer, chosen_runs, export_runs
 from runward.interop.exports.parquet import ParquetWriter
+from runward.interop.exports.rocrate import RoCrateWriter
 from runward.interop.exports.tensorboard import TensorboardWriter
 from runward.interop.tables import write_tables
 from runward.workspace import FolderWorkspace
@@ -34,6 +35,7 @@ FORMATS: dict[str, Callable[[str], Writer]] = {
     "tensorboard": lambda target: TensorboardWriter(Path(target)),
     "parquet": lambda target: ParquetWriter(Path(target)),
     "json": lambda target: JsonFile(Path(target)),
+    "rocrate": lambda target: RoCrateWriter(Path(target)),
 }
 """What each format writes to."""
 
@@ -49,7 +51,7 @@ FORMATS: dict[str, Callable[[str], Writer]] = {
 def export_command(output: Output, /, form: str, refs: tuple[str, ...], target: str, project: str, where: str) -> int:
     """Export runs: ids, names, @last, or all of a project or search.
 
-    mlflow: a folder mlruns, an SQLite file (FILE.db) or a server's URL. tensorboard, parquet: a folder. json: a file.
+    mlflow: a folder mlruns, an SQLite file (FILE.db) or a server's URL. tensorboard, parquet, rocrate: a folder. json: a file.
     Into MLflow, a second time writes only what is not there yet. Exit code 1 if a run could not be written.
     """
     space = current_workspace()

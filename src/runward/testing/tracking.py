@@ -278,6 +278,13 @@ class TrackingSuite:
         with pytest.raises(NotFoundError):
             world.outsider().tracking.resume_run(run.id)
 
+    @pytest.mark.parametrize("run_id", ["../x", "a/b", "a\\b", ".hidden", " x", "c:x", "x\ny"])
+    def test_an_id_never_leads_out_of_a_folder(self, world: World, run_id: str) -> None:
+        """Exports and tables name folders after runs."""
+        space = world.member()
+        with pytest.raises(InvalidError, match="the run's id"):
+            space.tracking.create_run(NewRun(project=world.project, id=run_id))
+
     def test_the_id_of_a_deleted_run_stays_taken(self, world: World) -> None:
         """Nothing is written to what is out of sight; the way back is named."""
         space = world.member("maintainer")

@@ -14,6 +14,7 @@ from runward.governance.names import check_name
 from runward.governance.scopes import ProjectRow, readable_projects
 from runward.tracking import intake_storage as storage
 from runward.tracking import repository as sql
+from runward.tracking.checks import check_key, check_run_id, check_text
 from runward.tracking.compaction import SMALL_POINTS
 from runward.tracking.finding import note_project_keys
 from runward.tracking.intake_api import Intake
@@ -21,7 +22,7 @@ from runward.tracking.intake_model import SOURCE_TAG, VERSION_TAG, ForeignRun, K
 from runward.tracking.keyed import encode
 from runward.tracking.model import Artifact
 from runward.tracking.points import Summary, pack_segment, summary_of
-from runward.tracking.service import attached, check_key, check_text
+from runward.tracking.service import attached
 
 MAX_RUNS = 500
 """Runs of one call at most."""
@@ -142,17 +143,17 @@ def _accept(run: ForeignRun, sizes: dict[str, int], keys: set[str], now: datetim
 
     Raises: InvalidError, NotFoundError (bytes that were not uploaded).
     """
-    check_name(run.id, "the run's id", limit=64)
+    check_run_id(run.id)
     check_name(run.name, "the run's name")
     for what, text in (("purpose", run.purpose), ("error", run.error), ("version", run.version)):
-        _check_text(text, what)
+        check_text(text, what)
     for param in run.params:
         _check_key(param.key, "param", keys)
         value = param.value
-        _check_text(value if isinstance(value, str) else encode(value), f"param {param.key!r}")
+        check_text(value if isinstance(value, str) else encode(value), f"param {param.key!r}")
     for key, value in run.tags.items():
         _check_key(key, "tag", keys)
-        _check_text(value, f"tag {key!r}")
+        check_text(value, f"tag {key!r}")
     if SOURCE_TAG not in run.tags:
         raise InvalidError(f"run {run.id} has no tag {SOURCE_TAG}", hint="name the tool that it comes from")
     summaries = []
@@ -169,16 +170,6 @@ def _accept(run: ForeignRun, sizes: dict[str, int], keys: set[str], now: datetim
 def _check_key(key: str, what: str, known: set[str]) -> None:
     if key not in known:
         known.add(check_key(key, what))
-
-
-def _check_text(text: str, what: str) -> None:
-    check_text(text, what)
-    if text.isascii():
-        return
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise InvalidError(f"{what} has half of a character pair: {text[:40]!r}", hint="leave it out") from None
 
 
 def _values(item: _Accepted) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from runward.governance.dispatch import Call
 from runward.governance.scopes import ProjectRow, find_project, project_scope
 from runward.tracking import lifecycle, repository
 from runward.tracking.baselines import Baselines
+from runward.tracking.checks import check_key, check_text
 from runward.tracking.comments import Comments, comment_scope
 from runward.tracking.finding import ProjectKeys, find_page
 from runward.tracking.garbage import live_of_runs, step
@@ -20,7 +21,6 @@ from runward.tracking.organise_api import Organise
 from runward.tracking.organise_model import BulkEdit, Collect, Collected, Edited, Layout
 from runward.tracking.places import check_project_path
 from runward.tracking.search import compile_query
-from runward.tracking.service import check_key, check_text
 from runward.tracking.views import Views, view_scope
 
 MAX_EDITED = 10_000

@@ -34,6 +34,7 @@ from runward.store.blobs import check_digest
 from runward.tracking import repository as sql
 from runward.tracking import storage
 from runward.tracking.api import Tracking
+from runward.tracking.checks import check_artifact_path, check_key, check_run_id, check_text
 from runward.tracking.codediff import MAX_BYTES, changed_files, environment_of, file_changes
 from runward.tracking.compaction import read_series
 from runward.tracking.finding import ProjectKeys, find_page
@@ -66,25 +67,6 @@ from runward.tracking.model import (
 from runward.tracking.places import MAX_PAGE, Places, check_project_path
 from runward.tracking.points import as_series, pack_segment, summarise, unpack_columns
 from runward.tracking.search import compile_query
-
-MAX_KEY = 1000
-
-
-def check_key(key: str, what: str) -> str:
-    """A param's, metric's or tag's key. Raises: InvalidError."""
-    return check_name(key, f"{what} key", limit=MAX_KEY)
-
-
-def check_artifact_path(path: str) -> str:
-    """A relative path that stays inside the run. Raises: InvalidError naming the part that does not."""
-    check_name(path, "the artifact's path", limit=MAX_KEY)
-    parts = path.split("/")
-    if "\\" in path or ":" in parts[0] or any(part in ("", ".", "..") for part in parts):
-        raise InvalidError(
-            f"artifact path {path!r} must be relative, with '/' between names and without '..', '.', or '\\'",
-            hint="for example plots/confusion.png",
-        )
-    return path
 
 
 def _not_uploaded(digest: str) -> NotFoundError:
@@ -140,7 +122,7 @@ class TrackingService(Places, Tracking):
         run_id = RunId(new.id or new_id())
         if new.id and (existing := self._same_run(new, project)) is not None:
             return existing
-        check_name(run_id, "the run's id", limit=64)
+        check_run_id(run_id)
         name = check_name(new.name or f"run-{run_id[:6]}", "the run's name")
         self._check_run(new, project)
         started = to_us(new.started_at) if new.started_at else self.call.now_us
@@ -423,13 +405,6 @@ class TrackingService(Places, Tracking):
             return self.call.blobs.read(check_digest(digest))
 
         return read
-
-
-def check_text(text: str, what: str) -> str:
-    """A text that both databases hold. Raises: InvalidError."""
-    if "\0" in text or len(text) > 100_000:
-        raise InvalidError(f"{what} has a NUL character or more than 100,000 characters")
-    return text
 
 
 def _shown(metric: Any) -> Plain:
