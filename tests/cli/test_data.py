@@ -43,6 +43,7 @@ def test_from_folder_to_name_and_back(cli: Cli, table: Path, tmp_path: Path) -> 
     assert "1.1.0" in cli("data", "show", "p/d").out
     assert "t.csv: 3 rows; id int, v text" in cli("data", "show", "p/d@1.1.0").out
     assert "t.csv" in cli("data", "show", "p/d@1.0.0", "--files").out
+    assert cli("data", "show", "p:d@1.0.0").out == cli("data", "show", "p/d@1.0.0").out
     assert cli.json("data", "checkout", "p/d@1.0.0", "out")["written"] == 1
     assert (tmp_path / "out" / "t.csv").read_text() == "id,v\n1,a\n2,b\n"
 

@@ -39,7 +39,7 @@ def asked_for(text: str, project: str = "") -> Asked:
     name, at, version = text.partition("@")
     if not name or (at and not version):
         raise InvalidError(f"dataset {text!r} is not understood", hint="write it like vision/digits@1.2.0")
-    path = name if "/" in name else f"{project or default_project()}/{name}"
+    path = name if "/" in name or ":" in name else f"{project or default_project()}/{name}"
     return Asked(path.replace("/", ":"), version or LATEST)
 
 
