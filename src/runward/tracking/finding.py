@@ -23,7 +23,6 @@ _MAX_OFFERED = 10_000
 _LISTED = 500
 _STRETCH = 20
 """How many values of an index are gone through for each run of a page, before all that matches is sorted instead."""
-_ENDLESS = 2**62
 
 
 class ProjectKeys:
@@ -182,8 +181,14 @@ class _Search:
             beyond = "<=" if first.descending else ">="
             values = Clause(f"{values.sql} AND {column} {beyond} ?", (*values.params, after[0]))
         along = f"SELECT run_id, {column} FROM {values.sql} ORDER BY {column} {way} LIMIT ?"
-        tables = Clause(f"({along}) {alias} CROSS JOIN runs r{self._joins}", (*values.params, most or _ENDLESS))
+        tables = Clause(f"({along}) {alias} CROSS JOIN runs r{self._joins}", (*values.params, most))
+        if not most:
+            # As a table of its own, so that the database stops where the page is full.
+            tables = Clause(f"{table} {alias} CROSS JOIN runs r{self._joins}", ())
         where = _early(self._matching(self._condition.clause), alias)
+        if not most:
+            key = f"{alias}.key = ? AND {first.column} IS NOT NULL"
+            where = Clause(f"{key} AND {where.sql}", (*first.join.params, *where.params))
         rows = self._select(
             tables, where._replace(sql=f"r.id = {alias}.run_id AND {where.sql}"), self._terms[1:], limit, after
         )
