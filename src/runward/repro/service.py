@@ -26,7 +26,7 @@ from runward.tracking.marks import OUTDATED, publish_on_run, set_mark
 from runward.tracking.replicates import replicates_of
 
 _VERDICTS = ("reproduced", "not_reproduced", "undecided")
-_LEVELS = ("none", "basic", "environment", "statistical")
+_LEVELS = ("none", "basic", "environment", "statistical", "conceptual")
 _COLUMNS = """v.id, v.run_id, r.name, p.path, v.verdict, v.level, v.reason, v.author, v.host, v.at, v.duration_s, v.digest
   FROM verifications v JOIN runs r ON r.id = v.run_id JOIN projects p ON p.id = r.project_id"""
 
