@@ -218,8 +218,8 @@ class JobsService(Jobs):
 
 def check_pool(pool: str) -> None:
     """Raise InvalidError unless a pool may be called so; an empty one is none."""
-    if pool == "local":
-        raise InvalidError("pool 'local' means here and now, so nothing waits for it", hint="choose another name")
+    if pool in ("any", "local"):
+        raise InvalidError(f"pool {pool!r} is a word of `runward verify --on`", hint="choose another name")
     if pool and not _POOL.fullmatch(pool):
         raise InvalidError(f"pool {pool!r}: up to 64 letters, digits, '.', '_' and '-'", hint="for example gpu")
 
