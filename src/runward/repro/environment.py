@@ -22,6 +22,7 @@ from runward.core.hashing import digest_value
 from runward.core.ids import Digest
 from runward.errors import EnvironmentNotRebuiltError
 from runward.repro.graft import graft, installed_record
+from runward.repro.stop import run_tool
 from runward.tracking.capture.environment import normalised_name, scan_packages
 from runward.tracking.capture.model import BlobSource, EnvironmentSnapshot, Package, decode_path
 
@@ -289,10 +290,7 @@ def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
     # VIRTUAL_ENV and the caller's project must not decide where uv works; its index settings must.
     environment = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH")}
     try:
-        return subprocess.run(
-            command, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S, env=environment,
-            stdin=subprocess.DEVNULL, cwd=tempfile.gettempdir(),
-        )  # fmt: skip
+        return run_tool(command, environment, Path(tempfile.gettempdir()), _TIMEOUT_S)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise EnvironmentNotRebuiltError(f"uv: {error}", hint="Check that uv runs and the network answers.") from error
 

@@ -4393,7 +4393,7 @@ export interface components {
              * @default
              * @enum {unknown}
              */
-            require_level: "" | "basic" | "environment";
+            require_level: "" | "basic" | "environment" | "statistical";
         };
         /**
          * MetricRule
@@ -4439,7 +4439,7 @@ export interface components {
         Verdict: "fail" | "needs_person" | "pass" | "undecided" | "warn";
         /**
          * EvidenceItem
-         * @description Where a verdict comes from: ``file:line``, a metric, or a person.
+         * @description Where a verdict comes from: ``file:line``, a metric, a verification, or a person.
          */
         EvidenceItem: {
             message: string;
@@ -4451,6 +4451,8 @@ export interface components {
             metric: string;
             /** @default null */
             value: number | null;
+            /** @default  */
+            verification: string;
         };
         /**
          * Review
