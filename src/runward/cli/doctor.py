@@ -14,8 +14,8 @@ from runward import face
 from runward._version import __version__
 from runward.cli.output import NO, UNDECIDED, YES, Output, pass_output, with_json
 from runward.errors import EnvironmentNotRebuiltError, InvalidError, RunwardError
-from runward.repro.environment import find_uv
 from runward.repro.rerun import probe_bubblewrap
+from runward.repro.uv import find_uv
 from runward.tracking.capture.model import EnvironmentSnapshot
 from runward.tracking.journal import journals_in
 from runward.tracking.locks.drift import Drift, described, find_drift, lock_of, ways_out

@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Find what makes two results differ, by rerunning with single differences put back.",
     ),
     "key": ("runward.cli.verify:key", "The public key that checks this workspace's certificates."),
+    "env": ("runward.cli.env:env", "The environments of runs: show, compare, write as a lock."),
     "runs": ("runward.cli.runs:runs", "List, show, compare and export runs."),
     "data": ("runward.cli.datamove:data", "Keep versions of data: add, name, compare, put back."),
     "projects": ("runward.cli.projects:projects", "List and create projects and their standards."),

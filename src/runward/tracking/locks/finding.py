@@ -30,7 +30,7 @@ def find_lock(folder: Path) -> tuple[Path, Lock] | None:
     Of several in one folder the most telling one: uv, PEP 751, Poetry, PDM, Pipenv, Conda, requirements that pin.
     """
     for here in _upwards(folder.absolute()):
-        for path in sorted(_locks_in(here), key=lambda path: (rank_of(path.name), path.name)):
+        for path in _locks_in(here):
             lock = read_lock(path)
             if lock.kind in _COMPARED:
                 return path, lock
@@ -46,8 +46,14 @@ def _upwards(folder: Path) -> Iterator[Path]:
 
 def _locks_in(folder: Path) -> list[Path]:
     with contextlib.suppress(OSError):
-        return [path for path in folder.iterdir() if rank_of(path.name) is not None and path.is_file()]
+        found = [path for path in folder.iterdir() if rank_of(path.name) is not None and path.is_file()]
+        return sorted(found, key=lambda path: (rank_of(path.name), path.name))
     return []
+
+
+def locks_in(folder: Path) -> list[Lock]:
+    """The lock files of a folder, the most telling ones first."""
+    return [read_lock(path) for path in _locks_in(folder)]
 
 
 def default_groups(folder: Path) -> list[str]:

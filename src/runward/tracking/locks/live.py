@@ -78,7 +78,7 @@ def choose_python(lock_folder: Path | None, given: str = "", environ: Mapping[st
     Raises: EnvironmentNotRebuiltError (it does not run).
     """
     if given:
-        return _ask(_program(Path(given)), "--python")
+        return _ask(_program(Path(given).absolute()), "--python")
     for name in ("VIRTUAL_ENV", "CONDA_PREFIX"):
         if environ.get(name):
             return _ask(_program(Path(environ[name])), name)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 import yaml
 
+from runward.tracking.capture.model import FileEntry
 from runward.tracking.locks import others, pythons
 from runward.tracking.locks.model import Lock
 
@@ -19,6 +20,8 @@ MAX_BYTES = 8 << 20
 MAX_PACKAGES = 50_000
 _MAX_PROBLEMS = 50
 _MAX_DEPTH = 50
+_MAX_LEVELS = 4
+_MAX_ATTACHED = 50
 
 
 def _toml(source: str) -> Any:
@@ -82,6 +85,21 @@ def rank_of(path: str) -> int | None:
     """Which format a file's name belongs to, the most telling ones first; None where it is no lock's name."""
     name = PurePosixPath(path).name
     return next((rank for rank, form in enumerate(_FORMATS) if re.fullmatch(form.names, name)), None)
+
+
+def kind_of(path: str) -> str:
+    """The kind of lock that a file's name promises; empty where it is no lock's name."""
+    rank = rank_of(path)
+    return "" if rank is None else _FORMATS[rank].kind
+
+
+def attached(files: Iterable[FileEntry]) -> list[FileEntry]:
+    """The lock files of a captured tree that are not far from its root, at most 50."""
+    return [
+        entry
+        for entry in files
+        if entry.mode != "symlink" and entry.digest and entry.path.count("/") < _MAX_LEVELS and kind_of(entry.path)
+    ][:_MAX_ATTACHED]
 
 
 def parse(path: str, data: bytes) -> Lock:
