@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from runward.errors import InvalidError
 from runward.repro.ddmin import minimal
-from runward.repro.environment import find_uv
+from runward.repro.uv import find_uv
 from runward.repro.why import Explanation, why
 from runward.workspace import open_folder
 

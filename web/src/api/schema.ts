@@ -856,6 +856,72 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/{run_id}/environment": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Python, packages and lock files of a run. Raises: NotFoundError (nothing was captured).
+         * @description Python, packages and lock files of a run. Raises: NotFoundError (nothing was captured).
+         *
+         *     Permission: `run.read` (role viewer or higher).
+         */
+        get: operations["environments.environment"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/locks/content": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a lock file of the captured tree says; what could not be read is named. Raises: NotFoundError.
+         * @description What a lock file of the captured tree says; what could not be read is named. Raises: NotFoundError.
+         *
+         *     Permission: `run.read` (role viewer or higher).
+         */
+        get: operations["environments.lock_content"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/environment-differences": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How the environments of two runs differ: Python, packages, lock files by ecosystem. Raises: NotFoundError.
+         * @description How the environments of two runs differ: Python, packages, lock files by ecosystem. Raises: NotFoundError.
+         *
+         *     Permission: `run.read` (role viewer or higher).
+         */
+        get: operations["environments.environment_differences"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{project}/move": {
         parameters: {
             query?: never;
@@ -3369,6 +3435,121 @@ export interface components {
             path: string;
             media_type: string;
             size: number;
+        };
+        /**
+         * RunEnvironment
+         * @description Python, packages and lock files of a run.
+         */
+        RunEnvironment: {
+            run_id: string;
+            python: string;
+            implementation: string;
+            platform: string;
+            libc: string;
+            digest: string;
+            packages: components["schemas"]["RunPackage"][];
+            variables: {
+                [key: string]: string;
+            };
+            locks: components["schemas"]["AttachedLock"][];
+        };
+        /**
+         * RunPackage
+         * @description A package that was installed for a run.
+         */
+        RunPackage: {
+            name: string;
+            version: string;
+            /**
+             * @default index
+             * @enum {unknown}
+             */
+            source: "archive" | "editable" | "index" | "local" | "vcs";
+            /** @default  */
+            url: string;
+            /** @default 0 */
+            edited: number;
+        };
+        /**
+         * AttachedLock
+         * @description A lock file in the captured tree.
+         */
+        AttachedLock: {
+            path: string;
+            kind: string;
+            digest: string;
+            size: number;
+        };
+        /**
+         * LockContent
+         * @description What a lock file says.
+         */
+        LockContent: {
+            path: string;
+            kind: string;
+            python: string;
+            packages: components["schemas"]["ContentPackage"][];
+            problems: string[];
+        };
+        /**
+         * ContentPackage
+         * @description A package that a lock names.
+         */
+        ContentPackage: {
+            /** @enum {unknown} */
+            ecosystem: "conda" | "julia" | "jvm" | "npm" | "python" | "r" | "rust";
+            name: string;
+            version: string;
+            hashes: string[];
+            /** @default  */
+            marker: string;
+            /** @default  */
+            platform: string;
+            /** @default false */
+            optional: boolean;
+        };
+        /**
+         * EnvironmentDifferences
+         * @description How the environments of two runs differ.
+         */
+        EnvironmentDifferences: {
+            first: string;
+            second: string;
+            facts: components["schemas"]["FactDifference"][];
+            packages: components["schemas"]["PackageDifference"][];
+            locks: components["schemas"]["LockDifference"][];
+        };
+        /**
+         * FactDifference
+         * @description Something about Python or the machine's software in which two environments differ.
+         */
+        FactDifference: {
+            name: string;
+            before: string;
+            after: string;
+        };
+        /**
+         * PackageDifference
+         * @description A package in which two environments or locks differ.
+         */
+        PackageDifference: {
+            /** @enum {unknown} */
+            ecosystem: "conda" | "julia" | "jvm" | "npm" | "python" | "r" | "rust";
+            name: string;
+            before: string;
+            after: string;
+        };
+        /**
+         * LockDifference
+         * @description A lock file in which two runs differ.
+         */
+        LockDifference: {
+            path: string;
+            kind: string;
+            /** @enum {unknown} */
+            change: "added" | "modified" | "removed";
+            packages: components["schemas"]["PackageDifference"][];
+            problems: string[];
         };
         /** OrganiseMoveProjectBody */
         OrganiseMoveProjectBody: {
@@ -8428,6 +8609,264 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RunMedia"][];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "environments.environment": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunEnvironment"];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "environments.lock_content": {
+        parameters: {
+            query: {
+                path: string;
+            };
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LockContent"];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "environments.environment_differences": {
+        parameters: {
+            query: {
+                first: string;
+                second: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnvironmentDifferences"];
                 };
             };
             /** @description nobody is signed in */
