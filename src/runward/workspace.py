@@ -29,6 +29,8 @@ from runward.knowledge.service import ROOM as KNOWLEDGE
 from runward.registry.api import Registry
 from runward.registry.service import ROOM as REGISTRY
 from runward.repro.api import Repro
+from runward.repro.jobs import ROOM as JOBS
+from runward.repro.jobs_api import Jobs
 from runward.repro.service import ROOM as REPRO
 from runward.review.api import Reviews
 from runward.review.service import ROOM as REVIEW
@@ -57,6 +59,7 @@ ROOMS: tuple[Room, ...] = (
     REGISTRY,
     DATA,
     REPRO,
+    JOBS,
     KNOWLEDGE,
     COORDINATION,
     REVIEW,
@@ -96,6 +99,7 @@ class Workspace:
         self.data = cast(Data, make_proxy(Data, invoke))
         self.registry = cast(Registry, make_proxy(Registry, invoke))
         self.repro = cast(Repro, make_proxy(Repro, invoke))
+        self.jobs = cast(Jobs, make_proxy(Jobs, invoke))
         self.knowledge = cast(Knowledge, make_proxy(Knowledge, invoke))
         self.coordination = cast(Coordination, make_proxy(Coordination, invoke))
         self.review = cast(Reviews, make_proxy(Reviews, invoke))

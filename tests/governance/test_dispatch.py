@@ -93,7 +93,7 @@ def test_a_failed_operation_leaves_nothing_but_its_audit_row(folder_workspace: F
 
 
 def test_every_write_is_audited_and_no_read(folder_workspace: FolderWorkspace, run_id: str) -> None:
-    """But for writes that declare why not: ingest and what only looks."""
+    """But for writes that declare why not: ingest, what only looks, and workers' signs of life."""
     quiet = {op.id for op in folder_workspace.dispatcher.operations.values() if op.writes and not op.audited}
     assert quiet == {
         "tracking.append",
@@ -102,6 +102,8 @@ def test_every_write_is_audited_and_no_read(folder_workspace: FolderWorkspace, r
         "knowledge.recommend",
         "coordination.mark_read",
         "organise.set_favourite",
+        "jobs.claim_verification_job",
+        "jobs.renew_verification_job",
     }
     before = len(folder_workspace.governance.audit().events)
     folder_workspace.tracking.get_run(run_id)

@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from runward.core.hashing import digest_bytes
 from runward.errors import InvalidError, SourceMissingError
 from runward.repro.command import Relocation, clean_environment, place_inputs, relocation, rerun_command
 from runward.repro.rerun import RerunOutcome, probe_bubblewrap, rerun
 from runward.tracking.capture.model import FileRead
+from tests.capture.stores import MemoryBlobs
 from tests.repro.captures import make_capture
 
 ENV = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
@@ -251,8 +253,6 @@ def test_clean_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_inputs_are_placed_and_checked(tmp_path: Path) -> None:
     """Ignored data comes along; a changed file is brought and flagged; a hostile path goes nowhere."""
-    from runward.core.hashing import digest_bytes
-
     old, new = tmp_path / "old", tmp_path / "new"
     (old / "data").mkdir(parents=True)
     new.mkdir()
@@ -273,10 +273,28 @@ def test_inputs_are_placed_and_checked(tmp_path: Path) -> None:
         read("data/gone", b"x"),
         read("train.py", b""),
     ]
-    checks = place_inputs([*reads, *hostile], make_capture(root=str(old)), new)
+    checks = place_inputs(make_capture(reads=[*reads, *hostile], root=str(old)), new, MemoryBlobs())
     assert [(check.name, check.status) for check in checks[:3]] == [
         ("data/same", "same"), ("data/changed", "different"), ("data/gone", "unchecked"),
     ]  # fmt: skip
     assert (new / "data" / "changed").read_text() == "changed"
     assert not (tmp_path / "owned").exists()
     assert "train.py" not in {check.name for check in checks}
+
+
+def test_data_that_was_kept_comes_back(tmp_path: Path) -> None:
+    """What is gone always; what changed only where the recorded content is asked for, else the change would go unseen."""
+    old, blobs = tmp_path / "old", MemoryBlobs()
+    old.mkdir()
+    (old / "changed").write_text("after")
+    kept = [
+        FileRead(path=str(old / name), relative=name, size=6, digest=blobs.put_bytes(b"before"), kept=True)
+        for name in ("changed", "gone")
+    ]
+    capture = make_capture(reads=kept, root=str(old))
+    for as_recorded, text, status in ((False, "after", "different"), (True, "before", "same")):
+        new = tmp_path / status
+        new.mkdir()
+        checks = place_inputs(capture, new, blobs, as_recorded=as_recorded)
+        assert [check.status for check in checks] == [status, "same"]
+        assert ((new / "changed").read_text(), (new / "gone").read_text()) == (text, "before")

@@ -74,15 +74,26 @@ def test_what_a_run_read_comes_along(place: Path, command: list[str], name: str)
     assert (report.verdict, report.level) == ("reproduced", "basic"), report.reason
 
 
-def test_changed_data_is_named_and_missing_data_undecided(place: Path) -> None:
+def test_changed_data_is_named_and_missing_data_comes_from_the_store(place: Path) -> None:
     space = _run(place, "script.py")
     (place / "local.csv").write_text("1,2,3,4,5")
     changed = verify(space, "early", level="basic").report
     assert (changed.verdict, changed.cause) == ("not_reproduced", ["data local.csv"])
     (place / "local.csv").unlink()
     missing = verify(space, "early", level="basic").report
-    assert missing.verdict == "undecided"
-    assert "local.csv" in missing.reason
+    assert (missing.verdict, missing.cause) == ("reproduced", [])
+
+
+def test_missing_data_that_was_not_kept_is_undecided(place: Path) -> None:
+    """It lies outside of the run's folder, so nothing but its digest is known."""
+    far = place.parent / "far.csv"
+    far.write_text("1,2,3")
+    (place / "script.py").write_text(SCRIPT.replace("local.csv", str(far)))
+    space = _run(place, "script.py")
+    far.unlink()
+    report = verify(space, "early", level="basic").report
+    assert report.verdict == "undecided"
+    assert str(far) in report.reason
 
 
 def test_a_rerun_touches_no_workspace(place: Path) -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from runward.errors import InvalidError
 from runward.repro.ddmin import minimal
+from runward.repro.environment import find_uv
 from runward.repro.why import Explanation, why
 from runward.workspace import open_folder
 
@@ -57,6 +58,7 @@ class Bench:
         ):
             subprocess.run(["git", *words], cwd=self.tree, check=True)
         self.space = open_folder(self.place)
+        self.python = sys.executable
 
     def write(self, name: str, text: str) -> None:
         (self.tree / name).write_text(text)
@@ -75,7 +77,7 @@ class Bench:
             "run",
             *options,
             "--",
-            sys.executable,
+            self.python,
             "train.py",
             *(words or ("1",)),
         ]
@@ -83,8 +85,8 @@ class Bench:
         subprocess.run(command, cwd=self.tree, env=environment, check=True, capture_output=True)
         return self.space.tracking.resolve_run("@last").id
 
-    def why(self, first: str, second: str = "", budget_s: float = 600.0) -> Explanation:
-        return why(self.space, first, second, level="basic", budget_s=budget_s)
+    def why(self, first: str, second: str = "", budget_s: float = 600.0, level: str = "basic") -> Explanation:
+        return why(self.space, first, second, level=level, budget_s=budget_s)
 
 
 @pytest.fixture
@@ -120,6 +122,61 @@ def test_a_setting_or_a_data_file_is_named(bench: Bench, file: str, old: str, ne
     first = bench.run()
     bench.change(file, old, new)
     assert _cause(bench.why(first, bench.run())) == [cause]
+
+
+def test_ignored_data_is_named_and_its_former_content_put_back(bench: Bench) -> None:
+    bench.write(".gitignore", "*.csv\n")
+    subprocess.run(["git", "rm", "-q", "--cached", "data.csv"], cwd=bench.tree, check=True)
+    os.utime(bench.tree / "data.csv", (1_600_000_000, 1_600_000_000))
+    first = bench.run()
+    bench.change("data.csv", "2\n", "2.5\n")
+    bench.change("helper.py", "return 1", "return 9")
+    os.utime(bench.tree / "data.csv", (1_600_000_000, 1_600_000_000))
+    second = bench.run()
+    assert _cause(bench.why(first, second)) == ["data data.csv"]
+    (bench.tree / "data.csv").unlink()
+    assert _cause(bench.why(second, first)) == ["data data.csv"]
+
+
+def test_data_that_changed_since_is_why_a_run_does_not_come_out_again(bench: Bench) -> None:
+    bench.write(".gitignore", "*.csv\n")
+    subprocess.run(["git", "rm", "-q", "--cached", "data.csv"], cwd=bench.tree, check=True)
+    os.utime(bench.tree / "data.csv", (1_600_000_000, 1_600_000_000))
+    run = bench.run()
+    bench.change("data.csv", "2\n", "2.5\n")
+    found = bench.why(run)
+    assert _cause(found) == ["data data.csv"]
+    assert found.first == found.second == run
+    bench.change("data.csv", "2.5\n", "2.0\n")
+    # Other bytes, but the same numbers: they change nothing, and so are no cause.
+    found = bench.why(run)
+    assert (found.answer, found.cause) == ("nothing_differs", [])
+
+
+@pytest.mark.network
+@pytest.mark.slow
+def test_another_version_and_an_edit_of_a_package_are_named(bench: Bench) -> None:
+    uv, venv = find_uv(), bench.tree.parent / "venv"
+    bench.python = str(venv / "bin" / "python")
+    subprocess.run([uv, "venv", "-q", str(venv)], check=True)
+
+    def install(version: str) -> None:
+        subprocess.run([uv, "pip", "install", "-q", "--python", bench.python, f"six=={version}"], check=True)
+
+    bench.change("helper.py", "return 2", "import six; return len(six.__version__) + six.__version__.count('7')")
+    install("1.16.0")
+    first = bench.run()
+    install("1.17.0")
+    bench.change("helper.py", "return 1", "return 9")
+    second = bench.run()
+    assert _cause(bench.why(first, second, level="environment")) == ["package six"]
+    module = next(venv.rglob("six.py"))
+    text = module.read_text()
+    module.unlink()
+    module.write_text(text.replace('__version__ = "1.17.0"', '__version__ = "777"'))
+    found = bench.why(second, bench.run(), level="environment")
+    assert _cause(found) == ["package_content six"]
+    assert found.cause[0].after == "1.17.0, edited: six.py"
 
 
 def test_an_argument_and_a_seed_are_named(bench: Bench) -> None:

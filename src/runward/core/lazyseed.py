@@ -62,6 +62,8 @@ def _seed_numpy(numpy: Any, seed: int) -> None:
 def _seed_torch(torch: Any, seed: int) -> None:
     # Covers the CPU and every CUDA device, those not initialised yet included.
     torch.manual_seed(seed)
+    if os.environ.get("RUNWARD_DETERMINISTIC") == "1":
+        torch.use_deterministic_algorithms(True, warn_only=True)
 
 
 SEEDERS = {"random": _seed_random, "numpy": _seed_numpy, "torch": _seed_torch}

@@ -80,16 +80,20 @@ def readable_teams(actor: Actor) -> Clause:
     )
 
 
-def readable_projects(actor: Actor) -> Clause:
-    """The ids of the projects that the actor may read, as a subquery: the one clause behind every list."""
+def readable_projects(actor: Actor, least: Role = Role.VIEWER) -> Clause:
+    """The ids of the projects that the actor may read, as a subquery: the one clause behind every list.
+
+    With ``least`` only those where the actor holds at least that role.
+    """
+    role = least if actor.role_cap >= least else Role.ADMIN + 1
     return Clause(
         """(WITH RECURSIVE seen(id) AS (
-            SELECT p.id FROM projects p JOIN grants g ON g.member_id = ? AND (g.scope_kind = 'workspace'
-              OR (g.scope_kind = 'team' AND g.scope_id = p.team_id)
+            SELECT p.id FROM projects p JOIN grants g ON g.member_id = ? AND g.role >= ?
+              AND (g.scope_kind = 'workspace' OR (g.scope_kind = 'team' AND g.scope_id = p.team_id)
               OR (g.scope_kind = 'project' AND g.scope_id = p.id))
             UNION SELECT c.id FROM projects c JOIN seen ON c.parent_id = seen.id
         ) SELECT id FROM seen)""",
-        (actor.member_id,),
+        (actor.member_id, int(role)),
     )
 
 

@@ -7,6 +7,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -24,7 +25,6 @@ from runward.repro.environment import RebuiltEnvironment, Source, rebuild_enviro
 from runward.repro.levels import decide
 from runward.repro.model import (
     Conditions,
-    Decision,
     InputCheck,
     ResultReport,
     Series,
@@ -38,7 +38,6 @@ from runward.repro.restore import RestoredCode, restore_code
 from runward.tracking import journal as j
 from runward.tracking.api import Tracking
 from runward.tracking.capture.model import (
-    BlobSource,
     Capture,
     CodeSnapshot,
     EnvironmentSnapshot,
@@ -68,15 +67,15 @@ class Space(Protocol):
     state_dir: Path
 
 
-class RunBlobs:
-    """The captured bytes of a run, fetched from the workspace."""
+class Blobs:
+    """Captured bytes, from wherever they are read. ``read`` raises: NotFoundError."""
 
-    def __init__(self, files: Files, run_id: str) -> None:
-        self._files, self._run_id = files, run_id
+    def __init__(self, read: Callable[[str], bytes]) -> None:
+        self._read = read
 
     def read(self, digest: Digest) -> bytes:
         """The bytes. Raises: NotFoundError."""
-        return self._files.read(self._run_id, digest)
+        return self._read(digest)
 
     def copy_to(self, digest: Digest, path: Path) -> None:
         """Write them to a file. Raises: NotFoundError."""
@@ -103,6 +102,20 @@ class Again(NamedTuple):
     around: Around
     problems: list[str]
     """What could not be rebuilt as it was."""
+    rebuilt: bool
+    """The environment was built anew, with everything that the run had."""
+    failure: str
+    """Why it ended otherwise than the run did; empty where it did not."""
+
+    def conditions(self, reads_seen: Mapping[str, int]) -> Conditions:
+        """How it was carried out."""
+        return Conditions(
+            environment_rebuilt=self.rebuilt,
+            sandbox=self.outcome.sandbox,
+            sandbox_note="; ".join([self.outcome.sandbox_note, *self.problems]),
+            timed_out=self.outcome.timed_out,
+            reads_seen=dict(reads_seen),
+        )
 
 
 class Attempt:
@@ -116,6 +129,9 @@ class Attempt:
         self.script_env: dict[str, str] = {}
         self.heard = Testimony()
         self.emulated: Mapping[str, str] = {}
+        self.blobs = Blobs(partial(space.files.read, self.run_id))
+        self.as_recorded = False
+        """Use data that changed since as it was, and refuse to run with any other."""
 
     def vary(
         self, report: VerificationReport, timeout_s: float, tolerances: dict[str, Tolerance], sandbox: bool
@@ -141,27 +157,28 @@ class Attempt:
     ) -> VerificationReport:
         """One rerun, from the restored tree to the decision."""
         capture = self.capture()
-        again = self.again(capture, RunBlobs(self.space.files, self.run_id), level, timeout_s, sandbox)
+        again = self.again(capture, level, timeout_s, sandbox)
         result = self.compared(self.recorded(capture), again.results, tolerances, (around(capture), again.around))
         params = params_of(self.detail)
         checks = c.compare_inputs(
             c.inputs_of(capture, params),
             inputs_after(capture, self.heard, params, again.data, live=level == "basic"),
         )
-        outcome, problems = again.outcome, again.problems
-        conditions = Conditions(
-            # Runward is the instrument, not an input; any other source that was not captured is one.
-            environment_rebuilt=level == "environment" and all(p.startswith("runward ") for p in problems),
-            sandbox=outcome.sandbox,
-            sandbox_note="; ".join([outcome.sandbox_note, *problems]),
-            timed_out=outcome.timed_out,
-            reads_seen=dict(Counter(read.method for read in capture.reads)),
-        )
-        return self._report(
-            decide(checks, result, conditions), checks, result, conditions, outcome, capture.read_problems
+        conditions = again.conditions(Counter(read.method for read in capture.reads))
+        decision = decide(checks, result, conditions)
+        return VerificationReport(
+            run=self.run_id,
+            verdict=decision.verdict,
+            level=decision.level,
+            reason=again.failure or decision.reason,
+            result=result,
+            inputs=checks,
+            cause=decision.cause,
+            unchecked=[*c.unchecked_of(checks, result), *capture.read_problems],
+            conditions=conditions,
         )
 
-    def again(self, capture: Capture, blobs: BlobSource, level: str, timeout_s: float, sandbox: bool) -> Again:
+    def again(self, capture: Capture, level: str, timeout_s: float, sandbox: bool) -> Again:
         """Restore, rebuild and rerun. Raises: ReproError (something that the run needs is missing)."""
         self.say(
             f"restoring {len(capture.code.files)} files of {capture.code.commit[:10] or 'a folder'}"
@@ -170,10 +187,15 @@ class Attempt:
         root = self.folder / "work" / "tree"
         root.parent.mkdir(parents=True)
         fill = Path(os.fsdecode(capture.code.root))
-        restored = restore_code(capture.code, blobs, root, fill if fill.is_dir() else None)
+        restored = restore_code(capture.code, self.blobs, root, fill if fill.is_dir() else None)
         built = self._environment(capture, restored, level)
         move = relocation(capture, restored.root, built.python)
-        data = place_inputs(capture.reads, capture, restored.root)
+        data = place_inputs(capture, restored.root, self.blobs, as_recorded=self.as_recorded)
+        if self.as_recorded and (changed := [check.name for check in data if check.status == "different"]):
+            raise SourceMissingError(
+                f"data {', '.join(changed[:3])} changed since the run and its former content was not kept",
+                hint="put it back, then try again",
+            )
         if gone := [check.name for check in data if check.before is not None and check.after is None]:
             raise SourceMissingError(
                 f"data {', '.join(gone[:3])} that the run read is missing here", hint="put it back, then verify again"
@@ -183,32 +205,16 @@ class Attempt:
         heard = self.heard = hear(self.journal)
         outputs = outputs_after(capture, heard, restored.root, begun_ns, self.journal)
         shown = _around_rerun(heard, move, self.folder)
-        return Again(outcome, self._after(outcome, outputs), data, shown, built.problems)
+        # Runward is the instrument, not an input; any other source that was not captured is one.
+        rebuilt = level == "environment" and all(text.startswith("runward ") for text in built.problems)
+        results = self._after(outcome, outputs)
+        return Again(outcome, results, data, shown, built.problems, rebuilt, self._failure(outcome))
 
-    def _report(
-        self,
-        decision: Decision,
-        checks: list[InputCheck],
-        result: ResultReport,
-        conditions: Conditions,
-        outcome: RerunOutcome,
-        unseen: list[str],
-    ) -> VerificationReport:
-        reason = decision.reason
-        if outcome.exit_code and not self.detail.run.exit_code and not outcome.timed_out:
-            last = outcome.stderr_path.read_text(errors="replace").strip().splitlines()[-1:]
-            reason = f"the rerun ended with exit code {outcome.exit_code}: {''.join(last)[:300]}"
-        return VerificationReport(
-            run=self.run_id,
-            verdict=decision.verdict,
-            level=decision.level,
-            reason=reason,
-            result=result,
-            inputs=checks,
-            cause=decision.cause,
-            unchecked=[*c.unchecked_of(checks, result), *unseen],
-            conditions=conditions,
-        )
+    def _failure(self, outcome: RerunOutcome) -> str:
+        if outcome.timed_out or outcome.exit_code == (self.detail.run.exit_code or 0):
+            return ""
+        last = outcome.stderr_path.read_text(errors="replace").strip().splitlines()[-1:]
+        return f"the rerun ended with exit code {outcome.exit_code}: {''.join(last)[:300]}"
 
     def _document(self, kind: str, as_type: Any) -> Any:
         try:
@@ -254,7 +260,7 @@ class Attempt:
             captured_root=capture.code.root,
             site_dirs=[str(path) for path in _site_dirs(capture)],
             sources=self._sources(capture),
-            blobs=RunBlobs(self.space.files, self.run_id),
+            blobs=self.blobs,
         )
 
     def _sources(self, capture: Capture) -> dict[str, Source]:
@@ -263,7 +269,7 @@ class Attempt:
         for name, tree in capture.environment.sources.items():
             root = Path(os.fsdecode(decode_path(tree.root)))
             place = self.folder / "work" / "sources" / name
-            restore_code(tree, RunBlobs(self.space.files, self.run_id), place, root if root.is_dir() else None)
+            restore_code(tree, self.blobs, place, root if root.is_dir() else None)
             found[name] = Source(place, str(root))
         return found
 

@@ -10,10 +10,11 @@ from pathlib import Path
 import msgspec
 
 from runward.core.hashing import digest_file
+from runward.core.ids import Digest
 from runward.errors import SourceMissingError
 from runward.repro.compare import kind_of
 from runward.repro.model import CheckStatus, InputCheck
-from runward.tracking.capture.model import Capture, FileRead, decode_path
+from runward.tracking.capture.model import BlobSource, Capture, FileRead, decode_path
 
 _SYSTEM_PATH = ("/usr/local/bin", "/usr/bin", "/bin")
 _CACHES = (
@@ -104,25 +105,37 @@ def clean_environment(
     }
 
 
-def place_inputs(reads: Iterable[FileRead], capture: Capture, root: Path) -> list[InputCheck]:
+def place_inputs(capture: Capture, root: Path, blobs: BlobSource, *, as_recorded: bool = False) -> list[InputCheck]:
     """Bring what a run read, and what is not part of its code, into the restored tree, and check it.
 
     A file below the captured tree (ignored data, for instance) is copied from where it was; one outside is
-    checked where it is. A file that changed since is placed all the same and reported as different.
+    checked where it is. A file that changed since is placed all the same and reported as different; one that is gone
+    comes from the store, where its bytes were kept.
+
+    Args:
+        capture: What was recorded about the run.
+        root: The restored tree.
+        blobs: Holds what was kept.
+        as_recorded: Take what was kept of a file that changed since, too.
     """
     code = {entry.path for entry in capture.code.files} | {item.path for item in capture.code.left_out if item.digest}
-    return [_place(read, root) for read in reads if not (read.relative and read.relative in code)]
+    others = [read for read in capture.reads if not (read.relative and read.relative in code)]
+    return [_place(read, root, blobs, as_recorded) for read in others]
 
 
-def _place(read: FileRead, root: Path) -> InputCheck:
+def _place(read: FileRead, root: Path, blobs: BlobSource, as_recorded: bool) -> InputCheck:
     source = Path(_text(read.path))
-    present = digest_file(source) if source.is_file() else None
+    present: str | None = digest_file(source) if source.is_file() else None
     target = root / _text(read.relative)
-    # Neither a hostile record nor a symlink in the tree may lead the copy out of it.
-    if present and read.relative and not target.exists() and target.resolve().is_relative_to(root.resolve()):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
     known = read.digest if read.digest and not read.changed else None
+    # Neither a hostile record nor a symlink in the tree may lead the copy out of it.
+    if read.relative and not target.exists() and target.resolve().is_relative_to(root.resolve()):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if read.kept and (present is None or (as_recorded and present != known)):
+            blobs.copy_to(Digest(read.digest), target)
+            present = known
+        elif present:
+            shutil.copyfile(source, target)
     status: CheckStatus = "same" if present == known else "different"
     if known is None or present is None:
         status = "unchecked"

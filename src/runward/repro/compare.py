@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from runward.core.hashing import digest_value
 from runward.errors import NotFoundError
@@ -35,7 +35,7 @@ _INSTRUMENT = "runward"
 """Runward measures; which version of it does is no input of the run."""
 _ONE_SIDED = ("data", "kernel", "library")
 """What only one run names of these was only seen there: nothing says that the other had another one."""
-_CODE_SUFFIXES = (".py", ".ipynb", ".sh", ".r", ".jl")
+_CODE_SUFFIXES = (".py", ".pyi", ".ipynb", ".sh", ".r", ".jl", ".c", ".h", ".cpp", ".cu", ".sql")
 _CONFIG_SUFFIXES = (".yaml", ".yml", ".json", ".toml", ".ini", ".cfg", ".conf", ".env", ".properties")
 _MOST_CONFIG_BYTES = 1 << 20
 
@@ -103,12 +103,16 @@ def arguments_of(argv: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def kind_of(read: FileRead) -> str:
+def kind_of(read: FileRead) -> Literal["code", "config", "data"]:
+    """What a file that was read is; see :func:`kind_of_file`."""
+    return kind_of_file(read.path, read.size)
+
+
+def kind_of_file(path: str, size: int) -> Literal["code", "config", "data"]:
     """``config`` for small files in a language of settings, ``code`` for a program, else ``data``."""
-    name = read.path.lower()
-    if name.endswith(_CODE_SUFFIXES):
+    if path.lower().endswith(_CODE_SUFFIXES):
         return "code"
-    return "config" if name.endswith(_CONFIG_SUFFIXES) and read.size <= _MOST_CONFIG_BYTES else "data"
+    return "config" if path.lower().endswith(_CONFIG_SUFFIXES) and size <= _MOST_CONFIG_BYTES else "data"
 
 
 def _tree(capture: Capture) -> str:

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from pathlib import PurePosixPath
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Literal, NamedTuple, TypeVar
 
 import msgspec
 
 from runward.core.hashing import digest_bytes
 from runward.core.ids import Digest
-from runward.tracking.capture.model import Capture, FileEntry, Package, tree_digest
+from runward.errors import NotFoundError
+from runward.repro.compare import kind_of, kind_of_file
+from runward.tracking.capture.model import Capture, FileEntry, FileRead, Package, tree_digest
 
-Kind = Literal["code", "config", "data", "seed", "python", "package", "variable"]
+Kind = Literal["code", "config", "data", "seed", "python", "package", "package_content", "variable"]
 
 T = TypeVar("T")
-_CODE = {".py", ".pyi", ".sh", ".r", ".jl", ".c", ".h", ".cpp", ".cu", ".sql", ".ipynb"}
-_CONFIG = {".yaml", ".yml", ".toml", ".json", ".ini", ".cfg", ".env", ".properties"}
 _MAX_LINES = 5_000
 _SHOWN = 200
+_ROOT = "\0root"
+_COMMAND = ""
+"""What the command's words are kept under, beside files by path."""
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -39,170 +42,6 @@ class Difference(msgspec.Struct, frozen=True):
         return f"{self.kind} {self.name}"
 
 
-class _Hunk(NamedTuple):
-    path: str
-    first: slice
-    second: slice
-    difference: Difference
-
-
-class Pair:
-    """Two captured runs.
-
-    Args:
-        first: The run whose result is to come out again.
-        second: The run that differs.
-        seeds: The seeds that the two were started with.
-        read: Gives the bytes of a captured file.
-    """
-
-    def __init__(
-        self, first: Capture, second: Capture, seeds: tuple[int | None, int | None], read: Callable[[str], bytes]
-    ) -> None:
-        self.first, self.second, self.seeds, self._read = first, second, seeds, read
-        self._trees = _files(first), _files(second)
-        self._reads = {item.relative for capture in (first, second) for item in capture.reads}
-        self._packages = _packages(first), _packages(second)
-        self._argv = _relative_words(first), _relative_words(second)
-        self._hunks: dict[str, list[_Hunk]] = {}
-        self.differences = list(self._all())
-        self.fixed = list(self._beyond())
-        """What differs too and cannot be put back, in words."""
-
-    # what differs -----------------------------------------------------------------------------------------------------
-
-    def _all(self) -> Iterator[Difference]:
-        yield from self._of_files()
-        yield from self._of_command()
-        if self.seeds[0] != self.seeds[1]:
-            yield Difference("seed", "seed", _text(self.seeds[0]), _text(self.seeds[1]))
-        first, second = self.first.environment, self.second.environment
-        if first.python != second.python:
-            yield Difference("python", first.implementation, first.python, second.python)
-        for name in _changed(*self._packages, same=_same_package):
-            yield Difference("package", name, *map(_version, (found.get(name) for found in self._packages)))
-        for name in _changed(first.variables, second.variables):
-            yield Difference("variable", name, first.variables.get(name, ""), second.variables.get(name, ""))
-
-    def _of_files(self) -> Iterator[Difference]:
-        for path in _changed(
-            *self._trees, same=lambda a, b: (a.mode, a.digest, a.target) == (b.mode, b.digest, b.target)
-        ):
-            kind = self._kind_of(path)
-            hunks = [] if kind == "data" else list(self._split(path, kind))
-            if hunks:
-                self._hunks[path] = hunks
-                yield from (hunk.difference for hunk in hunks)
-            else:
-                yield Difference(kind, path, *map(_sketch, (tree.get(path) for tree in self._trees)))
-
-    def _kind_of(self, path: str) -> Kind:
-        suffix = PurePosixPath(path).suffix.lower()
-        if suffix in _CONFIG:
-            return "config"
-        return "data" if path in self._reads and suffix not in _CODE else "code"
-
-    def _split(self, path: str, kind: Kind) -> Iterator[_Hunk]:
-        """The hunks of a text file that both runs have; none where it is better put back as a whole."""
-        texts = self._lines(path)
-        if texts is None:
-            return
-        matcher = difflib.SequenceMatcher(None, *texts, autojunk=False)
-        for tag, i, i_end, j, j_end in matcher.get_opcodes():
-            if tag != "equal":
-                where = f"{j + 1}-{j_end}" if j_end - j > 1 else str(j + 1)
-                before, after = ("".join(text)[:_SHOWN] for text in (texts[0][i:i_end], texts[1][j:j_end]))
-                yield _Hunk(path, slice(i, i_end), slice(j, j_end), Difference(kind, f"{path}:{where}", before, after))
-
-    def _lines(self, path: str) -> tuple[list[str], list[str]] | None:
-        entries = [tree.get(path) for tree in self._trees]
-        if None in entries or any(entry.mode == "symlink" for entry in entries if entry):
-            return None
-        try:
-            first, second = (self._read(entry.digest).decode().splitlines(keepends=True) for entry in entries if entry)
-        except UnicodeDecodeError:
-            return None
-        return (first, second) if max(len(first), len(second)) <= _MAX_LINES else None
-
-    def _of_command(self) -> Iterator[Difference]:
-        matcher = difflib.SequenceMatcher(None, *self._argv, autojunk=False)
-        for tag, i, i_end, j, j_end in matcher.get_opcodes():
-            if tag != "equal":
-                before, after = " ".join(self._argv[0][i:i_end]), " ".join(self._argv[1][j:j_end])
-                yield Difference("config", f"argument {j}", before, after)
-
-    def _beyond(self) -> Iterator[str]:
-        first, second = self.first.machine, self.second.machine
-        for what in ("cpu", "cpu_level", "usable_cpus", "architecture"):
-            if getattr(first, what) != getattr(second, what):
-                yield f"machine {what}: {getattr(first, what)} → {getattr(second, what)}"
-        known = {
-            item.relative or item.path: item.digest for item in self.first.reads if not self._in_trees(item.relative)
-        }
-        for item in self.second.reads:
-            name = item.relative or item.path
-            if not self._in_trees(item.relative) and known.get(name, item.digest) != item.digest:
-                yield f"data {name}: its former content lies outside of the captured code and is not stored"
-
-    def _in_trees(self, path: str) -> bool:
-        return any(path in tree for tree in self._trees)
-
-    # mixtures ---------------------------------------------------------------------------------------------------------
-
-    def mixed(self, put_back: Collection[str]) -> Mixture:
-        """The second run with some differences, by title, put back to what they are in the first."""
-        environment, tree, made = self.second.environment, dict(self._trees[1]), dict[Digest, bytes]()
-        for difference in self.differences:
-            path = difference.name
-            if difference.title in put_back and (path in self._trees[0] or path in self._trees[1]):
-                _exchange(tree, path, self._trees[0].get(path))
-        for path, hunks in self._hunks.items():
-            chosen = [hunk for hunk in hunks if hunk.difference.title in put_back]
-            if chosen:
-                data = self._merged(path, chosen)
-                made[digest := digest_bytes(data)] = data
-                tree[path] = msgspec.structs.replace(self._trees[1][path], digest=digest, size=len(data))
-        packages, variables = dict(self._packages[1]), dict(environment.variables)
-        for difference in self.differences:
-            if difference.title in put_back and difference.kind == "package":
-                _exchange(packages, difference.name, self._packages[0].get(difference.name))
-            if difference.title in put_back and difference.kind == "variable":
-                _exchange(variables, difference.name, self.first.environment.variables.get(difference.name))
-        source = (
-            self.first.environment if f"python {self.first.environment.implementation}" in put_back else environment
-        )
-        files = sorted(tree.values(), key=lambda entry: entry.path)
-        capture = msgspec.structs.replace(
-            self.second,
-            code=msgspec.structs.replace(self.second.code, files=files, digest=tree_digest(files)),
-            environment=msgspec.structs.replace(
-                environment,
-                python=source.python,
-                base_executable=source.base_executable,
-                packages=list(packages.values()),
-                variables=variables,
-            ),
-            process=msgspec.structs.replace(self.second.process, argv=self._command(put_back)),
-        )
-        return Mixture(capture, self.seeds[0] if "seed seed" in put_back else self.seeds[1], made)
-
-    def _merged(self, path: str, chosen: Iterable[_Hunk]) -> bytes:
-        texts = self._lines(path)
-        assert texts is not None
-        lines = list(texts[1])
-        for hunk in sorted(chosen, key=lambda hunk: hunk.second.start, reverse=True):
-            lines[hunk.second] = texts[0][hunk.first]
-        return "".join(lines).encode()
-
-    def _command(self, put_back: Collection[str]) -> list[str]:
-        words = list(self._argv[1])
-        matcher = difflib.SequenceMatcher(None, *self._argv, autojunk=False)
-        for tag, i, i_end, j, j_end in reversed(matcher.get_opcodes()):
-            if tag != "equal" and f"config argument {j}" in put_back:
-                words[j:j_end] = self._argv[0][i:i_end]
-        return [word.replace(_ROOT, self.second.code.root) for word in words]
-
-
 class Mixture(NamedTuple):
     """A run that never was: something of one and the rest of another."""
 
@@ -212,18 +51,225 @@ class Mixture(NamedTuple):
     """The contents of files that neither run has."""
 
 
-_ROOT = "\0root"
+class Pair:
+    """Two captured runs.
+
+    Args:
+        first: The run whose result is to come out again.
+        second: The run that differs.
+        seeds: The seeds that the two were started with.
+        read: Gives the bytes of a captured file. Raises: NotFoundError.
+    """
+
+    def __init__(
+        self, first: Capture, second: Capture, seeds: tuple[int | None, int | None], read: Callable[[str], bytes]
+    ) -> None:
+        self.first, self.second, self.seeds, self._read = first, second, seeds, read
+        self._trees = _files(first), _files(second)
+        self._reads = _reads(first, self._trees), _reads(second, self._trees)
+        self._packages = _packages(first), _packages(second)
+        self.pieces: dict[str, list[list[str]]] = {}
+        """The second run's texts, by path, in pieces that are the same in both runs or differ."""
+        self._ways = {one.title: (one, way) for one, way in self._all()}
+        self.differences = [one for one, _ in self._ways.values()]
+        self.fixed = list(self._beyond())
+        """What differs too and cannot be put back, in words."""
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """Tells two pairs of the same captures apart, whose data were looked at at different times."""
+        return tuple(f"{name} {read.digest}" for name, read in sorted(self._reads[1].items()))
+
+    def mixed(self, put_back: Collection[str]) -> Mixture:
+        """The second run with some differences, by title, put back to what they are in the first."""
+        draft = _Draft(self)
+        for title in put_back:
+            self._ways[title][1](draft)
+        return draft.finished()
+
+    # what differs, and how it is put back -----------------------------------------------------------------------------
+
+    def _all(self) -> Iterator[tuple[Difference, _Way]]:
+        yield from self._of_files()
+        yield from self._of_reads()
+        yield from self._of_sequence(
+            _COMMAND, [_words(one) for one in (self.first, self.second)], " ", "config", lambda j, _: f"argument {j}"
+        )
+        yield from self._of_environment()
+
+    def _of_files(self) -> Iterator[tuple[Difference, _Way]]:
+        read = {item.relative for capture in (self.first, self.second) for item in capture.reads}
+        for path in _changed(*self._trees, same=_same_file):
+            entries = [tree.get(path) for tree in self._trees]
+            kind: Kind = kind_of_file(path, max(entry.size for entry in entries if entry))
+            kind = "code" if kind == "data" and path not in read else kind
+            texts = self._texts(entries) if kind != "data" else None
+            if texts is not None:
+                yield from self._of_sequence(path, texts, "", kind, partial(_lines, path))
+            else:
+                way = partial(_Draft.exchange, of="tree", name=path, value=entries[0])
+                yield Difference(kind, path, *map(_sketch, entries)), way
+
+    def _of_reads(self) -> Iterator[tuple[Difference, _Way]]:
+        """Files that were read and are no part of the code, where the first run's bytes are kept."""
+        for name, (first, second) in self._other_reads():
+            if first.kept and second.relative:
+                way = partial(_Draft.exchange, of="reads", name=name, value=_with_content_of(second, first))
+                yield Difference(kind_of(first), name, _sketch(first), _sketch(second)), way
+
+    def _of_sequence(
+        self,
+        path: str,
+        texts: Sequence[list[str]],
+        between: str,
+        kind: Kind,
+        named: Callable[[int, int], str],
+    ) -> Iterator[tuple[Difference, _Way]]:
+        """The parts in which two texts differ: lines of a file, words of a command."""
+        pieces = self.pieces[path] = list[list[str]]()
+        matcher = difflib.SequenceMatcher(None, texts[0], texts[1], autojunk=False)
+        for tag, i, i_end, j, j_end in matcher.get_opcodes():
+            before, after = texts[0][i:i_end], texts[1][j:j_end]
+            if tag != "equal":
+                shown = (between.join(part)[:_SHOWN] for part in (before, after))
+                way = partial(_Draft.put_piece, path=path, index=len(pieces), text=before)
+                yield Difference(kind, named(j, j_end), *shown), way
+            pieces.append(after)
+
+    def _of_environment(self) -> Iterator[tuple[Difference, _Way]]:
+        first, second = self.first.environment, self.second.environment
+        if self.seeds[0] != self.seeds[1]:
+            yield Difference("seed", "seed", *map(_text, self.seeds)), _Draft.put_seed
+        if first.python != second.python:
+            yield Difference("python", first.implementation, first.python, second.python), _Draft.put_python
+        for name in _changed(*self._packages, same=_same_content):
+            packages = [found.get(name) for found in self._packages]
+            way = partial(_Draft.exchange, of="packages", name=name, value=packages[0])
+            alike = _identity(packages[0]) == _identity(packages[1])
+            yield Difference("package_content" if alike else "package", name, *map(_package, packages)), way
+        sources = [{name: tree.digest for name, tree in one.sources.items()} for one in (first, second)]
+        for name in _changed(sources[0], sources[1]):
+            way = partial(_Draft.exchange, of="sources", name=name, value=first.sources.get(name))
+            shown = (found.get(name, "")[:12] for found in sources)
+            yield Difference("package_content", f"{name} (editable)", *shown), way
+        for name in _changed(first.variables, second.variables):
+            values = [found.variables.get(name) for found in (first, second)]
+            way = partial(_Draft.exchange, of="variables", name=name, value=values[0])
+            yield Difference("variable", name, *(value or "" for value in values)), way
+
+    def _texts(self, entries: Sequence[FileEntry | None]) -> list[list[str]] | None:
+        """The lines of a text file that both runs have; None where it is better put back as a whole."""
+        found = [entry for entry in entries if entry is not None and entry.mode != "symlink"]
+        if len(found) < 2 or found[0].mode != found[1].mode:
+            return None
+        try:
+            texts = [self._read(entry.digest).decode().splitlines(keepends=True) for entry in found]
+        except (UnicodeDecodeError, NotFoundError):
+            return None
+        return texts if max(map(len, texts)) <= _MAX_LINES else None
+
+    def _other_reads(self) -> Iterator[tuple[str, tuple[FileRead, FileRead]]]:
+        for name, second in self._reads[1].items():
+            first = self._reads[0].get(name, second)
+            if first.digest != second.digest:
+                yield name, (first, second)
+
+    def _beyond(self) -> Iterator[str]:
+        first, second = self.first.machine, self.second.machine
+        for what in ("cpu", "cpu_level", "usable_cpus", "architecture"):
+            if getattr(first, what) != getattr(second, what):
+                yield f"machine {what}: {getattr(first, what)} → {getattr(second, what)}"
+        for name, (before, after) in self._other_reads():
+            if not (before.kept and after.relative):
+                yield f"data {name}: its former content was not kept"
+
+
+class _Draft:
+    """The second run on its way to a mixture."""
+
+    def __init__(self, pair: Pair) -> None:
+        self.pair, environment = pair, pair.second.environment
+        self.tree, self.packages, self.reads = _files(pair.second), _packages(pair.second), dict[str, FileRead]()
+        self.sources, self.variables = dict(environment.sources), dict(environment.variables)
+        self.pieces = {path: list(pieces) for path, pieces in pair.pieces.items()}
+        self.interpreter, self.seed = environment, pair.seeds[1]
+
+    def exchange(self, *, of: str, name: str, value: object) -> None:
+        """Put something back by its name; None takes it away."""
+        found: dict[str, object] = getattr(self, of)
+        found.pop(name, None)
+        if value is not None:
+            found[name] = value
+
+    def put_piece(self, *, path: str, index: int, text: list[str]) -> None:
+        """Put back one part of a text."""
+        self.pieces[path][index] = text
+
+    def put_seed(self) -> None:
+        """Put back the seed."""
+        self.seed = self.pair.seeds[0]
+
+    def put_python(self) -> None:
+        """Put back the interpreter."""
+        self.interpreter = self.pair.first.environment
+
+    def finished(self) -> Mixture:
+        """The mixture."""
+        second, made = self.pair.second, dict[Digest, bytes]()
+        for path, pieces in self.pieces.items():
+            if path != _COMMAND and pieces != self.pair.pieces[path]:
+                data = "".join(_joined(pieces)).encode()
+                made[digest := digest_bytes(data)] = data
+                self.tree[path] = msgspec.structs.replace(self.tree[path], digest=digest, size=len(data))
+        files = sorted(self.tree.values(), key=lambda entry: entry.path)
+        environment = msgspec.structs.replace(
+            second.environment,
+            python=self.interpreter.python,
+            base_executable=self.interpreter.base_executable,
+            packages=list(self.packages.values()),
+            sources=self.sources,
+            variables=self.variables,
+        )
+        argv = [word.replace(_ROOT, second.code.root) for word in _joined(self.pieces[_COMMAND])]
+        capture = msgspec.structs.replace(
+            second,
+            code=msgspec.structs.replace(second.code, files=files, digest=tree_digest(files)),
+            environment=environment,
+            process=msgspec.structs.replace(second.process, argv=argv),
+            reads=[self.reads.get(_name(read), read) for read in second.reads],
+        )
+        return Mixture(capture, self.seed, made)
+
+
+_Way = Callable[[_Draft], None]
 
 
 def _files(capture: Capture) -> dict[str, FileEntry]:
     return {entry.path: entry for entry in capture.code.files}
 
 
+def _reads(capture: Capture, trees: Iterable[Mapping[str, FileEntry]]) -> dict[str, FileRead]:
+    """What was read and is no part of the code, with what it then held."""
+    return {
+        _name(read): read
+        for read in capture.reads
+        if read.digest and not read.changed and not any(read.relative in tree for tree in trees)
+    }
+
+
+def _name(read: FileRead) -> str:
+    return read.relative or read.path
+
+
+def _with_content_of(read: FileRead, other: FileRead) -> FileRead:
+    return msgspec.structs.replace(read, digest=other.digest, size=other.size, kept=other.kept)
+
+
 def _packages(capture: Capture) -> dict[str, Package]:
     return {package.name: package for package in capture.environment.packages}
 
 
-def _relative_words(capture: Capture) -> list[str]:
+def _words(capture: Capture) -> list[str]:
     """The command with the tree's place left open, and without the place of its Python."""
     words = [word.replace(capture.code.root, _ROOT) if capture.code.root else word for word in capture.process.argv]
     if words and os.path.basename(words[0]).startswith("python"):
@@ -232,35 +278,41 @@ def _relative_words(capture: Capture) -> list[str]:
 
 
 def _changed(
-    first: Mapping[str, object], second: Mapping[str, object], same: Callable[..., bool] | None = None
+    first: Mapping[str, T], second: Mapping[str, T], same: Callable[[T, T], bool] = lambda a, b: a == b
 ) -> list[str]:
     def differs(name: str) -> bool:
-        a, b = first.get(name), second.get(name)
-        return a is None or b is None or not (same(a, b) if same else a == b)
+        return name not in first or name not in second or not same(first[name], second[name])
 
     return [name for name in sorted({*first, *second}) if differs(name)]
 
 
-def _same_package(first: Package, second: Package) -> bool:
-    return (first.version, first.source, first.commit, first.sha256) == (
-        second.version,
-        second.source,
-        second.commit,
-        second.sha256,
-    )
+def _same_file(first: FileEntry, second: FileEntry) -> bool:
+    return (first.mode, first.digest, first.target) == (second.mode, second.digest, second.target)
 
 
-def _exchange(found: dict[str, T], name: str, value: T | None) -> None:
-    found.pop(name, None)
-    if value is not None:
-        found[name] = value
+def _same_content(first: Package, second: Package) -> bool:
+    return _identity(first) == _identity(second) and first.edited == second.edited
 
 
-def _version(package: Package | None) -> str:
-    return "" if package is None else package.version
+def _identity(package: Package | None) -> tuple[str, ...]:
+    return () if package is None else (package.version, package.source, package.commit, package.sha256)
 
 
-def _sketch(entry: FileEntry | None) -> str:
+def _lines(path: str, start: int, end: int) -> str:
+    return f"{path}:{start + 1}-{end}" if end - start > 1 else f"{path}:{start + 1}"
+
+
+def _joined(pieces: Iterable[list[str]]) -> list[str]:
+    return [item for piece in pieces for item in piece]
+
+
+def _package(package: Package | None) -> str:
+    if package is None:
+        return ""
+    return f"{package.version}, edited: {', '.join(sorted(package.edited))}" if package.edited else package.version
+
+
+def _sketch(entry: FileEntry | FileRead | None) -> str:
     return "" if entry is None else f"{entry.size:,} bytes, {entry.digest[:12]}"
 
 

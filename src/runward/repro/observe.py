@@ -17,7 +17,7 @@ from runward.repro.model import InputCheck
 from runward.tracking.captor import OUTPUTS
 from runward.tracking.capture.command import environment_of, written_files
 from runward.tracking.capture.machine import capture_machine
-from runward.tracking.capture.model import Capture, EnvironmentSnapshot, decode_path
+from runward.tracking.capture.model import Capture, EnvironmentSnapshot, FileRead, decode_path
 from runward.tracking.capture.watch import Testimony
 
 
@@ -80,6 +80,19 @@ def inputs_after(
     )
     after = {key: value for key, value in inputs_of(here, dict(params)).items() if key not in _placed(data)}
     return after | {_key(check): check.after for check in data}
+
+
+def as_now(capture: Capture) -> Capture:
+    """The same run with the data that lie in its folder now."""
+    return msgspec.structs.replace(capture, reads=[_read_now(read) for read in capture.reads])
+
+
+def _read_now(read: FileRead) -> FileRead:
+    path = Path(os.fsdecode(decode_path(read.path)))
+    if not (read.relative and read.kept and path.is_file()):
+        return read
+    digest = digest_file(path)
+    return read if digest == read.digest else msgspec.structs.replace(read, digest=digest, kept=False)
 
 
 class _DigestsOnly:

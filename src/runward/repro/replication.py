@@ -14,12 +14,12 @@ from runward.core.hashing import digest_file, digest_value
 from runward.core.ids import RunId
 from runward.core.seeding import OTHER_SEED_VARIABLE
 from runward.errors import InvalidError, NotFoundError, ReproError, SourceMissingError
-from runward.execution.runner import write_atomically
 from runward.repro import compare as c
-from runward.repro.attempt import Attempt, RunBlobs, Say, Space, params_of
+from runward.repro.attempt import Attempt, Say, Space, params_of
 from runward.repro.content import measures_time
 from runward.repro.equivalence import LOOKS, Evidence, Statistics, check_margin, conclude, default_margin
-from runward.repro.model import Conditions, InputCheck, SandboxKind, VerificationReport
+from runward.repro.model import Conditions, InputCheck, VerificationReport
+from runward.repro.notes import Notes
 from runward.repro.observe import inputs_after
 from runward.repro.records import Replicate, ReplicateGroup
 from runward.repro.statistical import EXPERIMENT, as_sample, assess_all, decide_statistically, result_of
@@ -27,7 +27,7 @@ from runward.repro.verify import Outcome, recorded, undecided
 from runward.tracking.content import digest_of
 from runward.tracking.model import RunDetail
 
-_FORMAT = 1
+_FORMAT = 2
 _MOST_METRICS = 10
 
 
@@ -49,10 +49,7 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
     seed: int | None
     values: dict[str, float | None]
     inputs: list[InputCheck]
-    sandbox: SandboxKind
-    sandbox_note: str
-    rebuilt: bool
-    timed_out: bool = False
+    conditions: Conditions
     failure: str = ""
 
 
@@ -144,6 +141,7 @@ class _Study:
         self.before: list[Replicate] = list(group.runs)
         self.after: list[Made] = []
         self.said = ""
+        self.notes = Notes(space.state_dir / "cache" / "replicates", Made)
 
     def carry_out(
         self, keys: list[str], margins: Mapping[str, float], test_sizes: Mapping[str, int]
@@ -217,14 +215,13 @@ class _Study:
     def _stopped(self) -> bool:
         """Whether a rerun went so that further ones tell nothing."""
         changed = any(check.status == "different" and check.kind in EXPERIMENT for check in self._inputs())
-        return changed or any(made.failure or made.timed_out for made in self.after)
+        return changed or any(made.failure or made.conditions.timed_out for made in self.after)
 
     def _make(self, level: str, detail: RunDetail, seed: int | None) -> Made | None:
         """A rerun, or what an earlier call kept of it; None where the time is used up."""
-        name = digest_value([_FORMAT, level, digest_of(detail), seed, self.limits.sandbox, self._data(detail)])
-        note = self.space.state_dir / "cache" / "replicates" / f"{name[:32]}.json"
-        if note.exists():
-            return msgspec.json.decode(note.read_bytes(), type=Made)
+        name = [_FORMAT, level, digest_of(detail), seed, self.limits.sandbox, self._data(detail)]
+        if (note := self.notes.find(*name)) is not None:
+            return note
         if time.monotonic() >= self.deadline:
             self.said = "the time for reruns is used up: call again to go on from here, or raise --budget"
             return None
@@ -232,9 +229,8 @@ class _Study:
         self.say(f"rerun with {'its own seed' if seed is None else f'seed {seed}'} in {where}")
         with tempfile.TemporaryDirectory(prefix="runward-verify-") as folder:
             made = self._rerun(Attempt(self.space, detail, Path(folder).resolve(), lambda text: None), level, seed)
-        if not made.failure and not made.timed_out:
-            note.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(note, msgspec.json.encode(made).decode())
+        if not made.failure and not made.conditions.timed_out:
+            self.notes.keep(made, *name)
         return made
 
     def _data(self, detail: RunDetail) -> list[str]:
@@ -247,26 +243,22 @@ class _Study:
         if seed is not None:
             attempt.emulated = {OTHER_SEED_VARIABLE: str(seed), "RUNWARD_SEED": str(seed), "PYTHONHASHSEED": str(seed)}
         capture, params = attempt.capture(), params_of(attempt.detail)
-        blobs = RunBlobs(self.space.files, attempt.run_id)
         left = max(1.0, min(self.limits.timeout_s, self.deadline - time.monotonic()))
-        again = attempt.again(capture, blobs, level, left, self.limits.sandbox)
+        again = attempt.again(capture, level, left, self.limits.sandbox)
         checks = c.compare_inputs(
             c.inputs_of(capture, params),
             inputs_after(capture, attempt.heard, params, again.data, live=level == "basic"),
         )
-        ended, series = again.outcome, again.results.metrics
-        failed = ended.exit_code != (attempt.detail.run.exit_code or 0) and not ended.timed_out
-        last = ended.stderr_path.read_text(errors="replace").strip().splitlines()[-1:]
         return Made(
             seed=seed if seed is not None else attempt.detail.run.seed,
-            values={key: as_sample("", None, one.values[-1]).value for key, one in series.items() if one.values},
+            values={
+                key: as_sample("", None, one.values[-1]).value
+                for key, one in again.results.metrics.items()
+                if one.values
+            },
             inputs=[check for check in checks if check.kind != "seed" and not _is_given_seed(check)],
-            sandbox=ended.sandbox,
-            sandbox_note="; ".join([ended.sandbox_note, *again.problems]),
-            # Runward is the instrument, not an input; any other source that was not captured is one.
-            rebuilt=level == "environment" and all(text.startswith("runward ") for text in again.problems),
-            timed_out=ended.timed_out,
-            failure=f"a rerun ended with exit code {ended.exit_code}: {''.join(last)[:300]}" if failed else "",
+            conditions=again.conditions({}),
+            failure=again.failure,
         )
 
     def _report(self, metrics: list[Evidence]) -> VerificationReport:
@@ -290,12 +282,12 @@ class _Study:
         )
 
     def _conditions(self) -> Conditions:
-        notes = dict.fromkeys(made.sandbox_note for made in self.after)
+        all_of = [made.conditions for made in self.after]
         return Conditions(
-            environment_rebuilt=bool(self.after) and all(made.rebuilt for made in self.after),
-            sandbox="bubblewrap" if self.after and all(made.sandbox == "bubblewrap" for made in self.after) else "none",
-            sandbox_note="; ".join(notes),
-            timed_out=any(made.timed_out for made in self.after),
+            environment_rebuilt=bool(all_of) and all(one.environment_rebuilt for one in all_of),
+            sandbox="bubblewrap" if all_of and all(one.sandbox == "bubblewrap" for one in all_of) else "none",
+            sandbox_note="; ".join(dict.fromkeys(one.sandbox_note for one in all_of)),
+            timed_out=any(one.timed_out for one in all_of),
         )
 
     def _inputs(self) -> list[InputCheck]:

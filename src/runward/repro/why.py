@@ -6,6 +6,7 @@ import contextlib
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -14,26 +15,28 @@ import msgspec
 from runward.core.hashing import digest_value
 from runward.core.ids import Digest
 from runward.errors import InvalidError, NotFoundError, ReproError
-from runward.execution.runner import write_atomically
-from runward.repro.attempt import Again, Attempt, RunBlobs, Space, around
+from runward.repro.attempt import Again, Attempt, Blobs, Space, around
 from runward.repro.ddmin import minimal
 from runward.repro.differences import Difference, Mixture, Pair
 from runward.repro.model import ResultReport, ResultStatus
-from runward.repro.observe import reader
+from runward.repro.notes import Notes
+from runward.repro.observe import as_now, found_bytes, reader
+from runward.repro.variation import ONE_THREAD
 from runward.tracking.capture.model import Capture
 from runward.tracking.content import digest_of
 from runward.tracking.model import RunDetail
 
 Answer = Literal["shown", "nothing_differs", "undecided"]
 _FORMAT = 1
-_FIRST, _REPEATS, _AGREE = "as the first run", "as recorded, both times", "both times the same, not as recorded"
+_FIRST, _SECOND, _OTHER = "as the first run", "as the second run", "otherwise"
+_REPEATS, _AGREE = "as recorded, both times", "both times the same, not as recorded"
 _FIXED_SEED = 0
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _UNSEEDED = "random generators that nobody seeded"
 _LADDER: dict[str, dict[str, str]] = {
     "the order of hashing (PYTHONHASHSEED)": {"PYTHONHASHSEED": "0"},
-    "the number of threads": dict.fromkeys(_THREADS, "1"),
+    "the number of threads": ONE_THREAD,
     _UNSEEDED: {},
+    "PyTorch's algorithms": {"RUNWARD_DETERMINISTIC": "1", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"},
 }
 """What can make a run differ from itself, and how it is fixed for a rerun."""
 
@@ -44,7 +47,7 @@ class Rerun(msgspec.Struct, frozen=True):
     put_back: list[str]
     """What was as in the first run; everything else as in the second."""
     result: str
-    """``as the first run``, ``as the second run``, ``as neither``, or why there was none."""
+    """``as the first run``, ``as the second run``, ``otherwise``, or why there was none."""
     seconds: float
     remembered: bool = False
     """It was carried out by an earlier call that was interrupted or had too little time."""
@@ -133,12 +136,12 @@ class _Laboratory:
         self.space, self.details, self.limits, self.say = space, details, limits, say
         self.deadline = time.monotonic() + limits.budget_s
         self.reruns: list[Rerun] = []
-        self.known: dict[str, str] = {}
         attempts = [Attempt(space, detail, Path(), say) for detail in details]
         self.captures = [attempt.capture() for attempt in attempts]
         self.recorded = [attempt.recorded(capture) for attempt, capture in zip(attempts, self.captures, strict=True)]
         named = digest_value([_FORMAT, limits.level, *map(digest_of, details)])
-        self.notes = space.state_dir / "cache" / "why" / named[:32]
+        self.notes = Notes(space.state_dir / "cache" / "why" / named[:32], Rerun)
+        self.known: dict[str, str] = {}
 
     # two runs ---------------------------------------------------------------------------------------------------------
 
@@ -149,7 +152,7 @@ class _Laboratory:
         )
         found = pair.differences
         if self.limits.level == "basic":
-            found = [one for one in found if one.kind not in ("package", "python")]
+            found = [one for one in found if one.kind not in ("package", "package_content", "python")]
         explained = Explanation(
             first=self.details[0].run.id,
             second=self.details[1].run.id,
@@ -166,7 +169,7 @@ class _Laboratory:
     def _search(self, so_far: Explanation, pair: Pair, found: list[Difference]) -> Explanation:
         def result(put_back: Sequence[Difference], turn: int = 1) -> str:
             titles = sorted(one.title for one in put_back)
-            return self._once(titles, turn, lambda: self._mixed(pair.mixed(titles)))
+            return self._once(titles, (turn, *pair.identity), lambda: self._mixed(pair.mixed(titles)))
 
         if result([]) == _FIRST:
             return _undecided(
@@ -191,20 +194,32 @@ class _Laboratory:
                 return "it did not end in time"
             if self._gives(0, attempt, again):
                 return _FIRST
-            return "as the second run" if self._gives(1, attempt, again) else "as neither"
+            others = range(1, len(self.recorded))
+            return _SECOND if any(self._gives(which, attempt, again) for which in others) else _OTHER
 
     # one run ----------------------------------------------------------------------------------------------------------
 
     def repeat(self) -> Explanation:
-        """Run it again, and where it does not repeat, find the setting under which it does."""
+        """Run it again, and where it does not repeat, find what changed since, or the setting under which it does."""
+        run, capture = self.details[0].run, self.captures[0]
         explained = Explanation(
-            first=self.details[0].run.id,
-            second=self.details[0].run.id,
+            first=run.id,
+            second=run.id,
             answer="nothing_differs",
             reason="run again twice, it gives the recorded result both times",
         )
-        explained = self._within_budget(explained, lambda: self._climb(explained))
+        since = Pair(capture, as_now(capture), (run.seed, run.seed), self._read)
+        changed = msgspec.structs.replace(explained, differences=since.differences, not_tried=since.fixed)
+        explained = self._within_budget(explained, lambda: self._repeated(explained, changed, since))
         return msgspec.structs.replace(explained, reruns=self.reruns)
+
+    def _repeated(self, so_far: Explanation, changed: Explanation, since: Pair) -> Explanation:
+        if since.differences:
+            self.say(f"changed since: {_titles(since.differences)[:200]}")
+            found = self._search(changed, since, since.differences)
+            if found.answer == "shown":
+                return found
+        return self._climb(msgspec.structs.replace(so_far, not_tried=since.fixed))
 
     def _climb(self, so_far: Explanation) -> Explanation:
         plain = self._twice([])
@@ -213,8 +228,8 @@ class _Laboratory:
         if plain == _AGREE:
             return _undecided(
                 so_far,
-                "two reruns agree with each other and not with the record: something differs between then and now; "
-                "`runward verify` lists the inputs",
+                "two reruns agree with each other and not with the record: something differs between then and now "
+                "that cannot be put back; `runward verify` lists the inputs",
             )
         rungs = list(_LADDER)
         if not self._steady(rungs):
@@ -235,7 +250,7 @@ class _Laboratory:
         return self._twice(rungs) in (_REPEATS, _AGREE)
 
     def _twice(self, rungs: Sequence[str]) -> str:
-        return self._once([f"fixed: {rung}" for rung in rungs], 1, lambda: self._pair_of_reruns(rungs))
+        return self._once([f"fixed: {rung}" for rung in rungs], (), lambda: self._pair_of_reruns(rungs))
 
     def _pair_of_reruns(self, rungs: Sequence[str]) -> str:
         capture, seed = self.captures[0], self.details[0].run.seed
@@ -255,17 +270,18 @@ class _Laboratory:
 
     # reruns -----------------------------------------------------------------------------------------------------------
 
-    def _once(self, titles: list[str], turn: int, carry_out: Callable[[], str]) -> str:
+    def _once(self, titles: list[str], more: tuple[object, ...], carry_out: Callable[[], str]) -> str:
         """What a rerun gave; it is carried out where no earlier one is noted."""
-        name = digest_value([titles, turn])[:32]
-        if name not in self.known:
-            self.known[name] = self._noted(self.notes / f"{name}.json", titles, carry_out)
-        return self.known[name]
+        name = (titles, *more)
+        known = str(name)
+        if known not in self.known:
+            self.known[known] = self._noted(name, titles, carry_out)
+        return self.known[known]
 
-    def _noted(self, note: Path, titles: list[str], carry_out: Callable[[], str]) -> str:
-        if note.exists():
-            self.reruns.append(msgspec.json.decode(note.read_bytes(), type=Rerun))
-            return self.reruns[-1].result
+    def _noted(self, name: tuple[object, ...], titles: list[str], carry_out: Callable[[], str]) -> str:
+        if (note := self.notes.find(*name)) is not None:
+            self.reruns.append(note)
+            return note.result
         if self.reruns and time.monotonic() > self.deadline:
             raise _OutOfBudgetError
         self.say(f"rerun {len(self.reruns) + 1}: {', '.join(titles)[:150] or 'as it was'}")
@@ -275,8 +291,7 @@ class _Laboratory:
         except (ReproError, NotFoundError) as error:
             result = f"it could not be run: {error.message}"
         done = Rerun(titles, result, round(time.monotonic() - begun, 3))
-        note.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(note, msgspec.json.encode(msgspec.structs.replace(done, remembered=True)).decode())
+        self.notes.keep(msgspec.structs.replace(done, remembered=True), *name)
         self.reruns.append(done)
         self.say(f"  {result}")
         return result
@@ -289,9 +304,8 @@ class _Laboratory:
         seeded = msgspec.structs.replace(detail, run=msgspec.structs.replace(detail.run, seed=seed))
         with tempfile.TemporaryDirectory(prefix="runward-why-") as folder:
             attempt = Attempt(self.space, seeded, Path(folder).resolve(), lambda text: None)
-            limits = self.limits
-            blobs = _Blobs(self._read, made)
-            yield attempt, attempt.again(capture, blobs, limits.level, limits.timeout_s, limits.sandbox)
+            attempt.blobs, attempt.as_recorded = Blobs(reader(found_bytes(made), self._read)), True
+            yield attempt, attempt.again(capture, self.limits.level, self.limits.timeout_s, self.limits.sandbox)
 
     def _gives(self, which: int, attempt: Attempt, again: Again) -> bool:
         """Whether a rerun's results are those of one of the runs."""
@@ -299,8 +313,7 @@ class _Laboratory:
         return _agree(attempt.compared(self.recorded[which], again.results, {}, places))
 
     def _read(self, digest: str) -> bytes:
-        blobs = [RunBlobs(self.space.files, detail.run.id) for detail in self.details]
-        return reader(*(lambda named, of=one: of.read(Digest(named)) for one in blobs))(digest)
+        return reader(*(partial(self.space.files.read, detail.run.id) for detail in self.details))(digest)
 
     def _within_budget(self, so_far: Explanation, work: Callable[[], Explanation]) -> Explanation:
         try:
@@ -309,19 +322,6 @@ class _Laboratory:
             return _undecided(
                 so_far, "the time for reruns is used up: call again to go on from here, or raise --budget"
             )
-
-
-class _Blobs:
-    """Captured bytes of either run, and those that were made from both."""
-
-    def __init__(self, read: Callable[[str], bytes], made: Mapping[Digest, bytes]) -> None:
-        self._read, self._made = read, made
-
-    def read(self, digest: Digest) -> bytes:
-        return self._made[digest] if digest in self._made else self._read(digest)
-
-    def copy_to(self, digest: Digest, path: Path) -> None:
-        path.write_bytes(self.read(digest))
 
 
 def _agree(result: ResultReport) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Mapping, Sequence
@@ -10,10 +11,12 @@ from typing import Any
 
 import msgspec
 
+from runward.core.ids import Digest
 from runward.errors import RunwardError
 from runward.store.folder import FolderBlobs
 from runward.tracking.capture.command import with_testimony
-from runward.tracking.capture.model import Capture, FileRead, decode_path
+from runward.tracking.capture.files import holds_secrets
+from runward.tracking.capture.model import Capture, FileRead, Limits, decode_path
 from runward.tracking.capture.preload import Shim
 from runward.tracking.capture.reads import ReadRecorder, unrecorded
 from runward.tracking.capture.snapshot import PendingCapture, start_capture
@@ -24,6 +27,7 @@ Part = tuple[str, str, dict[str, Any]]
 OUTPUTS = "outputs/"
 """Before the names of artifacts that are files which a command left in its tree."""
 _LIMIT_S = 120.0
+_DEFAULT = Limits()
 _OUTPUT_BYTES = 32 << 20
 _OUTPUTS_BYTES = 128 << 20
 _OUTPUTS = 200
@@ -80,6 +84,7 @@ class Captor:
                 capture = msgspec.structs.replace(capture, reads=self._all_reads(capture))
             else:
                 capture = self._heard(capture, run)
+            capture = msgspec.structs.replace(capture, reads=kept_reads(capture, self._blobs))
             run.note_captures(parts_of(self._blobs, capture, final=True, foreign=self._argv is not None))
         except (OSError, RunwardError) as error:
             run.set_tag("runward.capture", f"failed: {error}")
@@ -103,6 +108,31 @@ class Captor:
         more = ReadRecorder.replay(self._opened_before.items(), self._cwd, started_ns).collect(root)
         found = {read.path: read for read in [*more, *capture.reads]}
         return [found[path] for path in sorted(found)]
+
+
+def kept_reads(capture: Capture, blobs: FolderBlobs, limits: Limits = _DEFAULT) -> list[FileRead]:
+    """What a run read, with the small files stored that lie in its folder and that its code does not hold.
+
+    Data that git ignores, for instance. What lies elsewhere, holds secrets by its name or is large stays a digest.
+    """
+    held = {entry.path for entry in capture.code.files}
+    wanted, room = dict[str, bytes](), limits.read_bytes
+    for read in capture.reads:
+        path = decode_path(read.path)
+        beside = bool(read.relative and read.digest and not read.changed) and read.relative not in held
+        if beside and read.size <= min(room, limits.read_file_bytes) and not holds_secrets(path):
+            wanted[read.digest], room = path, room - read.size
+    wanted = dict(list(wanted.items())[: limits.read_files])
+    with unrecorded(), contextlib.suppress(OSError, RunwardError):
+        stored: set[str] = set(blobs.have([Digest(digest) for digest in wanted]))
+        stored |= {
+            digest for digest, _ in blobs.put_new(path for digest, path in wanted.items() if digest not in stored)
+        }
+        return [
+            msgspec.structs.replace(read, kept=read.digest in wanted and read.digest in stored)
+            for read in capture.reads
+        ]
+    return capture.reads
 
 
 def parts_of(blobs: FolderBlobs, capture: Capture, *, final: bool, foreign: bool = False) -> list[Part]:

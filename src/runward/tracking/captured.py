@@ -12,7 +12,7 @@ from runward.tracking.model import CapturePart
 
 
 def referenced(blobs: FolderBlobs, part: CapturePart) -> list[Digest]:
-    """The digests that a captured document needs beside it: files of trees, diffs, edited files, a task's payload."""
+    """The digests that a captured document needs beside it: files of trees, diffs, edited files, data, a task's payload."""
     document = msgspec.json.decode(blobs.read(part.digest))
     found: list[str] = []
     if part.kind == "code":
@@ -22,6 +22,8 @@ def referenced(blobs: FolderBlobs, part: CapturePart) -> list[Digest]:
     elif part.kind == "environment":
         found = [digest for tree in document.get("sources", {}).values() for digest in _of_tree(tree)]
         found += [digest for package in document["packages"] for digest in package.get("edited", {}).values()]
+    elif part.kind == "reads":
+        found = [read["digest"] for read in document["reads"] if read.get("kept")]
     return [Digest(digest) for digest in dict.fromkeys(found)]
 
 

@@ -152,8 +152,10 @@ class _Search:
         first, source = self._terms[0], self._condition.source
         rows: list[Row] = []
         has_place = after is None or after[0] is not None
-        if first.walk is not None and has_place and (source is None or self._is_long(source, limit)):
-            rows = self._walk(first, first.walk, limit, after, 0 if source is None else _STRETCH * limit)
+        if first.walk is not None and has_place and source is None:
+            rows = self._walk(first, first.walk, limit, after)
+        elif first.walk is not None and has_place and source is not None and self._is_long(source, limit):
+            rows = self._stretch(first, first.walk, limit, after)
         alone = source is None and (first.walk is not None or first.column == "r.created_at")
         if len(rows) < limit and after is None and not alone:
             rows = self._select(tables, where, self._terms, limit, None, counted=True)
@@ -169,34 +171,34 @@ class _Search:
         sql = f"SELECT count(*) FROM (SELECT 1 FROM {source.sql} f LIMIT ?) first_ones"
         return int(self._tx.scalar(sql, (*source.params, most))) == most
 
-    def _walk(self, first: SortTerm, table: str, limit: int, after: list[Any] | None, most: int) -> list[Row]:
-        """The page read along the index of the first sort value: the rest of the runs is never looked at.
+    def _walk(self, first: SortTerm, table: str, limit: int, after: list[Any] | None) -> list[Row]:
+        """The page read along the index of the first sort value: the rest of the runs is never looked at."""
+        # The table itself and no subquery of it, so that the database stops where the page is full.
+        alias = first.column.partition(".")[0]
+        valued = Clause(f"{alias}.key = ? AND {first.column} IS NOT NULL", first.join.params)
+        return self._along(Clause(f"{table} {alias}", ()), valued, limit, after)
 
-        With ``most`` only so many values are gone through, and a page that does not come together there is empty.
-        """
+    def _stretch(self, first: SortTerm, table: str, limit: int, after: list[Any] | None) -> list[Row]:
+        """The page out of the first values in order; empty where it does not come together among these."""
         alias, _, column = first.column.partition(".")
-        way = "DESC" if first.descending else "ASC"
-        values = Clause(f"{table} WHERE key = ? AND {column} IS NOT NULL", first.join.params)
-        if after is not None:
-            beyond = "<=" if first.descending else ">="
-            values = Clause(f"{values.sql} AND {column} {beyond} ?", (*values.params, after[0]))
-        along = f"SELECT run_id, {column} FROM {values.sql} ORDER BY {column} {way} LIMIT ?"
-        tables = Clause(f"({along}) {alias} CROSS JOIN runs r{self._joins}", (*values.params, most))
-        if not most:
-            # As a table of its own, so that the database stops where the page is full.
-            tables = Clause(f"{table} {alias} CROSS JOIN runs r{self._joins}", ())
-        where = _early(self._matching(self._condition.clause), alias)
-        if not most:
-            key = f"{alias}.key = ? AND {first.column} IS NOT NULL"
-            where = Clause(f"{key} AND {where.sql}", (*first.join.params, *where.params))
-        rows = self._select(
-            tables, where._replace(sql=f"r.id = {alias}.run_id AND {where.sql}"), self._terms[1:], limit, after
-        )
-        if most and len(rows) == limit:
-            end = self._tx.all(f"{along} OFFSET ?", (*values.params, 1, most - 1))
-            # Runs of the value at which the stretch ends may lie on both sides of the end.
-            return rows if not end or end[0][1] != rows[-1][0] else []
-        return [] if most else rows
+        way, beyond = ("DESC", "<=") if first.descending else ("ASC", ">=")
+        valued = f"key = ? AND {column} IS NOT NULL{'' if after is None else f' AND {column} {beyond} ?'}"
+        values = f"SELECT run_id, {column} FROM {table} WHERE {valued} ORDER BY {column} {way} LIMIT ?"
+        params, most = (*first.join.params, *([] if after is None else after[:1])), _STRETCH * limit
+        rows = self._along(Clause(f"({values}) {alias}", (*params, most)), Clause("1 = 1", ()), limit, after)
+        if len(rows) < limit:
+            return []
+        end = self._tx.all(f"{values} OFFSET ?", (*params, 1, most - 1))
+        # Runs of the value at which the stretch ends may lie on both sides of the end.
+        return rows if not end or end[0][1] != rows[-1][0] else []
+
+    def _along(self, values: Clause, valued: Clause, limit: int, after: list[Any] | None) -> list[Row]:
+        """The page of runs that have one of the values, which the database goes through first."""
+        alias = self._terms[0].column.partition(".")[0]
+        tables = Clause(f"{values.sql} CROSS JOIN runs r{self._joins}", values.params)
+        match = _early(self._matching(self._condition.clause), alias)
+        where = Clause(f"r.id = {alias}.run_id AND {valued.sql} AND {match.sql}", (*valued.params, *match.params))
+        return self._select(tables, where, self._terms[1:], limit, after)
 
     def _select(
         self,

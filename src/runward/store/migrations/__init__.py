@@ -22,6 +22,7 @@ from runward.store.migrations import (
     m0007_reports,
     m0008_cards,
     m0009_data,
+    m0010_verification_jobs,
 )
 
 MIGRATIONS: list[ModuleType] = [
@@ -34,6 +35,7 @@ MIGRATIONS: list[ModuleType] = [
     m0007_reports,
     m0008_cards,
     m0009_data,
+    m0010_verification_jobs,
 ]
 """All migrations in order; the position (from 1) is the schema's version."""
 

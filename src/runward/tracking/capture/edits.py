@@ -13,7 +13,6 @@ from typing import NamedTuple
 from runward.tracking.capture.environment import normalised_name
 
 _TOP = re.compile(rb"^\"?([^/,\"\n]+)", re.MULTILINE)
-_SETTLED_NS = 2_000_000_000
 
 
 class Edit(NamedTuple):
@@ -77,7 +76,8 @@ def _touched_at(path: str) -> int | None:
 
 
 def _touched_after(file: str, installed_ns: int) -> bool:
-    return (_touched_at(file) or 0) > installed_ns + _SETTLED_NS
+    # Installers write RECORD last. A file that only looks younger is hashed in vain, which is all that it costs.
+    return (_touched_at(file) or 0) > installed_ns
 
 
 def _owners(infos: Iterable[tuple[str, int]]) -> dict[str, list[_Installed]]:

@@ -109,7 +109,7 @@ class TreeReader:
             self._add_link(path, os.readlink(full))
         elif not stat.S_ISREG(status.st_mode):
             self.leave_out(path, "special", "neither a file nor a symlink")
-        elif not shared and _SECRET_FILE.search(path):
+        elif not shared and holds_secrets(path):
             self.leave_out(path, "secret", "files of this name hold secrets; it is not committed", size=status.st_size)
         elif status.st_size > self._limits.file_bytes:
             self._leave_large(path, full, status, executable)
@@ -153,6 +153,11 @@ class TreeReader:
             executable=executable,
         )
         self.left_out.append(entry)
+
+
+def holds_secrets(path: bytes) -> bool:
+    """Whether files of this name usually hold secrets, so that an uncommitted one is not stored."""
+    return _SECRET_FILE.search(path) is not None
 
 
 def _stamp(status: os.stat_result) -> tuple[int, int, int, int]:

@@ -55,6 +55,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     folder_files: int = 2_000
     folder_bytes: int = 64 << 20
     """The bounds of a plain folder, where no ignore rules say what is code."""
+    read_files: int = 200
+    read_file_bytes: int = 8 << 20
+    read_bytes: int = 64 << 20
+    """The bounds of what is stored of the data that a run read in its folder and that is no part of its code."""
     git_timeout_s: float = 60.0
 
 
@@ -214,6 +218,8 @@ class FileRead(msgspec.Struct, frozen=True, kw_only=True):
     """Who saw it: the interpreter's audit hook, the shim that native readers cannot pass by, or both."""
     changed: bool = False
     """The file was modified after the run started, so the digest may not be what the run read."""
+    kept: bool = False
+    """The bytes are stored, so that they can be put back when the file has changed."""
 
 
 class FileWritten(msgspec.Struct, frozen=True, kw_only=True):
