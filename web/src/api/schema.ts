@@ -1867,8 +1867,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Verifications, newest first.
-         * @description Verifications, newest first.
+         * Verifications, newest first: with a verdict, of attempts at a level, older than another one.
+         * @description Verifications, newest first: with a verdict, of attempts at a level, older than another one.
          *
          *     Permission: `verification.read` (role viewer or higher).
          */
@@ -2139,6 +2139,80 @@ export interface paths {
          *     Permission: `standards.write` (role maintainer or higher).
          */
         delete: operations["jobs.clear_verification_policy"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/verification-rates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Attempted and reproduced runs of a project and those below it, or of all, level by level.
+         * @description Attempted and reproduced runs of a project and those below it, or of all, level by level.
+         *
+         *     Permission: `verification.read` (role viewer or higher).
+         */
+        get: operations["findings.verification_rates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/explanations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Explanations that speak of a run, as the first or the second, newest first.
+         * @description Explanations that speak of a run, as the first or the second, newest first.
+         *
+         *     Permission: `verification.read` (role viewer or higher).
+         */
+        get: operations["findings.list_explanations"];
+        put?: never;
+        /**
+         * Record what makes another run differ from this one, or this one from itself.
+         * @description Record what makes another run differ from this one, or this one from itself.
+         *
+         *     Raises: NotFoundError (the other run), InvalidError (its reruns do not show what it says).
+         *
+         *     Permission: `verification.write` (role contributor or higher).
+         */
+        post: operations["findings.record_explanation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/explanations/{explanation_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * An explanation with its reruns.
+         * @description An explanation with its reruns.
+         *
+         *     Permission: `verification.read` (role viewer or higher).
+         */
+        get: operations["findings.get_explanation"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -4239,6 +4313,7 @@ export interface components {
             project: string;
             verdict: string;
             level: string;
+            attempted: string;
             reason: string;
             by: string;
             host: string;
@@ -4258,6 +4333,8 @@ export interface components {
             duration_s: number;
             /** @default  */
             host: string;
+            /** @default  */
+            attempted: string;
         };
         /**
          * ReplicateGroup
@@ -4455,6 +4532,111 @@ export interface components {
             margins: {
                 [key: string]: number;
             };
+        };
+        /**
+         * VerificationRates
+         * @description How much of what could be reproduced was tried, and how much of that held.
+         */
+        VerificationRates: {
+            eligible: number;
+            overall: components["schemas"]["LevelRate"];
+            levels: components["schemas"]["LevelRate"][];
+        };
+        /**
+         * LevelRate
+         * @description How often an attempt at a level succeeded. A run counts once, by its newest attempt.
+         */
+        LevelRate: {
+            level: string;
+            attempted: number;
+            reproduced: number;
+            differs: number;
+            undecided: number;
+            unearned: number;
+            outdated: number;
+            rate: number | null;
+            low: number | null;
+            high: number | null;
+        };
+        /**
+         * ExplanationDetail
+         * @description An explanation with its evidence.
+         */
+        ExplanationDetail: {
+            explanation: components["schemas"]["ExplanationLine"];
+            report: components["schemas"]["ExplanationReport"];
+        };
+        /**
+         * ExplanationLine
+         * @description An explanation as lists show it.
+         */
+        ExplanationLine: {
+            id: string;
+            first_id: string;
+            first_name: string;
+            second_id: string;
+            second_name: string;
+            /** @enum {unknown} */
+            answer: "nothing_differs" | "shown" | "undecided";
+            reason: string;
+            by: string;
+            host: string;
+            at: string;
+            duration_s: number;
+            outdated: boolean;
+        };
+        /**
+         * ExplanationReport
+         * @description What ``runward why`` found, and the reruns that show it: the fields of its ``--json``.
+         */
+        ExplanationReport: {
+            format: number;
+            first: string;
+            second: string;
+            /** @enum {unknown} */
+            answer: "nothing_differs" | "shown" | "undecided";
+            reason: string;
+            /** @default [] */
+            cause: components["schemas"]["ExplainedDifference"][];
+            /** @default  */
+            source: string;
+            /** @default [] */
+            differences: components["schemas"]["ExplainedDifference"][];
+            /** @default [] */
+            not_tried: string[];
+            /** @default [] */
+            reruns: components["schemas"]["ExplainedRerun"][];
+        };
+        /**
+         * ExplainedDifference
+         * @description One thing that differs, and can be put back alone.
+         */
+        ExplainedDifference: {
+            kind: string;
+            name: string;
+            before: string;
+            after: string;
+        };
+        /**
+         * ExplainedRerun
+         * @description One rerun and what came of it.
+         */
+        ExplainedRerun: {
+            put_back: string[];
+            result: string;
+            seconds: number;
+            /** @default false */
+            remembered: boolean;
+        };
+        /**
+         * NewExplanation
+         * @description An explanation to record.
+         */
+        NewExplanation: {
+            report: components["schemas"]["ExplanationReport"];
+            duration_s: number;
+            /** @default  */
+            host: string;
         };
         /**
          * Page
@@ -13282,6 +13464,9 @@ export interface operations {
             query?: {
                 project?: string;
                 run_id?: string;
+                verdict?: string;
+                level?: string;
+                before?: string;
                 limit?: number;
             };
             header?: never;
@@ -14429,6 +14614,352 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "findings.verification_rates": {
+        parameters: {
+            query?: {
+                project?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VerificationRates"];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "findings.list_explanations": {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExplanationLine"][];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "findings.record_explanation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewExplanation"];
+            };
+        };
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExplanationDetail"];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "findings.get_explanation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                explanation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExplanationDetail"];
+                };
             };
             /** @description nobody is signed in */
             401: {
