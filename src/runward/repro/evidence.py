@@ -17,7 +17,7 @@ from runward.repro.levels import decide
 from runward.repro.model import Conditions, Decision, InputCheck, Level, ResultReport
 from runward.repro.records import NewVerification, Replicate, ReplicateGroup, ReplicateMetric
 from runward.repro.statistical import as_sample, decide_conceptually, decide_statistically
-from runward.tracking import repository as sql
+from runward.tracking.api import Tracking
 from runward.tracking.deltas import mean_interval
 from runward.tracking.files import find_capture
 from runward.tracking.model import Run
@@ -128,7 +128,7 @@ def _implementation(call: Call, run_id: str) -> Implementation:
     def document(kind: str) -> bytes:
         return read(find_capture(call, run_id, kind).digest)
 
-    return implementation_of(sql.run(call.tx, run_id).created_by, document, read)
+    return implementation_of(call.use(Tracking).get_run(run_id).run.created_by, document, read)
 
 
 def _check_recorded(evidence: Evidence, known: dict[Any, Run], due: set[Any]) -> None:
