@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from runward.governance.model import NewToken
+from runward.governance.scopes import readable_projects
 from runward.repro import worker as worker_module
 from runward.repro.jobs_model import JobOptions, JobState, NewVerificationJob, VerificationJob
+from runward.repro.jobs_repository import claimable
 from runward.repro.replication import Limits
 from runward.repro.worker import Worker, verify_as_asked
 from runward.server.run import LOOPBACK, RunningServer, listen
@@ -137,9 +139,9 @@ def test_a_worker_lets_go_and_leaves_nothing_running(bench: Bench, space: Worksp
 def test_what_cannot_be_verified_fails_and_the_next_job_is_taken(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A wrong margin by its reason, a defect by its type; neither ends the worker."""
+    """A metric that is not there by its reason, a defect by its type; neither ends the worker."""
     own = worker_of(bench.space)
-    bench.queue(NewVerificationJob("basic", options=JobOptions(margins={"nosuch": 1.0})))
+    bench.queue(NewVerificationJob("statistical", options=JobOptions(metrics=["nosuch"])))
     (wrong,) = own.work(idle_s=0)
     assert (wrong.state, wrong.verification_id) == (JobState.FAILED, None)
     assert "'nosuch'" in wrong.reason
@@ -186,10 +188,18 @@ def test_options_reach_the_level_that_has_a_use_for_them(bench: Bench, monkeypat
 
 
 def test_waiting_jobs_are_found_without_looking_at_the_history(bench: Bench) -> None:
-    """Workers ask every second: what they ask must not grow with what was done before."""
+    """Workers ask every second: what they ask must not grow with what was done, nor with the number of runs."""
+    asked: list[tuple[str, tuple[object, ...]]] = []
     with bench.space.dispatcher.database.transaction(write=False) as tx:
-        plan = tx.all(
-            """EXPLAIN QUERY PLAN SELECT j.id FROM verification_jobs j WHERE j.state IN ('queued', 'running')
-               AND (j.state = 'queued' OR j.lease_until < 5) ORDER BY j.requested_at, j.id LIMIT 1"""
-        )
-    assert "verification_jobs_open" in str(plan)
+
+        class Heard:
+            dialect = tx.dialect
+
+            def one(self, sql: str, params: tuple[object, ...]) -> None:
+                asked.append((sql, params))
+
+        claimable(Heard(), "", readable_projects(bench.space.actor), 5)  # type: ignore[arg-type]
+        ((sql, params),) = asked
+        plan = [str(row[-1]) for row in tx.all(f"EXPLAIN QUERY PLAN {sql}", params)]
+    assert "verification_jobs_open" in plan[0], plan
+    assert plan[1].startswith("SEARCH r USING"), plan

@@ -30,6 +30,7 @@ from runward.repro.jobs_model import (
     VerificationJob,
     VerificationPolicy,
 )
+from runward.repro.margins import check_margins, comparable
 from runward.tracking.api import Tracking
 from runward.tracking.marks import publish_on_run
 from runward.tracking.model import RunStatus
@@ -52,9 +53,11 @@ class JobsService(Jobs):
         """See the contract."""
         check_pool(new.pool)
         _check_options(new.options)
-        run = self.call.use(Tracking).get_run(run_id).run
+        detail = self.call.use(Tracking).get_run(run_id)
+        run = detail.run
         if not run.status.is_terminal:
             raise InvalidTransitionError(f"run {run.name!r} is still running", hint="wait for its end")
+        check_margins(detail, new.options.margins)
         job_id = self.queue(run_id, new, "person")
         if not job_id:
             existing = sql.open_job(self.tx, run_id, new.level, new.pool)
@@ -246,8 +249,9 @@ def _on_run_ended(call: Call, event: Event) -> None:
     found = sql.policy_of(call.tx, scope.projects) if scope else None
     if found is not None and sql.is_captured(call.tx, event.object_id):
         policy = found.policy
-        new = NewVerificationJob(policy.level, policy.pool, JobOptions(margins=policy.margins))
-        JobsService(call).queue(event.object_id, new, "policy")
+        known = comparable(call.use(Tracking).get_run(event.object_id)) if policy.margins else set()
+        options = JobOptions(margins={name: margin for name, margin in policy.margins.items() if name in known})
+        JobsService(call).queue(event.object_id, NewVerificationJob(policy.level, policy.pool, options), "policy")
 
 
 def _on_run_deleted(call: Call, event: Event) -> None:

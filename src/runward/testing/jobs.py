@@ -72,7 +72,7 @@ def _taken(space: Workspace, pool: str = "") -> ClaimedJob:
 
 def _captured_run(world: World, space: Workspace, project: str, status: RunStatus) -> Run:
     """A run that is captured as a rerun needs it, and ends so."""
-    run = world.run(space, project=project)
+    run = world.run(space, project=project, metrics={"acc": 0.9})
     facts = space.files.put_bytes(project, b"{}")
     kinds: list[Literal["code", "environment", "machine", "process"]] = ["code", "environment", "machine", "process"]
     space.tracking.put_captures(run.id, [CapturePart(kind, facts, {}) for kind in kinds])
@@ -304,6 +304,7 @@ class JobsSuite:
             NewVerificationJob(pool="any"),
             NewVerificationJob(pool="a b"),
             NewVerificationJob(options=JobOptions(margins={"acc": -1.0})),
+            NewVerificationJob(options=JobOptions(margins={"nosuch": 1.0})),
             NewVerificationJob(options=JobOptions(timeout_s=0.0)),
             NewVerificationJob(options=JobOptions(budget_s=1e9)),
             NewVerificationJob(options=JobOptions(max_runs=2)),
@@ -332,7 +333,7 @@ class JobsSuite:
         """In its project and below, where captured, once; what failed or was not captured is left alone."""
         space, maintainer = world.member(), world.member("maintainer")
         below = world.new_project(world.project)
-        policy = VerificationPolicy("basic", "gpu", {"acc": 0.01})
+        policy = VerificationPolicy("basic", "gpu", {"acc": 0.01, "nosuch": 0.1})
         assert space.jobs.get_verification_policy(below) is None
         set_up = maintainer.jobs.set_verification_policy(world.project, policy)
         assert (set_up.project, set_up.policy, set_up.author) == (world.project, policy, name_of(maintainer))
