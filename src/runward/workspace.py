@@ -29,6 +29,8 @@ from runward.knowledge.service import ROOM as KNOWLEDGE
 from runward.registry.api import Registry
 from runward.registry.service import ROOM as REGISTRY
 from runward.repro.api import Repro
+from runward.repro.findings import ROOM as FINDINGS
+from runward.repro.findings_api import Findings
 from runward.repro.jobs import ROOM as JOBS
 from runward.repro.jobs_api import Jobs
 from runward.repro.service import ROOM as REPRO
@@ -43,6 +45,8 @@ from runward.tracking.analysis_api import Analysis
 from runward.tracking.api import Tracking
 from runward.tracking.cards import make_cards
 from runward.tracking.compaction import compact_due
+from runward.tracking.environments import ROOM as ENVIRONMENTS
+from runward.tracking.environments_api import Environments
 from runward.tracking.files import Files, FolderFiles, RemoteFiles
 from runward.tracking.intake import ROOM as INTAKE
 from runward.tracking.intake_api import Intake
@@ -54,12 +58,14 @@ ROOMS: tuple[Room, ...] = (
     GOVERNANCE,
     TRACKING,
     ANALYSIS,
+    ENVIRONMENTS,
     ORGANISE,
     INTAKE,
     REGISTRY,
     DATA,
     REPRO,
     JOBS,
+    FINDINGS,
     KNOWLEDGE,
     COORDINATION,
     REVIEW,
@@ -94,12 +100,14 @@ class Workspace:
         self.governance = cast(Governance, make_proxy(Governance, invoke))
         self.tracking = cast(Tracking, make_proxy(Tracking, invoke))
         self.analysis = cast(Analysis, make_proxy(Analysis, invoke))
+        self.environments = cast(Environments, make_proxy(Environments, invoke))
         self.organise = cast(Organise, make_proxy(Organise, invoke))
         self.intake = cast(Intake, make_proxy(Intake, invoke))
         self.data = cast(Data, make_proxy(Data, invoke))
         self.registry = cast(Registry, make_proxy(Registry, invoke))
         self.repro = cast(Repro, make_proxy(Repro, invoke))
         self.jobs = cast(Jobs, make_proxy(Jobs, invoke))
+        self.findings = cast(Findings, make_proxy(Findings, invoke))
         self.knowledge = cast(Knowledge, make_proxy(Knowledge, invoke))
         self.coordination = cast(Coordination, make_proxy(Coordination, invoke))
         self.review = cast(Reviews, make_proxy(Reviews, invoke))

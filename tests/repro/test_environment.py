@@ -13,11 +13,11 @@ import pytest
 from runward.errors import EnvironmentNotRebuiltError
 from runward.repro.environment import (
     RebuiltEnvironment,
-    find_uv,
     locked_hashes,
     rebuild_environment,
     requirement_line,
 )
+from runward.repro.uv import find_uv
 from runward.tracking.capture.environment import scan_packages
 from runward.tracking.capture.model import EnvironmentSnapshot, Package
 from tests.capture.test_host import install

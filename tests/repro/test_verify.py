@@ -14,8 +14,9 @@ import pytest
 from runward.errors import EnvironmentNotRebuiltError
 from runward.repro import variation
 from runward.repro.attempt import Attempt
-from runward.repro.environment import RebuiltEnvironment, find_uv
+from runward.repro.environment import RebuiltEnvironment
 from runward.repro.model import Variation
+from runward.repro.uv import find_uv
 from runward.repro.verify import verify
 from runward.tracking.capture.model import Capture
 from runward.tracking.capture.preload import shim

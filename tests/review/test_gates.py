@@ -80,7 +80,7 @@ def test_each_standard_closes_its_gate_and_says_why(standards: Standards, good: 
 def _verification(verdict: str, level: str, *, outdated: bool = False) -> Verification:
     name = f"{verdict}-{level}"
     return Verification(
-        VerificationId(name), RunId("r"), "run-1", "p", verdict, level, "why", "ann", "", _NOW, 1.0, outdated
+        VerificationId(name), RunId("r"), "run-1", "p", verdict, level, level, "why", "ann", "", _NOW, 1.0, outdated
     )
 
 

@@ -14,7 +14,7 @@ from runward.core.stopping import told_to_stop
 from runward.errors import InvalidError, ReproError, StoreError
 from runward.face import current_workspace
 from runward.repro.attempt import Say
-from runward.repro.jobs_model import JobFilter, JobLevel, JobState, VerificationJob, VerificationPolicy
+from runward.repro.jobs_model import JobFilter, JobState, PolicyLevel, VerificationJob, VerificationPolicy
 from runward.repro.records import VerificationDetail
 from runward.repro.worker import LOOK_S, Worker
 from runward.workspace import Workspace
@@ -123,7 +123,7 @@ def cancel(output: Output, job_id: str, reason: str) -> None:
 @with_json
 @pass_output
 def policy(
-    output: Output, project: str, level: JobLevel | None, pool: str, margin: tuple[str, ...], clear: bool
+    output: Output, project: str, level: PolicyLevel | None, pool: str, margin: tuple[str, ...], clear: bool
 ) -> None:
     """Show or set what is queued when a captured run of a project, or below it, finishes."""
     jobs = current_workspace().jobs

@@ -25,16 +25,19 @@ _CODES = {"reproduced": YES, "not_reproduced": NO, "undecided": UNDECIDED}
 @click.command()
 @click.argument("ref", metavar="RUN", required=False)
 @click.option(
-    "--level", type=click.Choice(["basic", "environment", "statistical"]), default="environment", show_default=True
+    "--level",
+    type=click.Choice(["basic", "environment", "statistical", "conceptual"]),
+    default="environment",
+    show_default=True,
 )
+@click.option("--with", "second", metavar="RUN", default="", help="Level conceptual: a second implementation's run.")
+@click.option("--evaluation", multiple=True, metavar="PATH", help="Level conceptual: files that both may share.")
 @click.option("--margin", "-m", multiple=True, metavar="METRIC=ABS", help="Allowed absolute difference of a metric.")
 @click.option("--timeout", default=3600.0, show_default=True, help="Seconds until a rerun is ended.")
-@click.option("--metric", multiple=True, metavar="NAME", help="Level statistical: what the conclusion rests on.")
+@click.option("--metric", multiple=True, metavar="NAME", help="Repeated runs: what the conclusion rests on.")
 @click.option("--test-size", multiple=True, metavar="METRIC=N", help="Examples behind a metric that is a proportion.")
 @click.option("--baseline", default="group", metavar="RUN,RUN,…", help="All replicates of RUN, by name.")
-@click.option(
-    "--budget", default="1h", show_default=True, callback=span, help="Level statistical: time for all reruns."
-)
+@click.option("--budget", default="1h", show_default=True, callback=span, help="Repeated runs: time for all of them.")
 @click.option("--max-runs", type=click.IntRange(3, 20), default=20, show_default=True, help="Runs per side, at most.")
 @click.option("--no-sandbox", is_flag=True, help="Rerun without isolation; the report says so.")
 @click.option("--against", metavar="RUN", help="Compare with this recorded run instead of running anything.")
@@ -51,6 +54,8 @@ def verify(
     output: Output,
     ref: str | None,
     level: JobLevel,
+    second: str,
+    evaluation: tuple[str, ...],
     margin: tuple[str, ...],
     timeout: float,
     metric: tuple[str, ...],
@@ -88,6 +93,8 @@ def verify(
         baseline=[] if baseline == "group" else baseline.split(","),
         budget_s=budget,
         max_runs=max_runs,
+        second=space.tracking.resolve_run(second).id if second else "",
+        evaluation=list(evaluation),
     )
     if queue or pool not in ("", "local"):
         new = NewVerificationJob(level, "" if pool in ("any", "local") else pool, options)

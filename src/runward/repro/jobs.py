@@ -29,6 +29,7 @@ from runward.repro.jobs_model import (
     PolicyInForce,
     VerificationJob,
     VerificationPolicy,
+    check_second,
 )
 from runward.repro.margins import check_margins, comparable
 from runward.tracking.api import Tracking
@@ -53,6 +54,7 @@ class JobsService(Jobs):
         """See the contract."""
         check_pool(new.pool)
         _check_options(new.options)
+        check_second(new.level, new.options)
         detail = self.call.use(Tracking).get_run(run_id)
         run = detail.run
         if not run.status.is_terminal:

@@ -52,24 +52,27 @@ def kill_group(process: subprocess.Popen[bytes] | subprocess.Popen[str]) -> None
 
 
 def run_tool(
-    command: list[str], env: Mapping[str, str], cwd: Path, timeout_s: float
+    command: list[str], env: Mapping[str, str], cwd: Path, timeout_s: float, given: str | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run a program to its end and keep what it printed; whatever ends this ends the program with all it started.
+
+    ``given`` is what it reads from its standard input.
 
     Raises: StoppedError, OSError (it does not start), subprocess.TimeoutExpired.
     """
     pipe, deadline = subprocess.PIPE, time.monotonic() + timeout_s
     process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True, env=dict(env), cwd=cwd,
+        command, stdin=subprocess.DEVNULL if given is None else pipe, stdout=pipe, stderr=pipe, text=True, env=dict(env), cwd=cwd,
         start_new_session=True,
     )  # fmt: skip
     with process:
         try:
             while True:
                 try:
-                    out, err = process.communicate(timeout=LOOK_S)
+                    out, err = process.communicate(given, timeout=LOOK_S)
                     return subprocess.CompletedProcess(command, process.returncode, out, err)
                 except subprocess.TimeoutExpired:
+                    given = None
                     check_stop()
                     if time.monotonic() > deadline:
                         raise

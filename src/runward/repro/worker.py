@@ -12,7 +12,7 @@ from typing import Protocol
 from runward.errors import NotFoundError, RunwardError, StaleVersionError
 from runward.repro.attempt import Say, Space
 from runward.repro.jobs_api import Jobs
-from runward.repro.jobs_model import ClaimedJob, JobLevel, JobOptions, JobState, VerificationJob
+from runward.repro.jobs_model import ClaimedJob, JobLevel, JobOptions, JobState, VerificationJob, check_second
 from runward.repro.model import Tolerance
 from runward.repro.replication import Limits, verify_statistically
 from runward.repro.stop import StoppedError, stoppable
@@ -36,7 +36,8 @@ def verify_as_asked(
 
     Raises: NotFoundError, InvalidError, and StoppedError where the caller asked it to stop.
     """
-    if level == "statistical":
+    check_second(level, options)
+    if level in ("statistical", "conceptual"):
         return verify_statistically(
             space,
             ref,
@@ -44,6 +45,8 @@ def verify_as_asked(
             margins=options.margins,
             test_sizes=options.test_sizes,
             baseline=options.baseline,
+            second=options.second,
+            evaluation=options.evaluation,
             limits=Limits(options.budget_s, options.timeout_s, options.max_runs, options.sandbox),
             say=say,
         )
