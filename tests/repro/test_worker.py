@@ -9,10 +9,12 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from runward.governance.model import NewToken
+from runward.errors import StoreError, UnauthenticatedError
+from runward.governance.model import NewMember, NewToken
 from runward.governance.scopes import readable_projects
 from runward.repro import worker as worker_module
 from runward.repro.jobs_model import JobOptions, JobState, NewVerificationJob, VerificationJob
@@ -67,6 +69,8 @@ class Bench:
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     bench = Bench(tmp_path_factory.mktemp("bench"))
+    team = bench.space.tracking.get_project(bench.space.tracking.get_run(bench.run_id).run.project).team
+    bench.space.governance.create_member(NewMember(name="worker", role="contributor", team=team))
     yield bench
     bench.space.close()
 
@@ -83,13 +87,13 @@ def bench(shared: Bench) -> Iterator[Bench]:
 
 @pytest.fixture(params=["folder", "server"])
 def space(request: pytest.FixtureRequest, bench: Bench) -> Iterator[Workspace]:
-    """The same workspace, as it is and by HTTP."""
+    """The same workspace, as it is and by HTTP in the hands of a contributor."""
     if request.param == "folder":
         yield bench.space
         return
     owner: FolderWorkspace = bench.space
     with RunningServer(owner.dispatcher, listen("127.0.0.1", 0), LOOPBACK) as server:
-        yield open_url(server.url, owner.governance.create_token(NewToken("worker")).secret)
+        yield open_url(server.url, owner.governance.create_token(NewToken("t", member="worker")).secret)
 
 
 def worker_of(space: Workspace, leave: threading.Event | None = None, said: list[str] | None = None) -> Worker:
@@ -171,6 +175,28 @@ def test_a_job_that_was_taken_over_is_left_alone(bench: Bench, monkeypatch: pyte
     assert worker_of(bench.space, said=said).work(once=True) == []
     assert "no longer holds" in said[-1]
     assert bench.space.jobs.get_verification_job(job.id).worker == "w2"
+
+
+def test_a_workspace_that_is_away_ends_a_worker_only_at_its_beginning(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Later it is waited for; a failure that no waiting mends is never passed over."""
+    nowhere = open_url("http://127.0.0.1:9")
+    with pytest.raises(StoreError):
+        worker_of(nowhere).work(once=True, idle_s=0)
+    own = worker_of(bench.space)
+    answers: list[Exception | None] = [None, StoreError("away"), UnauthenticatedError("revoked")]
+
+    def answer(*args: object) -> None:
+        if (error := answers.pop(0)) is not None:
+            raise error
+
+    monkeypatch.setattr(own, "jobs", SimpleNamespace(claim_verification_job=answer))
+    monkeypatch.setattr(worker_module, "LOOK_S", 0.01)
+    with pytest.raises(UnauthenticatedError):
+        own.work()
+    assert answers == []
+    assert "away" in caplog.text
 
 
 def test_options_reach_the_level_that_has_a_use_for_them(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

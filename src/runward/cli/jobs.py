@@ -9,7 +9,7 @@ import time
 
 import click
 
-from runward.cli.output import Output, pass_output, span, with_json
+from runward.cli.output import Output, pass_output, shown, span, with_json
 from runward.core.stopping import told_to_stop
 from runward.errors import InvalidError, ReproError, StoreError
 from runward.face import current_workspace
@@ -92,7 +92,7 @@ def show(output: Output, job_id: str) -> None:
     """A job: who asked, who has it, what came of it."""
     job = current_workspace().jobs.get_verification_job(job_id)
     lines = [
-        f"job {job.id}: {job.state}" + (f": {job.reason}" if job.reason else ""),
+        f"job {job.id}: {job.state}" + (f": {shown(job.reason)}" if job.reason else ""),
         f"  run {job.run_name} ({job.run_id}) in {job.project}, level {job.level}, for {waits_for(job)}",
         f"  asked by {job.requested_by} ({job.trigger}) at {job.requested_at:%Y-%m-%d %H:%M:%S} UTC",
     ]

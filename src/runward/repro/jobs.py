@@ -117,11 +117,13 @@ class JobsService(Jobs):
     def claim_verification_job(self, worker: str, pool: str = "", host: str = "") -> ClaimedJob | None:
         """See the contract."""
         check_name(worker, "the worker's name")
+        if host:
+            check_name(host, "the host's name")
         check_pool(pool)
         projects = readable_projects(self.call.actor, PERMISSIONS["verification.write"])
         while (found := sql.claimable(self.tx, pool, projects, self.call.now_us)) is not None:
             if found.attempts < MOST_ATTEMPTS:
-                return self._take(found.id, worker, host[:250])
+                return self._take(found.id, worker, host)
             lost = (
                 f"{found.attempts} workers took it and vanished, at last {found.worker} on {found.host or 'its host'}"
             )

@@ -315,9 +315,9 @@ class JobsSuite:
                 space.jobs.request_verification(run.id, new)
         with pytest.raises(InvalidTransitionError, match="still running"):
             space.jobs.request_verification(world.run(space).id, _BASIC)
-        for worker, pool in (("", ""), ("two\nlines", ""), ("w", "a b")):
+        for worker, pool, host in (("", "", ""), ("two\nlines", "", ""), ("w", "a b", ""), ("w", "", "a\x1bb")):
             with pytest.raises(InvalidError):
-                space.jobs.claim_verification_job(worker, pool)
+                space.jobs.claim_verification_job(worker, pool, host)
         assert space.jobs.list_verification_jobs(run_id=run.id) == []
 
     def test_jobs_of_a_run_that_is_deleted_or_goes_on_end(self, world: World) -> None:
