@@ -125,6 +125,7 @@ class VerificationPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     level: PolicyLevel = "environment"
     pool: str = ""
     margins: dict[str, float] = {}
+    """Allowed absolute difference by name; a run that did not log the name goes without."""
 
 
 class PolicyInForce(msgspec.Struct, frozen=True):

@@ -2004,7 +2004,7 @@ export interface paths {
          * Queue a verification of a run that is over.
          * @description Queue a verification of a run that is over.
          *
-         *     Raises: InvalidError (pool or options), InvalidTransitionError (the run is not over), ConflictError (one of this
+         *     Raises: InvalidError (pool, options, or a margin of what the run did not log), InvalidTransitionError (the run is not over), ConflictError (one of this
          *     level and pool is queued or running; ``job_id`` says which).
          *
          *     Permission: `verification.write` (role contributor or higher).
@@ -4570,7 +4570,7 @@ export interface components {
             run_name: string;
             project: string;
             /** @enum {unknown} */
-            level: "basic" | "environment" | "statistical";
+            level: "basic" | "conceptual" | "environment" | "statistical";
             pool: string;
             options: components["schemas"]["JobOptions"];
             state: components["schemas"]["JobState"];
@@ -4615,6 +4615,10 @@ export interface components {
             budget_s: number;
             /** @default 20 */
             max_runs: number;
+            /** @default  */
+            second: string;
+            /** @default [] */
+            evaluation: string[];
         };
         /**
          * JobState
@@ -4631,7 +4635,7 @@ export interface components {
              * @default environment
              * @enum {unknown}
              */
-            level: "basic" | "environment" | "statistical";
+            level: "basic" | "conceptual" | "environment" | "statistical";
             /** @default  */
             pool: string;
             /**
@@ -4644,7 +4648,9 @@ export interface components {
              *       "test_sizes": {},
              *       "baseline": [],
              *       "budget_s": 3600,
-             *       "max_runs": 20
+             *       "max_runs": 20,
+             *       "second": "",
+             *       "evaluation": []
              *     }
              */
             options: components["schemas"]["JobOptions"];
