@@ -29,6 +29,8 @@ from runward.knowledge.service import ROOM as KNOWLEDGE
 from runward.registry.api import Registry
 from runward.registry.service import ROOM as REGISTRY
 from runward.repro.api import Repro
+from runward.repro.findings import ROOM as FINDINGS
+from runward.repro.findings_api import Findings
 from runward.repro.jobs import ROOM as JOBS
 from runward.repro.jobs_api import Jobs
 from runward.repro.service import ROOM as REPRO
@@ -64,6 +66,7 @@ ROOMS: tuple[Room, ...] = (
     DATA,
     REPRO,
     JOBS,
+    FINDINGS,
     KNOWLEDGE,
     COORDINATION,
     REVIEW,
@@ -105,6 +108,7 @@ class Workspace:
         self.registry = cast(Registry, make_proxy(Registry, invoke))
         self.repro = cast(Repro, make_proxy(Repro, invoke))
         self.jobs = cast(Jobs, make_proxy(Jobs, invoke))
+        self.findings = cast(Findings, make_proxy(Findings, invoke))
         self.knowledge = cast(Knowledge, make_proxy(Knowledge, invoke))
         self.coordination = cast(Coordination, make_proxy(Coordination, invoke))
         self.review = cast(Reviews, make_proxy(Reviews, invoke))

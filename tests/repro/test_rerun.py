@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -16,6 +17,7 @@ from runward.core.hashing import digest_bytes
 from runward.errors import InvalidError, SourceMissingError
 from runward.repro.command import Relocation, clean_environment, place_inputs, relocation, rerun_command
 from runward.repro.rerun import RerunOutcome, probe_bubblewrap, rerun
+from runward.repro.stop import StoppedError, run_tool, stoppable
 from runward.tracking.capture.model import FileRead
 from tests.capture.stores import MemoryBlobs
 from tests.repro.captures import make_capture
@@ -120,6 +122,37 @@ def test_orphans_of_an_ended_command_are_killed(tmp_path: Path, monkeypatch: pyt
     assert (outcome.exit_code, outcome.timed_out) == (0, False)
     assert outcome.wall_s < 30
     assert all(gone(int(pid)) for pid in outcome.stdout_path.read_text().split())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc")
+@pytest.mark.parametrize("closed", ["", "os.close(1); os.close(2); "], ids=["printing", "silent"])
+def test_a_stop_from_outside_kills_everything(tmp_path: Path, closed: str) -> None:
+    """At once, wherever the rerun stands; nothing more is begun."""
+    pids = tmp_path / "work" / "pids"
+    tell = "open('new', 'w').write(f'{inherit.pid} {escaped.pid}'); os.rename('new', 'pids'); "
+    with stoppable(pids.exists):
+        begun = time.monotonic()
+        with pytest.raises(StoppedError):
+            go(tmp_path, SPAWN + tell + closed + "time.sleep(600)")
+        assert time.monotonic() - begun < 10
+        assert all(gone(int(pid)) for pid in pids.read_text().split())
+        with pytest.raises(StoppedError):
+            go(tmp_path, "print('again')")
+    assert go(tmp_path, "print('again')").exit_code == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc")
+def test_a_tool_ends_with_who_waits_for_it(tmp_path: Path) -> None:
+    """By a stop or its time limit, with its children; else it answers."""
+    pids = tmp_path / "pids"
+    command = ["sh", "-c", f"sleep 600 & echo $! $$ > {pids}; wait"]
+    with stoppable(lambda: pids.exists() and pids.read_text().endswith("\n")), pytest.raises(StoppedError):
+        run_tool(command, ENV, tmp_path, 60)
+    assert all(gone(int(pid)) for pid in pids.read_text().split())
+    with pytest.raises(subprocess.TimeoutExpired):
+        run_tool(["sleep", "600"], ENV, tmp_path, 0.1)
+    done = run_tool(["sh", "-c", "echo out; echo err >&2; exit 3"], ENV, tmp_path, 60)
+    assert (done.returncode, done.stdout, done.stderr) == (3, "out\n", "err\n")
 
 
 def test_closed_output_is_not_the_end(tmp_path: Path) -> None:

@@ -124,6 +124,20 @@ def test_a_setting_or_a_data_file_is_named(bench: Bench, file: str, old: str, ne
     assert _cause(bench.why(first, bench.run())) == [cause]
 
 
+def test_a_file_that_the_first_run_left_is_no_change_of_anybody(bench: Bench) -> None:
+    """A log that each run adds to is put aside; a checkpoint from which the second run goes on is the cause."""
+    bench.change("train.py", "print(", "open('train.log', 'a').write(f'{value}\\n'); print(")
+    first = bench.run()
+    bench.change("helper.py", "return 2", "return 3")
+    found = bench.why(first, bench.run())
+    assert _cause(found) == ["code helper.py:6"]
+    assert "train.log, which the first run had left" in found.reason
+    bench.write("train.py", "import os\nvalue = os.path.exists('state')\nopen('state', 'w')\nprint(value)\n")
+    first = bench.run()
+    bench.change("helper.py", "return 3", "return 4")
+    assert _cause(bench.why(first, bench.run())) == ["code state"]
+
+
 def test_ignored_data_is_named_and_its_former_content_put_back(bench: Bench) -> None:
     bench.write(".gitignore", "*.csv\n")
     subprocess.run(["git", "rm", "-q", "--cached", "data.csv"], cwd=bench.tree, check=True)

@@ -19,6 +19,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("runward.cli.demo:demo", "The main job on real data: run, verify, review, share."),
     "run": ("runward.cli.run:run", "Track any command: runward run -- python train.py"),
     "verify": ("runward.cli.verify:verify", "Rerun a run from what was captured, and say whether it holds."),
+    "verifications": (
+        "runward.cli.jobs:verifications",
+        "Verifications that wait for a worker or had one; what is verified by itself.",
+    ),
+    "worker": ("runward.cli.jobs:worker", "Carry out verifications that wait, on this machine."),
     "why": (
         "runward.cli.why:why",
         "Find what makes two results differ, by rerunning with single differences put back.",

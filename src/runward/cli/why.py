@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import platform
+import time
+from typing import Any
+
 import click
+import msgspec
 
 from runward.cli.output import UNDECIDED, YES, Output, pass_output, span, with_json
+from runward.errors import RunwardError
 from runward.face import current_workspace
+from runward.repro.findings_model import ExplanationReport, NewExplanation
 from runward.repro.why import Explanation
 from runward.repro.why import why as find_out
+from runward.workspace import Workspace
 
 
 @click.command()
@@ -29,10 +37,12 @@ def why(output: Output, first: str, second: str, budget: float, timeout: float, 
     """Name the smallest set of differences that, put back, lets OTHER give the result of RUN.
 
     With one run only: run it again, and where it does not repeat, name the setting under which it does. What reruns
-    showed is kept: the same call goes on where the last one stopped. Exit code 0: answered; 3: it could not be decided.
+    showed is kept: the same call goes on where the last one stopped. The answer is recorded with its reruns and shown in
+    the browser. Exit code 0: answered; 3: it could not be decided.
     """
+    begun, space = time.monotonic(), current_workspace()
     found = find_out(
-        current_workspace(),
+        space,
         first,
         second,
         budget_s=budget,
@@ -41,8 +51,25 @@ def why(output: Output, first: str, second: str, budget: float, timeout: float, 
         sandbox=not no_sandbox,
         say=output.say,
     )
-    output.result(found, _story(found))
+    kept = _recorded(output, space, found, time.monotonic() - begun)
+    document: dict[str, Any] = msgspec.to_builtins(found)
+    output.result({**document, "explanation": kept or None}, _story(found))
+    if kept:
+        output.hint(
+            f"as a page: {f'{space.place}/why/{kept}' if space.is_remote else f'/why/{kept} of `runward server`'}"
+        )
     return UNDECIDED if found.answer == "undecided" else YES
+
+
+def _recorded(output: Output, space: Workspace, found: Explanation, seconds: float) -> str:
+    """The id of the recorded explanation; empty where it could not be recorded, which costs nobody the answer."""
+    report = msgspec.convert(msgspec.to_builtins(found), ExplanationReport)
+    try:
+        made = space.findings.record_explanation(found.first, NewExplanation(report, seconds, platform.node()))
+    except RunwardError as error:
+        output.say(f"the answer could not be recorded: {error.message}")
+        return ""
+    return made.explanation.id
 
 
 def _story(found: Explanation) -> list[str]:

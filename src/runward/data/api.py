@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from typing import ClassVar, Protocol
 
-from runward.core.operation import operation
-from runward.data.model import ColumnDoc, Dataset, DatasetVersion, Lineage, Manifest, NewDatasetVersion
+from runward.core.operation import ON_LIST, operation
+from runward.data.diff import TableDiff, VersionDiff
+from runward.data.model import (
+    ColumnDoc,
+    Dataset,
+    DatasetPage,
+    DatasetVersion,
+    FilePage,
+    Lineage,
+    Manifest,
+    NewDatasetVersion,
+    VersionLine,
+)
 
 
 class Data(Protocol):
@@ -30,6 +41,14 @@ class Data(Protocol):
         """The datasets of a project, by name."""
         ...
 
+    @operation("GET", "/datasets", may="data.read", on=ON_LIST)
+    def find_datasets(self, project: str = "", search: str = "", after: str = "", limit: int = 100) -> DatasetPage:
+        """The datasets that the caller may see, by project and name, each with what its newest version holds.
+
+        ``project`` asks for those of a project and the ones below it, ``search`` for those with this text in their path.
+        """
+        ...
+
     @operation("GET", "/datasets/{dataset}", may="data.read", on="dataset")
     def get_dataset(self, dataset: str) -> Dataset:
         """A dataset by id or path."""
@@ -50,6 +69,11 @@ class Data(Protocol):
         """A dataset's versions, newest first."""
         ...
 
+    @operation("GET", "/datasets/{dataset}/history", may="data.read", on="dataset")
+    def version_history(self, dataset: str, before: str = "", limit: int = 100) -> list[VersionLine]:
+        """A dataset's versions in one line each, newest first; ``before`` asks for those older than a version."""
+        ...
+
     @operation("GET", "/datasets/{dataset}/versions/{version}", may="data.read", on="dataset")
     def get_version(self, dataset: str, version: str) -> DatasetVersion:
         """A version by any of its names. Raises: NotFoundError, ConflictError (a beginning of several digests)."""
@@ -58,6 +82,29 @@ class Data(Protocol):
     @operation("GET", "/datasets/{dataset}/versions/{version}/files", may="data.read", on="dataset")
     def get_manifest(self, dataset: str, version: str) -> Manifest:
         """The files of a version. Raises: NotFoundError."""
+        ...
+
+    @operation("GET", "/datasets/{dataset}/versions/{version}/file-page", may="data.read", on="dataset")
+    def find_files(self, dataset: str, version: str, search: str = "", after: str = "", limit: int = 200) -> FilePage:
+        """The files of a version by path, those with a text in their path. Raises: NotFoundError."""
+        ...
+
+    @operation("GET", "/datasets/{dataset}/versions/{version}/diff", may="data.read", on="dataset")
+    def diff_versions(self, dataset: str, version: str, other: str = "", limit: int = 200) -> VersionDiff:
+        """What changed in a version since another one, by default the one that it follows: columns, counts, files.
+
+        It is worked out from what is known of both, so rows are counted and not compared: ``diff_table`` reads them.
+
+        Raises: NotFoundError.
+        """
+        ...
+
+    @operation("GET", "/datasets/{dataset}/versions/{version}/table-diff", may="data.read", on="dataset")
+    def diff_table(self, dataset: str, version: str, path: str, other: str = "", sample: int = 10) -> TableDiff:
+        """Compare a table file of two versions row by row.
+
+        Raises: NotFoundError, InvalidError (it is not a table in both, or too large to be read here), MissingExtraError.
+        """
         ...
 
     @operation("DELETE", "/datasets/{dataset}/versions/{version}", may="data.delete", on="dataset")

@@ -15,9 +15,9 @@ from runward.core.ids import Digest
 from runward.data.api import Data
 from runward.data.checkout import Placed, fetch_all, place_version
 from runward.data.dictionary import propose
-from runward.data.diff import DatasetDiff, Options, Place, compare_versions
+from runward.data.diff import DatasetDiff, Given, Options, Place, compare_versions
 from runward.data.files import DataFiles, LinkMode
-from runward.data.model import Bump, ColumnDoc, DatasetVersion, FileItem, Manifest, NewDatasetVersion, Table
+from runward.data.model import Bump, ColumnDoc, DatasetVersion, FileItem, Manifest, NewDatasetVersion
 from runward.data.names import LATEST, check_dataset_name, semantic
 from runward.data.scan import FileCache, Found, scan
 from runward.data.tables import summarise
@@ -225,7 +225,7 @@ class Datasets:
 
             return compare_versions(self._side(old, place), (local.manifest, [], here), options or Options())
 
-    def _side(self, version: DatasetVersion | None, place: Place) -> tuple[Manifest, list[Table], Place]:
+    def _side(self, version: DatasetVersion | None, place: Place) -> Given:
         if version is None:
             return Manifest(files=[]), [], place
         return self._data.get_manifest(version.dataset_id, version.digest), version.summary.tables, place

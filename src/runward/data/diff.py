@@ -14,6 +14,8 @@ from runward.errors import InvalidError
 
 Place = Callable[[FileItem], Path]
 """Where a file's bytes can be read on this machine."""
+Given = tuple[Manifest, list[Table], Place | None]
+"""A version as it is compared: its files, what is known of its tables, and where its files can be read (None: nowhere)."""
 
 
 class Retyped(msgspec.Struct, frozen=True):
@@ -64,6 +66,31 @@ class DatasetDiff(msgspec.Struct, frozen=True, kw_only=True):
     """What asks for it, the weightiest first."""
 
 
+class VersionDiff(msgspec.Struct, frozen=True, kw_only=True):
+    """What differs between two versions, as far as a list is shown, and how much there is in all."""
+
+    diff: DatasetDiff
+    """Each of its lists is cut; the counts are exact."""
+    added: int
+    removed: int
+    moved: int
+    changed: int
+    tables: int
+
+
+def shortened(found: DatasetDiff, limit: int) -> VersionDiff:
+    """A difference with at most ``limit`` entries of each kind."""
+    cut = {name: getattr(found, name)[:limit] for name in ("added", "removed", "moved", "changed", "tables", "reasons")}
+    return VersionDiff(
+        diff=msgspec.structs.replace(found, **cut),
+        added=len(found.added),
+        removed=len(found.removed),
+        moved=len(found.moved),
+        changed=len(found.changed),
+        tables=len(found.tables),
+    )
+
+
 class Options(msgspec.Struct, frozen=True):
     """How closely tables are looked at."""
 
@@ -72,14 +99,27 @@ class Options(msgspec.Struct, frozen=True):
     sample: int = 5
 
 
-def compare_versions(
-    before: tuple[Manifest, list[Table], Place], after: tuple[Manifest, list[Table], Place], options: Options
-) -> DatasetDiff:
-    """Compare two versions, each given as (files, what is known of its tables, where its files can be read).
+class _Side:
+    """A version with its files and tables by path."""
+
+    def __init__(self, given: Given) -> None:
+        manifest, known, self.place = given
+        self.files = manifest.by_path()
+        self._known = {(table.path, table.digest): table for table in known}
+
+    def table(self, path: str) -> Table | None:
+        item = self.files[path]
+        found = self._known.get((path, item.digest))
+        return describe_table(self.place(item), path, item.digest) if found is None and self.place else found
+
+
+def compare_versions(before: Given, after: Given, options: Options) -> DatasetDiff:
+    """Compare two versions. Where files can be read nowhere, tables of which nothing is known are files like others.
 
     Raises: MissingExtraError (rows are asked for and Polars is not installed), InvalidError (the key).
     """
-    old, new = before[0].by_path(), after[0].by_path()
+    one, other = _Side(before), _Side(after)
+    old, new = one.files, other.files
     added = [item for path, item in new.items() if path not in old]
     removed = [item for path, item in old.items() if path not in new]
     moved = _moves(removed, added)
@@ -87,7 +127,7 @@ def compare_versions(
     tables = [
         found
         for path in changed
-        if format_of(path) and (found := _compare_table(path, before, after, options)) is not None
+        if format_of(path) and (found := _compare_table(path, one, other, options)) is not None
     ]
     origins, targets = {move.before for move in moved}, {move.after for move in moved}
     added = [item for item in added if item.path not in targets]
@@ -116,13 +156,8 @@ def _moves(removed: list[FileItem], added: list[FileItem]) -> list[Moved]:
     return [Moved(item.path, waiting[item.digest].pop(0)) for item in removed if waiting.get(item.digest)]
 
 
-def _compare_table(
-    path: str,
-    before: tuple[Manifest, list[Table], Place],
-    after: tuple[Manifest, list[Table], Place],
-    options: Options,
-) -> TableDiff | None:
-    old, new = (_table(path, side) for side in (before, after))
+def _compare_table(path: str, before: _Side, after: _Side, options: Options) -> TableDiff | None:
+    old, new = before.table(path), after.table(path)
     if old is None or new is None:
         return None
     types = {column.name: column.type for column in old.columns}
@@ -144,22 +179,10 @@ def _compare_table(
     )
 
 
-def _table(path: str, side: tuple[Manifest, list[Table], Place]) -> Table | None:
-    manifest, known, place = side
-    item = manifest.by_path()[path]
-    found = next((table for table in known if (table.path, table.digest) == (path, item.digest)), None)
-    return found or describe_table(place(item), path, item.digest)
-
-
-def _rows(
-    path: str,
-    before: tuple[Manifest, list[Table], Place],
-    after: tuple[Manifest, list[Table], Place],
-    options: Options,
-) -> tuple[RowDiff | None, str]:
-    if not options.rows:
+def _rows(path: str, before: _Side, after: _Side, options: Options) -> tuple[RowDiff | None, str]:
+    if not options.rows or before.place is None or after.place is None:
         return None, "not asked for"
-    old, new = (side[2](side[0].by_path()[path]) for side in (before, after))
+    old, new = before.place(before.files[path]), after.place(after.files[path])
     try:
         return compare_rows(old, new, format_of(path), key=options.key, sample=options.sample), ""
     except InvalidError as error:

@@ -187,6 +187,63 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.project}/{self.name}"
 
 
+class DatasetLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A dataset as a list shows it, with what its newest version holds."""
+
+    id: str
+    name: str
+    project: str
+    description: str
+    versions: int
+    latest: str
+    """The digest of the newest version; empty where there is none."""
+    names: list[str]
+    """Of the newest version."""
+    files: int
+    bytes: int
+    rows: int | None
+    """Of all its tables; None where it has none, or nobody looked."""
+    updated_at: datetime
+
+
+class DatasetPage(msgspec.Struct, frozen=True):
+    """Some datasets of a list."""
+
+    datasets: list[DatasetLine]
+    total: int
+    """How many the list has, exactly."""
+    next: str
+    """What ``after`` has to be for those that follow; empty at the end."""
+
+
+class VersionLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A version as a history shows it."""
+
+    digest: str
+    parent: str
+    names: list[str]
+    files: int
+    bytes: int
+    tables: int
+    rows: int | None
+    """Of all its tables; None where it has none, or nobody looked."""
+    note: str
+    created_by: str
+    created_at: datetime
+
+
+class FilePage(msgspec.Struct, frozen=True):
+    """Some files of a version."""
+
+    files: list[FileItem]
+    total: int
+    """How many fit the search."""
+    bytes: int
+    """Their sizes together."""
+    next: str
+    """What ``after`` has to be for those that follow; empty at the end."""
+
+
 class Node(msgspec.Struct, frozen=True, kw_only=True):
     """A dataset version, a run or a model version in a graph."""
 

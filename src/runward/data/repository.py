@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from runward.core.clock import from_us
-from runward.data.model import ColumnDoc, Dataset, DatasetVersion, Summary
+from runward.data.model import ColumnDoc, Dataset, DatasetLine, DatasetVersion, Summary, VersionLine
 from runward.governance.scopes import Clause, find_project
-from runward.store.database import Row, Tx
+from runward.store.database import Row, Tx, placeholders
 
 _DATASET = """SELECT d.id, d.name, p.path, d.description, d.created_by, d.created_at, d.updated_at
   FROM datasets d JOIN projects p ON p.id = d.project_id"""
@@ -66,6 +66,95 @@ def _dataset(tx: Tx, row: Row) -> Dataset:
         created_at=from_us(row[5]),
         updated_at=from_us(row[6]),
     )
+
+
+_SUMMARY = msgspec.json.Decoder(Summary)
+
+
+def dataset_lines(tx: Tx, visible: Clause, search: str, after: str, limit: int) -> tuple[int, list[DatasetLine]]:
+    """How many datasets of some projects have a text in their path, and some of them, by project and name."""
+    source = "datasets d JOIN projects p ON p.id = d.project_id"
+    condition, params = f"p.deleted_at IS NULL AND d.project_id IN {visible.sql}", list(visible.params)
+    if search:
+        pattern = "%" + search.replace("!", "!!").replace("%", "!%").replace("_", "!_") + "%"
+        condition, params = (
+            f"{condition} AND lower(p.path || '/' || d.name) LIKE lower(?) ESCAPE '!'",
+            [*params, pattern],
+        )
+    total = int(tx.scalar(f"SELECT count(*) FROM {source} WHERE {condition}", params))
+    if last := tx.one(f"SELECT p.path, d.name FROM {source} WHERE d.id = ?", (after,)) if after else None:
+        condition, params = f"{condition} AND (p.path > ? OR (p.path = ? AND d.name > ?))", [*params, last[0], *last]
+    rows = tx.all(
+        f"""SELECT d.id, d.name, p.path, d.description, d.updated_at,
+              (SELECT count(*) FROM dataset_versions c WHERE c.dataset_id = d.id),
+              v.id, v.digest, v.files, v.bytes, v.summary
+            FROM {source} LEFT JOIN dataset_versions v ON v.id = (SELECT n.id FROM dataset_versions n
+              WHERE n.dataset_id = d.id ORDER BY n.created_at DESC, n.id DESC LIMIT 1)
+            WHERE {condition} ORDER BY p.path, d.name LIMIT ?""",
+        [*params, limit],
+    )
+    names = _names_of(tx, [row[6] for row in rows if row[6]])
+    return total, [
+        DatasetLine(
+            id=row[0],
+            name=row[1],
+            project=row[2],
+            description=row[3],
+            updated_at=from_us(row[4]),
+            versions=row[5],
+            latest=row[7] or "",
+            names=names.get(row[6], []),
+            files=row[8] or 0,
+            bytes=row[9] or 0,
+            rows=_rows_in(_SUMMARY.decode(row[10])) if row[10] else None,
+        )
+        for row in rows
+    ]
+
+
+def version_lines(tx: Tx, dataset_id: str, before: str, limit: int) -> list[VersionLine]:
+    """Some of a dataset's versions, newest first; those older than the one with a digest."""
+    condition, params = "v.dataset_id = ?", [dataset_id]
+    if last := (
+        tx.one("SELECT created_at, id FROM dataset_versions WHERE dataset_id = ? AND digest = ?", (dataset_id, before))
+        if before
+        else None
+    ):
+        condition = f"{condition} AND (v.created_at < ? OR (v.created_at = ? AND v.id < ?))"
+        params = [dataset_id, last[0], *last]
+    rows = tx.all(f"{_VERSION} WHERE {condition} ORDER BY v.created_at DESC, v.id DESC LIMIT ?", [*params, limit])
+    names = _names_of(tx, [row[0] for row in rows])
+    return [_version_line(row, names.get(row[0], [])) for row in rows]
+
+
+def _version_line(row: Row, names: list[str]) -> VersionLine:
+    summary = _SUMMARY.decode(row[7])
+    return VersionLine(
+        digest=row[2],
+        parent=row[3],
+        names=names,
+        files=row[4],
+        bytes=row[5],
+        tables=len(summary.tables),
+        rows=_rows_in(summary),
+        note=row[6],
+        created_by=row[9],
+        created_at=from_us(row[10]),
+    )
+
+
+def _names_of(tx: Tx, version_ids: list[str]) -> dict[str, list[str]]:
+    if not version_ids:
+        return {}
+    found: dict[str, list[str]] = {}
+    sql = f"SELECT version_id, name FROM dataset_names WHERE version_id IN ({placeholders(version_ids)}) ORDER BY set_at, name"
+    for version_id, name in tx.all(sql, version_ids):
+        found.setdefault(version_id, []).append(name)
+    return found
+
+
+def _rows_in(summary: Summary) -> int | None:
+    return sum(table.rows for table in summary.tables) if summary.tables else None
 
 
 class VersionRow(NamedTuple):

@@ -13,10 +13,23 @@ from runward.core.call import BlobReference, Event, Room, Scope
 from runward.core.clock import to_us
 from runward.core.hashing import digest_bytes
 from runward.core.ids import Digest, new_id
+from runward.data import browsing
 from runward.data import repository as sql
 from runward.data.api import Data
+from runward.data.diff import TableDiff, VersionDiff
 from runward.data.lineage import draw
-from runward.data.model import ColumnDoc, Dataset, DatasetVersion, Lineage, Manifest, NewDatasetVersion, read_manifest
+from runward.data.model import (
+    ColumnDoc,
+    Dataset,
+    DatasetPage,
+    DatasetVersion,
+    FilePage,
+    Lineage,
+    Manifest,
+    NewDatasetVersion,
+    VersionLine,
+    read_manifest,
+)
 from runward.data.names import LATEST, check_dataset_name, check_version_name, is_digest, moment, semantic
 from runward.errors import ConflictError, InvalidError, NotFoundError
 from runward.governance.dispatch import Call, encode
@@ -145,6 +158,10 @@ class DataService(Data):
         """See the contract."""
         return sql.datasets(self.tx, Clause("d.project_id = ?", (self.call.project(project).id,)))
 
+    def find_datasets(self, project: str = "", search: str = "", after: str = "", limit: int = 100) -> DatasetPage:
+        """See the contract."""
+        return browsing.find_datasets(self.call, project, search, after, limit)
+
     def get_dataset(self, dataset: str) -> Dataset:
         """See the contract."""
         return sql.datasets(self.tx, Clause("d.id = ?", (self._place(dataset).id,)))[0]
@@ -167,6 +184,11 @@ class DataService(Data):
         """See the contract."""
         return sql.versions(self.tx, self._place(dataset))
 
+    def version_history(self, dataset: str, before: str = "", limit: int = 100) -> list[VersionLine]:
+        """See the contract."""
+        place = self._place(dataset)
+        return browsing.history(self.tx, place, self._digest(place, before) if before else "", limit)
+
     def get_version(self, dataset: str, version: str) -> DatasetVersion:
         """See the contract."""
         return self._version(dataset, version)[1]
@@ -174,6 +196,24 @@ class DataService(Data):
     def get_manifest(self, dataset: str, version: str) -> Manifest:
         """See the contract."""
         return read_manifest(self.call.blobs.read(Digest(self._version(dataset, version)[1].digest)))
+
+    def find_files(self, dataset: str, version: str, search: str = "", after: str = "", limit: int = 200) -> FilePage:
+        """See the contract."""
+        return browsing.find_files(self.get_manifest(dataset, version), search, after, limit)
+
+    def diff_versions(self, dataset: str, version: str, other: str = "", limit: int = 200) -> VersionDiff:
+        """See the contract."""
+        return browsing.diff_versions(self.call, *self._two(dataset, version, other), limit)
+
+    def diff_table(self, dataset: str, version: str, path: str, other: str = "", sample: int = 10) -> TableDiff:
+        """See the contract."""
+        return browsing.diff_table(self.call, *self._two(dataset, version, other), path, sample)
+
+    def _two(self, dataset: str, version: str, other: str) -> tuple[DatasetVersion | None, DatasetVersion]:
+        """The older and the newer of two versions."""
+        new = self._version(dataset, version)[1]
+        before = other or new.parent
+        return (self._version(dataset, before)[1] if before else None), new
 
     def delete_version(self, dataset: str, version: str) -> None:
         """See the contract."""

@@ -27,8 +27,16 @@ class Repro(Protocol):
         ...
 
     @operation("GET", "/verifications", may="verification.read", on=ON_LIST)
-    def list_verifications(self, project: str = "", run_id: str = "", limit: int = 200) -> list[Verification]:
-        """Verifications, newest first."""
+    def list_verifications(
+        self,
+        project: str = "",
+        run_id: str = "",
+        verdict: str = "",
+        level: str = "",
+        before: str = "",
+        limit: int = 200,
+    ) -> list[Verification]:
+        """Verifications, newest first: with a verdict, of attempts at a level, older than another one."""
         ...
 
     @operation("GET", "/verifications/{verification_id}", may="verification.read", on="verification_id")

@@ -72,6 +72,8 @@ class Pair:
         """The second run's texts, by path, in pieces that are the same in both runs or differ."""
         self._ways = {one.title: (one, way) for one, way in self._all()}
         self.differences = [one for one, _ in self._ways.values()]
+        self.leftovers = [title for title, (one, _) in self._ways.items() if self._is_left_by_first(one.name)]
+        """Titles of files that the first run left in the folder and the second one found there."""
         self.fixed = list(self._beyond())
         """What differs too and cannot be put back, in words."""
 
@@ -167,6 +169,10 @@ class Pair:
         except (UnicodeDecodeError, NotFoundError):
             return None
         return texts if max(map(len, texts)) <= _MAX_LINES else None
+
+    def _is_left_by_first(self, path: str) -> bool:
+        written = {one.path for one in self.first.writes or []}
+        return path in written and path in self._trees[1] and path not in self._trees[0]
 
     def _other_reads(self) -> Iterator[tuple[str, tuple[FileRead, FileRead]]]:
         for name, second in self._reads[1].items():

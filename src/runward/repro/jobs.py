@@ -29,6 +29,7 @@ from runward.repro.jobs_model import (
     PolicyInForce,
     VerificationJob,
     VerificationPolicy,
+    check_second,
 )
 from runward.tracking.api import Tracking
 from runward.tracking.marks import publish_on_run
@@ -52,6 +53,7 @@ class JobsService(Jobs):
         """See the contract."""
         check_pool(new.pool)
         _check_options(new.options)
+        check_second(new.level, new.options)
         run = self.call.use(Tracking).get_run(run_id).run
         if not run.status.is_terminal:
             raise InvalidTransitionError(f"run {run.name!r} is still running", hint="wait for its end")
@@ -218,8 +220,8 @@ class JobsService(Jobs):
 
 def check_pool(pool: str) -> None:
     """Raise InvalidError unless a pool may be called so; an empty one is none."""
-    if pool == "local":
-        raise InvalidError("pool 'local' means here and now, so nothing waits for it", hint="choose another name")
+    if pool in ("any", "local"):
+        raise InvalidError(f"pool {pool!r} is a word of `runward verify --on`", hint="choose another name")
     if pool and not _POOL.fullmatch(pool):
         raise InvalidError(f"pool {pool!r}: up to 64 letters, digits, '.', '_' and '-'", hint="for example gpu")
 

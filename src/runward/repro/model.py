@@ -157,6 +157,8 @@ class VerificationReport(msgspec.Struct, frozen=True, kw_only=True):
     variation: Variation | None = None
     """What came of an emulated change of machine, where one was tried."""
     statistics: Statistics | None = None
-    """The numbers of a statistical verification."""
+    """The numbers of a statistical or conceptual verification."""
+    other: str = ""
+    """The run of the second implementation, of a conceptual verification."""
     certificate: dict[str, Any] | None = None
     """The signed envelope, where one was made."""

@@ -16,12 +16,14 @@ class NewVerification(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     verdict: str
     """``reproduced``, ``not_reproduced`` or ``undecided``."""
     level: str
-    """``none``, ``basic``, ``environment`` or ``statistical``."""
+    """``none``, ``basic``, ``environment``, ``statistical`` or ``conceptual``."""
     reason: str
     report: dict[str, Any]
     """The report with its two axes, inputs and result."""
     duration_s: float
     host: str = ""
+    attempted: str = ""
+    """The level that was asked for, whatever was earned; empty where that is for the report to tell."""
 
 
 class Verification(msgspec.Struct, frozen=True):
@@ -33,6 +35,8 @@ class Verification(msgspec.Struct, frozen=True):
     project: str
     verdict: str
     level: str
+    attempted: str
+    """The level that was asked for; empty where nobody noted it."""
     reason: str
     by: str
     host: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import glob
 import os
@@ -19,6 +20,7 @@ import msgspec
 
 from runward.errors import InvalidError
 from runward.repro.model import SandboxKind
+from runward.repro.stop import LOOK_S, check_stop, kill_group, stop_asked
 
 _OUTPUT_BYTES = 64 << 20
 _DRAIN_S = 2.0
@@ -71,7 +73,9 @@ def rerun(
 
     Raises:
         InvalidError: The command is empty, or ``cwd`` is not below ``writable``.
+        StoppedError: The verification was told to stop; nothing is left running.
     """
+    check_stop()
     if not argv or not cwd.is_relative_to(writable):
         raise InvalidError(f"cwd: {cwd} is not below {writable}, or the command is empty", hint="Run inside the tree.")
     kind, note = _isolation(sandbox)
@@ -81,9 +85,12 @@ def rerun(
     paths = output_dir / "stdout", output_dir / "stderr"
     begun = time.monotonic()
     limits = _Limits(begun + timeout_s, output_bytes)
-    with open(paths[0], "wb") as out, open(paths[1], "wb") as err:
-        exit_code, timed_out, truncated = _run(command, cwd, {**env, _MARKER: mark}, (out, err), limits)
-    _kill_marked(mark)
+    try:
+        with open(paths[0], "wb") as out, open(paths[1], "wb") as err:
+            exit_code, timed_out, truncated = _run(command, cwd, {**env, _MARKER: mark}, (out, err), limits)
+    finally:
+        _kill_marked(mark)
+    check_stop()
     return RerunOutcome(
         exit_code=exit_code,
         timed_out=timed_out,
@@ -147,7 +154,7 @@ def _run(
             truncated = _copy_output(process, files, limits)
             timed_out = process.poll() is None
         finally:
-            _kill_group(process)
+            kill_group(process)
         return process.wait(), timed_out, truncated
 
 
@@ -158,8 +165,8 @@ def _copy_output(process: subprocess.Popen[bytes], files: tuple[BinaryIO, Binary
         for stream, file in zip((process.stdout, process.stderr), files, strict=True):
             if stream:
                 selector.register(stream, selectors.EVENT_READ, file)
-        while selector.get_map() and time.monotonic() < deadline:
-            for key, _ in selector.select(timeout=max(0.0, min(0.2, deadline - time.monotonic()))):
+        while selector.get_map() and time.monotonic() < deadline and not stop_asked():
+            for key, _ in selector.select(timeout=max(0.0, min(LOOK_S, deadline - time.monotonic()))):
                 data = os.read(key.fd, 1 << 16)
                 if not data:
                     selector.unregister(key.fileobj)
@@ -177,17 +184,10 @@ def _keep(data: bytes, file: BinaryIO, limit: int) -> bool:
 
 
 def _wait(process: subprocess.Popen[bytes], deadline: float) -> None:
-    try:
-        process.wait(max(0.0, deadline - time.monotonic()))
-    except subprocess.TimeoutExpired:
-        return
-
-
-def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        return
+    while (left := deadline - time.monotonic()) > 0 and not stop_asked():
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(min(LOOK_S, left))
+            return
 
 
 def _kill_marked(mark: str) -> None:

@@ -26,8 +26,9 @@ from runward.tracking.marks import OUTDATED, publish_on_run, set_mark
 from runward.tracking.replicates import replicates_of
 
 _VERDICTS = ("reproduced", "not_reproduced", "undecided")
-_LEVELS = ("none", "basic", "environment", "statistical")
-_COLUMNS = """v.id, v.run_id, r.name, p.path, v.verdict, v.level, v.reason, v.author, v.host, v.at, v.duration_s, v.digest
+_LEVELS = ("none", "basic", "environment", "statistical", "conceptual")
+_COLUMNS = """v.id, v.run_id, r.name, p.path, v.verdict, v.level, v.reason, v.author, v.host, v.at, v.duration_s, v.digest,
+  v.attempted
   FROM verifications v JOIN runs r ON r.id = v.run_id JOIN projects p ON p.id = r.project_id"""
 
 
@@ -47,7 +48,7 @@ class ReproService(Repro):
         envelope = self._certificate(run_id, new) if new.level != "none" else None
         self.tx.execute(
             """INSERT INTO verifications (id, run_id, digest, verdict, level, reason, report, certificate, author, host,
-               at, duration_s) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+               at, duration_s, attempted) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
             (
                 verification_id,
                 run_id,
@@ -61,6 +62,7 @@ class ReproService(Repro):
                 new.host,
                 self.call.now_us,
                 new.duration_s,
+                _attempted(new),
             ),
         )
         label = new.level if new.level != "none" else {"undecided": "undecided"}.get(new.verdict, "differs")
@@ -110,14 +112,27 @@ class ReproService(Repro):
         """See the contract."""
         return group_of(replicates_of(self.call, run_id))
 
-    def list_verifications(self, project: str = "", run_id: str = "", limit: int = 200) -> list[Verification]:
+    def list_verifications(
+        self,
+        project: str = "",
+        run_id: str = "",
+        verdict: str = "",
+        level: str = "",
+        before: str = "",
+        limit: int = 200,
+    ) -> list[Verification]:
         """See the contract."""
         visible = self.call.visible_projects(project)
         condition, params = f"r.deleted_at IS NULL AND r.project_id IN {visible.sql}", list(visible.params)
-        if run_id:
-            condition, params = f"{condition} AND v.run_id = ?", [*params, run_id]
+        for column, wanted in (("v.run_id", run_id), ("v.verdict", verdict), ("v.attempted", level)):
+            if wanted:
+                condition, params = f"{condition} AND {column} = ?", [*params, wanted]
+        if before:
+            condition += " AND (v.at, v.id) < (SELECT b.at, b.id FROM verifications b WHERE b.id = ?)"
+            params.append(before)
         rows = self.tx.all(
-            f"SELECT {_COLUMNS} WHERE {condition} ORDER BY v.at DESC LIMIT ?", [*params, min(max(limit, 1), 1000)]
+            f"SELECT {_COLUMNS} WHERE {condition} ORDER BY v.at DESC, v.id DESC LIMIT ?",
+            [*params, min(max(limit, 1), 1000)],
         )
         digests = {run: content_digest(self.tx, run) for run in {row[1] for row in rows}}
         return [_verification(row, digests[row[1]]) for row in rows]
@@ -140,8 +155,17 @@ def _check(new: NewVerification) -> None:
         raise InvalidError(f"verdict {new.verdict!r} is not known", hint=f"one of: {', '.join(_VERDICTS)}")
     if new.level not in _LEVELS:
         raise InvalidError(f"level {new.level!r} cannot be recorded", hint=f"one of: {', '.join(_LEVELS)}")
+    if new.attempted not in ("", *_LEVELS[1:]):
+        raise InvalidError(f"attempted {new.attempted!r} is no level", hint=f"one of: {', '.join(_LEVELS[1:])}")
     if new.level != "none" and new.verdict != "reproduced":
         raise InvalidError(f"level {new.level!r} does not go with the verdict {new.verdict!r}")
+
+
+def _attempted(new: NewVerification) -> str:
+    """The level that was asked for, as far as the verification tells."""
+    if new.attempted:
+        return new.attempted
+    return new.level if new.level != "none" else "statistical" if new.report.get("statistics") else ""
 
 
 def _verification(row: Row, digest: str) -> Verification:
@@ -158,6 +182,7 @@ def _verification(row: Row, digest: str) -> Verification:
         at=from_us(row[9]),
         duration_s=row[10],
         outdated=row[11] != digest,
+        attempted=row[12],
     )
 
 

@@ -7,8 +7,10 @@ import shutil
 import subprocess
 import sysconfig
 import tempfile
+from pathlib import Path
 
 from runward.errors import EnvironmentNotRebuiltError
+from runward.repro.stop import run_tool
 
 _TIMEOUT_S = 1800.0
 
@@ -37,11 +39,7 @@ def run_uv(
     """
     # VIRTUAL_ENV and the caller's project must not decide where uv works; its index settings must.
     environment = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH")}
-    source = {"stdin": subprocess.DEVNULL} if given is None else {"input": given}
     try:
-        return subprocess.run(
-            command, capture_output=True, text=True, check=False, timeout=timeout_s, env=environment,
-            cwd=tempfile.gettempdir(), **source,
-        )  # fmt: skip
+        return run_tool(command, environment, Path(tempfile.gettempdir()), timeout_s, given)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise EnvironmentNotRebuiltError(f"uv: {error}", hint="Check that uv runs and the network answers.") from error

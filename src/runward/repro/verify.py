@@ -84,10 +84,10 @@ def verify(
         except (ReproError, NotFoundError) as error:
             report = undecided(detail.run.id, error)
     say(f"{report.verdict}: {report.reason}")
-    return recorded(space, report, begun)
+    return recorded(space, report, begun, level)
 
 
-def recorded(space: Space, report: VerificationReport, begun: float) -> Outcome:
+def recorded(space: Space, report: VerificationReport, begun: float, attempted: str = "") -> Outcome:
     """Record a report; ``begun`` is the monotonic time at which its verification began. Raises: InvalidError."""
     new = NewVerification(
         verdict=report.verdict,
@@ -96,6 +96,7 @@ def recorded(space: Space, report: VerificationReport, begun: float) -> Outcome:
         report=msgspec.to_builtins(report),
         duration_s=time.monotonic() - begun,
         host=platform.node(),
+        attempted=attempted,
     )
     return Outcome(report, space.repro.record(report.run, new))
 

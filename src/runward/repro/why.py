@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -167,25 +167,32 @@ class _Laboratory:
         return msgspec.structs.replace(explained, reruns=self.reruns)
 
     def _search(self, so_far: Explanation, pair: Pair, found: list[Difference]) -> Explanation:
-        def result(put_back: Sequence[Difference], turn: int = 1) -> str:
-            titles = sorted(one.title for one in put_back)
+        def result(put_back: Iterable[str], turn: int = 1) -> str:
+            titles = sorted(put_back)
             return self._once(titles, (turn, *pair.identity), lambda: self._mixed(pair.mixed(titles)))
 
+        left, all_of = set(pair.leftovers), [one.title for one in found]
         if result([]) == _FIRST:
             return _undecided(
                 so_far, "the second run, run again, gives the first result: what it once gave does not repeat"
             )
-        if (all_back := result(found)) != _FIRST:
+        if (all_back := result(all_of)) != _FIRST:
             return _undecided(
                 so_far,
                 f"with all {len(found)} differences put back the first result does not come out ({all_back}): it does not "
                 "repeat, or it depends on something that cannot be put back",
             )
-        cause = minimal(found, lambda some: result(some) == _FIRST)
-        if result(cause, 2) != _FIRST:
+        # What the first run left is nobody's change: it is a cause only where it alone is one.
+        if left and result(left) == _FIRST:
+            all_of, left = sorted(left), set()
+        others = [title for title in all_of if title not in left]
+        titles = minimal(others, lambda some: result({*some, *left}) == _FIRST)
+        cause = [one for one in found if one.title in titles]
+        if result({*titles, *left}, 2) != _FIRST:
             return _undecided(so_far, f"{_titles(cause)}: put back once the first result came out, and not again")
         words = "restores" if len(cause) == 1 else "together restore"
-        reason = f"{_titles(cause)}: put back, {words} the first result"
+        beside = f", once {', '.join(sorted(left))}, which the first run had left, is taken away" if left else ""
+        reason = f"{_titles(cause)}: put back, {words} the first result{beside}"
         return msgspec.structs.replace(so_far, answer="shown", reason=reason, cause=cause)
 
     def _mixed(self, mixture: Mixture) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -21,7 +22,14 @@ from runward.data.model import (
     Summary,
     Table,
 )
-from runward.errors import ConflictError, CorruptedError, ForbiddenError, InvalidError, NotFoundError
+from runward.errors import (
+    ConflictError,
+    CorruptedError,
+    ForbiddenError,
+    InvalidError,
+    MissingExtraError,
+    NotFoundError,
+)
 from runward.registry.model import NewModel
 from runward.registry.model import NewVersion as NewModelVersion
 from runward.testing.worlds import BAD_NAMES, World, name_of
@@ -244,12 +252,83 @@ class DataSuite:
         edges = [edge for edge in space.data.lineage(world.project, f"run:{run.id}").edges if edge.kind == "read"]
         assert [edge.source.partition("@")[2] for edge in edges] == [first.digest]
 
+    def test_datasets_are_found_across_projects(self, world: World) -> None:
+        """By project and name, a page at a time with the exact number; each with what its newest version holds."""
+        space = world.member()
+        below = world.new_project(world.project)
+        for project, name in ((world.project, "b_1"), (world.project, "a"), (below, "ab1")):
+            store(space, project, name, {"x": b"1"})
+        summary = Summary([Table(path="t.csv", digest="0", format="csv", rows=7, columns=[Column("x", "int")])])
+        newest = store(space, world.project, "a", {"x": b"22", "y": b"3"}, summary=summary)
+        space.data.set_name(newest.dataset_id, "golden", "latest")
+        first = space.data.find_datasets(world.project, limit=2)
+        assert [(line.project, line.name) for line in first.datasets] == [(world.project, "a"), (world.project, "b_1")]
+        assert first.total == 3
+        line = first.datasets[0]
+        assert (line.versions, line.latest, line.names) == (2, newest.digest, ["golden"])
+        assert (line.files, line.bytes, line.rows) == (2, 3, 7)
+        assert first.datasets[1].rows is None
+        rest = space.data.find_datasets(world.project, after=first.next, limit=2)
+        assert ([found.name for found in rest.datasets], rest.next, rest.total) == (["ab1"], "", 3)
+        assert [found.name for found in space.data.find_datasets(world.project, "B_").datasets] == ["b_1"]
+        assert newest.dataset_id in {found.id for found in space.data.find_datasets().datasets}
+        stranger = world.outsider().data.find_datasets()
+        assert newest.dataset_id not in {found.id for found in stranger.datasets}
+
+    def test_a_history_is_read_in_pieces(self, world: World) -> None:
+        """Newest first, each version once, with its names; and so are the files of a version."""
+        space, ref = world.member(), _ref(world, "d")
+        digests = [store(space, world.project, "d", {"x": str(i).encode()}, note=f"n{i}").digest for i in range(5)]
+        space.data.set_name(ref, "1.0.0", digests[1])
+        lines = space.data.version_history(ref, limit=3)
+        assert [line.note for line in lines] == ["n4", "n3", "n2"]
+        older = space.data.version_history(ref, before=lines[-1].digest)
+        assert [(line.digest, line.names) for line in older] == [(digests[1], ["1.0.0"]), (digests[0], [])]
+        assert (older[0].parent, older[0].files, older[0].tables, older[0].rows) == (digests[0], 1, 0, None)
+        store(space, world.project, "d", {f"f{i}": b"x" * i for i in range(5)})
+        page = space.data.find_files(ref, "latest", limit=2)
+        assert ([item.path for item in page.files], page.total, page.bytes) == (["f0", "f1"], 5, 10)
+        assert [item.path for item in space.data.find_files(ref, "latest", after=page.next).files] == ["f2", "f3", "f4"]
+        assert [item.path for item in space.data.find_files(ref, "latest", "F3").files] == ["f3"]
+
+    def test_versions_are_compared_by_what_is_known(self, world: World) -> None:
+        """Columns and counts from the summaries, files from the manifests; each list is cut, each count exact."""
+        space, ref = world.member(), _ref(world, "d")
+        old, new = b"id,v\n1,a\n2,b\n", b"id,v,w\n1,a,x\n2,c,x\n3,d,x\n"
+
+        def table(data: bytes, rows: int, columns: str) -> Table:
+            named = [Column(name, "text") for name in columns]
+            return Table(path="t.csv", digest=digest_bytes(data), format="csv", rows=rows, columns=named)
+
+        files = {"t.csv": old, "gone": b"g", "was": b"moved", **{f"f{i}": b"1" for i in range(5)}}
+        first = store(space, world.project, "d", files, summary=Summary([table(old, 2, "iv")]))
+        files = {"t.csv": new, "is": b"moved", "new": b"n", **{f"f{i}": b"2" for i in range(5)}}
+        store(space, world.project, "d", files, summary=Summary([table(new, 3, "ivw")]))
+        found = space.data.diff_versions(ref, "latest", limit=2)
+        assert (found.added, found.removed, found.moved, found.changed, found.tables) == (1, 1, 1, 6, 1)
+        assert (found.diff.before, found.diff.same, found.diff.bump) == (first.digest, 0, "major")
+        assert len(found.diff.changed) == 2
+        (seen,) = found.diff.tables
+        assert ([column.name for column in seen.columns_added], seen.rows_before, seen.rows_after) == (["w"], 2, 3)
+        assert seen.rows is None
+        assert space.data.diff_versions(ref, first.digest).added == 8
+        with pytest.raises(InvalidError, match="not a table of both"):
+            space.data.diff_table(ref, "latest", "f1")
+        if importlib.util.find_spec("polars") is None:
+            with pytest.raises(MissingExtraError):
+                space.data.diff_table(ref, "latest", "t.csv")
+            return
+        rows = space.data.diff_table(ref, "latest", "t.csv", first.digest).rows
+        assert rows is not None
+        assert (rows.added, rows.removed, rows.changed, rows.key) == (1, 0, 1, ["id"])
+        assert rows.sample
+
     def test_a_dataset_is_its_projects(self, world: World) -> None:
         """Others do not know it; a viewer reads, a contributor writes, a maintainer removes; events tell of it."""
         space, viewer, stranger = world.member(), world.member("viewer"), world.outsider()
         version, ref = store(space, world.project, "d", {"a": b"1"}), _ref(world, "d")
         assert viewer.data.get_version(ref, "latest") == version
-        for ask in (stranger.data.get_dataset, stranger.data.list_versions):
+        for ask in (stranger.data.get_dataset, stranger.data.list_versions, stranger.data.version_history):
             with pytest.raises(NotFoundError):
                 ask(ref)
         with pytest.raises(NotFoundError):

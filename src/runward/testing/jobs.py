@@ -301,6 +301,7 @@ class JobsSuite:
         run = _ended(world, space)
         wrong = [
             NewVerificationJob(pool="local"),
+            NewVerificationJob(pool="any"),
             NewVerificationJob(pool="a b"),
             NewVerificationJob(options=JobOptions(margins={"acc": -1.0})),
             NewVerificationJob(options=JobOptions(timeout_s=0.0)),

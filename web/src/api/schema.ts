@@ -1582,6 +1582,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/datasets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The datasets that the caller may see, by project and name, each with what its newest version holds.
+         * @description The datasets that the caller may see, by project and name, each with what its newest version holds.
+         *
+         *     ``project`` asks for those of a project and the ones below it, ``search`` for those with this text in their path.
+         *
+         *     Permission: `data.read` (role viewer or higher).
+         */
+        get: operations["data.find_datasets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/datasets/{dataset}": {
         parameters: {
             query?: never;
@@ -1638,6 +1662,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/datasets/{dataset}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A dataset's versions in one line each, newest first; ``before`` asks for those older than a version.
+         * @description A dataset's versions in one line each, newest first; ``before`` asks for those older than a version.
+         *
+         *     Permission: `data.read` (role viewer or higher).
+         */
+        get: operations["data.version_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/datasets/{dataset}/versions/{version}": {
         parameters: {
             query?: never;
@@ -1680,6 +1726,78 @@ export interface paths {
          *     Permission: `data.read` (role viewer or higher).
          */
         get: operations["data.get_manifest"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datasets/{dataset}/versions/{version}/file-page": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The files of a version by path, those with a text in their path. Raises: NotFoundError.
+         * @description The files of a version by path, those with a text in their path. Raises: NotFoundError.
+         *
+         *     Permission: `data.read` (role viewer or higher).
+         */
+        get: operations["data.find_files"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datasets/{dataset}/versions/{version}/diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What changed in a version since another one, by default the one that it follows: columns, counts, files.
+         * @description What changed in a version since another one, by default the one that it follows: columns, counts, files.
+         *
+         *     It is worked out from what is known of both, so rows are counted and not compared: ``diff_table`` reads them.
+         *
+         *     Raises: NotFoundError.
+         *
+         *     Permission: `data.read` (role viewer or higher).
+         */
+        get: operations["data.diff_versions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datasets/{dataset}/versions/{version}/table-diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Compare a table file of two versions row by row.
+         * @description Compare a table file of two versions row by row.
+         *
+         *     Raises: NotFoundError, InvalidError (it is not a table in both, or too large to be read here), MissingExtraError.
+         *
+         *     Permission: `data.read` (role viewer or higher).
+         */
+        get: operations["data.diff_table"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1815,8 +1933,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Verifications, newest first.
-         * @description Verifications, newest first.
+         * Verifications, newest first: with a verdict, of attempts at a level, older than another one.
+         * @description Verifications, newest first: with a verdict, of attempts at a level, older than another one.
          *
          *     Permission: `verification.read` (role viewer or higher).
          */
@@ -2087,6 +2205,80 @@ export interface paths {
          *     Permission: `standards.write` (role maintainer or higher).
          */
         delete: operations["jobs.clear_verification_policy"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/verification-rates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Attempted and reproduced runs of a project and those below it, or of all, level by level.
+         * @description Attempted and reproduced runs of a project and those below it, or of all, level by level.
+         *
+         *     Permission: `verification.read` (role viewer or higher).
+         */
+        get: operations["findings.verification_rates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/explanations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Explanations that speak of a run, as the first or the second, newest first.
+         * @description Explanations that speak of a run, as the first or the second, newest first.
+         *
+         *     Permission: `verification.read` (role viewer or higher).
+         */
+        get: operations["findings.list_explanations"];
+        put?: never;
+        /**
+         * Record what makes another run differ from this one, or this one from itself.
+         * @description Record what makes another run differ from this one, or this one from itself.
+         *
+         *     Raises: NotFoundError (the other run), InvalidError (its reruns do not show what it says).
+         *
+         *     Permission: `verification.write` (role contributor or higher).
+         */
+        post: operations["findings.record_explanation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/explanations/{explanation_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * An explanation with its reruns.
+         * @description An explanation with its reruns.
+         *
+         *     Permission: `verification.read` (role viewer or higher).
+         */
+        get: operations["findings.get_explanation"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -4063,9 +4255,51 @@ export interface components {
             created_at: string;
             updated_at: string;
         };
+        /**
+         * DatasetPage
+         * @description Some datasets of a list.
+         */
+        DatasetPage: {
+            datasets: components["schemas"]["DatasetLine"][];
+            total: number;
+            next: string;
+        };
+        /**
+         * DatasetLine
+         * @description A dataset as a list shows it, with what its newest version holds.
+         */
+        DatasetLine: {
+            id: string;
+            name: string;
+            project: string;
+            description: string;
+            versions: number;
+            latest: string;
+            names: string[];
+            files: number;
+            bytes: number;
+            rows: number | null;
+            updated_at: string;
+        };
         /** DataDescribeDatasetBody */
         DataDescribeDatasetBody: {
             description: string;
+        };
+        /**
+         * VersionLine
+         * @description A version as a history shows it.
+         */
+        VersionLine: {
+            digest: string;
+            parent: string;
+            names: string[];
+            files: number;
+            bytes: number;
+            tables: number;
+            rows: number | null;
+            note: string;
+            created_by: string;
+            created_at: string;
         };
         /**
          * Manifest
@@ -4086,6 +4320,116 @@ export interface components {
             path: string;
             size: number;
             digest: string;
+        };
+        /**
+         * FilePage
+         * @description Some files of a version.
+         */
+        FilePage: {
+            files: components["schemas"]["FileItem"][];
+            total: number;
+            bytes: number;
+            next: string;
+        };
+        /**
+         * VersionDiff
+         * @description What differs between two versions, as far as a list is shown, and how much there is in all.
+         */
+        VersionDiff: {
+            diff: components["schemas"]["DatasetDiff"];
+            added: number;
+            removed: number;
+            moved: number;
+            changed: number;
+            tables: number;
+        };
+        /**
+         * DatasetDiff
+         * @description All that differs between two versions, and the bump of a semantic name that follows from it.
+         */
+        DatasetDiff: {
+            before: string;
+            after: string;
+            added: components["schemas"]["FileItem"][];
+            removed: components["schemas"]["FileItem"][];
+            moved: components["schemas"]["Moved"][];
+            changed: string[];
+            same: number;
+            tables: components["schemas"]["TableDiff"][];
+            /** @enum {unknown} */
+            bump: "major" | "minor" | "none" | "patch";
+            reasons: string[];
+        };
+        /**
+         * Moved
+         * @description The same bytes under another path.
+         */
+        Moved: {
+            before: string;
+            after: string;
+        };
+        /**
+         * TableDiff
+         * @description A table file that both versions have.
+         */
+        TableDiff: {
+            path: string;
+            /** @default [] */
+            columns_added: components["schemas"]["Column"][];
+            /** @default [] */
+            columns_removed: components["schemas"]["Column"][];
+            /** @default [] */
+            columns_retyped: components["schemas"]["Retyped"][];
+            /** @default 0 */
+            rows_before: number;
+            /** @default 0 */
+            rows_after: number;
+            /** @default null */
+            rows: components["schemas"]["RowDiff"] | null;
+            /** @default  */
+            why_no_rows: string;
+        };
+        /**
+         * Retyped
+         * @description A column whose type changed.
+         */
+        Retyped: {
+            name: string;
+            before: string;
+            after: string;
+        };
+        /**
+         * RowDiff
+         * @description Rows of two tables over the columns that both have.
+         */
+        RowDiff: {
+            added: number;
+            removed: number;
+            changed: number;
+            same: number;
+            key: string[];
+            /** @default {} */
+            columns: {
+                [key: string]: number;
+            };
+            /** @default [] */
+            sample: components["schemas"]["RowChange"][];
+        };
+        /**
+         * RowChange
+         * @description One row that differs; values as text.
+         */
+        RowChange: {
+            kind: string;
+            row: number;
+            /** @default {} */
+            before: {
+                [key: string]: string | null;
+            };
+            /** @default {} */
+            after: {
+                [key: string]: string | null;
+            };
         };
         /** DataSetNameBody */
         DataSetNameBody: {
@@ -4150,6 +4494,7 @@ export interface components {
             project: string;
             verdict: string;
             level: string;
+            attempted: string;
             reason: string;
             by: string;
             host: string;
@@ -4169,6 +4514,8 @@ export interface components {
             duration_s: number;
             /** @default  */
             host: string;
+            /** @default  */
+            attempted: string;
         };
         /**
          * ReplicateGroup
@@ -4223,7 +4570,7 @@ export interface components {
             run_name: string;
             project: string;
             /** @enum {unknown} */
-            level: "basic" | "environment" | "statistical";
+            level: "basic" | "conceptual" | "environment" | "statistical";
             pool: string;
             options: components["schemas"]["JobOptions"];
             state: components["schemas"]["JobState"];
@@ -4268,6 +4615,10 @@ export interface components {
             budget_s: number;
             /** @default 20 */
             max_runs: number;
+            /** @default  */
+            second: string;
+            /** @default [] */
+            evaluation: string[];
         };
         /**
          * JobState
@@ -4284,7 +4635,7 @@ export interface components {
              * @default environment
              * @enum {unknown}
              */
-            level: "basic" | "environment" | "statistical";
+            level: "basic" | "conceptual" | "environment" | "statistical";
             /** @default  */
             pool: string;
             /**
@@ -4297,7 +4648,9 @@ export interface components {
              *       "test_sizes": {},
              *       "baseline": [],
              *       "budget_s": 3600,
-             *       "max_runs": 20
+             *       "max_runs": 20,
+             *       "second": "",
+             *       "evaluation": []
              *     }
              */
             options: components["schemas"]["JobOptions"];
@@ -4366,6 +4719,111 @@ export interface components {
             margins: {
                 [key: string]: number;
             };
+        };
+        /**
+         * VerificationRates
+         * @description How much of what could be reproduced was tried, and how much of that held.
+         */
+        VerificationRates: {
+            eligible: number;
+            overall: components["schemas"]["LevelRate"];
+            levels: components["schemas"]["LevelRate"][];
+        };
+        /**
+         * LevelRate
+         * @description How often an attempt at a level succeeded. A run counts once, by its newest attempt.
+         */
+        LevelRate: {
+            level: string;
+            attempted: number;
+            reproduced: number;
+            differs: number;
+            undecided: number;
+            unearned: number;
+            outdated: number;
+            rate: number | null;
+            low: number | null;
+            high: number | null;
+        };
+        /**
+         * ExplanationDetail
+         * @description An explanation with its evidence.
+         */
+        ExplanationDetail: {
+            explanation: components["schemas"]["ExplanationLine"];
+            report: components["schemas"]["ExplanationReport"];
+        };
+        /**
+         * ExplanationLine
+         * @description An explanation as lists show it.
+         */
+        ExplanationLine: {
+            id: string;
+            first_id: string;
+            first_name: string;
+            second_id: string;
+            second_name: string;
+            /** @enum {unknown} */
+            answer: "nothing_differs" | "shown" | "undecided";
+            reason: string;
+            by: string;
+            host: string;
+            at: string;
+            duration_s: number;
+            outdated: boolean;
+        };
+        /**
+         * ExplanationReport
+         * @description What ``runward why`` found, and the reruns that show it: the fields of its ``--json``.
+         */
+        ExplanationReport: {
+            format: number;
+            first: string;
+            second: string;
+            /** @enum {unknown} */
+            answer: "nothing_differs" | "shown" | "undecided";
+            reason: string;
+            /** @default [] */
+            cause: components["schemas"]["ExplainedDifference"][];
+            /** @default  */
+            source: string;
+            /** @default [] */
+            differences: components["schemas"]["ExplainedDifference"][];
+            /** @default [] */
+            not_tried: string[];
+            /** @default [] */
+            reruns: components["schemas"]["ExplainedRerun"][];
+        };
+        /**
+         * ExplainedDifference
+         * @description One thing that differs, and can be put back alone.
+         */
+        ExplainedDifference: {
+            kind: string;
+            name: string;
+            before: string;
+            after: string;
+        };
+        /**
+         * ExplainedRerun
+         * @description One rerun and what came of it.
+         */
+        ExplainedRerun: {
+            put_back: string[];
+            result: string;
+            seconds: number;
+            /** @default false */
+            remembered: boolean;
+        };
+        /**
+         * NewExplanation
+         * @description An explanation to record.
+         */
+        NewExplanation: {
+            report: components["schemas"]["ExplanationReport"];
+            duration_s: number;
+            /** @default  */
+            host: string;
         };
         /**
          * Page
@@ -4574,7 +5032,7 @@ export interface components {
              * @default
              * @enum {unknown}
              */
-            require_level: "" | "basic" | "environment";
+            require_level: "" | "basic" | "environment" | "statistical";
         };
         /**
          * MetricRule
@@ -4620,7 +5078,7 @@ export interface components {
         Verdict: "fail" | "needs_person" | "pass" | "undecided" | "warn";
         /**
          * EvidenceItem
-         * @description Where a verdict comes from: ``file:line``, a metric, or a person.
+         * @description Where a verdict comes from: ``file:line``, a metric, a verification, or a person.
          */
         EvidenceItem: {
             message: string;
@@ -4632,6 +5090,8 @@ export interface components {
             metric: string;
             /** @default null */
             value: number | null;
+            /** @default  */
+            verification: string;
         };
         /**
          * Review
@@ -11962,6 +12422,94 @@ export interface operations {
             };
         };
     };
+    "data.find_datasets": {
+        parameters: {
+            query?: {
+                project?: string;
+                search?: string;
+                after?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatasetPage"];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "data.get_dataset": {
         parameters: {
             query?: never;
@@ -12304,6 +12852,94 @@ export interface operations {
             };
         };
     };
+    "data.version_history": {
+        parameters: {
+            query?: {
+                before?: string;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                dataset: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionLine"][];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "data.get_version": {
         parameters: {
             query?: never;
@@ -12493,6 +13129,275 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Manifest"];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "data.find_files": {
+        parameters: {
+            query?: {
+                search?: string;
+                after?: string;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                dataset: string;
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FilePage"];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "data.diff_versions": {
+        parameters: {
+            query?: {
+                other?: string;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                dataset: string;
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionDiff"];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "data.diff_table": {
+        parameters: {
+            query: {
+                path: string;
+                other?: string;
+                sample?: number;
+            };
+            header?: never;
+            path: {
+                dataset: string;
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TableDiff"];
                 };
             };
             /** @description nobody is signed in */
@@ -13006,6 +13911,9 @@ export interface operations {
             query?: {
                 project?: string;
                 run_id?: string;
+                verdict?: string;
+                level?: string;
+                before?: string;
                 limit?: number;
             };
             header?: never;
@@ -14153,6 +15061,352 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "findings.verification_rates": {
+        parameters: {
+            query?: {
+                project?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VerificationRates"];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "findings.list_explanations": {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExplanationLine"][];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "findings.record_explanation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewExplanation"];
+            };
+        };
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExplanationDetail"];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "findings.get_explanation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                explanation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExplanationDetail"];
+                };
             };
             /** @description nobody is signed in */
             401: {

@@ -19,6 +19,8 @@ const KnowledgeArticle = lazy(() => import("@/rooms/knowledge/ArticlePage"));
 const InboxPage = lazy(() => import("@/rooms/coordination/InboxPage"));
 const QueuePage = lazy(() => import("@/rooms/coordination/QueuePage"));
 const ModelsPage = lazy(() => import("@/rooms/registry/ModelsPage"));
+const ModelPage = lazy(() => import("@/rooms/registry/ModelPage"));
+const DatasetPage = lazy(() => import("@/rooms/registry/data/DatasetPage"));
 const InsightsPage = lazy(() => import("@/rooms/insights/InsightsPage"));
 const ReportsPage = lazy(() => import("@/rooms/insights/ReportsPage"));
 const ReportPage = lazy(() => import("@/rooms/insights/ReportPage").then((page) => ({ default: page.ReportPage })));
@@ -59,6 +61,8 @@ export function Routes() {
                 <Route path="/reproductions"><ReproductionsPage /></Route>
                 <Route path="/reproductions/:id">{(p) => <ReproductionPage id={p.id} />}</Route>
                 <Route path="/models"><ModelsPage /></Route>
+                <Route path="/models/:name">{(p) => <ModelPage key={p.name} name={p.name} />}</Route>
+                <Route path="/data/:dataset/:tab?">{(p) => <DatasetPage key={p.dataset} reference={p.dataset} tab={p.tab ?? "history"} />}</Route>
                 <Route path="/knowledge"><KnowledgePage /></Route>
                 <Route path="/knowledge/:id">{(p) => <KnowledgeArticle id={p.id} />}</Route>
                 <Route path="/queue"><QueuePage /></Route>

@@ -23,6 +23,7 @@ from runward.store.migrations import (
     m0008_cards,
     m0009_data,
     m0010_verification_jobs,
+    m0011_findings,
     m0012_packages,
 )
 
@@ -37,6 +38,7 @@ MIGRATIONS: list[ModuleType] = [
     m0008_cards,
     m0009_data,
     m0010_verification_jobs,
+    m0011_findings,
     m0012_packages,
 ]
 """All migrations in order; the position (from 1) is the schema's version."""

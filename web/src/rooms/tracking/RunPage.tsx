@@ -23,6 +23,7 @@ const ConfigTab = lazy(() => import("./run/ConfigTab"));
 const CodeTab = lazy(() => import("./run/CodeTab"));
 const EnvironmentTab = lazy(() => import("./run/EnvironmentTab"));
 const ArtifactsTab = lazy(() => import("./run/ArtifactsTab"));
+const LineageTab = lazy(() => import("./run/LineageTab"));
 const OutputTab = lazy(() => import("./run/OutputTab"));
 const DiscussionTab = lazy(() => import("./run/DiscussionTab"));
 const HistoryTab = lazy(() => import("./run/HistoryTab"));
@@ -35,6 +36,7 @@ const TABS: Record<string, [string, (detail: RunDetail) => ReactNode]> = {
   code: ["Code", (detail) => <CodeTab detail={detail} />],
   environment: ["Environment", (detail) => <EnvironmentTab detail={detail} />],
   artifacts: ["Artifacts", (detail) => <ArtifactsTab detail={detail} />],
+  lineage: ["Lineage", (detail) => <LineageTab detail={detail} />],
   output: ["Output", (detail) => <OutputTab detail={detail} />],
   discussion: ["Discussion", (detail) => <DiscussionTab detail={detail} />],
   history: ["History", (detail) => <HistoryTab detail={detail} />],

@@ -44,7 +44,7 @@ export function Editor({ project, initial, busy, error, onSave, onCancel }: Prop
       <form aria-label="Report" onSubmit={(event) => { event.preventDefault(); if (ready) onSave(draft); }}>
         <TextInput label="Title" required value={draft.title} onChange={(event) => setDraft({ ...draft, title: event.currentTarget.value })} />
         {blocks.map((block, i) => (
-          <fieldset key={i} className="block">
+          <fieldset key={i} className="report-block">
             <legend>{i + 1}. {KINDS.find(([kind]) => kind === block.kind)?.[1]}</legend>
             <span className="block-actions">
               <button type="button" className="link small" disabled={i === 0} onClick={() => put(moved(blocks, i, i - 1))} aria-label={`Move block ${i + 1} up`}>↑</button>

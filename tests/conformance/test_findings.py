@@ -1,0 +1,7 @@
+"""Findings on every backend."""
+
+from runward.testing.findings import FindingsSuite
+
+
+class TestFindings(FindingsSuite):
+    pass
