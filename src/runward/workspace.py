@@ -52,6 +52,7 @@ from runward.tracking.intake import ROOM as INTAKE
 from runward.tracking.intake_api import Intake
 from runward.tracking.organise import ROOM as ORGANISE
 from runward.tracking.organise_api import Organise
+from runward.tracking.packages import list_locks
 from runward.tracking.service import ROOM as TRACKING
 
 ROOMS: tuple[Room, ...] = (
@@ -149,6 +150,7 @@ class FolderWorkspace(Workspace):
         """See :meth:`Workspace.tidy`."""
         compact_due(self.dispatcher.database)
         make_cards(self.dispatcher.database)
+        list_locks(self.dispatcher.database, self.dispatcher.blobs)
 
     def _own_blobs(self) -> FolderBlobs | None:
         """See :class:`Workspace`."""

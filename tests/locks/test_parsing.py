@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from runward.tracking.locks import parsing
 from runward.tracking.locks.model import Lock, LockedPackage
-from runward.tracking.locks.parsing import parse, rank_of
+from runward.tracking.locks.names import rank_of
+from runward.tracking.locks.parsing import parse
 
 SAMPLES = Path(__file__).parent / "samples"
 ROOT = Path(__file__).parents[2]

@@ -18,7 +18,8 @@ from runward.repro.uv import find_uv
 from runward.tracking.capture.model import EnvironmentSnapshot
 from runward.tracking.environments_model import EnvironmentDifferences, PackageDifference, RunPackage
 from runward.tracking.locks.model import Lock
-from runward.tracking.locks.parsing import kind_of, parse
+from runward.tracking.locks.names import kind_of
+from runward.tracking.locks.parsing import parse
 from runward.workspace import Workspace
 
 _SOURCES = {"pylock", "uv"}

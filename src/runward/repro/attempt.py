@@ -22,6 +22,7 @@ from runward.repro import variation
 from runward.repro.api import Repro
 from runward.repro.command import Relocation, clean_environment, place_inputs, relocation, rerun_command
 from runward.repro.environment import RebuiltEnvironment, Source, rebuild_environment
+from runward.repro.hindrance import hindrance
 from runward.repro.levels import decide
 from runward.repro.model import (
     Conditions,
@@ -106,6 +107,8 @@ class Again(NamedTuple):
     """The environment was built anew, with everything that the run had."""
     failure: str
     """Why it ended otherwise than the run did; empty where it did not."""
+    hindered: str
+    """What the machine lacked for it; empty where nothing."""
 
     def conditions(self, reads_seen: Mapping[str, int]) -> Conditions:
         """How it was carried out."""
@@ -114,6 +117,7 @@ class Again(NamedTuple):
             sandbox=self.outcome.sandbox,
             sandbox_note="; ".join([self.outcome.sandbox_note, *self.problems]),
             timed_out=self.outcome.timed_out,
+            hindered=self.hindered,
             reads_seen=dict(reads_seen),
         )
 
@@ -130,6 +134,8 @@ class Attempt:
         self.heard = Testimony()
         self.emulated: Mapping[str, str] = {}
         self.blobs = Blobs(partial(space.files.read, self.run_id))
+        self.network = False
+        """Let reruns use the network."""
         self.as_recorded = False
         """Use data that changed since as it was, and refuse to run with any other."""
 
@@ -142,7 +148,7 @@ class Attempt:
             return report
         self.say(f"once more with {chosen.name}")
         other = Attempt(self.space, self.detail, self.folder / "variation", self.say)
-        other.emulated = chosen.variables
+        other.emulated, other.network = chosen.variables, self.network
         try:
             varied = other.carry_out("environment", timeout_s, tolerances, sandbox)
             tried = variation.outcome(chosen, varied.result, other.heard)
@@ -170,7 +176,7 @@ class Attempt:
             run=self.run_id,
             verdict=decision.verdict,
             level=decision.level,
-            reason=again.failure or decision.reason,
+            reason=again.hindered or again.failure or decision.reason,
             result=result,
             inputs=checks,
             cause=decision.cause,
@@ -208,7 +214,8 @@ class Attempt:
         # Runward is the instrument, not an input; any other source that was not captured is one.
         rebuilt = level == "environment" and all(text.startswith("runward ") for text in built.problems)
         results = self._after(outcome, outputs)
-        return Again(outcome, results, data, shown, built.problems, rebuilt, self._failure(outcome))
+        hindered = hindrance(outcome, self.detail.run.exit_code or 0)
+        return Again(outcome, results, data, shown, built.problems, rebuilt, self._failure(outcome), hindered)
 
     def _failure(self, outcome: RerunOutcome) -> str:
         if outcome.timed_out or outcome.exit_code == (self.detail.run.exit_code or 0):
@@ -294,7 +301,10 @@ class Attempt:
         env |= self.emulated
         self.say("running it again")
         work = self.folder / "work"
-        return rerun(argv, restored.cwd, env, timeout_s, writable=work, output_dir=self.folder / "out", sandbox=sandbox)
+        return rerun(
+            argv, restored.cwd, env, timeout_s,
+            writable=work, output_dir=self.folder / "out", sandbox=sandbox, network=self.network,
+        )  # fmt: skip
 
     def _task_command(self, move: Relocation) -> list[str]:
         """The command of a task's process; empty where the run was a command of its own."""

@@ -18,6 +18,7 @@ import msgspec
 from runward.core.hashing import digest_value
 from runward.core.ids import Digest
 from runward.errors import EnvironmentNotRebuiltError
+from runward.repro.bytecode import compile_bytecode as compile_all
 from runward.repro.graft import graft, installed_record
 from runward.repro.uv import find_uv, run_uv
 from runward.tracking.capture.environment import scan_packages
@@ -47,6 +48,7 @@ class _Builder(NamedTuple):
     options: list[str]
     site_dirs: list[str]
     blobs: BlobSource | None
+    compiles: bool
 
 
 class Source(NamedTuple):
@@ -112,8 +114,9 @@ def rebuild_environment(
     created = not place.exists()
     if created:
         interpreter = _interpreter(snapshot, program, offline=offline)
-        options = [*(["--offline"] if offline else []), *(["--compile-bytecode"] if compile_bytecode else [])]
-        _build(place, _Builder(interpreter, program, options, list(site_dirs or sys.path), blobs), plan)
+        options = ["--offline"] if offline else []
+        tools = _Builder(interpreter, program, options, list(site_dirs or sys.path), blobs, compile_bytecode)
+        _build(place, tools, plan)
     return RebuiltEnvironment(
         python=_python_of(place),
         digest=digest,
@@ -222,6 +225,8 @@ def _build(place: Path, tools: _Builder, plan: _Plan) -> None:
             graft(package, tools.site_dirs, _site_packages(venv))
         _check_exact(venv, plan)
         _put_back(plan.edits, tools.blobs, _site_packages(venv))
+        if tools.compiles:
+            compile_all(_site_packages(venv), _python_of(venv), place.parent)
         (venv / "runward-environment.json").write_text(json.dumps({"exact": sorted(plan.lines)}, indent=1))
         _publish(venv, place)
     finally:

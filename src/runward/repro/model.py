@@ -115,6 +115,8 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True):
     sandbox: SandboxKind = "none"
     sandbox_note: str = ""
     timed_out: bool = False
+    hindered: str = ""
+    """What the machine lacked, so that the rerun's end says nothing about the result."""
     reads_seen: dict[str, int] = {}
     """How many of the run's reads were seen by ``audit-hook``, ``preload`` (native readers) or ``both``."""
 

@@ -46,6 +46,7 @@ def verify(
     timeout_s: float = 3600.0,
     tolerances: Mapping[str, Tolerance] | None = None,
     sandbox: bool = True,
+    network: bool = False,
     vary: bool = True,
     say: Say = lambda text: None,
 ) -> Outcome:
@@ -58,6 +59,7 @@ def verify(
         timeout_s: Seconds until the rerun is ended.
         tolerances: Allowed differences by metric; without one only identical bits count.
         sandbox: Isolate the rerun where bubblewrap works here; the report says whether it did.
+        network: Let the rerun use the network.
         vary: Run once more under an emulated change of machine where the level ``environment`` was earned.
         say: Told what is being done.
 
@@ -73,6 +75,7 @@ def verify(
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="runward-verify-") as folder:
         attempt = Attempt(space, detail, Path(folder).resolve(), say)
+        attempt.network = network
         try:
             report = attempt.carry_out(level, timeout_s, dict(tolerances or {}), sandbox)
             if vary and report.level == Level.ENVIRONMENT:

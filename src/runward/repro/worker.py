@@ -47,7 +47,7 @@ def verify_as_asked(
             baseline=options.baseline,
             second=options.second,
             evaluation=options.evaluation,
-            limits=Limits(options.budget_s, options.timeout_s, options.max_runs, options.sandbox),
+            limits=Limits(options.budget_s, options.timeout_s, options.max_runs, options.sandbox, options.network),
             say=say,
         )
     return verify(
@@ -57,6 +57,7 @@ def verify_as_asked(
         timeout_s=options.timeout_s,
         tolerances={name: Tolerance(abs=margin) for name, margin in options.margins.items()},
         sandbox=options.sandbox,
+        network=options.network,
         vary=options.vary,
         say=say,
     )

@@ -133,3 +133,41 @@ class EnvironmentsSuite:
             stranger.environments.lock_content(thief.id, "requirements.txt")
         with pytest.raises(NotFoundError):
             stranger.environments.environment_differences(thief.id, bare.id)
+
+    def test_runs_are_found_by_what_was_installed(self, world: World) -> None:
+        """Versions are compared as versions, names however they are spelt; a run's later capture counts."""
+        space = world.member()
+        for name, numpy in (("old", "1.9.0"), ("mid", "1.26.4"), ("new", "2.10.0"), ("same", "2.10.0")):
+            packages = {"numpy": numpy, "scikit-learn": "1.5"} if name == "new" else {"numpy": numpy}
+            captured(space, world.project, name, "3.11.7", packages, {})
+        world.run(space, "bare")
+
+        def found(where: str, sort: str = "name") -> list[str]:
+            return [run.name for run in space.tracking.search_runs(world.project, where, sort).runs]
+
+        assert found('packages.numpy = "1.9"') == ["old"]
+        assert found('packages.numpy < "1.10"') == ["old"]
+        assert found('packages.NumPy >= "1.26" and packages.numpy != "2.10"') == ["mid"]
+        assert found('packages.numpy in ("1.9.0", "1.26.4")') == ["mid", "old"]
+        assert found('packages.numpy like "2.%" and name != "same"') == ["new"]
+        assert found('packages.Scikit_Learn = "1.5"') == ["new"]
+        assert found("packages.numpy is null") == ["bare"]
+        assert found("not packages.scikit-learn is not null", "-packages.numpy, name") == ["same", "mid", "old", "bare"]
+        run_id = space.tracking.resolve_run("old", world.project).id
+        document = space.files.put_bytes(world.project, b"{}")
+        for _ in range(2):
+            part = CapturePart("environment", document, {"packages": {"numpy": "2.0.0", "bad\0": "1", "x" * 300: "1"}})
+            space.tracking.put_captures(run_id, [part])
+            assert found('packages.numpy = "2"') == ["old"]
+        assert found('packages.numpy = "1.9"') == []
+        for wrong, why in (
+            ("packages.numpy = 2.10", "quotes"),
+            ('packages.nunpy = "1"', r"packages\.nunpy"),
+            ('packages.numpy like "1%" order by locks.x', r"locks\.x"),
+        ):
+            with pytest.raises(InvalidError, match=why):
+                found(wrong, "")
+        stranger = world.outsider()
+        assert stranger.tracking.search_runs("", "", "").total == 0
+        with pytest.raises(InvalidError, match="no run"):
+            stranger.tracking.search_runs("", 'packages.numpy = "1.9"')

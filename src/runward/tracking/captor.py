@@ -22,6 +22,7 @@ from runward.tracking.capture.reads import ReadRecorder, unrecorded
 from runward.tracking.capture.snapshot import PendingCapture, start_capture
 from runward.tracking.capture.watch import hear
 from runward.tracking.client import ActiveRun
+from runward.tracking.locks.names import attached
 
 Part = tuple[str, str, dict[str, Any]]
 OUTPUTS = "outputs/"
@@ -177,4 +178,5 @@ def _code_facts(capture: Capture) -> dict[str, Any]:
         "untracked": len(code.untracked),
         "deleted": len(code.deleted),
         "left_out": len(code.left_out),
+        "locks": {entry.path: entry.digest for entry in attached(code.files)},
     }

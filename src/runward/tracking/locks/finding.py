@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from runward.tracking.locks.model import Lock
-from runward.tracking.locks.parsing import MAX_BYTES, parse, rank_of
+from runward.tracking.locks.names import rank_of
+from runward.tracking.locks.parsing import MAX_BYTES, parse
 
 _COMPARED = {"uv", "pylock", "poetry", "pdm", "pipenv", "requirements", "conda-lock", "conda-explicit"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import operator
 import re
 from collections.abc import Callable, Collection, Mapping
@@ -23,6 +24,7 @@ Environment = Mapping[str, str | Collection[str]]
 """The values of marker variables (PEP 508), ``extras`` and ``dependency_groups`` as collections."""
 
 
+@functools.lru_cache(maxsize=8192)
 def version_key(version: str) -> str:
     """A text that orders by code point as versions do (PEP 440); what is no such version comes after all that are.
 
