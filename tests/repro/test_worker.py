@@ -13,14 +13,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from runward.errors import StoreError, UnauthenticatedError
+from runward.errors import NotFoundError, ReproError, StoreError, UnauthenticatedError
 from runward.governance.model import NewMember, NewToken
 from runward.governance.scopes import readable_projects
 from runward.repro import worker as worker_module
 from runward.repro.jobs_model import JobOptions, JobState, NewVerificationJob, VerificationJob
 from runward.repro.jobs_repository import claimable
 from runward.repro.replication import Limits
-from runward.repro.worker import Worker, verify_as_asked
+from runward.repro.worker import Isolation, Worker, verify_as_asked
 from runward.server.run import LOOPBACK, RunningServer, listen
 from runward.workspace import FolderWorkspace, Workspace, open_folder, open_url
 from tests.repro.test_rerun import gone
@@ -97,7 +97,8 @@ def space(request: pytest.FixtureRequest, bench: Bench) -> Iterator[Workspace]:
 
 
 def worker_of(space: Workspace, leave: threading.Event | None = None, said: list[str] | None = None) -> Worker:
-    return Worker(space, "w1", "", leave or threading.Event(), (said if said is not None else []).append)
+    tell = (said if said is not None else []).append
+    return Worker(space, "w1", "", leave or threading.Event(), tell, Isolation(unsandboxed=True))
 
 
 def test_a_worker_records_what_it_finds(bench: Bench, space: Workspace) -> None:
@@ -197,6 +198,25 @@ def test_a_workspace_that_is_away_ends_a_worker_only_at_its_beginning(
         own.work()
     assert answers == []
     assert "away" in caplog.text
+
+
+def test_the_owner_of_a_machine_decides_what_reruns_may_do_there(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker runs what others wrote: no job asks it out of its isolation, and without any it does not begin."""
+    asked: list[tuple[bool, bool]] = []
+
+    def noted(space: object, ref: str, level: str, options: JobOptions, say: object) -> None:
+        asked.append((options.sandbox, options.network))
+        raise NotFoundError("enough")
+
+    monkeypatch.setattr(worker_module, "verify_as_asked", noted)
+    monkeypatch.setattr(worker_module, "probe_bubblewrap", lambda: "")
+    for limits in (None, Isolation(network=True), Isolation(unsandboxed=True), Isolation(True, True)):
+        bench.queue(NewVerificationJob("basic", options=JobOptions(sandbox=False, network=True)))
+        Worker(bench.space, "w1", "", threading.Event(), lambda text: None, limits).work(once=True)
+    assert asked == [(True, False), (True, True), (False, False), (False, True)]
+    monkeypatch.setattr(worker_module, "probe_bubblewrap", lambda: "it is not installed")
+    with pytest.raises(ReproError, match="it is not installed"):
+        Worker(bench.space, "w1", "", threading.Event(), lambda text: None).work(once=True)
 
 
 def test_options_reach_the_level_that_has_a_use_for_them(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
