@@ -27,7 +27,7 @@ from tests.repro.test_rerun import gone
 
 STUCK = """
 import os, subprocess, sys, time
-print("begun", flush=True)
+print("begun", len(open("local.csv").read()), flush=True)
 if os.path.exists({flag!r}):
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
     with open({pids!r} + ".new", "w") as file:
@@ -45,6 +45,8 @@ class Bench:
         self.flag, self.pids, self.repository = folder / "flag", folder / "pids", folder / "repo"
         self.repository.mkdir()
         (self.repository / "stuck.py").write_text(STUCK.format(flag=str(self.flag), pids=str(self.pids)))
+        (self.repository / "local.csv").write_text("1,2,3")
+        (self.repository / ".gitignore").write_text("local.csv\n")
         git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.invalid"]
         for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "x"]):
             subprocess.run([*git, *command], cwd=self.repository, check=True)
@@ -110,6 +112,25 @@ def test_a_worker_records_what_it_finds(bench: Bench, space: Workspace) -> None:
     assert (report["level"], report["conditions"]["sandbox"]) == ("basic", "none")
     mark = next(m for m in bench.space.tracking.get_run(bench.run_id).run.marks if m.kind == "verification")
     assert (mark.label, mark.ref) == ("basic", done.verification_id)
+
+
+def test_a_worker_elsewhere_needs_nothing_of_the_place_where_it_ran(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Code and the data that git ignores come from the server."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    owner, away = bench.space, bench.repository.with_name("away")
+    bench.queue()
+    bench.repository.rename(away)
+    try:
+        with RunningServer(owner.dispatcher, listen("127.0.0.1", 0), LOOPBACK) as server:
+            token = owner.governance.create_token(NewToken("t", member="worker")).secret
+            (done,) = worker_of(open_url(server.url, token)).work(idle_s=0)
+    finally:
+        away.rename(bench.repository)
+    assert (done.state, done.verdict) == (JobState.DONE, "reproduced"), done.reason
+    report = owner.repro.get_verification(str(done.verification_id)).report
+    assert ("data", "local.csv", "same") in [(i["kind"], i["name"], i["status"]) for i in report["inputs"]]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc")
