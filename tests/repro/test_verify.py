@@ -250,3 +250,14 @@ def test_what_the_machine_lacks_is_no_result(place: Path, program: str, reason: 
     report = verify(open_folder(place.parent / "ws"), "fails", level="basic").report
     assert report.verdict == ("not_reproduced" if "own" in reason else "undecided")
     assert reason in report.reason
+
+
+def test_a_captured_file_that_changed_since_is_told(place: Path) -> None:
+    """The rerun reads the captured one, so it holds; whoever reads the report learns that the folder has moved on."""
+    (place / "settings.yaml").write_text("1")
+    (place / "plain.py").write_text("print(open('settings.yaml').read())\n")
+    space = _run(place, "-m", "runward", "run", "-n", "cmd", "--", sys.executable, "plain.py")
+    assert verify(space, "cmd", level="basic").report.conditions.changed_since == []
+    (place / "settings.yaml").write_text("2")
+    report = verify(space, "cmd", level="basic").report
+    assert (report.level, report.conditions.changed_since) == ("basic", ["settings.yaml"])

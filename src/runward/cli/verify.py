@@ -151,6 +151,8 @@ def _story(report: VerificationReport) -> list[str]:
     if (printed := report.result.stdout) is not None:
         lines.append(f"  printed: {printed.status.replace('_', ' ')}{f' ({printed.detail})' if printed.detail else ''}")
     lines += [f"  differs: {name}" for name in report.cause]
+    if changed := report.conditions.changed_since:
+        lines.append(f"  changed since, so the captured ones were read: {', '.join(changed)}")
     if seen := report.conditions.reads_seen:
         lines.append("  reads seen by: " + ", ".join(f"{who} {count}" for who, count in sorted(seen.items())))
     if (varied := report.variation) is not None:

@@ -32,7 +32,15 @@ from runward.repro.model import (
     Tolerance,
     VerificationReport,
 )
-from runward.repro.observe import Outputs, found_bytes, inputs_after, outputs_after, outputs_before, reader
+from runward.repro.observe import (
+    Outputs,
+    changed_since,
+    found_bytes,
+    inputs_after,
+    outputs_after,
+    outputs_before,
+    reader,
+)
 from runward.repro.printed import Around, compare_stdout
 from runward.repro.rerun import RerunOutcome, rerun
 from runward.repro.restore import RestoredCode, restore_code
@@ -170,7 +178,9 @@ class Attempt:
             c.inputs_of(capture, params),
             inputs_after(capture, self.heard, params, again.data, live=level == "basic"),
         )
-        conditions = again.conditions(Counter(read.method for read in capture.reads))
+        conditions = msgspec.structs.replace(
+            again.conditions(Counter(read.method for read in capture.reads)), changed_since=changed_since(capture)
+        )
         decision = decide(checks, result, conditions)
         return VerificationReport(
             run=self.run_id,
