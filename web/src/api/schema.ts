@@ -4601,6 +4601,8 @@ export interface components {
             timeout_s: number;
             /** @default true */
             sandbox: boolean;
+            /** @default false */
+            network: boolean;
             /** @default true */
             vary: boolean;
             /** @default [] */
@@ -4643,6 +4645,7 @@ export interface components {
              *       "margins": {},
              *       "timeout_s": 3600,
              *       "sandbox": true,
+             *       "network": false,
              *       "vary": true,
              *       "metrics": [],
              *       "test_sizes": {},
