@@ -74,7 +74,7 @@ def test_waiting_for_a_pool_gives_what_a_local_verification_gives(cli: Cli, spac
 def test_a_job_without_a_result_could_not_be_decided(cli: Cli, space: FolderWorkspace) -> None:
     """Exit code 3 and the reason, as one document."""
     worker = _worker("--once", "--idle-exit", "60s")
-    said = cli("verify", "one", "--on", "any", "--level", "basic", "-m", "nosuch=1", "--json")
+    said = cli("verify", "one", "--on", "any", "--level", "statistical", "--metric", "nosuch", "--json")
     worker.communicate(timeout=60)
     assert said.code == 3
     assert "nosuch" in said.json["detail"]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +23,7 @@ from runward.repro.rerun import RerunOutcome, probe_bubblewrap, rerun
 from runward.repro.stop import StoppedError, run_tool, stoppable
 from runward.tracking.capture.model import FileRead
 from tests.capture.stores import MemoryBlobs
+from tests.extras import disk_of
 from tests.repro.captures import make_capture
 
 ENV = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
@@ -36,7 +40,14 @@ def bubblewrap() -> None:
         pytest.skip(reason)
 
 
-def go(tmp_path: Path, program: str, *, sandbox: bool = False, timeout_s: float = 60, **options: int) -> RerunOutcome:
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 64 MB."""
+    with disk_of("64m", tmp_path / "small") as folder:
+        yield folder
+
+
+def go(tmp_path: Path, program: str, *, sandbox: bool = False, timeout_s: float = 60, **options: Any) -> RerunOutcome:
     work = tmp_path / "work"
     work.mkdir(exist_ok=True)
     return rerun(
@@ -112,6 +123,16 @@ def test_timeout_kills_everything(tmp_path: Path) -> None:
     assert outcome.timed_out
     assert outcome.exit_code == -signal.SIGKILL
     assert all(gone(int(pid)) for pid in outcome.stdout_path.read_text().split())
+
+
+def test_a_command_that_fills_the_disk_is_ended_before(tmp_path: Path, small_disk: Path) -> None:
+    """Half of what was free stays free where that is less than a gibibyte."""
+    program = (
+        "import time\nfile = open('big', 'wb')\nwhile True: file.write(bytes(1 << 20)); file.flush(); time.sleep(0.02)"
+    )
+    outcome = go(small_disk, program)
+    assert (outcome.out_of_space, outcome.timed_out) == (True, False)
+    assert shutil.disk_usage(small_disk).free > 0
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc")

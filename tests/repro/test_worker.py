@@ -9,12 +9,16 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from runward.governance.model import NewToken
+from runward.errors import StoreError, UnauthenticatedError
+from runward.governance.model import NewMember, NewToken
+from runward.governance.scopes import readable_projects
 from runward.repro import worker as worker_module
 from runward.repro.jobs_model import JobOptions, JobState, NewVerificationJob, VerificationJob
+from runward.repro.jobs_repository import claimable
 from runward.repro.replication import Limits
 from runward.repro.worker import Worker, verify_as_asked
 from runward.server.run import LOOPBACK, RunningServer, listen
@@ -65,6 +69,8 @@ class Bench:
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     bench = Bench(tmp_path_factory.mktemp("bench"))
+    team = bench.space.tracking.get_project(bench.space.tracking.get_run(bench.run_id).run.project).team
+    bench.space.governance.create_member(NewMember(name="worker", role="contributor", team=team))
     yield bench
     bench.space.close()
 
@@ -81,13 +87,13 @@ def bench(shared: Bench) -> Iterator[Bench]:
 
 @pytest.fixture(params=["folder", "server"])
 def space(request: pytest.FixtureRequest, bench: Bench) -> Iterator[Workspace]:
-    """The same workspace, as it is and by HTTP."""
+    """The same workspace, as it is and by HTTP in the hands of a contributor."""
     if request.param == "folder":
         yield bench.space
         return
     owner: FolderWorkspace = bench.space
     with RunningServer(owner.dispatcher, listen("127.0.0.1", 0), LOOPBACK) as server:
-        yield open_url(server.url, owner.governance.create_token(NewToken("worker")).secret)
+        yield open_url(server.url, owner.governance.create_token(NewToken("t", member="worker")).secret)
 
 
 def worker_of(space: Workspace, leave: threading.Event | None = None, said: list[str] | None = None) -> Worker:
@@ -137,9 +143,9 @@ def test_a_worker_lets_go_and_leaves_nothing_running(bench: Bench, space: Worksp
 def test_what_cannot_be_verified_fails_and_the_next_job_is_taken(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A wrong margin by its reason, a defect by its type; neither ends the worker."""
+    """A metric that is not there by its reason, a defect by its type; neither ends the worker."""
     own = worker_of(bench.space)
-    bench.queue(NewVerificationJob("basic", options=JobOptions(margins={"nosuch": 1.0})))
+    bench.queue(NewVerificationJob("statistical", options=JobOptions(metrics=["nosuch"])))
     (wrong,) = own.work(idle_s=0)
     assert (wrong.state, wrong.verification_id) == (JobState.FAILED, None)
     assert "'nosuch'" in wrong.reason
@@ -171,6 +177,28 @@ def test_a_job_that_was_taken_over_is_left_alone(bench: Bench, monkeypatch: pyte
     assert bench.space.jobs.get_verification_job(job.id).worker == "w2"
 
 
+def test_a_workspace_that_is_away_ends_a_worker_only_at_its_beginning(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Later it is waited for; a failure that no waiting mends is never passed over."""
+    nowhere = open_url("http://127.0.0.1:9")
+    with pytest.raises(StoreError):
+        worker_of(nowhere).work(once=True, idle_s=0)
+    own = worker_of(bench.space)
+    answers: list[Exception | None] = [None, StoreError("away"), UnauthenticatedError("revoked")]
+
+    def answer(*args: object) -> None:
+        if (error := answers.pop(0)) is not None:
+            raise error
+
+    monkeypatch.setattr(own, "jobs", SimpleNamespace(claim_verification_job=answer))
+    monkeypatch.setattr(worker_module, "LOOK_S", 0.01)
+    with pytest.raises(UnauthenticatedError):
+        own.work()
+    assert answers == []
+    assert "away" in caplog.text
+
+
 def test_options_reach_the_level_that_has_a_use_for_them(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: dict[str, object] = {}
     monkeypatch.setattr(worker_module, "verify_statistically", lambda space, ref, **given: asked.update(given))
@@ -186,10 +214,18 @@ def test_options_reach_the_level_that_has_a_use_for_them(bench: Bench, monkeypat
 
 
 def test_waiting_jobs_are_found_without_looking_at_the_history(bench: Bench) -> None:
-    """Workers ask every second: what they ask must not grow with what was done before."""
+    """Workers ask every second: what they ask must not grow with what was done, nor with the number of runs."""
+    asked: list[tuple[str, tuple[object, ...]]] = []
     with bench.space.dispatcher.database.transaction(write=False) as tx:
-        plan = tx.all(
-            """EXPLAIN QUERY PLAN SELECT j.id FROM verification_jobs j WHERE j.state IN ('queued', 'running')
-               AND (j.state = 'queued' OR j.lease_until < 5) ORDER BY j.requested_at, j.id LIMIT 1"""
-        )
-    assert "verification_jobs_open" in str(plan)
+
+        class Heard:
+            dialect = tx.dialect
+
+            def one(self, sql: str, params: tuple[object, ...]) -> None:
+                asked.append((sql, params))
+
+        claimable(Heard(), "", readable_projects(bench.space.actor), 5)  # type: ignore[arg-type]
+        ((sql, params),) = asked
+        plan = [str(row[-1]) for row in tx.all(f"EXPLAIN QUERY PLAN {sql}", params)]
+    assert "verification_jobs_open" in plan[0], plan
+    assert plan[1].startswith("SEARCH r USING"), plan

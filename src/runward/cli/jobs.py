@@ -9,9 +9,9 @@ import time
 
 import click
 
-from runward.cli.output import Output, pass_output, span, with_json
+from runward.cli.output import Output, pass_output, shown, span, with_json
 from runward.core.stopping import told_to_stop
-from runward.errors import InvalidError, ReproError
+from runward.errors import InvalidError, ReproError, StoreError
 from runward.face import current_workspace
 from runward.repro.attempt import Say
 from runward.repro.jobs_model import JobFilter, JobState, PolicyLevel, VerificationJob, VerificationPolicy
@@ -36,7 +36,7 @@ def wait_for(space: Workspace, job: VerificationJob, say: Say) -> VerificationDe
     try:
         while not job.state.is_terminal:
             time.sleep(LOOK_S)
-            before, job = job, space.jobs.get_verification_job(job.id)
+            before, job = job, _looked_at(space, job, say)
             if job.claimed_at not in (None, before.claimed_at):
                 say(f"{job.worker} on {job.host} took it")
             if job.state is JobState.QUEUED and before.state is JobState.RUNNING:
@@ -47,6 +47,17 @@ def wait_for(space: Workspace, job: VerificationJob, say: Say) -> VerificationDe
     if job.verification_id is None:
         raise ReproError(f"job {job.id} {job.state}: {job.reason}", hint=f"runward verifications show {job.id}")
     return space.repro.get_verification(job.verification_id)
+
+
+def _looked_at(space: Workspace, job: VerificationJob, say: Say) -> VerificationJob:
+    """The job as it is now, or as it was where the server is away for a while."""
+    try:
+        return space.jobs.get_verification_job(job.id)
+    except StoreError as error:
+        if not error.retryable:
+            raise
+        say(f"still waiting: {error.message}")
+        return job
 
 
 @click.group()
@@ -81,7 +92,7 @@ def show(output: Output, job_id: str) -> None:
     """A job: who asked, who has it, what came of it."""
     job = current_workspace().jobs.get_verification_job(job_id)
     lines = [
-        f"job {job.id}: {job.state}" + (f": {job.reason}" if job.reason else ""),
+        f"job {job.id}: {job.state}" + (f": {shown(job.reason)}" if job.reason else ""),
         f"  run {job.run_name} ({job.run_id}) in {job.project}, level {job.level}, for {waits_for(job)}",
         f"  asked by {job.requested_by} ({job.trigger}) at {job.requested_at:%Y-%m-%d %H:%M:%S} UTC",
     ]

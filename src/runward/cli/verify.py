@@ -40,6 +40,7 @@ _CODES = {"reproduced": YES, "not_reproduced": NO, "undecided": UNDECIDED}
 @click.option("--budget", default="1h", show_default=True, callback=span, help="Repeated runs: time for all of them.")
 @click.option("--max-runs", type=click.IntRange(3, 20), default=20, show_default=True, help="Runs per side, at most.")
 @click.option("--no-sandbox", is_flag=True, help="Rerun without isolation; the report says so.")
+@click.option("--network", is_flag=True, help="Let the rerun use the network.")
 @click.option("--against", metavar="RUN", help="Compare with this recorded run instead of running anything.")
 @click.option("--no-variation", is_flag=True, help="Leave out the second rerun under an emulated change of machine.")
 @click.option("--queue", is_flag=True, help="Leave it to a worker (`runward worker`) and print the job.")
@@ -64,6 +65,7 @@ def verify(
     budget: float,
     max_runs: int,
     no_sandbox: bool,
+    network: bool,
     against: str | None,
     no_variation: bool,
     queue: bool,
@@ -87,6 +89,7 @@ def verify(
         margins=margins,
         timeout_s=timeout,
         sandbox=not no_sandbox,
+        network=network,
         vary=not no_variation,
         metrics=list(metric),
         test_sizes=dict(_size(text) for text in test_size),
@@ -148,6 +151,8 @@ def _story(report: VerificationReport) -> list[str]:
     if (printed := report.result.stdout) is not None:
         lines.append(f"  printed: {printed.status.replace('_', ' ')}{f' ({printed.detail})' if printed.detail else ''}")
     lines += [f"  differs: {name}" for name in report.cause]
+    if changed := report.conditions.changed_since:
+        lines.append(f"  changed since, so the captured ones were read: {', '.join(changed)}")
     if seen := report.conditions.reads_seen:
         lines.append("  reads seen by: " + ", ".join(f"{who} {count}" for who, count in sorted(seen.items())))
     if (varied := report.variation) is not None:

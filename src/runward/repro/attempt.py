@@ -22,6 +22,7 @@ from runward.repro import variation
 from runward.repro.api import Repro
 from runward.repro.command import Relocation, clean_environment, place_inputs, relocation, rerun_command
 from runward.repro.environment import RebuiltEnvironment, Source, rebuild_environment
+from runward.repro.hindrance import hindrance
 from runward.repro.levels import decide
 from runward.repro.model import (
     Conditions,
@@ -31,7 +32,15 @@ from runward.repro.model import (
     Tolerance,
     VerificationReport,
 )
-from runward.repro.observe import Outputs, found_bytes, inputs_after, outputs_after, outputs_before, reader
+from runward.repro.observe import (
+    Outputs,
+    changed_since,
+    found_bytes,
+    inputs_after,
+    outputs_after,
+    outputs_before,
+    reader,
+)
 from runward.repro.printed import Around, compare_stdout
 from runward.repro.rerun import RerunOutcome, rerun
 from runward.repro.restore import RestoredCode, restore_code
@@ -106,6 +115,8 @@ class Again(NamedTuple):
     """The environment was built anew, with everything that the run had."""
     failure: str
     """Why it ended otherwise than the run did; empty where it did not."""
+    hindered: str
+    """What the machine lacked for it; empty where nothing."""
 
     def conditions(self, reads_seen: Mapping[str, int]) -> Conditions:
         """How it was carried out."""
@@ -114,6 +125,7 @@ class Again(NamedTuple):
             sandbox=self.outcome.sandbox,
             sandbox_note="; ".join([self.outcome.sandbox_note, *self.problems]),
             timed_out=self.outcome.timed_out,
+            hindered=self.hindered,
             reads_seen=dict(reads_seen),
         )
 
@@ -130,6 +142,8 @@ class Attempt:
         self.heard = Testimony()
         self.emulated: Mapping[str, str] = {}
         self.blobs = Blobs(partial(space.files.read, self.run_id))
+        self.network = False
+        """Let reruns use the network."""
         self.as_recorded = False
         """Use data that changed since as it was, and refuse to run with any other."""
 
@@ -142,7 +156,7 @@ class Attempt:
             return report
         self.say(f"once more with {chosen.name}")
         other = Attempt(self.space, self.detail, self.folder / "variation", self.say)
-        other.emulated = chosen.variables
+        other.emulated, other.network = chosen.variables, self.network
         try:
             varied = other.carry_out("environment", timeout_s, tolerances, sandbox)
             tried = variation.outcome(chosen, varied.result, other.heard)
@@ -164,13 +178,15 @@ class Attempt:
             c.inputs_of(capture, params),
             inputs_after(capture, self.heard, params, again.data, live=level == "basic"),
         )
-        conditions = again.conditions(Counter(read.method for read in capture.reads))
+        conditions = msgspec.structs.replace(
+            again.conditions(Counter(read.method for read in capture.reads)), changed_since=changed_since(capture)
+        )
         decision = decide(checks, result, conditions)
         return VerificationReport(
             run=self.run_id,
             verdict=decision.verdict,
             level=decision.level,
-            reason=again.failure or decision.reason,
+            reason=again.hindered or again.failure or decision.reason,
             result=result,
             inputs=checks,
             cause=decision.cause,
@@ -208,7 +224,8 @@ class Attempt:
         # Runward is the instrument, not an input; any other source that was not captured is one.
         rebuilt = level == "environment" and all(text.startswith("runward ") for text in built.problems)
         results = self._after(outcome, outputs)
-        return Again(outcome, results, data, shown, built.problems, rebuilt, self._failure(outcome))
+        hindered = hindrance(outcome, self.detail.run.exit_code or 0)
+        return Again(outcome, results, data, shown, built.problems, rebuilt, self._failure(outcome), hindered)
 
     def _failure(self, outcome: RerunOutcome) -> str:
         if outcome.timed_out or outcome.exit_code == (self.detail.run.exit_code or 0):
@@ -294,7 +311,10 @@ class Attempt:
         env |= self.emulated
         self.say("running it again")
         work = self.folder / "work"
-        return rerun(argv, restored.cwd, env, timeout_s, writable=work, output_dir=self.folder / "out", sandbox=sandbox)
+        return rerun(
+            argv, restored.cwd, env, timeout_s,
+            writable=work, output_dir=self.folder / "out", sandbox=sandbox, network=self.network,
+        )  # fmt: skip
 
     def _task_command(self, move: Relocation) -> list[str]:
         """The command of a task's process; empty where the run was a command of its own."""

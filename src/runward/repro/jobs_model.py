@@ -46,6 +46,8 @@ class JobOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     timeout_s: float = 3600.0
     """Seconds until a rerun is ended."""
     sandbox: bool = True
+    network: bool = False
+    """Let reruns use the network."""
     vary: bool = True
     """Level environment: once more under an emulated change of machine."""
     metrics: list[str] = []
@@ -123,6 +125,7 @@ class VerificationPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     level: PolicyLevel = "environment"
     pool: str = ""
     margins: dict[str, float] = {}
+    """Allowed absolute difference by name; a run that did not log the name goes without."""
 
 
 class PolicyInForce(msgspec.Struct, frozen=True):

@@ -115,6 +115,10 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True):
     sandbox: SandboxKind = "none"
     sandbox_note: str = ""
     timed_out: bool = False
+    hindered: str = ""
+    """What the machine lacked, so that the rerun's end says nothing about the result."""
+    changed_since: list[str] = []
+    """Files of the captured tree that the run read and that are others now; the rerun read the captured ones."""
     reads_seen: dict[str, int] = {}
     """How many of the run's reads were seen by ``audit-hook``, ``preload`` (native readers) or ``both``."""
 

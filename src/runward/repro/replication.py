@@ -50,6 +50,7 @@ class Limits(NamedTuple):
     max_runs: int = LOOKS[-1]
     """Runs per side."""
     sandbox: bool = True
+    network: bool = False
 
 
 class Made(msgspec.Struct, frozen=True, kw_only=True):
@@ -258,7 +259,7 @@ class _Study:
 
     def _make(self, level: str, detail: RunDetail, seed: int | None) -> Made | None:
         """A rerun, or what an earlier call kept of it; None where the time is used up."""
-        name = [_FORMAT, level, digest_of(detail), seed, self.limits.sandbox, self._data(detail)]
+        name = [_FORMAT, level, digest_of(detail), seed, *self.limits[3:], self._data(detail)]
         if (note := self.notes.find(*name)) is not None:
             return note
         if time.monotonic() >= self.deadline:
@@ -268,7 +269,7 @@ class _Study:
         self.say(f"rerun with {'its own seed' if seed is None else f'seed {seed}'} in {where}")
         with tempfile.TemporaryDirectory(prefix="runward-verify-") as folder:
             made = self._rerun(Attempt(self.space, detail, Path(folder).resolve(), lambda text: None), level, seed)
-        if not made.failure and not made.conditions.timed_out:
+        if not (made.failure or made.conditions.timed_out or made.conditions.hindered):
             self.notes.keep(made, *name)
         return made
 
@@ -283,6 +284,7 @@ class _Study:
             attempt.emulated = {OTHER_SEED_VARIABLE: str(seed), "RUNWARD_SEED": str(seed), "PYTHONHASHSEED": str(seed)}
         capture, params = attempt.capture(), params_of(attempt.detail)
         left = max(1.0, min(self.limits.timeout_s, self.deadline - time.monotonic()))
+        attempt.network = self.limits.network
         again = attempt.again(capture, level, left, self.limits.sandbox)
         checks = c.compare_inputs(
             c.inputs_of(capture, params),
@@ -330,6 +332,7 @@ class _Study:
             sandbox="bubblewrap" if all_of and all(one.sandbox == "bubblewrap" for one in all_of) else "none",
             sandbox_note="; ".join(dict.fromkeys(one.sandbox_note for one in all_of)),
             timed_out=any(one.timed_out for one in all_of),
+            hindered=next((one.hindered for one in all_of if one.hindered), ""),
         )
 
     def _inputs(self) -> list[InputCheck]:

@@ -76,6 +76,7 @@ class _Limits(NamedTuple):
     timeout_s: float
     level: str
     sandbox: bool
+    network: bool
 
 
 class _OutOfBudgetError(Exception):
@@ -91,6 +92,7 @@ def why(
     timeout_s: float = 3600.0,
     level: str = "environment",
     sandbox: bool = True,
+    network: bool = False,
     say: Callable[[str], None] = lambda text: None,
 ) -> Explanation:
     """Name what makes two runs differ, or what makes one run differ from itself.
@@ -103,6 +105,7 @@ def why(
         timeout_s: Seconds until one rerun is ended.
         level: ``environment`` rebuilds packages; ``basic`` uses the captured interpreter, so packages stay as they are.
         sandbox: Isolate reruns where bubblewrap works.
+        network: Let them use the network.
         say: Told what is being done.
 
     Raises: NotFoundError (no such run), InvalidError (a run is not over; both are one), SourceMissingError (a run was not
@@ -119,7 +122,7 @@ def why(
             )
     if len(details) == 2 and details[0].run.id == details[1].run.id:
         raise InvalidError("both runs are the same one", hint="name one run to see whether it repeats")
-    laboratory = _Laboratory(space, details, _Limits(budget_s, timeout_s, level, sandbox), say)
+    laboratory = _Laboratory(space, details, _Limits(budget_s, timeout_s, level, sandbox, network), say)
     return laboratory.compare() if second else laboratory.repeat()
 
 
@@ -197,8 +200,8 @@ class _Laboratory:
 
     def _mixed(self, mixture: Mixture) -> str:
         with self._rerun(mixture.capture, mixture.seed, mixture.made) as (attempt, again):
-            if again.outcome.timed_out:
-                return "it did not end in time"
+            if again.outcome.timed_out or again.hindered:
+                return again.hindered or "it did not end in time"
             if self._gives(0, attempt, again):
                 return _FIRST
             others = range(1, len(self.recorded))
@@ -311,6 +314,7 @@ class _Laboratory:
         seeded = msgspec.structs.replace(detail, run=msgspec.structs.replace(detail.run, seed=seed))
         with tempfile.TemporaryDirectory(prefix="runward-why-") as folder:
             attempt = Attempt(self.space, seeded, Path(folder).resolve(), lambda text: None)
+            attempt.network = self.limits.network
             attempt.blobs, attempt.as_recorded = Blobs(reader(found_bytes(made), self._read)), True
             yield attempt, attempt.again(capture, self.limits.level, self.limits.timeout_s, self.limits.sandbox)
 

@@ -47,7 +47,7 @@ def verify_as_asked(
             baseline=options.baseline,
             second=options.second,
             evaluation=options.evaluation,
-            limits=Limits(options.budget_s, options.timeout_s, options.max_runs, options.sandbox),
+            limits=Limits(options.budget_s, options.timeout_s, options.max_runs, options.sandbox, options.network),
             say=say,
         )
     return verify(
@@ -57,6 +57,7 @@ def verify_as_asked(
         timeout_s=options.timeout_s,
         tolerances={name: Tolerance(abs=margin) for name, margin in options.margins.items()},
         sandbox=options.sandbox,
+        network=options.network,
         vary=options.vary,
         say=say,
     )
@@ -76,6 +77,7 @@ class Worker:
     def __init__(self, space: Bench, name: str, pool: str, leave: threading.Event, say: Say) -> None:
         self.space, self.jobs, self.name, self.pool = space, space.jobs, name, pool
         self.leave, self.say = leave, say
+        self._reached = False
 
     def work(self, *, once: bool = False, idle_s: float | None = None) -> list[VerificationJob]:
         """Carry jobs out until told to leave; returns those that ended here.
@@ -84,7 +86,8 @@ class Worker:
             once: Leave after the first job.
             idle_s: Leave after so many seconds in a row without a job; None for never.
 
-        Raises: InvalidError (name or pool), UnauthenticatedError.
+        Raises: InvalidError (name or pool), UnauthenticatedError, StoreError (the workspace is away from the beginning;
+        later it is waited for).
         """
         done, busy_at = list[VerificationJob](), time.monotonic()
         while not self.leave.is_set():
@@ -103,9 +106,11 @@ class Worker:
 
     def _claim(self) -> ClaimedJob | None:
         try:
-            return self.jobs.claim_verification_job(self.name, self.pool, platform.node())
+            found = self.jobs.claim_verification_job(self.name, self.pool, platform.node())
+            self._reached = True
+            return found
         except RunwardError as error:
-            if not error.retryable:
+            if not error.retryable or not self._reached:
                 raise
             log.warning("no jobs can be taken at the moment: %s", error.message)
             return None

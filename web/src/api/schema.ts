@@ -2004,7 +2004,7 @@ export interface paths {
          * Queue a verification of a run that is over.
          * @description Queue a verification of a run that is over.
          *
-         *     Raises: InvalidError (pool or options), InvalidTransitionError (the run is not over), ConflictError (one of this
+         *     Raises: InvalidError (pool, options, or a margin of what the run did not log), InvalidTransitionError (the run is not over), ConflictError (one of this
          *     level and pool is queued or running; ``job_id`` says which).
          *
          *     Permission: `verification.write` (role contributor or higher).
