@@ -153,6 +153,8 @@ class EnvironmentsSuite:
         assert found('packages.Scikit_Learn = "1.5"') == ["new"]
         assert found("packages.numpy is null") == ["bare"]
         assert found("not packages.scikit-learn is not null", "-packages.numpy, name") == ["same", "mid", "old", "bare"]
+        groups = space.analysis.group_runs(["packages.numpy"], world.project).groups
+        assert {group.values[0]: len(group.run_ids) for group in groups}["2.10.0"] == 2
         run_id = space.tracking.resolve_run("old", world.project).id
         document = space.files.put_bytes(world.project, b"{}")
         for _ in range(2):

@@ -32,9 +32,18 @@ _MAX_OFFERED = 10_000
 
 
 def rows_of(kind: Kind) -> str:
-    """A table of ``run_id, key, value, place`` as a subquery."""
-    return f"""(SELECT l.run_id, p.key, p.value, p.place FROM run_packages l JOIN packages p ON p.set_id = l.set_id
-               WHERE l.kind = '{kind}')"""
+    """A table of ``run_id, key, value, place`` as a subquery, to be read run by run."""
+    return f"""(SELECT l.run_id, p.key, p.value, p.place FROM run_packages l CROSS JOIN packages p
+               WHERE p.set_id = l.set_id AND l.kind = '{kind}')"""
+
+
+def with_package(kind: Kind, condition: str) -> str:
+    """The runs of which a package ``x`` matches, as a query with one parameter for its key before the condition's.
+
+    There are few lists, so those that match are found first and then their runs.
+    """
+    matching = f"SELECT x.set_id FROM packages x WHERE x.key = ? AND {condition}"
+    return f"SELECT x.run_id AS run_id FROM run_packages x WHERE x.kind = '{kind}' AND x.set_id IN ({matching})"
 
 
 def set_installed(tx: Tx, run_id: str, summary: Mapping[str, Plain]) -> None:

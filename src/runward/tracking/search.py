@@ -26,7 +26,7 @@ from runward.errors import InvalidError
 from runward.governance.scopes import Clause
 from runward.tracking.capture.environment import normalised_name
 from runward.tracking.locks.versions import version_key
-from runward.tracking.packages import KINDS, rows_of
+from runward.tracking.packages import KINDS, Kind, rows_of, with_package
 
 FIELDS: dict[str, str] = {
     "id": "r.id",
@@ -278,7 +278,8 @@ class Field(NamedTuple):
     text: str
     numeric: bool
     is_time: bool = False
-    is_version: bool = False
+    packages: Kind | None = None
+    """Which packages' versions it compares, if any."""
 
     def _fail(self, problem: str, hint: str = "") -> InvalidError:
         return _fail(self.query, self.token.at, len(self.token.text), problem, hint)
@@ -291,8 +292,11 @@ class Field(NamedTuple):
         rows = f"SELECT x.{table.owner} AS run_id FROM {table.name} x WHERE x.{table.key_column} = ? AND {condition}"
         given = (table.key, *params)
         tested = Clause(f"EXISTS ({rows} AND x.{table.owner} = {table.outer})", given)
+        if self.packages:
+            rows = with_package(self.packages, condition)
+            tested = Clause(f"{table.outer} IN ({rows})", given)
         # A run may have several lock files that name a package: looked up, it would be found as often.
-        if table.owner != "run_id" or self.token.text.startswith("locks."):
+        if table.owner != "run_id" or self.packages == "locks":
             return Condition(tested)
         return Condition(tested, Clause(f"({rows})", given), Clause("TRUE", ()), rank)
 
@@ -310,11 +314,11 @@ class Field(NamedTuple):
         parts = [self._one("=" if operator == "in" else operator, value) for value in values]
         found = _join(parts, " OR ", parentheses=True)
         # Of a package most runs have one of few versions, so nearly anything else finds fewer runs.
-        return self.wrap(found.sql, found.params, 4 if self.is_version else 1 if operator in ("=", "in") else 2)
+        return self.wrap(found.sql, found.params, 4 if self.packages else 1 if operator in ("=", "in") else 2)
 
     def _one(self, operator: str, given: Any) -> Clause:
         value = self._typed(given)
-        if self.is_version:
+        if self.packages:
             return Clause(f"{self.number} {operator} ?", (version_key(value),))
         # Equality is tested on the canonical text, so that 1 and 1.0 and "1" stay three values; order on the number.
         has_number = self.numeric or self.number != self.text
@@ -360,7 +364,7 @@ class Field(NamedTuple):
     def _typed(self, value: Any) -> Any:
         if self.is_time:
             return self._time(value)
-        if self.is_version and not isinstance(value, str):
+        if self.packages and not isinstance(value, str):
             raise self._fail(f"{self.token.text} is a version", 'write it in quotes: packages.numpy >= "2.10"')
         if isinstance(value, datetime):
             raise self._fail(f"{self.token.text} is no time", "a time such as -7d goes with created_at or ended_at")
@@ -447,7 +451,7 @@ def _keyed_field(query: str, token: Token, group: str, key: str, keys: Keys) -> 
         return Field(token, query, Table("marks", "run_id", "r.id", "kind", key), "x.label", "x.label", numeric=False)
     if group in KINDS:
         table = Table(rows_of(group), "run_id", "r.id", "key", key)
-        return Field(token, query, table, "x.place", "x.value", numeric=False, is_version=True)
+        return Field(token, query, table, "x.place", "x.value", numeric=False, packages=group)
     text = f"x.{_STATS[stat]}" if group == "metrics" else "x.value"
     number = "x.number" if group == "params" else text
     return Field(token, query, Table(group, "run_id", "r.id", "key", key), number, text, numeric=group == "metrics")
@@ -483,7 +487,7 @@ def _compile_sort(sort: str, keys: Keys) -> list[SortTerm]:
         sign, name, direction = match.groups()
         descending = direction.lower() == "desc" if direction else sign == "-"
         field = resolve_field(sort, Token("word", name, sort.index(name)), keys)
-        if name.startswith("locks."):
+        if field.packages == "locks":
             raise _fail(
                 sort, sort.index(word), len(word), "a run's locks may name several versions", "sort by packages"
             )
