@@ -45,17 +45,21 @@ from runward.tracking.analysis_api import Analysis
 from runward.tracking.api import Tracking
 from runward.tracking.cards import make_cards
 from runward.tracking.compaction import compact_due
+from runward.tracking.environments import ROOM as ENVIRONMENTS
+from runward.tracking.environments_api import Environments
 from runward.tracking.files import Files, FolderFiles, RemoteFiles
 from runward.tracking.intake import ROOM as INTAKE
 from runward.tracking.intake_api import Intake
 from runward.tracking.organise import ROOM as ORGANISE
 from runward.tracking.organise_api import Organise
+from runward.tracking.packages import list_locks
 from runward.tracking.service import ROOM as TRACKING
 
 ROOMS: tuple[Room, ...] = (
     GOVERNANCE,
     TRACKING,
     ANALYSIS,
+    ENVIRONMENTS,
     ORGANISE,
     INTAKE,
     REGISTRY,
@@ -97,6 +101,7 @@ class Workspace:
         self.governance = cast(Governance, make_proxy(Governance, invoke))
         self.tracking = cast(Tracking, make_proxy(Tracking, invoke))
         self.analysis = cast(Analysis, make_proxy(Analysis, invoke))
+        self.environments = cast(Environments, make_proxy(Environments, invoke))
         self.organise = cast(Organise, make_proxy(Organise, invoke))
         self.intake = cast(Intake, make_proxy(Intake, invoke))
         self.data = cast(Data, make_proxy(Data, invoke))
@@ -145,6 +150,7 @@ class FolderWorkspace(Workspace):
         """See :meth:`Workspace.tidy`."""
         compact_due(self.dispatcher.database)
         make_cards(self.dispatcher.database)
+        list_locks(self.dispatcher.database, self.dispatcher.blobs)
 
     def _own_blobs(self) -> FolderBlobs | None:
         """See :class:`Workspace`."""

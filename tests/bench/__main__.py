@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import curve, datasets, importing, programs, scale, serving
+from tests.bench import curve, datasets, environments, importing, programs, scale, serving
 
 ROOT = Path(__file__).parents[2]
 BYTECODE = tempfile.mkdtemp(prefix="runward-bytecode-")
@@ -174,6 +174,7 @@ PARTS: dict[str, tuple[str, Callable[[str], list[Row]]]] = {
     "serving": ("Server", lambda folder: serving.measure(folder, peers())),
     "scale": ("Many runs, long series", scale.measure),
     "importing": ("Import from other tools", importing.measure),
+    "environments": ("Environments", environments.measure),
     "data": ("Versions of data", lambda folder: datasets.measure(folder, peers())),
     "web": ("Web app, in Chromium", _web),
     "curve": ("How cost grows", curve.measure),

@@ -13,11 +13,11 @@ import pytest
 from runward.errors import EnvironmentNotRebuiltError
 from runward.repro.environment import (
     RebuiltEnvironment,
-    find_uv,
     locked_hashes,
     rebuild_environment,
     requirement_line,
 )
+from runward.repro.uv import find_uv
 from runward.tracking.capture.environment import scan_packages
 from runward.tracking.capture.model import EnvironmentSnapshot, Package
 from tests.capture.test_host import install
@@ -195,3 +195,48 @@ def test_real_packages_from_the_index(tmp_path: Path) -> None:
     )
     with pytest.raises(EnvironmentNotRebuiltError, match=r"(?i)hash"):
         rebuild_environment(snapshot(*packages), tmp_path / "cache", project_dir=tmp_path)
+
+
+def _uv_with(tmp_path: Path, installs: str) -> str:
+    """A uv that knows no Python until it installed one."""
+    program = tmp_path / "uv"
+    program.write_text(
+        f"""#!/bin/sh
+echo "$@" >> {tmp_path}/calls
+case "$1 $2" in
+  "python find") [ -e {tmp_path}/installed ] && echo {sys.executable} || exit 2;;
+  "python install") {installs};;
+  venv*) {sys.executable} -m venv --without-pip "$6";;
+esac
+"""
+    )
+    program.chmod(0o755)
+    return str(program)
+
+
+def test_missing_python_is_installed_by_uv(tmp_path: Path) -> None:
+    """Asked once, then used; not asked at all without a network."""
+    uv = _uv_with(tmp_path, f"touch {tmp_path}/installed")
+    with pytest.raises(EnvironmentNotRebuiltError, match="which is not installed here"):
+        rebuild_environment(snapshot(python="3.11.99"), tmp_path / "cache", uv=uv, offline=True)
+    assert "python install" not in (tmp_path / "calls").read_text()
+    built = rebuild_environment(snapshot(python="3.11.99"), tmp_path / "cache", uv=uv, compile_bytecode=False)
+    assert built.created
+    assert "python install --no-bin cpython@3.11.99" in (tmp_path / "calls").read_text()
+
+
+def test_a_python_that_uv_cannot_install(tmp_path: Path) -> None:
+    """Uv's own words say why."""
+    uv = _uv_with(tmp_path, "echo 'No download found' >&2; exit 2")
+    with pytest.raises(EnvironmentNotRebuiltError, match=r"3\.11\.99.*No download found"):
+        rebuild_environment(snapshot(python="3.11.99"), tmp_path / "cache", uv=uv)
+
+
+def test_hashes_of_every_python_lock(tmp_path: Path) -> None:
+    """The most telling one first; other languages have none to give."""
+    (tmp_path / "requirements.txt").write_text("six==1.17.0 --hash=sha256:cc\nidna==3.10 --hash=sha256:dd\n")
+    (tmp_path / "poetry.lock").write_text(
+        '[[package]]\nname="six"\nversion="1.17.0"\nfiles=[{file="f", hash="sha256:aa"}]\n'
+    )
+    (tmp_path / "renv.lock").write_text('{"Packages": {"BH": {"Version": "1", "Hash": "ee"}}}')
+    assert locked_hashes(tmp_path) == {("six", "1.17.0"): ["sha256:aa"], ("idna", "3.10"): ["sha256:dd"]}

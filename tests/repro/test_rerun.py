@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,8 +20,10 @@ from runward.core.hashing import digest_bytes
 from runward.errors import InvalidError, SourceMissingError
 from runward.repro.command import Relocation, clean_environment, place_inputs, relocation, rerun_command
 from runward.repro.rerun import RerunOutcome, probe_bubblewrap, rerun
+from runward.repro.stop import StoppedError, run_tool, stoppable
 from runward.tracking.capture.model import FileRead
 from tests.capture.stores import MemoryBlobs
+from tests.extras import disk_of
 from tests.repro.captures import make_capture
 
 ENV = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
@@ -34,7 +40,14 @@ def bubblewrap() -> None:
         pytest.skip(reason)
 
 
-def go(tmp_path: Path, program: str, *, sandbox: bool = False, timeout_s: float = 60, **options: int) -> RerunOutcome:
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 64 MB."""
+    with disk_of("64m", tmp_path / "small") as folder:
+        yield folder
+
+
+def go(tmp_path: Path, program: str, *, sandbox: bool = False, timeout_s: float = 60, **options: Any) -> RerunOutcome:
     work = tmp_path / "work"
     work.mkdir(exist_ok=True)
     return rerun(
@@ -112,6 +125,16 @@ def test_timeout_kills_everything(tmp_path: Path) -> None:
     assert all(gone(int(pid)) for pid in outcome.stdout_path.read_text().split())
 
 
+def test_a_command_that_fills_the_disk_is_ended_before(tmp_path: Path, small_disk: Path) -> None:
+    """Half of what was free stays free where that is less than a gibibyte."""
+    program = (
+        "import time\nfile = open('big', 'wb')\nwhile True: file.write(bytes(1 << 20)); file.flush(); time.sleep(0.02)"
+    )
+    outcome = go(small_disk, program)
+    assert (outcome.out_of_space, outcome.timed_out) == (True, False)
+    assert shutil.disk_usage(small_disk).free > 0
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc")
 def test_orphans_of_an_ended_command_are_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """They hold its output open, and must not hold up the rerun."""
@@ -120,6 +143,37 @@ def test_orphans_of_an_ended_command_are_killed(tmp_path: Path, monkeypatch: pyt
     assert (outcome.exit_code, outcome.timed_out) == (0, False)
     assert outcome.wall_s < 30
     assert all(gone(int(pid)) for pid in outcome.stdout_path.read_text().split())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc")
+@pytest.mark.parametrize("closed", ["", "os.close(1); os.close(2); "], ids=["printing", "silent"])
+def test_a_stop_from_outside_kills_everything(tmp_path: Path, closed: str) -> None:
+    """At once, wherever the rerun stands; nothing more is begun."""
+    pids = tmp_path / "work" / "pids"
+    tell = "open('new', 'w').write(f'{inherit.pid} {escaped.pid}'); os.rename('new', 'pids'); "
+    with stoppable(pids.exists):
+        begun = time.monotonic()
+        with pytest.raises(StoppedError):
+            go(tmp_path, SPAWN + tell + closed + "time.sleep(600)")
+        assert time.monotonic() - begun < 10
+        assert all(gone(int(pid)) for pid in pids.read_text().split())
+        with pytest.raises(StoppedError):
+            go(tmp_path, "print('again')")
+    assert go(tmp_path, "print('again')").exit_code == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc")
+def test_a_tool_ends_with_who_waits_for_it(tmp_path: Path) -> None:
+    """By a stop or its time limit, with its children; else it answers."""
+    pids = tmp_path / "pids"
+    command = ["sh", "-c", f"sleep 600 & echo $! $$ > {pids}; wait"]
+    with stoppable(lambda: pids.exists() and pids.read_text().endswith("\n")), pytest.raises(StoppedError):
+        run_tool(command, ENV, tmp_path, 60)
+    assert all(gone(int(pid)) for pid in pids.read_text().split())
+    with pytest.raises(subprocess.TimeoutExpired):
+        run_tool(["sleep", "600"], ENV, tmp_path, 0.1)
+    done = run_tool(["sh", "-c", "echo out; echo err >&2; exit 3"], ENV, tmp_path, 60)
+    assert (done.returncode, done.stdout, done.stderr) == (3, "out\n", "err\n")
 
 
 def test_closed_output_is_not_the_end(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
@@ -11,11 +12,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from runward.core.hashing import digest_file
 from runward.errors import EnvironmentNotRebuiltError
 from runward.repro import variation
 from runward.repro.attempt import Attempt
-from runward.repro.environment import RebuiltEnvironment, find_uv
+from runward.repro.environment import RebuiltEnvironment
 from runward.repro.model import Variation
+from runward.repro.uv import find_uv
 from runward.repro.verify import verify
 from runward.tracking.capture.model import Capture
 from runward.tracking.capture.preload import shim
@@ -209,3 +212,52 @@ def test_native_reads_that_nobody_saw_are_said(place: Path, monkeypatch: pytest.
     report = verify(space, "cmd", level="basic").report
     assert [text for text in report.unchecked if "native readers" in text]
     assert report.conditions.reads_seen == {"audit-hook": 1}
+
+
+def test_a_certificate_names_what_went_in_and_what_was_varied(place: Path) -> None:
+    space = _run(place, "script.py")
+    envelope = verify(space, "early", level="basic").record.certificate
+    assert envelope is not None
+    statement = json.loads(base64.b64decode(envelope["payload"]))
+    predicate = statement["predicate"]
+    assert predicate["data"] == {"local.csv": digest_file(place / "local.csv")}
+    assert set(predicate["inputs"]) >= {"code", "environment", "reads"}
+    assert (predicate["different"], predicate["varied"]) == ([], {})
+    assert [subject["name"] for subject in statement["subject"]] == ["run"]
+
+
+@pytest.mark.parametrize(
+    ("program", "reason"),
+    [
+        ("import socket\nsocket.create_connection(('example.invalid', 80), 5)\n", "network"),
+        ("raise RuntimeError('No CUDA GPUs are available')\n", "needs a GPU"),
+        ("raise OSError(28, 'No space left on device')\n", "disk was full"),
+        ("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n", "killed by the system"),
+        ("raise ValueError('my own mistake')\n", "exit code 1: ValueError: my own mistake"),
+    ],
+    ids=["network", "gpu", "disk", "memory", "own"],
+)
+def test_what_the_machine_lacks_is_no_result(place: Path, program: str, reason: str) -> None:
+    """A rerun that fails by itself is not reproduced; one that lacks something says so and decides nothing."""
+    (place / "fails.py").write_text(
+        f"import os\nif os.environ['HOME'].startswith({str(place.parent)!r}):\n    print(1)\nelse:\n    "
+    )
+    with (place / "fails.py").open("a") as file:
+        file.write("\n    ".join(program.strip().splitlines()) + "\n")
+    env = {**os.environ, "RUNWARD_DIR": str(place.parent / "ws"), "HOME": str(place.parent)}
+    command = [sys.executable, "-m", "runward", "run", "-n", "fails", "--", sys.executable, "fails.py"]
+    subprocess.run(command, cwd=place, env=env, check=True, capture_output=True)
+    report = verify(open_folder(place.parent / "ws"), "fails", level="basic").report
+    assert report.verdict == ("not_reproduced" if "own" in reason else "undecided")
+    assert reason in report.reason
+
+
+def test_a_captured_file_that_changed_since_is_told(place: Path) -> None:
+    """The rerun reads the captured one, so it holds; whoever reads the report learns that the folder has moved on."""
+    (place / "settings.yaml").write_text("1")
+    (place / "plain.py").write_text("print(open('settings.yaml').read())\n")
+    space = _run(place, "-m", "runward", "run", "-n", "cmd", "--", sys.executable, "plain.py")
+    assert verify(space, "cmd", level="basic").report.conditions.changed_since == []
+    (place / "settings.yaml").write_text("2")
+    report = verify(space, "cmd", level="basic").report
+    assert (report.level, report.conditions.changed_since) == ("basic", ["settings.yaml"])

@@ -19,12 +19,13 @@ from runward.repro.compare import (
     inputs_of,
     result_report,
 )
-from runward.repro.environment import find_uv, rebuild_environment
+from runward.repro.environment import rebuild_environment
 from runward.repro.levels import decide
 from runward.repro.model import Conditions, Decision, Level, Verdict
 from runward.repro.printed import compare_stdout
 from runward.repro.rerun import rerun
 from runward.repro.restore import restore_code
+from runward.repro.uv import find_uv
 from runward.tracking.capture.environment import environment_digest
 from runward.tracking.capture.model import Capture
 from runward.tracking.capture.snapshot import start_capture

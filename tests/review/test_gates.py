@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
+from typing import Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runward.core.ids import ProjectId, RunId
+from runward.core.ids import ProjectId, RunId, VerificationId
+from runward.repro.records import Verification
 from runward.review.gates import evaluate, passed
 from runward.review.model import MetricRule, Standards
 from runward.tracking.model import MetricSummary, Run, RunStatus
@@ -73,3 +75,41 @@ def test_each_standard_closes_its_gate_and_says_why(standards: Standards, good: 
     closed = [gate for gate in evaluate(bad, standards) if gate.verdict != "pass"]
     assert len(closed) == 1
     assert named in closed[0].message
+
+
+def _verification(verdict: str, level: str, *, outdated: bool = False) -> Verification:
+    name = f"{verdict}-{level}"
+    return Verification(
+        VerificationId(name), RunId("r"), "run-1", "p", verdict, level, level, "why", "ann", "", _NOW, 1.0, outdated
+    )
+
+
+@given(
+    found=st.lists(
+        st.tuples(
+            st.sampled_from(["reproduced", "not_reproduced", "undecided"]),
+            st.sampled_from(["none", "basic", "environment", "statistical"]),
+            st.booleans(),
+        ),
+        max_size=6,
+    ),
+    required=st.sampled_from(["basic", "environment", "statistical"]),
+)
+def test_a_required_level_is_met_only_by_what_stands(
+    found: list[tuple[str, str, bool]], required: Literal["basic", "environment", "statistical"]
+) -> None:
+    """By a level at least as high, on this content, with nothing since that did not come out again."""
+    verifications = [
+        _verification(verdict, level if verdict == "reproduced" else "none", outdated=outdated)
+        for verdict, level, outdated in found
+    ]
+    ranks = ["none", "basic", "environment", "statistical"]
+    counted = [one for one in verifications if not one.outdated and one.verdict != "undecided"]
+    since = next((i for i, one in enumerate(counted) if one.verdict == "not_reproduced"), len(counted))
+    meant = any(ranks.index(one.level) >= ranks.index(required) for one in counted[:since])
+    gates = evaluate(_run(), Standards(require_level=required), verifications)
+    assert passed(gates) is meant
+    if not counted:
+        assert gates[-1].verdict == "undecided"
+    elif not meant:
+        assert (gates[-1].verdict, bool(gates[-1].evidence)) == ("fail", True)

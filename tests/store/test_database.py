@@ -20,6 +20,7 @@ from runward.testing.plugin import missing
 from runward.testing.worlds import batch
 from runward.tracking.model import NewProject, NewRun
 from runward.workspace import open_folder
+from tests.extras import disk_of
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -238,13 +239,8 @@ def test_a_read_only_folder_is_named_with_a_way_out(tmp_path: Path, made: bool) 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 4 MB in memory."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
-    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode != 0:
-        missing("a small file system cannot be mounted here (it needs root)")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+    with disk_of("4m", tmp_path / "small") as folder:
+        yield folder
 
 
 def test_a_full_disk_is_an_error_that_says_so_and_loses_nothing(small_disk: Path) -> None:

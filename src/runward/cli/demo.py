@@ -21,7 +21,7 @@ from runward.errors import ConflictError, ForbiddenError, GateClosedError, Repro
 from runward.governance.model import NewToken
 from runward.governance.signin import ensure_member, new_link
 from runward.knowledge.model import Evidence, NewPage, Situation
-from runward.repro.environment import find_uv
+from runward.repro.uv import find_uv
 from runward.repro.verify import verify
 from runward.review.model import MetricRule, NewReview, Standards, Verdict
 from runward.server.run import LOOPBACK, RunningServer, listen, open_store

@@ -19,11 +19,17 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("runward.cli.demo:demo", "The main job on real data: run, verify, review, share."),
     "run": ("runward.cli.run:run", "Track any command: runward run -- python train.py"),
     "verify": ("runward.cli.verify:verify", "Rerun a run from what was captured, and say whether it holds."),
+    "verifications": (
+        "runward.cli.jobs:verifications",
+        "Verifications that wait for a worker or had one; what is verified by itself.",
+    ),
+    "worker": ("runward.cli.jobs:worker", "Carry out verifications that wait, on this machine."),
     "why": (
         "runward.cli.why:why",
         "Find what makes two results differ, by rerunning with single differences put back.",
     ),
     "key": ("runward.cli.verify:key", "The public key that checks this workspace's certificates."),
+    "env": ("runward.cli.env:env", "The environments of runs: show, compare, write as a lock."),
     "runs": ("runward.cli.runs:runs", "List, show, compare and export runs."),
     "data": ("runward.cli.datamove:data", "Keep versions of data: add, name, compare, put back."),
     "projects": ("runward.cli.projects:projects", "List and create projects and their standards."),
@@ -42,7 +48,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "new": ("runward.cli.new:new", "Write an experiment with its config, test and page."),
     "sync": ("runward.cli.workspace:sync", "Upload what was kept on disk while the server was away."),
     "push-workspace": ("runward.cli.workspace:push_workspace", "Copy a folder's workspace to a server's stores."),
-    "doctor": ("runward.cli.workspace:doctor", "Health of workspace and environment, and how to mend it."),
+    "doctor": (
+        "runward.cli.doctor:doctor",
+        "Health of workspace and environment, drift from the lock, and how to mend it.",
+    ),
     "migrate": ("runward.cli.workspace:migrate_command", "Bring a workspace to this version's format."),
 }
 """Each command's place and its line in the help; modules load when they are used."""

@@ -8,15 +8,16 @@ from typing import Any
 import click
 import msgspec
 
+from runward.cli.jobs import margin_of, wait_for, waits_for
 from runward.cli.output import NO, UNDECIDED, YES, Output, pass_output, span, with_json
 from runward.errors import CorruptedError, InvalidError
 from runward.face import current_workspace
 from runward.repro import certificate as certificates
+from runward.repro.jobs_model import JobLevel, JobOptions, NewVerificationJob
 from runward.repro.model import Tolerance, VerificationReport
 from runward.repro.records import VerificationDetail
-from runward.repro.replication import Limits, verify_statistically
 from runward.repro.verify import compare_runs
-from runward.repro.verify import verify as carry_out
+from runward.repro.worker import verify_as_asked
 
 _CODES = {"reproduced": YES, "not_reproduced": NO, "undecided": UNDECIDED}
 
@@ -24,20 +25,28 @@ _CODES = {"reproduced": YES, "not_reproduced": NO, "undecided": UNDECIDED}
 @click.command()
 @click.argument("ref", metavar="RUN", required=False)
 @click.option(
-    "--level", type=click.Choice(["basic", "environment", "statistical"]), default="environment", show_default=True
+    "--level",
+    type=click.Choice(["basic", "environment", "statistical", "conceptual"]),
+    default="environment",
+    show_default=True,
 )
+@click.option("--with", "second", metavar="RUN", default="", help="Level conceptual: a second implementation's run.")
+@click.option("--evaluation", multiple=True, metavar="PATH", help="Level conceptual: files that both may share.")
 @click.option("--margin", "-m", multiple=True, metavar="METRIC=ABS", help="Allowed absolute difference of a metric.")
 @click.option("--timeout", default=3600.0, show_default=True, help="Seconds until a rerun is ended.")
-@click.option("--metric", multiple=True, metavar="NAME", help="Level statistical: what the conclusion rests on.")
+@click.option("--metric", multiple=True, metavar="NAME", help="Repeated runs: what the conclusion rests on.")
 @click.option("--test-size", multiple=True, metavar="METRIC=N", help="Examples behind a metric that is a proportion.")
 @click.option("--baseline", default="group", metavar="RUN,RUN,…", help="All replicates of RUN, by name.")
-@click.option(
-    "--budget", default="1h", show_default=True, callback=span, help="Level statistical: time for all reruns."
-)
+@click.option("--budget", default="1h", show_default=True, callback=span, help="Repeated runs: time for all of them.")
 @click.option("--max-runs", type=click.IntRange(3, 20), default=20, show_default=True, help="Runs per side, at most.")
 @click.option("--no-sandbox", is_flag=True, help="Rerun without isolation; the report says so.")
+@click.option("--network", is_flag=True, help="Let the rerun use the network.")
 @click.option("--against", metavar="RUN", help="Compare with this recorded run instead of running anything.")
 @click.option("--no-variation", is_flag=True, help="Leave out the second rerun under an emulated change of machine.")
+@click.option("--queue", is_flag=True, help="Leave it to a worker (`runward worker`) and print the job.")
+@click.option(
+    "--on", "pool", default="", metavar="POOL", help="Have a worker of this pool do it, and wait; any; local."
+)
 @click.option("--certificate", type=click.Path(path_type=Path, exists=True), help="Check a certificate file instead.")
 @click.option("--key", type=click.Path(path_type=Path, exists=True), help="The signer's public key for --certificate.")
 @with_json
@@ -45,7 +54,9 @@ _CODES = {"reproduced": YES, "not_reproduced": NO, "undecided": UNDECIDED}
 def verify(
     output: Output,
     ref: str | None,
-    level: str,
+    level: JobLevel,
+    second: str,
+    evaluation: tuple[str, ...],
     margin: tuple[str, ...],
     timeout: float,
     metric: tuple[str, ...],
@@ -54,8 +65,11 @@ def verify(
     budget: float,
     max_runs: int,
     no_sandbox: bool,
+    network: bool,
     against: str | None,
     no_variation: bool,
+    queue: bool,
+    pool: str,
     certificate: Path | None,
     key: Path | None,
 ) -> int:
@@ -64,36 +78,39 @@ def verify(
         return _check_certificate(output, certificate, key)
     if ref is None:
         raise InvalidError("RUN is missing", hint="give an id, a name or @last")
-    tolerances = dict(_tolerance(text) for text in margin)
+    margins = dict(margin_of(text) for text in margin)
+    space = current_workspace()
     if against is not None:
-        report = compare_runs(current_workspace(), ref, against, tolerances=tolerances)
+        tolerances = {name: Tolerance(abs=allowed) for name, allowed in margins.items()}
+        report = compare_runs(space, ref, against, tolerances=tolerances)
         output.result(_document(report), _story(report))
         return _CODES[report.verdict]
-    if level == "statistical":
-        found = verify_statistically(
-            current_workspace(),
-            ref,
-            metrics=metric,
-            margins={name: tolerance.abs for name, tolerance in tolerances.items()},
-            test_sizes=dict(_size(text) for text in test_size),
-            baseline=[] if baseline == "group" else baseline.split(","),
-            limits=Limits(budget, timeout, max_runs, not no_sandbox),
-            say=output.say,
-        )
-        output.result(_document(found.report, found.record), _story(found.report))
-        return _CODES[found.report.verdict]
-    outcome = carry_out(
-        current_workspace(),
-        ref,
-        level=level,
+    options = JobOptions(
+        margins=margins,
         timeout_s=timeout,
-        tolerances=tolerances,
         sandbox=not no_sandbox,
+        network=network,
         vary=not no_variation,
-        say=output.say,
+        metrics=list(metric),
+        test_sizes=dict(_size(text) for text in test_size),
+        baseline=[] if baseline == "group" else baseline.split(","),
+        budget_s=budget,
+        max_runs=max_runs,
+        second=space.tracking.resolve_run(second).id if second else "",
+        evaluation=list(evaluation),
     )
-    output.result(_document(outcome.report, outcome.record), _story(outcome.report))
-    return _CODES[outcome.report.verdict]
+    if queue or pool not in ("", "local"):
+        new = NewVerificationJob(level, "" if pool in ("any", "local") else pool, options)
+        job = space.jobs.request_verification(space.tracking.resolve_run(ref).id, new)
+        if queue:
+            output.result(job, f"job {job.id}: {job.run_name} waits for {waits_for(job)}")
+            return YES
+        record = wait_for(space, job, output.say)
+        report = msgspec.convert(record.report, VerificationReport, strict=False)
+    else:
+        report, record = verify_as_asked(space, ref, level, options, output.say)
+    output.result(_document(report, record), _story(report))
+    return _CODES[report.verdict]
 
 
 def _document(found: VerificationReport, record: VerificationDetail | None = None) -> dict[str, Any]:
@@ -106,14 +123,6 @@ def _document(found: VerificationReport, record: VerificationDetail | None = Non
         **{name: report[name] for name in ("inputs", "cause", "unchecked")},
         "certificate": record.certificate if record else None,
     }
-
-
-def _tolerance(text: str) -> tuple[str, Tolerance]:
-    name, _sign, value = text.partition("=")
-    try:
-        return name, Tolerance(abs=float(value))
-    except ValueError:
-        raise InvalidError(f"margin {text!r} is not METRIC=NUMBER", hint="for example -m accuracy=0.01") from None
 
 
 def _size(text: str) -> tuple[str, int]:
@@ -142,6 +151,8 @@ def _story(report: VerificationReport) -> list[str]:
     if (printed := report.result.stdout) is not None:
         lines.append(f"  printed: {printed.status.replace('_', ' ')}{f' ({printed.detail})' if printed.detail else ''}")
     lines += [f"  differs: {name}" for name in report.cause]
+    if changed := report.conditions.changed_since:
+        lines.append(f"  changed since, so the captured ones were read: {', '.join(changed)}")
     if seen := report.conditions.reads_seen:
         lines.append("  reads seen by: " + ", ".join(f"{who} {count}" for who, count in sorted(seen.items())))
     if (varied := report.variation) is not None:

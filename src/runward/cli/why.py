@@ -31,9 +31,12 @@ from runward.workspace import Workspace
     help="Rebuild the packages, or use the captured interpreter.",
 )
 @click.option("--no-sandbox", is_flag=True, help="Rerun without isolation.")
+@click.option("--network", is_flag=True, help="Let reruns use the network.")
 @with_json
 @pass_output
-def why(output: Output, first: str, second: str, budget: float, timeout: float, level: str, no_sandbox: bool) -> int:
+def why(
+    output: Output, first: str, second: str, budget: float, timeout: float, level: str, no_sandbox: bool, network: bool
+) -> int:
     """Name the smallest set of differences that, put back, lets OTHER give the result of RUN.
 
     With one run only: run it again, and where it does not repeat, name the setting under which it does. What reruns
@@ -49,6 +52,7 @@ def why(output: Output, first: str, second: str, budget: float, timeout: float, 
         timeout_s=timeout,
         level=level,
         sandbox=not no_sandbox,
+        network=network,
         say=output.say,
     )
     kept = _recorded(output, space, found, time.monotonic() - begun)

@@ -1,20 +1,15 @@
-"""``runward sync``, ``doctor`` and ``migrate``."""
+"""``runward sync``, ``push-workspace`` and ``migrate``."""
 
 from __future__ import annotations
 
-import platform
 import shutil
 from pathlib import Path
-from typing import Any
 
 import click
 
 from runward import face
-from runward._version import __version__
 from runward.cli.output import NO, Output, pass_output, with_json
-from runward.errors import ConflictError, EnvironmentNotRebuiltError, NotFoundError, RunwardError
-from runward.repro.environment import find_uv
-from runward.repro.rerun import probe_bubblewrap
+from runward.errors import ConflictError, NotFoundError
 from runward.store.database import open_database
 from runward.store.folder import FolderBlobs
 from runward.store.migrations import LATEST, migrate
@@ -32,18 +27,6 @@ def sync(output: Output) -> int:
     stored, problems = face.sync()
     output.result({"stored": stored, "problems": problems}, [f"{stored} journal(s) stored", *problems])
     return NO if problems else 0
-
-
-@click.command()
-@with_json
-@pass_output
-def doctor(output: Output) -> int:
-    """Health of workspace and environment, and how to mend what is not well. Exit code 1 if anything is not."""
-    checks = [_workspace(), _journals(), _uv(), _sandbox(), _git()]
-    lines = [f"{'✓' if c['ok'] else '✗'} {c['name']}: {c['message']}" for c in checks]
-    document = {"version": __version__, "python": platform.python_version(), "checks": checks}
-    output.result(document, [f"Runward {__version__}, Python {platform.python_version()}", *lines])
-    return 0 if all(check["ok"] for check in checks) else NO
 
 
 @click.command("push-workspace")
@@ -73,47 +56,6 @@ def push_workspace(output: Output, database: str, blobs: str, server_dir: Path |
         shutil.copytree(folder / "keys", server_dir / "keys", dirs_exist_ok=True)
     start = f"runward server --database {database.rpartition('@')[2]} --blobs {blobs}"
     output.result({"rows": rows, "files": files}, [f"copied {rows:,} rows and {files:,} files", f"now: {start} …"])
-
-
-def _check(name: str, ok: bool, message: str) -> dict[str, Any]:
-    return {"name": name, "ok": ok, "message": message}
-
-
-def _workspace() -> dict[str, Any]:
-    try:
-        space = face.current_workspace()
-        me = space.governance.whoami()
-    except RunwardError as error:
-        return _check("workspace", False, str(error).replace("\n", " "))
-    note = "" if me.verified else " (not verified: a folder's local user)"
-    return _check("workspace", True, f"{space.place}, as {me.name}{note}")
-
-
-def _journals() -> dict[str, Any]:
-    try:
-        waiting = journals_in(face.current_workspace().state_dir / "journals")
-    except RunwardError:
-        waiting = []
-    message = f"{len(waiting)} journal(s) wait: `runward sync` uploads them" if waiting else "nothing waits for upload"
-    return _check("journals", not waiting, message)
-
-
-def _uv() -> dict[str, Any]:
-    try:
-        return _check("uv", True, find_uv())
-    except EnvironmentNotRebuiltError as error:
-        return _check("uv", False, f"{error.message}: `runward verify` cannot rebuild environments; pip install uv")
-
-
-def _sandbox() -> dict[str, Any]:
-    problem = probe_bubblewrap()
-    good = "bubblewrap works: reruns are isolated"
-    return _check("isolation", not problem, problem or good)
-
-
-def _git() -> dict[str, Any]:
-    found = shutil.which("git")
-    return _check("git", found is not None, found or "not found: commits and diffs are not captured")
 
 
 @click.command("migrate")

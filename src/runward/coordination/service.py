@@ -103,6 +103,19 @@ def _on_run_ended(call: Call, event: Event) -> None:
             notify(call, [row[0]], "run.failed", f"Run {row[1]} {event.data['status'].replace('_', ' ')}", event)
 
 
+def _on_verified(call: Call, event: Event) -> None:
+    """Who asked for a verification hears how it ended; of what a policy asked for only what did not come out again."""
+    told = event.data
+    if told["trigger"] == "policy" and told["verdict"] == "reproduced":
+        return
+    member = member_by_name(call.tx, told["requested_by"])
+    if member in dict(members_who_read(call.tx, event.project_id)):
+        about = ("verification", told["verification_id"]) if told["verification_id"] else ("run", told["run_id"])
+        found = (told["verdict"] or "failed").replace("_", " ")
+        title = f"Verification of {told['run_name']}: {found}"
+        notify(call, [str(member)], event.kind, title, Event(event.kind, *about), str(told["reason"]))
+
+
 def _on_comment(call: Call, event: Event) -> None:
     """Who takes part hears of it; a mention reaches only those who may read the run."""
     readable = dict(members_who_read(call.tx, event.project_id))
@@ -125,6 +138,8 @@ ROOM = Room(
     {
         **{f"review.{name}": (_on_review,) for name in _REVIEW_EVENTS},
         "run.ended": (_on_run_ended,),
+        "verification.finished": (_on_verified,),
+        "verification.failed": (_on_verified,),
         "comment.written": (_on_comment,),
         "page.published": (_on_page,),
     },

@@ -6,11 +6,8 @@ import json
 import os
 import platform
 import shutil
-import subprocess
 import sys
-import sysconfig
 import tempfile
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,11 +18,14 @@ import msgspec
 from runward.core.hashing import digest_value
 from runward.core.ids import Digest
 from runward.errors import EnvironmentNotRebuiltError
+from runward.repro.bytecode import compile_bytecode as compile_all
 from runward.repro.graft import graft, installed_record
-from runward.tracking.capture.environment import normalised_name, scan_packages
+from runward.repro.uv import find_uv, run_uv
+from runward.tracking.capture.environment import scan_packages
 from runward.tracking.capture.model import BlobSource, EnvironmentSnapshot, Package, decode_path
+from runward.tracking.locks.finding import locks_in
 
-_TIMEOUT_S = 1800.0
+_INSTALL_S = 600.0
 
 
 class RebuiltEnvironment(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +48,7 @@ class _Builder(NamedTuple):
     options: list[str]
     site_dirs: list[str]
     blobs: BlobSource | None
+    compiles: bool
 
 
 class Source(NamedTuple):
@@ -85,7 +86,7 @@ def rebuild_environment(
     """Build the captured environment, or find it in the cache. Nothing is resolved anew.
 
     Packages from an index come from the index that uv is configured for, checked against the hashes in the
-    project's ``uv.lock`` where it has them. The project itself, where it was installed editable, is the
+    project's lock files where they have them. The project itself, where it was installed editable, is the
     restored tree. A package from a local file is copied from an environment that still has exactly it.
 
     Args:
@@ -112,9 +113,10 @@ def rebuild_environment(
     place = Path(cache_dir) / digest
     created = not place.exists()
     if created:
-        interpreter = _interpreter(snapshot, program)
-        options = [*(["--offline"] if offline else []), *(["--compile-bytecode"] if compile_bytecode else [])]
-        _build(place, _Builder(interpreter, program, options, list(site_dirs or sys.path), blobs), plan)
+        interpreter = _interpreter(snapshot, program, offline=offline)
+        options = ["--offline"] if offline else []
+        tools = _Builder(interpreter, program, options, list(site_dirs or sys.path), blobs, compile_bytecode)
+        _build(place, tools, plan)
     return RebuiltEnvironment(
         python=_python_of(place),
         digest=digest,
@@ -125,30 +127,15 @@ def rebuild_environment(
     )
 
 
-def find_uv() -> str:
-    """The uv program on ``PATH`` or beside this Python. Raises: EnvironmentNotRebuiltError."""
-    found = shutil.which("uv") or shutil.which("uv", path=sysconfig.get_path("scripts"))
-    if not found:
-        raise EnvironmentNotRebuiltError(
-            "uv: the program that builds environments was not found", hint="Install it: `pip install uv`."
-        )
-    return found
-
-
 def locked_hashes(project_dir: Path | None) -> dict[tuple[str, str], list[str]]:
-    """Hashes of packages by name and version from a tree's ``uv.lock``; empty without a readable one."""
-    try:
-        lock = tomllib.loads((project_dir / "uv.lock").read_text("utf-8")) if project_dir else {}
-    except (OSError, ValueError):
-        return {}
-    packages = [item for item in lock.get("package", []) if "registry" in item.get("source", {})]
-    return {(normalised_name(item["name"]), item.get("version", "")): _hashes(item) for item in packages}
-
-
-def _hashes(item: dict[str, object]) -> list[str]:
-    sdist, wheels = item.get("sdist"), item.get("wheels")
-    files = [*([sdist] if isinstance(sdist, dict) else []), *(wheels if isinstance(wheels, list) else [])]
-    return sorted(str(file["hash"]) for file in files if "hash" in file)
+    """Hashes of packages by name and version from the locks in a tree's uppermost folder; empty without any."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for lock in locks_in(project_dir) if project_dir else []:
+        for package in lock.packages:
+            hashes = [one for one in package.hashes if one.startswith(("sha256:", "sha384:", "sha512:"))]
+            if package.ecosystem == "python" and hashes:
+                found.setdefault((package.name, package.version), hashes)
+    return found
 
 
 def _plan(
@@ -206,14 +193,20 @@ def _records(packages: Iterable[Package]) -> list[tuple[str, str]]:
     return sorted((package.name, package.record) for package in packages)
 
 
-def _interpreter(snapshot: EnvironmentSnapshot, uv: str) -> str:
+def _interpreter(snapshot: EnvironmentSnapshot, uv: str, *, offline: bool) -> str:
+    """That Python on this machine; uv installs it where it is missing and the network gives it."""
     if platform.python_version() == snapshot.python and platform.python_implementation() == snapshot.implementation:
         return str(getattr(sys, "_base_executable", "") or sys.executable)
     wanted = f"{snapshot.implementation.lower()}@{snapshot.python}"
-    done = _run([uv, "python", "find", "--no-project", "--system", "--no-python-downloads", wanted])
+    find = [uv, "python", "find", "--no-project", "--system", "--no-python-downloads", wanted]
+    done = run_uv(find)
+    if done.returncode and not offline:
+        install = run_uv([uv, "python", "install", "--no-bin", wanted], timeout_s=_INSTALL_S)
+        done = install if install.returncode else run_uv(find)
     if done.returncode:
         raise EnvironmentNotRebuiltError(
-            f"python: the run used {snapshot.implementation} {snapshot.python}, which is not installed here",
+            f"python: the run used {snapshot.implementation} {snapshot.python}, which is not installed here"
+            + ("" if offline else f", and uv could not install it: {' '.join(done.stderr.split())[-300:]}"),
             hint=f"Install it (`uv python install {snapshot.python}`) or verify on a machine that has it.",
         )
     return done.stdout.strip()
@@ -232,6 +225,8 @@ def _build(place: Path, tools: _Builder, plan: _Plan) -> None:
             graft(package, tools.site_dirs, _site_packages(venv))
         _check_exact(venv, plan)
         _put_back(plan.edits, tools.blobs, _site_packages(venv))
+        if tools.compiles:
+            compile_all(_site_packages(venv), _python_of(venv), place.parent)
         (venv / "runward-environment.json").write_text(json.dumps({"exact": sorted(plan.lines)}, indent=1))
         _publish(venv, place)
     finally:
@@ -277,24 +272,12 @@ def _check_exact(venv: Path, plan: _Plan) -> None:
 
 
 def _must(command: list[str], what: str) -> None:
-    done = _run(command)
+    done = run_uv(command)
     if done.returncode:
         raise EnvironmentNotRebuiltError(
             f"environment: {what} could not be installed: {done.stderr.strip()[-800:]}",
             hint="Check that the package index is reachable and still has these versions.",
         )
-
-
-def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
-    # VIRTUAL_ENV and the caller's project must not decide where uv works; its index settings must.
-    environment = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH")}
-    try:
-        return subprocess.run(
-            command, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S, env=environment,
-            stdin=subprocess.DEVNULL, cwd=tempfile.gettempdir(),
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise EnvironmentNotRebuiltError(f"uv: {error}", hint="Check that uv runs and the network answers.") from error
 
 
 def _python_of(venv: Path) -> Path:

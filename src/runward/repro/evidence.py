@@ -7,15 +7,19 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from runward.errors import InvalidError
+from runward.core.ids import Digest
+from runward.errors import InvalidError, NotFoundError
 from runward.governance.dispatch import Call
 from runward.repro.compare import result_report
 from runward.repro.equivalence import Evidence, Statistics
+from runward.repro.independence import KINDS, Implementation, compare_implementations, implementation_of
 from runward.repro.levels import decide
 from runward.repro.model import Conditions, Decision, InputCheck, Level, ResultReport
 from runward.repro.records import NewVerification, Replicate, ReplicateGroup, ReplicateMetric
-from runward.repro.statistical import as_sample, decide_statistically
+from runward.repro.statistical import as_sample, decide_conceptually, decide_statistically
+from runward.tracking.api import Tracking
 from runward.tracking.deltas import mean_interval
+from runward.tracking.files import find_capture
 from runward.tracking.model import Run
 from runward.tracking.replicates import Replicates, replicates_of, seed_of
 
@@ -32,8 +36,8 @@ def check_evidence(call: Call, run_id: str, new: NewVerification) -> None:
         if new.report.get(name, told) != told:
             raise InvalidError(f"report: its {name} is {new.report[name]!r}, recorded as {told!r}", hint=_HINT)
     statistics = _part(new.report, "statistics", Statistics)
-    if new.level == Level.STATISTICAL and statistics is None:
-        raise InvalidError("report: level 'statistical' without statistics", hint=_HINT)
+    if new.level in (Level.STATISTICAL, Level.CONCEPTUAL) and statistics is None:
+        raise InvalidError(f"report: level {new.level!r} without statistics", hint=_HINT)
     if statistics is not None:
         _check_statistics(call, run_id, new, statistics)
     elif (decision := _decided(new.report)) is not None:
@@ -93,7 +97,10 @@ def _must_be(new: NewVerification, decision: Decision) -> None:
 
 def _check_statistics(call: Call, run_id: str, new: NewVerification, statistics: Statistics) -> None:
     inputs, conditions = _part(new.report, "inputs", list[InputCheck]), _part(new.report, "conditions", Conditions)
-    decision, _found = decide_statistically(statistics.metrics, inputs or [], conditions or Conditions())
+    if other := str(new.report.get("other") or ""):
+        _check_independence(call, run_id, other, inputs or [])
+    decide_on = decide_conceptually if other else decide_statistically
+    decision, _found = decide_on(statistics.metrics, inputs or [], conditions or Conditions())
     _must_be(new, decision)
     if new.level == Level.NONE:
         return
@@ -102,6 +109,26 @@ def _check_statistics(call: Call, run_id: str, new: NewVerification, statistics:
     due = {one for one, run in known.items() if one == run_id or run.created_at.timestamp() * 1e6 < begun_us}
     for evidence in statistics.metrics:
         _check_recorded(evidence, known, due)
+
+
+def _check_independence(call: Call, run_id: str, other: str, told: list[InputCheck]) -> None:
+    """Author, shared code and data are looked up again; only which files evaluate is a person's word."""
+    if call.role_on("run", other) is None:
+        raise NotFoundError(f"there is no run {other!r}", hint="check the id, and whether you belong to its team")
+    evaluation = [check.name for check in told if check.kind == "evaluation"]
+    found = compare_implementations(_implementation(call, run_id), _implementation(call, other), evaluation)
+    if found != [check for check in told if check.kind in KINDS]:
+        raise InvalidError("report: what it says of the two implementations is not what was captured", hint=_HINT)
+
+
+def _implementation(call: Call, run_id: str) -> Implementation:
+    def read(digest: str) -> bytes:
+        return call.blobs.read(Digest(digest))
+
+    def document(kind: str) -> bytes:
+        return read(find_capture(call, run_id, kind).digest)
+
+    return implementation_of(call.use(Tracking).get_run(run_id).run.created_by, document, read)
 
 
 def _check_recorded(evidence: Evidence, known: dict[Any, Run], due: set[Any]) -> None:

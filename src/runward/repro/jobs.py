@@ -29,7 +29,9 @@ from runward.repro.jobs_model import (
     PolicyInForce,
     VerificationJob,
     VerificationPolicy,
+    check_second,
 )
+from runward.repro.margins import check_margins, comparable
 from runward.tracking.api import Tracking
 from runward.tracking.marks import publish_on_run
 from runward.tracking.model import RunStatus
@@ -52,9 +54,12 @@ class JobsService(Jobs):
         """See the contract."""
         check_pool(new.pool)
         _check_options(new.options)
-        run = self.call.use(Tracking).get_run(run_id).run
+        check_second(new.level, new.options)
+        detail = self.call.use(Tracking).get_run(run_id)
+        run = detail.run
         if not run.status.is_terminal:
             raise InvalidTransitionError(f"run {run.name!r} is still running", hint="wait for its end")
+        check_margins(detail, new.options.margins)
         job_id = self.queue(run_id, new, "person")
         if not job_id:
             existing = sql.open_job(self.tx, run_id, new.level, new.pool)
@@ -73,8 +78,8 @@ class JobsService(Jobs):
         self._event("verification.requested", job_id, run_id, JobState.QUEUED)
         return job_id
 
-    def _event(self, kind: str, job_id: str, run_id: str, state: JobState) -> None:
-        publish_on_run(self.call, kind, "job", job_id, run_id, {"state": state})
+    def _event(self, kind: str, job_id: str, run_id: str, state: JobState, **more: object) -> None:
+        publish_on_run(self.call, kind, "job", job_id, run_id, {"state": state, **more})
 
     def list_verification_jobs(
         self, project: str = "", run_id: str = "", state: JobFilter | None = None, before: str = "", limit: int = 200
@@ -112,11 +117,13 @@ class JobsService(Jobs):
     def claim_verification_job(self, worker: str, pool: str = "", host: str = "") -> ClaimedJob | None:
         """See the contract."""
         check_name(worker, "the worker's name")
+        if host:
+            check_name(host, "the host's name")
         check_pool(pool)
         projects = readable_projects(self.call.actor, PERMISSIONS["verification.write"])
         while (found := sql.claimable(self.tx, pool, projects, self.call.now_us)) is not None:
             if found.attempts < MOST_ATTEMPTS:
-                return self._take(found.id, worker, host[:250])
+                return self._take(found.id, worker, host)
             lost = (
                 f"{found.attempts} workers took it and vanished, at last {found.worker} on {found.host or 'its host'}"
             )
@@ -135,7 +142,7 @@ class JobsService(Jobs):
 
     def _fail(self, job_id: str, reason: str) -> None:
         sql.end(self.tx, Clause("id = ?", (job_id,)), JobState.FAILED, reason, self.call.now_us)
-        self._event("verification.failed", job_id, self.get_verification_job(job_id).run_id, JobState.FAILED)
+        self._ended(job_id)
 
     def renew_verification_job(self, job_id: str, claim: str) -> bool:
         """See the contract."""
@@ -163,9 +170,15 @@ class JobsService(Jobs):
         reason = failure[:2000].replace("\0", "␀")
         if not sql.end(self.tx, held, state, reason, self.call.now_us, verification_id or None):
             raise self._lost(job_id)
-        kind = "verification.finished" if verification_id else "verification.failed"
-        self._event(kind, job_id, job.run_id, state)
-        return self.get_verification_job(job_id)
+        return self._ended(job_id)
+
+    def _ended(self, job_id: str) -> VerificationJob:
+        """The job that just ended, after all were told how."""
+        job = self.get_verification_job(job_id)
+        told = ("run_name", "trigger", "requested_by", "verdict", "reason", "verification_id")
+        kind = "verification.finished" if job.verification_id else "verification.failed"
+        self._event(kind, job_id, job.run_id, job.state, **{name: getattr(job, name) for name in told})
+        return job
 
     def _check_made(self, job: VerificationJob, verification_id: str) -> None:
         """A job is done by a verification of its run that was made for it."""
@@ -218,8 +231,8 @@ class JobsService(Jobs):
 
 def check_pool(pool: str) -> None:
     """Raise InvalidError unless a pool may be called so; an empty one is none."""
-    if pool == "local":
-        raise InvalidError("pool 'local' means here and now, so nothing waits for it", hint="choose another name")
+    if pool in ("any", "local"):
+        raise InvalidError(f"pool {pool!r} is a word of `runward verify --on`", hint="choose another name")
     if pool and not _POOL.fullmatch(pool):
         raise InvalidError(f"pool {pool!r}: up to 64 letters, digits, '.', '_' and '-'", hint="for example gpu")
 
@@ -246,12 +259,15 @@ def _on_run_ended(call: Call, event: Event) -> None:
     found = sql.policy_of(call.tx, scope.projects) if scope else None
     if found is not None and sql.is_captured(call.tx, event.object_id):
         policy = found.policy
-        new = NewVerificationJob(policy.level, policy.pool, JobOptions(margins=policy.margins))
-        JobsService(call).queue(event.object_id, new, "policy")
+        known = comparable(call.use(Tracking).get_run(event.object_id)) if policy.margins else set()
+        options = JobOptions(margins={name: margin for name, margin in policy.margins.items() if name in known})
+        JobsService(call).queue(event.object_id, NewVerificationJob(policy.level, policy.pool, options), "policy")
 
 
-def _on_run_deleted(call: Call, event: Event) -> None:
-    sql.end(call.tx, Clause("run_id = ?", (event.object_id,)), JobState.CANCELLED, "the run was deleted", call.now_us)
+def _on_run_changed_course(call: Call, event: Event) -> None:
+    """Nobody reruns what is gone, or what is not at its end after all."""
+    reason = "the run was deleted" if event.kind == "run.deleted" else "the run goes on"
+    sql.end(call.tx, Clause("run_id = ?", (event.object_id,)), JobState.CANCELLED, reason, call.now_us)
 
 
 def _scope(call: Call, job_id: str) -> Scope | None:
@@ -263,4 +279,13 @@ def _scope(call: Call, job_id: str) -> Scope | None:
     return project_scope(call.tx, row[0]) if row else None
 
 
-ROOM = Room(Jobs, JobsService, {"job": _scope}, {"run.ended": (_on_run_ended,), "run.deleted": (_on_run_deleted,)})
+ROOM = Room(
+    Jobs,
+    JobsService,
+    {"job": _scope},
+    {
+        "run.ended": (_on_run_ended,),
+        "run.deleted": (_on_run_changed_course,),
+        "run.resumed": (_on_run_changed_course,),
+    },
+)

@@ -24,7 +24,7 @@ class Jobs(Protocol):
     def request_verification(self, run_id: str, new: NewVerificationJob) -> VerificationJob:
         """Queue a verification of a run that is over.
 
-        Raises: InvalidError (pool or options), InvalidTransitionError (the run is not over), ConflictError (one of this
+        Raises: InvalidError (pool, options, or a margin of what the run did not log), InvalidTransitionError (the run is not over), ConflictError (one of this
         level and pool is queued or running; ``job_id`` says which).
         """
         ...

@@ -9,8 +9,10 @@ from typing import Literal
 import msgspec
 
 from runward.core.ids import RunId, VerificationId
+from runward.errors import InvalidError
 
-JobLevel = Literal["basic", "environment", "statistical"]
+PolicyLevel = Literal["basic", "environment", "statistical"]
+JobLevel = Literal["basic", "environment", "statistical", "conceptual"]
 JobCause = Literal["person", "policy"]
 JobFilter = Literal["open", "queued", "running", "done", "failed", "cancelled"]
 LEASE_S = 60.0
@@ -44,15 +46,26 @@ class JobOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     timeout_s: float = 3600.0
     """Seconds until a rerun is ended."""
     sandbox: bool = True
+    network: bool = False
+    """Let reruns use the network."""
     vary: bool = True
     """Level environment: once more under an emulated change of machine."""
     metrics: list[str] = []
-    """Level statistical: what the conclusion rests on."""
+    """Repeated runs: what the conclusion rests on."""
     test_sizes: dict[str, int] = {}
     baseline: list[str] = []
     budget_s: float = 3600.0
-    """Level statistical: seconds for all reruns."""
+    """Repeated runs: seconds for all of them."""
     max_runs: int = 20
+    second: str = ""
+    """Level conceptual: a run of the second implementation, and the files that both may share."""
+    evaluation: list[str] = []
+
+
+def check_second(level: JobLevel, options: JobOptions) -> None:
+    """Refuse a second implementation at another level than the conceptual one, and that level without. Raises: InvalidError."""
+    if (level == "conceptual") != bool(options.second):
+        raise InvalidError("a second implementation and the level conceptual go together", hint="--with RUN names it")
 
 
 class NewVerificationJob(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -109,9 +122,10 @@ class ClaimedJob(msgspec.Struct, frozen=True):
 class VerificationPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is queued when a run of a project finishes."""
 
-    level: JobLevel = "environment"
+    level: PolicyLevel = "environment"
     pool: str = ""
     margins: dict[str, float] = {}
+    """Allowed absolute difference by name; a run that did not log the name goes without."""
 
 
 class PolicyInForce(msgspec.Struct, frozen=True):

@@ -21,8 +21,9 @@ from runward.store.database import Row, Tx, placeholders
 _JOB = """SELECT j.id, j.run_id, r.name, p.path, j.level, j.pool, j.options, j.state, j.cause, j.requested_by,
   j.requested_at, j.worker, j.host, j.claimed_at, j.lease_until, j.attempts, j.ended_at, j.verification_id,
   COALESCE(v.verdict, ''), CASE WHEN j.reason = '' THEN COALESCE(v.reason, '') ELSE j.reason END
-  FROM verification_jobs j JOIN runs r ON r.id = j.run_id JOIN projects p ON p.id = r.project_id
-  LEFT JOIN verifications v ON v.id = j.verification_id"""
+  FROM verification_jobs j CROSS JOIN runs r JOIN projects p ON p.id = r.project_id
+  LEFT JOIN verifications v ON v.id = j.verification_id WHERE r.id = j.run_id AND """
+# A cross join keeps SQLite from beginning with the runs, of which there are far more than jobs that wait.
 OPEN = "j.state IN ('queued', 'running')"
 """As the partial indexes say it, so that they are used."""
 
@@ -59,7 +60,7 @@ def open_job(tx: Tx, run_id: str, level: str, pool: str) -> str:
 
 def jobs(tx: Tx, where: Clause, limit: int) -> list[VerificationJob]:
     """Jobs that match a clause over ``j`` and ``r``, newest first."""
-    rows = tx.all(f"{_JOB} WHERE {where.sql} ORDER BY j.requested_at DESC, j.id DESC LIMIT ?", (*where.params, limit))
+    rows = tx.all(f"{_JOB}{where.sql} ORDER BY j.requested_at DESC, j.id DESC LIMIT ?", (*where.params, limit))
     return [_job(row) for row in rows]
 
 
@@ -67,8 +68,8 @@ def claimable(tx: Tx, pool: str, projects: Clause, now: int) -> Claimable | None
     """The oldest job that nobody holds, locked until the commit; those that others look at meanwhile are passed over."""
     lock = " FOR UPDATE OF j SKIP LOCKED" if tx.dialect == "postgresql" else ""
     row = tx.one(
-        f"""SELECT j.id, j.attempts, j.worker, j.host FROM verification_jobs j JOIN runs r ON r.id = j.run_id
-            WHERE {OPEN} AND (j.state = 'queued' OR j.lease_until < ?) AND j.pool IN ('', ?)
+        f"""SELECT j.id, j.attempts, j.worker, j.host FROM verification_jobs j CROSS JOIN runs r
+            WHERE r.id = j.run_id AND {OPEN} AND (j.state = 'queued' OR j.lease_until < ?) AND j.pool IN ('', ?)
             AND r.deleted_at IS NULL AND r.project_id IN {projects.sql}
             ORDER BY j.requested_at, j.id LIMIT 1{lock}""",
         (now, pool, *projects.params),

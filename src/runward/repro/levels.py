@@ -30,6 +30,8 @@ def decide(inputs: Iterable[InputCheck], result: ResultReport, conditions: Condi
     cause = [f"{check.kind} {check.name}" for check in different]
     if conditions.timed_out:
         return _none(Verdict.UNDECIDED, "the rerun did not end in time", cause)
+    if conditions.hindered:
+        return _none(Verdict.UNDECIDED, conditions.hindered, cause)
     if result.status == ResultStatus.UNDECIDED:
         return _none(Verdict.UNDECIDED, "there is nothing to compare: no metric, no artifact, no output", cause)
     if result.status == ResultStatus.DIFFERENT:

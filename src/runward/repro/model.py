@@ -115,6 +115,10 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True):
     sandbox: SandboxKind = "none"
     sandbox_note: str = ""
     timed_out: bool = False
+    hindered: str = ""
+    """What the machine lacked, so that the rerun's end says nothing about the result."""
+    changed_since: list[str] = []
+    """Files of the captured tree that the run read and that are others now; the rerun read the captured ones."""
     reads_seen: dict[str, int] = {}
     """How many of the run's reads were seen by ``audit-hook``, ``preload`` (native readers) or ``both``."""
 
@@ -157,6 +161,8 @@ class VerificationReport(msgspec.Struct, frozen=True, kw_only=True):
     variation: Variation | None = None
     """What came of an emulated change of machine, where one was tried."""
     statistics: Statistics | None = None
-    """The numbers of a statistical verification."""
+    """The numbers of a statistical or conceptual verification."""
+    other: str = ""
+    """The run of the second implementation, of a conceptual verification."""
     certificate: dict[str, Any] | None = None
     """The signed envelope, where one was made."""

@@ -84,15 +84,24 @@ def inputs_after(
 
 def as_now(capture: Capture) -> Capture:
     """The same run with the data that lie in its folder now."""
-    return msgspec.structs.replace(capture, reads=[_read_now(read) for read in capture.reads])
+
+    def now(read: FileRead) -> FileRead:
+        digest = _digest_now(read) if read.relative and read.kept else None
+        return read if digest in (None, read.digest) else msgspec.structs.replace(read, digest=digest, kept=False)
+
+    return msgspec.structs.replace(capture, reads=[now(read) for read in capture.reads])
 
 
-def _read_now(read: FileRead) -> FileRead:
+def changed_since(capture: Capture) -> list[str]:
+    """The files of the captured tree that the run read and that are others now."""
+    held = {entry.path: entry.digest for entry in capture.code.files}
+    read = [one for one in capture.reads if one.relative in held]
+    return [one.relative for one in read if _digest_now(one) not in (None, held[one.relative])]
+
+
+def _digest_now(read: FileRead) -> Digest | None:
     path = Path(os.fsdecode(decode_path(read.path)))
-    if not (read.relative and read.kept and path.is_file()):
-        return read
-    digest = digest_file(path)
-    return read if digest == read.digest else msgspec.structs.replace(read, digest=digest, kept=False)
+    return digest_file(path) if path.is_file() else None
 
 
 class _DigestsOnly:

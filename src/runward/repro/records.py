@@ -16,7 +16,7 @@ class NewVerification(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     verdict: str
     """``reproduced``, ``not_reproduced`` or ``undecided``."""
     level: str
-    """``none``, ``basic``, ``environment`` or ``statistical``."""
+    """``none``, ``basic``, ``environment``, ``statistical`` or ``conceptual``."""
     reason: str
     report: dict[str, Any]
     """The report with its two axes, inputs and result."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,11 +19,19 @@ from runward.repro import compare as c
 from runward.repro.attempt import Attempt, Say, Space, params_of
 from runward.repro.content import measures_time
 from runward.repro.equivalence import LOOKS, Evidence, Statistics, check_margin, conclude, default_margin
+from runward.repro.independence import compare_implementations, implementation_of, not_independent
 from runward.repro.model import Conditions, InputCheck, VerificationReport
 from runward.repro.notes import Notes
 from runward.repro.observe import inputs_after
 from runward.repro.records import Replicate, ReplicateGroup
-from runward.repro.statistical import EXPERIMENT, as_sample, assess_all, decide_statistically, result_of
+from runward.repro.statistical import (
+    EXPERIMENT,
+    as_sample,
+    assess_all,
+    decide_conceptually,
+    decide_statistically,
+    result_of,
+)
 from runward.repro.verify import Outcome, recorded, undecided
 from runward.tracking.content import digest_of
 from runward.tracking.model import RunDetail
@@ -41,6 +50,7 @@ class Limits(NamedTuple):
     max_runs: int = LOOKS[-1]
     """Runs per side."""
     sandbox: bool = True
+    network: bool = False
 
 
 class Made(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +71,8 @@ def verify_statistically(
     margins: Mapping[str, float] | None = None,
     test_sizes: Mapping[str, int] | None = None,
     baseline: Sequence[str] = (),
+    second: str = "",
+    evaluation: Sequence[str] = (),
     limits: Limits | None = None,
     say: Say = lambda text: None,
 ) -> Outcome:
@@ -70,6 +82,9 @@ def verify_statistically(
     few, both sides get more of them by reruns of the recorded code with other seeds, the baseline's in the captured
     interpreter. A metric counts by its last value.
 
+    With a second implementation the level is conceptual: the reruns are those of the second one, which must be another
+    person's, share no code but what evaluates, and have read the same data.
+
     Args:
         space: The workspace.
         ref: The run: id, prefix, name or ``@last``.
@@ -77,21 +92,29 @@ def verify_statistically(
         margins: By metric, in its own unit; by default the larger of 1 % of the baseline's mean and 2 x its deviation.
         test_sizes: Examples in the test set of metrics that are proportions.
         baseline: The replicates by name, to make sure which they are; none may be left out.
+        second: A run of a second implementation.
+        evaluation: Files that both implementations may share, as paths or patterns: how the result is measured.
         limits: Time and number of the reruns.
         say: Told what is being done.
 
-    Raises: NotFoundError (no such run), InvalidError (margin, metric or baseline; the run is not over). What stands in
-    the way of a rerun is not raised but recorded as *undecided* with its reason.
+    Raises: NotFoundError (no such run), InvalidError (margin, metric or baseline; a run is not over; both are one). What
+    stands in the way of a rerun is not raised but recorded as *undecided* with its reason.
     """
-    detail = space.tracking.get_run(space.tracking.resolve_run(ref).id)
-    if not detail.run.status.is_terminal:
-        raise InvalidError(f"run {detail.run.name!r} is still running", hint="wait for its end")
+    details = [space.tracking.get_run(space.tracking.resolve_run(name).id) for name in (ref, second) if name]
+    for one in details:
+        if not one.run.status.is_terminal:
+            raise InvalidError(f"run {one.run.name!r} is still running", hint="wait for its end")
+    detail = details[0]
+    if second and details[1].run.id == detail.run.id:
+        raise InvalidError("the second implementation is the same run", hint="name a run of another implementation")
     chosen = _chosen(detail, metrics, {*(margins or {}), *(test_sizes or {})})
     group = space.repro.replicates(detail.run.id)
     _check_baseline(space, group, baseline)
     begun = time.monotonic()
     study = _Study(space, detail, group, limits or Limits(), say)
     try:
+        if second:
+            study.be_conceptual(details[1], evaluation)
         report = study.carry_out(chosen, margins or {}, test_sizes or {})
     except (ReproError, NotFoundError) as error:
         report = undecided(detail.run.id, error)
@@ -141,13 +164,29 @@ class _Study:
         self.before: list[Replicate] = list(group.runs)
         self.after: list[Made] = []
         self.said = ""
+        self.candidate, self.candidates = detail, group
+        self.apart: list[InputCheck] = []
         self.notes = Notes(space.state_dir / "cache" / "replicates", Made)
+
+    def be_conceptual(self, second: RunDetail, evaluation: Sequence[str]) -> None:
+        """Let the candidate side be a second implementation. Raises: NotFoundError (it was not captured)."""
+        first, other = (
+            implementation_of(
+                one.run.created_by,
+                partial(self.space.files.capture, one.run.id),
+                partial(self.space.files.read, one.run.id),
+            )
+            for one in (self.detail, second)
+        )
+        self.apart = compare_implementations(first, other, evaluation)
+        self.candidate, self.candidates = second, self.space.repro.replicates(second.run.id)
 
     def carry_out(
         self, keys: list[str], margins: Mapping[str, float], test_sizes: Mapping[str, int]
     ) -> VerificationReport:
         """Declare the margins, then make runs and look at them until they decide or may not go on."""
-        enough = self._extend_baseline(LOOKS[0])
+        enough = not not_independent(self.apart) if self.apart else True
+        enough = enough and self._extend_baseline(LOOKS[0])
         declared = [self._declare(key, margins.get(key), test_sizes.get(key)) for key in keys] if enough else []
         for n in LOOKS:
             if not declared or n > self.limits.max_runs or not (self._extend_baseline(n) and self._extend(n)):
@@ -202,14 +241,15 @@ class _Study:
         return True
 
     def _extend(self, n: int) -> bool:
-        recorded = len(self.group.runs)
+        recorded = len(self.candidates.runs)
         while len(self.after) < n and not self._stopped():
             i = len(self.after)
-            detail = self.space.tracking.get_run(self.group.runs[i].run_id) if i < recorded else self.detail
+            detail = self.space.tracking.get_run(self.candidates.runs[i].run_id) if i < recorded else self.candidate
             made = self._make("environment", detail, self._seed(i) if i >= recorded else None)
             if made is None:
                 return False
-            self.after.append(msgspec.structs.replace(made, seed=self.before[i].seed))
+            # Seeds of two implementations have nothing to do with each other, so they make no pairs.
+            self.after.append(msgspec.structs.replace(made, seed=None if self.apart else self.before[i].seed))
         return not self._stopped()
 
     def _stopped(self) -> bool:
@@ -219,7 +259,7 @@ class _Study:
 
     def _make(self, level: str, detail: RunDetail, seed: int | None) -> Made | None:
         """A rerun, or what an earlier call kept of it; None where the time is used up."""
-        name = [_FORMAT, level, digest_of(detail), seed, self.limits.sandbox, self._data(detail)]
+        name = [_FORMAT, level, digest_of(detail), seed, *self.limits[3:], self._data(detail)]
         if (note := self.notes.find(*name)) is not None:
             return note
         if time.monotonic() >= self.deadline:
@@ -229,7 +269,7 @@ class _Study:
         self.say(f"rerun with {'its own seed' if seed is None else f'seed {seed}'} in {where}")
         with tempfile.TemporaryDirectory(prefix="runward-verify-") as folder:
             made = self._rerun(Attempt(self.space, detail, Path(folder).resolve(), lambda text: None), level, seed)
-        if not made.failure and not made.conditions.timed_out:
+        if not (made.failure or made.conditions.timed_out or made.conditions.hindered):
             self.notes.keep(made, *name)
         return made
 
@@ -244,6 +284,7 @@ class _Study:
             attempt.emulated = {OTHER_SEED_VARIABLE: str(seed), "RUNWARD_SEED": str(seed), "PYTHONHASHSEED": str(seed)}
         capture, params = attempt.capture(), params_of(attempt.detail)
         left = max(1.0, min(self.limits.timeout_s, self.deadline - time.monotonic()))
+        attempt.network = self.limits.network
         again = attempt.again(capture, level, left, self.limits.sandbox)
         checks = c.compare_inputs(
             c.inputs_of(capture, params),
@@ -264,7 +305,9 @@ class _Study:
     def _report(self, metrics: list[Evidence]) -> VerificationReport:
         conditions = self._conditions()
         inputs = self._inputs()
-        decision, found = decide_statistically(metrics, inputs, conditions)
+        inputs = [*self.apart, *inputs]
+        decide_on = decide_conceptually if self.apart else decide_statistically
+        decision, found = decide_on(metrics, inputs, conditions)
         result = result_of(metrics, found)
         failure = next((made.failure for made in self.after if made.failure), "")
         reason = failure or "; ".join(filter(None, [decision.reason, self.said]))
@@ -279,6 +322,7 @@ class _Study:
             unchecked=c.unchecked_of(inputs, result),
             conditions=conditions,
             statistics=Statistics(metrics=metrics, found=found, failed=[str(run_id) for run_id in self.group.failed]),
+            other=str(self.candidate.run.id) if self.apart else "",
         )
 
     def _conditions(self) -> Conditions:
@@ -288,6 +332,7 @@ class _Study:
             sandbox="bubblewrap" if all_of and all(one.sandbox == "bubblewrap" for one in all_of) else "none",
             sandbox_note="; ".join(dict.fromkeys(one.sandbox_note for one in all_of)),
             timed_out=any(one.timed_out for one in all_of),
+            hindered=next((one.hindered for one in all_of if one.hindered), ""),
         )
 
     def _inputs(self) -> list[InputCheck]:

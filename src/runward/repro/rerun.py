@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import glob
 import os
@@ -13,21 +14,33 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 import msgspec
 
 from runward.errors import InvalidError
 from runward.repro.model import SandboxKind
+from runward.repro.stop import LOOK_S, check_stop, kill_group, stop_asked
 
 _OUTPUT_BYTES = 64 << 20
 _DRAIN_S = 2.0
+_KEPT_FREE = 1 << 30
+"""Bytes of the disk that a rerun leaves free."""
 _MARKER = "RUNWARD_RERUN"
 
 
-class _Limits(NamedTuple):
-    deadline: float
-    output_bytes: int
+class _Watch:
+    """Says when a rerun is to be ended from outside."""
+
+    def __init__(self, deadline: float, output_bytes: int, place: Path) -> None:
+        self.deadline, self.output_bytes, self._place = deadline, output_bytes, place
+        self._reserve = min(_KEPT_FREE, shutil.disk_usage(place).free // 2)
+        self.out_of_space = False
+
+    def ends(self) -> bool:
+        """Whether somebody asked it to stop, or its disk is nearly full."""
+        self.out_of_space |= shutil.disk_usage(self._place).free < self._reserve
+        return self.out_of_space or stop_asked()
 
 
 class RerunOutcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,6 +53,8 @@ class RerunOutcome(msgspec.Struct, frozen=True, kw_only=True):
     stderr_path: Path
     truncated: bool
     """More was printed than is kept."""
+    out_of_space: bool = False
+    """It was ended because it was about to fill the disk."""
     wall_s: float
     sandbox: SandboxKind
     sandbox_note: str
@@ -55,9 +70,10 @@ def rerun(
     writable: Path,
     output_dir: Path,
     sandbox: bool = True,
+    network: bool = False,
     output_bytes: int = _OUTPUT_BYTES,
 ) -> RerunOutcome:
-    """Run a command to its end, or kill it and all it started at the time limit.
+    """Run a command to its end, or kill it and all it started at the time limit, or before it fills the disk.
 
     Args:
         argv: The command.
@@ -67,29 +83,36 @@ def rerun(
         writable: The one folder that it may change.
         output_dir: Receives ``stdout`` and ``stderr``.
         sandbox: Isolate with bubblewrap where that works; False or absent, the outcome says that it did not.
+        network: Let it use the network, isolated or not.
         output_bytes: How much of each stream is kept.
 
     Raises:
         InvalidError: The command is empty, or ``cwd`` is not below ``writable``.
+        StoppedError: The verification was told to stop; nothing is left running.
     """
+    check_stop()
     if not argv or not cwd.is_relative_to(writable):
         raise InvalidError(f"cwd: {cwd} is not below {writable}, or the command is empty", hint="Run inside the tree.")
-    kind, note = _isolation(sandbox)
+    kind, note = _isolation(sandbox, network)
     mark = uuid.uuid4().hex
-    command = [*_bubblewrap(cwd, writable), *argv] if kind == "bubblewrap" else list(argv)
+    command = [*_bubblewrap(cwd, writable, network), *argv] if kind == "bubblewrap" else list(argv)
     output_dir.mkdir(parents=True, exist_ok=True)
     paths = output_dir / "stdout", output_dir / "stderr"
     begun = time.monotonic()
-    limits = _Limits(begun + timeout_s, output_bytes)
-    with open(paths[0], "wb") as out, open(paths[1], "wb") as err:
-        exit_code, timed_out, truncated = _run(command, cwd, {**env, _MARKER: mark}, (out, err), limits)
-    _kill_marked(mark)
+    watch = _Watch(begun + timeout_s, output_bytes, writable)
+    try:
+        with open(paths[0], "wb") as out, open(paths[1], "wb") as err:
+            exit_code, timed_out, truncated = _run(command, cwd, {**env, _MARKER: mark}, (out, err), watch)
+    finally:
+        _kill_marked(mark)
+    check_stop()
     return RerunOutcome(
         exit_code=exit_code,
         timed_out=timed_out,
         stdout_path=paths[0],
         stderr_path=paths[1],
         truncated=truncated,
+        out_of_space=watch.out_of_space,
         wall_s=time.monotonic() - begun,
         sandbox=kind,
         sandbox_note=note,
@@ -115,24 +138,26 @@ _ISOLATE = (
 )  # fmt: skip
 
 
-def _isolation(wanted: bool) -> tuple[SandboxKind, str]:
+def _isolation(wanted: bool, network: bool) -> tuple[SandboxKind, str]:
     if not wanted:
         return "none", "NOT ISOLATED: switched off; the rerun had the network and could change files"
     if reason := probe_bubblewrap():
         return "none", f"NOT ISOLATED: {reason}; the rerun had the network and could change files"
-    return "bubblewrap", "no network, read-only system, one writable folder, own processes"
+    reach = "the network, as asked" if network else "no network"
+    return "bubblewrap", f"{reach}, read-only system, one writable folder, own processes"
 
 
-def _bubblewrap(cwd: Path, writable: Path) -> list[str]:
+def _bubblewrap(cwd: Path, writable: Path, network: bool) -> list[str]:
+    isolate = [word for word in _ISOLATE if not (network and word == "--unshare-net")]
     devices = [word for device in sorted(glob.glob("/dev/nvidia*")) for word in ("--dev-bind", device, device)]
     return [
-        shutil.which("bwrap") or "bwrap", *_ISOLATE, "--ro-bind", "/", "/", "--dev", "/dev", *devices,
+        shutil.which("bwrap") or "bwrap", *isolate, "--ro-bind", "/", "/", "--dev", "/dev", *devices,
         "--proc", "/proc", "--bind", str(writable), str(writable), "--chdir", str(cwd), "--",
     ]  # fmt: skip
 
 
 def _run(
-    command: list[str], cwd: Path, env: dict[str, str], files: tuple[BinaryIO, BinaryIO], limits: _Limits
+    command: list[str], cwd: Path, env: dict[str, str], files: tuple[BinaryIO, BinaryIO], watch: _Watch
 ) -> tuple[int, bool, bool]:
     null, pipe = subprocess.DEVNULL, subprocess.PIPE
     try:
@@ -144,29 +169,29 @@ def _run(
         return 127, False, False
     with process:
         try:
-            truncated = _copy_output(process, files, limits)
-            timed_out = process.poll() is None
+            truncated = _copy_output(process, files, watch)
+            timed_out = process.poll() is None and not watch.out_of_space
         finally:
-            _kill_group(process)
+            kill_group(process)
         return process.wait(), timed_out, truncated
 
 
-def _copy_output(process: subprocess.Popen[bytes], files: tuple[BinaryIO, BinaryIO], limits: _Limits) -> bool:
+def _copy_output(process: subprocess.Popen[bytes], files: tuple[BinaryIO, BinaryIO], watch: _Watch) -> bool:
     """Copy both streams until they end, time is up, or the command is gone and only orphans hold them."""
-    truncated, deadline = False, limits.deadline
+    truncated, deadline = False, watch.deadline
     with selectors.DefaultSelector() as selector:
         for stream, file in zip((process.stdout, process.stderr), files, strict=True):
             if stream:
                 selector.register(stream, selectors.EVENT_READ, file)
-        while selector.get_map() and time.monotonic() < deadline:
-            for key, _ in selector.select(timeout=max(0.0, min(0.2, deadline - time.monotonic()))):
+        while selector.get_map() and time.monotonic() < deadline and not watch.ends():
+            for key, _ in selector.select(timeout=max(0.0, min(LOOK_S, deadline - time.monotonic()))):
                 data = os.read(key.fd, 1 << 16)
                 if not data:
                     selector.unregister(key.fileobj)
-                truncated |= _keep(data, key.data, limits.output_bytes)
+                truncated |= _keep(data, key.data, watch.output_bytes)
             if process.poll() is not None:
                 deadline = min(deadline, time.monotonic() + _DRAIN_S)
-    _wait(process, limits.deadline)
+    _wait(process, watch)
     return truncated
 
 
@@ -176,18 +201,11 @@ def _keep(data: bytes, file: BinaryIO, limit: int) -> bool:
     return len(data) > room
 
 
-def _wait(process: subprocess.Popen[bytes], deadline: float) -> None:
-    try:
-        process.wait(max(0.0, deadline - time.monotonic()))
-    except subprocess.TimeoutExpired:
-        return
-
-
-def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        return
+def _wait(process: subprocess.Popen[bytes], watch: _Watch) -> None:
+    while (left := watch.deadline - time.monotonic()) > 0 and not watch.ends():
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(min(LOOK_S, left))
+            return
 
 
 def _kill_marked(mark: str) -> None:

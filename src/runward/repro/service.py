@@ -13,7 +13,7 @@ from runward._version import __version__
 from runward.core.call import Event, Room, Scope
 from runward.core.clock import from_us
 from runward.core.ids import VerificationId, new_id
-from runward.errors import InvalidError
+from runward.errors import InvalidError, NotFoundError
 from runward.governance.dispatch import Call
 from runward.governance.scopes import project_scope
 from runward.repro import certificate
@@ -22,11 +22,12 @@ from runward.repro.evidence import check_evidence, group_of
 from runward.repro.records import NewVerification, ReplicateGroup, SigningKey, Verification, VerificationDetail
 from runward.store.database import Row
 from runward.tracking.content import content_digest, content_of, detail_of
+from runward.tracking.files import find_capture
 from runward.tracking.marks import OUTDATED, publish_on_run, set_mark
 from runward.tracking.replicates import replicates_of
 
 _VERDICTS = ("reproduced", "not_reproduced", "undecided")
-_LEVELS = ("none", "basic", "environment", "statistical")
+_LEVELS = ("none", "basic", "environment", "statistical", "conceptual")
 _COLUMNS = """v.id, v.run_id, r.name, p.path, v.verdict, v.level, v.reason, v.author, v.host, v.at, v.duration_s, v.digest,
   v.attempted
   FROM verifications v JOIN runs r ON r.id = v.run_id JOIN projects p ON p.id = r.project_id"""
@@ -83,6 +84,9 @@ class ReproService(Repro):
             "reason": new.reason,
             "conditions": new.report.get("conditions", {}),
             "inputs": content["captures"],
+            "data": self._data(run_id),
+            "different": new.report.get("cause", []),
+            "varied": {name: new.report[name] for name in ("variation", "statistics", "other") if new.report.get(name)},
             "unchecked": new.report.get("unchecked", []),
             "by": self.call.actor.name,
             "host": new.host,
@@ -94,6 +98,15 @@ class ReproService(Repro):
         envelope = certificate.sign(certificate.Statement(subject=subjects, predicate=predicate), self._private_key())
         found: dict[str, Any] = msgspec.to_builtins(envelope)
         return found
+
+    def _data(self, run_id: str) -> dict[str, str]:
+        """Digests of the files that the run read, by name; of one that changed meanwhile none is known."""
+        try:
+            told = json.loads(self.call.blobs.read(find_capture(self.call, run_id, "reads").digest))
+        except NotFoundError:
+            return {}
+        reads = [read for read in told.get("reads", []) if read.get("digest") and not read.get("changed")]
+        return {read.get("relative") or read["path"]: read["digest"] for read in reads}
 
     def _private_key(self) -> bytes:
         path = self.call.dispatcher.folder / "keys" / "signing.pem"

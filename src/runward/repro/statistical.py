@@ -6,6 +6,8 @@ import math
 import statistics
 from collections.abc import Sequence
 
+import msgspec
+
 from runward.core.student import t_quantile
 from runward.errors import InvalidError
 from runward.repro.equivalence import (
@@ -18,6 +20,8 @@ from runward.repro.equivalence import (
     conclude,
     default_margin,
 )
+from runward.repro.independence import KINDS as INDEPENDENCE
+from runward.repro.independence import not_independent
 from runward.repro.model import (
     Conditions,
     Decision,
@@ -76,6 +80,8 @@ def decide_statistically(
     cause = [f"{check.kind} {check.name}" for check in inputs if check.status == "different"]
     if conditions.timed_out:
         return _none(Verdict.UNDECIDED, "a rerun did not end in time", cause), found
+    if conditions.hindered:
+        return _none(Verdict.UNDECIDED, conditions.hindered, cause), found
     if changed := [check for check in inputs if check.status == "different" and check.kind in EXPERIMENT]:
         reason = f"{changed[0].kind} {changed[0].name} differs: not the same experiment"
         return _none(Verdict.UNDECIDED, reason, cause), found
@@ -89,6 +95,26 @@ def decide_statistically(
     if not conditions.environment_rebuilt:
         return _none(Verdict.REPRODUCED, f"{reason}; the environment was not rebuilt: no level is earned", cause), found
     return Decision(verdict=Verdict.REPRODUCED, level=Level.STATISTICAL, reason=reason, cause=cause), found
+
+
+def decide_conceptually(
+    metrics: Sequence[Evidence], inputs: Sequence[InputCheck], conditions: Conditions
+) -> tuple[Decision, list[Equivalence]]:
+    """Award the level ``conceptual`` or say why not: the same statistics, of a second implementation.
+
+    Args:
+        metrics: The evidence; the candidate side are reruns of the second implementation.
+        inputs: What tells the implementations apart, and the inputs of the reruns, as of :func:`decide_statistically`.
+        conditions: How the reruns were carried out.
+
+    Raises: as :func:`decide_statistically`.
+    """
+    own = [check for check in inputs if check.kind not in INDEPENDENCE]
+    decision, found = decide_statistically(metrics, own, conditions)
+    if doubt := not_independent(check for check in inputs if check.kind in INDEPENDENCE):
+        return _none(Verdict.UNDECIDED, doubt, decision.cause), found
+    level = Level.CONCEPTUAL if decision.level == Level.STATISTICAL else decision.level
+    return msgspec.structs.replace(decision, level=level), found
 
 
 def result_of(metrics: Sequence[Evidence], found: Sequence[Equivalence]) -> ResultReport:

@@ -16,6 +16,7 @@ from runward.errors import InvalidError, NotFoundError, ReproError, RunwardError
 from runward.repro import compare as c
 from runward.repro.attempt import Attempt, Say, Space, around, params_of
 from runward.repro.levels import decide
+from runward.repro.margins import check_margins
 from runward.repro.model import (
     Conditions,
     Level,
@@ -45,6 +46,7 @@ def verify(
     timeout_s: float = 3600.0,
     tolerances: Mapping[str, Tolerance] | None = None,
     sandbox: bool = True,
+    network: bool = False,
     vary: bool = True,
     say: Say = lambda text: None,
 ) -> Outcome:
@@ -57,6 +59,7 @@ def verify(
         timeout_s: Seconds until the rerun is ended.
         tolerances: Allowed differences by metric; without one only identical bits count.
         sandbox: Isolate the rerun where bubblewrap works here; the report says whether it did.
+        network: Let the rerun use the network.
         vary: Run once more under an emulated change of machine where the level ``environment`` was earned.
         say: Told what is being done.
 
@@ -68,15 +71,11 @@ def verify(
     detail = space.tracking.get_run(space.tracking.resolve_run(ref).id)
     if not detail.run.status.is_terminal:
         raise InvalidError(f"run {detail.run.name!r} is still running", hint="wait for its end")
-    known = {metric.key for metric in detail.metrics} | {artifact.path for artifact in detail.artifacts} | {"stdout"}
-    if unknown := sorted(set(tolerances or {}) - known):
-        raise InvalidError(
-            f"a margin is given for {unknown[0]!r}, which the run did not log",
-            hint=f"it logged: {', '.join(sorted(known))}",
-        )
+    check_margins(detail, tolerances or {})
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="runward-verify-") as folder:
         attempt = Attempt(space, detail, Path(folder).resolve(), say)
+        attempt.network = network
         try:
             report = attempt.carry_out(level, timeout_s, dict(tolerances or {}), sandbox)
             if vary and report.level == Level.ENVIRONMENT:

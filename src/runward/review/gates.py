@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 
 from runward.core.ids import Digest
+from runward.repro.model import Level
+from runward.repro.records import Verification
 from runward.review.model import CheckResult, EvidenceItem, MetricRule, Standards, Verdict
 from runward.tracking.model import MetricSummary, Run, RunStatus
 
+VERIFIED = "verification"
+"""How the name of the gate on verifications begins."""
 
-def evaluate(run: Run, standards: Standards) -> list[CheckResult]:
-    """All gates of a run: it finished, its metrics are there, they hold, it is named and described."""
+
+def evaluate(run: Run, standards: Standards, verifications: Sequence[Verification] = ()) -> list[CheckResult]:
+    """All gates of a run: it finished, its metrics are there, they hold, it is named, described and verified.
+
+    Args:
+        run: The run.
+        standards: Those in force.
+        verifications: The run's, newest first.
+    """
     gates = [_finished(run)]
     gates += [_required(name, run.metrics.get(name)) for name in standards.required_metrics]
     gates += [_threshold(rule, run.metrics.get(rule.metric)) for rule in standards.thresholds]
@@ -18,6 +30,8 @@ def evaluate(run: Run, standards: Standards) -> list[CheckResult]:
         gates.append(_naming(run.name, standards))
     if standards.documentation_required:
         gates.append(_documented(run))
+    if standards.require_level:
+        gates.append(_verified(standards.require_level, verifications))
     return gates
 
 
@@ -76,6 +90,49 @@ def _documented(run: Run) -> CheckResult:
     return _gate(
         "documentation", bool(run.purpose.strip()), "a purpose is given" if run.purpose else "no purpose given"
     )
+
+
+def standing(verifications: Iterable[Verification]) -> Verification | None:
+    """The verification that counts: the highest level on the present content since it last did not come out again.
+
+    What is outdated or undecided counts neither way.
+
+    Args:
+        verifications: Of one run, newest first.
+    """
+    found: Verification | None = None
+    for one in verifications:
+        if one.outdated or one.verdict == "undecided":
+            continue
+        if one.verdict == "not_reproduced":
+            return found or one
+        if found is None or _rank(one.level) > _rank(found.level):
+            found = one
+    return found
+
+
+def _rank(level: str) -> int:
+    return list(Level).index(Level(level))
+
+
+def _verified(required: str, verifications: Sequence[Verification]) -> CheckResult:
+    gate, wanted = f"{VERIFIED} {required}", f"a verification of level {required} is required"
+    found = standing(verifications)
+    if found is None:
+        older = [_about(one) for one in verifications[:5]]
+        said = "what there is says nothing of the present content" if older else "none was made yet"
+        return CheckResult(gate, "gate", Verdict.UNDECIDED, f"{wanted}; {said}", older, required=True)
+    if found.verdict == "not_reproduced":
+        return _gate(gate, False, f"{wanted}; the run did not come out again: {found.reason}", [_about(found)])
+    if _rank(found.level) < _rank(required):
+        earned = f"level {found.level}" if found.level != Level.NONE else "no level"
+        return _gate(gate, False, f"{wanted}; {earned} was earned", [_about(found)])
+    return _gate(gate, True, f"verified at level {found.level}", [_about(found)])
+
+
+def _about(one: Verification) -> EvidenceItem:
+    state = "of other content" if one.outdated else one.verdict.replace("_", " ")
+    return EvidenceItem(f"verification {one.id} by {one.by}: {state}, {one.reason}", verification=one.id)
 
 
 def summary(gates: list[CheckResult], digest: Digest) -> str:

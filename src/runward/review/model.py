@@ -45,7 +45,8 @@ class Standards(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     documentation_required: bool = False
     sharing_enabled: bool = True
     approvals: int = 1
-    require_level: Literal["", "basic", "environment"] = ""
+    require_level: Literal["", "basic", "environment", "statistical"] = ""
+    """The verification that a run needs: at least this level, on its present content; empty for none."""
 
 
 class StandardsVersion(msgspec.Struct, frozen=True):
@@ -60,13 +61,15 @@ class StandardsVersion(msgspec.Struct, frozen=True):
 
 
 class EvidenceItem(msgspec.Struct, frozen=True):
-    """Where a verdict comes from: ``file:line``, a metric, or a person."""
+    """Where a verdict comes from: ``file:line``, a metric, a verification, or a person."""
 
     message: str
     file: str = ""
     line: int = 0
     metric: str = ""
     value: float | None = None
+    verification: str = ""
+    """Id of the verification."""
 
 
 class CheckResult(msgspec.Struct, frozen=True):

@@ -26,11 +26,13 @@ from runward.governance.dispatch import Call
 from runward.governance.names import check_name
 from runward.governance.scopes import find_project, project_scope
 from runward.repro.api import Repro
+from runward.repro.records import Verification
 from runward.review import repository as sql
 from runward.review.api import Reviews
 from runward.review.checks import check_sources
-from runward.review.gates import evaluate, name_problem, passed, summary
+from runward.review.gates import VERIFIED, evaluate, name_problem, passed, standing, summary
 from runward.review.model import (
+    CheckResult,
     GateReport,
     NewReview,
     Review,
@@ -45,12 +47,11 @@ from runward.store.blobs import check_digest
 from runward.tracking.api import Tracking
 from runward.tracking.content import content_digest, detail_of, digest_of
 from runward.tracking.files import find_blob, find_capture
-from runward.tracking.marks import OUTDATED, publish_on_run, set_mark
+from runward.tracking.marks import OUTDATED, publish_on_run, run_place, set_mark
 from runward.tracking.model import Run
 
 _MAX_FILES = 60
 _MAX_FILE_BYTES = 400_000
-_LEVELS = {"": 0, "none": 0, "basic": 1, "environment": 2, "statistical": 3, "conceptual": 4}
 
 
 class ReviewService(Reviews):
@@ -85,7 +86,7 @@ class ReviewService(Reviews):
         if found is None:
             raise NotFoundError(f"the gates of run {run_id} were not evaluated yet", hint="they are when the run ends")
         run = self.call.use(Tracking).get_run(run_id).run
-        present = evaluate(run, _standards_of(self.call, run.project_id).standards)
+        present = self._evaluated(run)
         return msgspec.structs.replace(found, outdated=found.outdated or present != found.results)
 
     def evaluate_gates(self, run_id: str) -> GateReport:
@@ -95,10 +96,17 @@ class ReviewService(Reviews):
         assert stored is not None
         return stored
 
+    def _evaluated(self, run: Run) -> list[CheckResult]:
+        standards = _standards_of(self.call, run.project_id).standards
+        return evaluate(run, standards, self._verifications(run.id) if standards.require_level else [])
+
+    def _verifications(self, run_id: str) -> list[Verification]:
+        return self.call.use(Repro).list_verifications(run_id=run_id)
+
     def note_gates(self, run_id: str) -> Digest:
         """Evaluate a run's gates and store what they say of the digest that is returned."""
         detail = detail_of(self.tx, run_id)
-        results = evaluate(detail.run, _standards_of(self.call, detail.run.project_id).standards)
+        results = self._evaluated(detail.run)
         digest = digest_of(detail)
         sql.store_gates(self.tx, run_id, digest, results, passed(results), self.call.now_us)
         set_mark(self.call, run_id, "gates", "passed" if passed(results) else "closed", digest)
@@ -245,12 +253,7 @@ class ReviewService(Reviews):
             missing.append("The checks did not run on the present revision: run them again.")
         for check in checks:
             if check.required and check.verdict not in (Verdict.PASS, Verdict.WARN):
-                missing.append(f"{check.name}: {check.message}. The author can mend it with a new run.")
-        if _LEVELS[self._level(run)] < _LEVELS[standards.require_level]:
-            missing.append(
-                f"A verification of level {standards.require_level}: anybody can run `runward verify {run.id} "
-                f"--level {standards.require_level}`."
-            )
+                missing.append(f"{check.name}: {check.message}. {_way_out(check, run, standards)}")
         votes = [vote for vote in self._votes(row, revision) if vote.counts]
         approvals = sum(vote.verdict == "approve" for vote in votes)
         if approvals < standards.approvals:
@@ -260,11 +263,24 @@ class ReviewService(Reviews):
         return missing
 
     def _level(self, run: Run) -> str:
-        """The level of the run's latest verification; what was verified before a change proves nothing of it."""
-        mark = next((mark for mark in run.marks if mark.kind == "verification"), None)
-        if mark is None or mark.label not in _LEVELS:
-            return ""
-        return "" if self.call.use(Repro).get_verification(mark.ref).verification.outdated else mark.label
+        """The level that stands; what was verified before a change proves nothing of what came after it."""
+        found = standing(self._verifications(run.id))
+        return found.level if found is not None and found.level != "none" else ""
+
+    def on_verified(self, run_id: str) -> None:
+        """Let a new verification count at once: in the run's gates and in the review that is under way."""
+        if not _standards_of(self.call, run_place(self.call, run_id)[0]).standards.require_level:
+            return
+        revision = self.note_gates(run_id)
+        if (found := sql.open_review_of(self.tx, run_id)) is None:
+            return
+        row = self._open(found[0])
+        gates = sql.gates(self.tx, run_id, revision)
+        # Where the checks did not run on this content they still have to, and nothing is settled without them.
+        if (checks := sql.checks(self.tx, row.id, revision)) and gates is not None:
+            others = [check for check in checks if check.group != "gate"]
+            sql.store_checks(self.tx, row.id, revision, [*gates.results, *others], self.call.now_us)
+            self._settle(row)
 
     def approve(self, review_id: str, revision: str = "", comment: str = "") -> ReviewDetail:
         """See the contract."""
@@ -365,6 +381,12 @@ def _standards_of(call: Call, project_id: str) -> StandardsVersion:
     return sql.standards_for(call.tx, project_id) or StandardsVersion("", 0, Standards(), "", None)
 
 
+def _way_out(check: CheckResult, run: Run, standards: Standards) -> str:
+    if check.name.startswith(VERIFIED):
+        return f"Anybody can run `runward verify {run.id} --level {standards.require_level}`, or have a worker do it."
+    return "The author can mend it with a new run."
+
+
 def _check_standards(standards: Standards) -> None:
     try:
         re.compile(standards.naming)
@@ -381,6 +403,10 @@ def _check_standards(standards: Standards) -> None:
 
 def _on_run_ended(call: Call, event: Event) -> None:
     ReviewService(call).note_gates(event.object_id)
+
+
+def _on_verified(call: Call, event: Event) -> None:
+    ReviewService(call).on_verified(str(event.data["run_id"]))
 
 
 def _on_changed(call: Call, event: Event) -> None:
@@ -419,6 +445,7 @@ ROOM = Room(
     {
         "run.ended": (_on_run_ended,),
         "run.changed": (_on_changed,),
+        "verification.recorded": (_on_verified,),
         "run.started": (_on_named,),
         "run.updated": (_on_renamed,),
         "experiment.started": (_on_named,),

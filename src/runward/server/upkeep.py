@@ -11,6 +11,7 @@ from runward.store.blobs import Blobs
 from runward.store.database import Database
 from runward.tracking.cards import make_cards
 from runward.tracking.compaction import compact_due
+from runward.tracking.packages import list_locks
 
 INTERVAL_S = 2.0
 TABLES_EVERY = 15
@@ -40,12 +41,15 @@ class Upkeep:
         finally:
             self._stop.set()
 
+    def _list_locks(self, database: Database) -> int:
+        return list_locks(database, self._blobs)
+
     def _loop(self) -> None:
         rounds = 0
         while not self._stop.wait(INTERVAL_S):
             rounds += 1
             # A database that is away is back in two seconds or later; what was due is due then.
-            for due in (compact_due, make_cards):
+            for due in (compact_due, make_cards, self._list_locks):
                 with contextlib.suppress(Exception):
                     while due(self._database) and not self._stop.is_set():
                         pass

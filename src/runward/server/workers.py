@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import multiprocessing
 import os
 import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from multiprocessing.context import SpawnProcess
-from types import FrameType
+
+from runward.core.stopping import told_to_stop
 
 _POLL_S = 0.2
 _TOO_SOON_S = 2.0
@@ -41,7 +41,7 @@ class Workers:
 
     def run(self) -> int:
         """Serve until a termination signal or Ctrl-C; 1 when workers cannot stay up, else 0."""
-        with _told_to_stop(self._stopping):
+        with told_to_stop(self._stopping):
             for _ in range(self._count):
                 self._start()
             try:
@@ -70,19 +70,6 @@ class Workers:
             if process.exitcode is None:
                 process.kill()
                 process.join()
-
-
-@contextlib.contextmanager
-def _told_to_stop(stopping: threading.Event) -> Iterator[None]:
-    def stop(number: int, frame: FrameType | None) -> None:
-        stopping.set()
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _worker(work: Callable[[socket.socket], None], bound: socket.socket, parent: int) -> None:

@@ -72,7 +72,7 @@ def _taken(space: Workspace, pool: str = "") -> ClaimedJob:
 
 def _captured_run(world: World, space: Workspace, project: str, status: RunStatus) -> Run:
     """A run that is captured as a rerun needs it, and ends so."""
-    run = world.run(space, project=project)
+    run = world.run(space, project=project, metrics={"acc": 0.9})
     facts = space.files.put_bytes(project, b"{}")
     kinds: list[Literal["code", "environment", "machine", "process"]] = ["code", "environment", "machine", "process"]
     space.tracking.put_captures(run.id, [CapturePart(kind, facts, {}) for kind in kinds])
@@ -301,8 +301,10 @@ class JobsSuite:
         run = _ended(world, space)
         wrong = [
             NewVerificationJob(pool="local"),
+            NewVerificationJob(pool="any"),
             NewVerificationJob(pool="a b"),
             NewVerificationJob(options=JobOptions(margins={"acc": -1.0})),
+            NewVerificationJob(options=JobOptions(margins={"nosuch": 1.0})),
             NewVerificationJob(options=JobOptions(timeout_s=0.0)),
             NewVerificationJob(options=JobOptions(budget_s=1e9)),
             NewVerificationJob(options=JobOptions(max_runs=2)),
@@ -313,25 +315,31 @@ class JobsSuite:
                 space.jobs.request_verification(run.id, new)
         with pytest.raises(InvalidTransitionError, match="still running"):
             space.jobs.request_verification(world.run(space).id, _BASIC)
-        for worker, pool in (("", ""), ("two\nlines", ""), ("w", "a b")):
+        for worker, pool, host in (("", "", ""), ("two\nlines", "", ""), ("w", "a b", ""), ("w", "", "a\x1bb")):
             with pytest.raises(InvalidError):
-                space.jobs.claim_verification_job(worker, pool)
+                space.jobs.claim_verification_job(worker, pool, host)
         assert space.jobs.list_verification_jobs(run_id=run.id) == []
 
-    def test_a_deleted_runs_jobs_end(self, world: World) -> None:
-        """Nobody reruns what is gone."""
+    def test_jobs_of_a_run_that_is_deleted_or_goes_on_end(self, world: World) -> None:
+        """Nobody reruns what is gone, or not at its end after all."""
         space = world.member()
-        job = _queued(world, space)
-        world.owner.tracking.delete_run(job.run_id)
+        gone, resumed = _queued(world, space), _queued(world, space)
+        claimed = _taken(space)
+        world.owner.tracking.delete_run(gone.run_id)
+        space.tracking.resume_run(resumed.run_id)
         assert space.jobs.claim_verification_job("w1") is None
-        world.owner.organise.restore_run(job.run_id)
-        assert space.jobs.get_verification_job(job.id).state is JobState.CANCELLED
+        with pytest.raises(NotFoundError):
+            space.jobs.renew_verification_job(gone.id, claimed.claim)
+        world.owner.organise.restore_run(gone.run_id)
+        for job, reason in ((gone, "the run was deleted"), (resumed, "the run goes on")):
+            found = space.jobs.get_verification_job(job.id)
+            assert (found.state, found.reason) == (JobState.CANCELLED, reason)
 
     def test_a_policy_queues_what_finishes(self, world: World) -> None:
         """In its project and below, where captured, once; what failed or was not captured is left alone."""
         space, maintainer = world.member(), world.member("maintainer")
         below = world.new_project(world.project)
-        policy = VerificationPolicy("basic", "gpu", {"acc": 0.01})
+        policy = VerificationPolicy("basic", "gpu", {"acc": 0.01, "nosuch": 0.1})
         assert space.jobs.get_verification_policy(below) is None
         set_up = maintainer.jobs.set_verification_policy(world.project, policy)
         assert (set_up.project, set_up.policy, set_up.author) == (world.project, policy, name_of(maintainer))
@@ -354,6 +362,34 @@ class JobsSuite:
         )
         assert job.options == JobOptions(margins={"acc": 0.01})
         assert len(space.jobs.list_verification_jobs(world.project)) == 1
+
+    def test_who_asked_hears_how_it_ended(self, world: World) -> None:
+        """Of what a policy asked for, only what did not come out again; nobody else, and not who may no longer read it."""
+        space, worker = world.member(), world.member()
+        world.owner.jobs.set_verification_policy(world.project, VerificationPolicy("basic"))
+
+        def carried_out(made: NewVerification | None) -> str:
+            claimed = _taken(worker)
+            run_id, failure = claimed.job.run_id, "" if made else "no disk"
+            made_id = worker.repro.record(run_id, made).verification.id if made else ""
+            worker.jobs.finish_verification_job(claimed.job.id, claimed.claim, made_id, failure)
+            return made_id or run_id
+
+        _captured_run(world, space, world.project, RunStatus.FINISHED)
+        carried_out(_MADE)
+        _captured_run(world, space, world.project, RunStatus.FINISHED)
+        differs = carried_out(NewVerification("not_reproduced", "none", "acc differs", {}, 1.0))
+        _queued(world, space)
+        reproduced = carried_out(_MADE)
+        _queued(world, space)
+        failed = carried_out(None)
+        told = [item for item in space.coordination.inbox().items if item.kind.startswith("verification.")]
+        assert [(item.title.rpartition(": ")[2], item.body, item.object_id) for item in told] == [
+            ("not reproduced", "acc differs", differs),
+            ("reproduced", _MADE.reason, reproduced),
+            ("failed", "no disk", failed),
+        ]
+        assert worker.coordination.inbox().items == []
 
     def test_the_nearest_policy_counts_until_it_is_cleared(self, world: World) -> None:
         """And its parent's after that."""

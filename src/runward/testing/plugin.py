@@ -26,6 +26,7 @@ SUITES = (
     "data",
     "governance",
     "intake",
+    "jobs",
     "knowledge",
     "registry",
     "repro",

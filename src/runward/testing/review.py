@@ -261,17 +261,78 @@ class ReviewSuite:
         assert "team_result" not in _marks(author, run.id)
 
     def test_a_verification_may_be_asked_for(self, world: World) -> None:
-        """Its level counts, and the review is applied when checks run after it."""
+        """Its level counts, and the review is applied as soon as it is there."""
         author, reviewer = world.member(), world.member("reviewer")
         _standards(world, require_level="environment")
         run = _finished(world, author)
         review = _open(author, run).review
         found = reviewer.review.approve(review.id)
-        assert any("verification" in text for text in found.missing)
+        assert any("verification" in text and "runward verify" in text for text in found.missing)
         author.repro.record(run.id, NewVerification("reproduced", "basic", "r", {}, 1.0))
-        assert author.review.run_checks(review.id).review.state is ReviewState.OPEN
+        still = author.review.run_checks(review.id)
+        assert (still.review.state, still.verification) == (ReviewState.OPEN, "basic")
         author.repro.record(run.id, NewVerification("reproduced", "environment", "r", {}, 1.0))
-        assert author.review.run_checks(review.id).review.state is ReviewState.APPLIED
+        assert author.review.get_review(review.id).review.state is ReviewState.APPLIED
+        assert "team_result" in _marks(author, run.id)
+
+    def test_a_verification_alone_applies_no_review(self, world: World) -> None:
+        """Somebody has to approve it, and a change that was asked for stays asked for."""
+        author, reviewer = world.member(), world.member("reviewer")
+        _standards(world, require_level="basic")
+        waiting, refused = (_open(author, _finished(world, author)).review for _ in range(2))
+        reviewer.review.request_changes(refused.id, "another seed")
+        for review, state in ((waiting, ReviewState.OPEN), (refused, ReviewState.CHANGES_REQUESTED)):
+            author.repro.record(review.run_id, NewVerification("reproduced", "basic", "r", {}, 1.0))
+            found = author.review.get_review(review.id)
+            assert found.review.state is state
+            assert not any("verification" in text for text in found.missing)
+
+    def test_a_gate_asks_for_a_verification_of_this_content(self, world: World) -> None:
+        """None is undecided, too low or not reproduced is a no; the evidence names the verification."""
+        space = world.member()
+        _standards(world, require_level="environment")
+        run = _finished(world, space)
+
+        def gate() -> tuple[str, list[str]]:
+            found = space.review.gates(run.id)
+            (one,) = (result for result in found.results if result.name == "verification environment")
+            assert found.passed is (one.verdict == "pass")
+            assert found.outdated is False
+            assert _marks(space, run.id)["gates"] == ("passed" if found.passed else "closed")
+            return one.verdict, [item.verification for item in one.evidence]
+
+        def record(verdict: str, level: str) -> str:
+            return space.repro.record(run.id, NewVerification(verdict, level, "r", {}, 1.0)).verification.id
+
+        assert gate() == ("undecided", [])
+        unknown = record("undecided", "none")
+        assert gate() == ("undecided", [unknown])
+        low = record("reproduced", "basic")
+        assert gate() == ("fail", [low])
+        earned = record("reproduced", "environment")
+        assert gate() == ("pass", [earned])
+        for verdict, level in (("undecided", "none"), ("reproduced", "basic")):
+            record(verdict, level)
+            assert gate() == ("pass", [earned])
+        refuted = record("not_reproduced", "none")
+        assert gate() == ("fail", [refuted])
+        again = record("reproduced", "environment")
+        assert gate() == ("pass", [again])
+        space.tracking.append(run.id, batch(1, {"acc": [(1, 0.95)]}))
+        changed = space.review.gates(run.id)
+        assert changed.outdated
+        assert space.review.evaluate_gates(run.id).passed is False
+        assert gate()[0] == "undecided"
+
+    def test_gates_without_a_required_level_know_of_no_verification(self, world: World) -> None:
+        """Standards as they always were."""
+        space = world.member()
+        run = _finished(world, space)
+        space.repro.record(run.id, NewVerification("not_reproduced", "none", "r", {}, 1.0))
+        found = space.review.gates(run.id)
+        assert found.passed
+        assert not found.outdated
+        assert [result.name for result in found.results] == ["finished"]
 
     def test_a_verification_of_other_content_does_not_count(self, world: World) -> None:
         """Evidence is bound to content: what was verified before a change says nothing of what came after."""

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from runward.errors import InvalidError
 from runward.governance.scopes import Clause
 from runward.store.database import Row, Tx, placeholders
+from runward.tracking import packages
 from runward.tracking.model import State
 from runward.tracking.search import Condition, Query, SortTerm
 
@@ -33,11 +34,15 @@ class ProjectKeys:
 
     def has(self, group: str, key: str) -> bool:
         """Whether a run there has the key."""
+        if group in packages.KINDS:
+            return packages.has_package(self._tx, group, key, self._projects)
         sql = f"SELECT 1 FROM run_keys WHERE kind = ? AND key = ? AND project_id IN {self._projects.sql} LIMIT 1"
         return self._tx.scalar(sql, (_KINDS[group], key, *self._projects.params)) is not None
 
     def offered(self, group: str) -> list[str]:
         """Those keys, at most 10,000."""
+        if group in packages.KINDS:
+            return packages.offered_packages(self._tx, group, self._projects)
         sql = f"""SELECT DISTINCT key FROM run_keys WHERE kind = ? AND project_id IN {self._projects.sql}
                   ORDER BY key LIMIT {_MAX_OFFERED}"""
         return [row[0] for row in self._tx.all(sql, (_KINDS[group], *self._projects.params))]

@@ -15,6 +15,7 @@ from runward.errors import NotFoundError
 from runward.governance.dispatch import Call
 from runward.store.database import Tx
 from runward.tracking.organise_model import Collect, Collected
+from runward.tracking.packages import forget_unused
 from runward.tracking.storage import table_of
 
 YOUNG_US = 3_600_000_000
@@ -36,6 +37,8 @@ def step(call: Call, how: Collect) -> Collected:
             if tabled:
                 call.blobs.drop_table(table_of(project_id, run_id))
             delete_rows(call.tx, "runs", "id = ?", (run_id,))
+        lock(call.tx, shared=False)
+        forget_unused(call.tx)
         return Collected(len(runs), 0, 0, 0, more=True)
     projects = _expired_projects(call.tx, before)
     if projects:

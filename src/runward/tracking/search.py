@@ -5,7 +5,8 @@
     metrics.loss < 0.3 and params.lr in (0.1, 0.01) and tags.team = "vision" order by -metrics.acc.max
 
 Fields are ``metrics.KEY`` (its last value) or ``metrics.KEY.min|max|best|last|n``, ``params.KEY``, ``tags.KEY``,
-``metadata.KEY`` (of the experiment) and the run's own: see :data:`FIELDS`. A key with other characters than letters,
+``metadata.KEY`` (of the experiment), ``packages.NAME`` (the version that was installed), ``locks.NAME`` (those that the
+run's lock files name) and the run's own: see :data:`FIELDS`. A key with other characters than letters,
 digits, ``_ - /`` and ``.`` stands in backticks: ``metrics.`val loss```. Times are ISO 8601, or back from now as
 ``-7d`` (units ``s m h d w``): ``created_at > -12h``.
 """
@@ -23,6 +24,9 @@ from runward.config.standards import better_value
 from runward.core.clock import to_us, utc_now
 from runward.errors import InvalidError
 from runward.governance.scopes import Clause
+from runward.tracking.capture.environment import normalised_name
+from runward.tracking.locks.versions import version_key
+from runward.tracking.packages import KINDS, Kind, rows_of, with_package
 
 FIELDS: dict[str, str] = {
     "id": "r.id",
@@ -43,7 +47,7 @@ FIELDS: dict[str, str] = {
 """The run's own fields and their SQL."""
 _TIMES = {"created_at", "started_at", "ended_at"}
 _NUMBERS = {"seed", "duration_s", *_TIMES}
-_GROUPS = ("metrics", "params", "tags", "metadata", "marks")
+_GROUPS = ("metrics", "params", "tags", "metadata", "marks", "packages", "locks")
 _STATS = {"last": "last", "min": "minimum", "max": "maximum", "n": "n"}
 _MAX_TERMS = 200
 _MAX_SORT = 10
@@ -274,6 +278,8 @@ class Field(NamedTuple):
     text: str
     numeric: bool
     is_time: bool = False
+    packages: Kind | None = None
+    """Which packages' versions it compares, if any."""
 
     def _fail(self, problem: str, hint: str = "") -> InvalidError:
         return _fail(self.query, self.token.at, len(self.token.text), problem, hint)
@@ -286,7 +292,11 @@ class Field(NamedTuple):
         rows = f"SELECT x.{table.owner} AS run_id FROM {table.name} x WHERE x.{table.key_column} = ? AND {condition}"
         given = (table.key, *params)
         tested = Clause(f"EXISTS ({rows} AND x.{table.owner} = {table.outer})", given)
-        if table.owner != "run_id":
+        if self.packages:
+            rows = with_package(self.packages, condition)
+            tested = Clause(f"{table.outer} IN ({rows})", given)
+        # A run may have several lock files that name a package: looked up, it would be found as often.
+        if table.owner != "run_id" or self.packages == "locks":
             return Condition(tested)
         return Condition(tested, Clause(f"({rows})", given), Clause("TRUE", ()), rank)
 
@@ -303,10 +313,13 @@ class Field(NamedTuple):
             return self._like(str(values[0]))
         parts = [self._one("=" if operator == "in" else operator, value) for value in values]
         found = _join(parts, " OR ", parentheses=True)
-        return self.wrap(found.sql, found.params, 1 if operator in ("=", "in") else 2)
+        # Of a package most runs have one of few versions, so nearly anything else finds fewer runs.
+        return self.wrap(found.sql, found.params, 4 if self.packages else 1 if operator in ("=", "in") else 2)
 
     def _one(self, operator: str, given: Any) -> Clause:
         value = self._typed(given)
+        if self.packages:
+            return Clause(f"{self.number} {operator} ?", (version_key(value),))
         # Equality is tested on the canonical text, so that 1 and 1.0 and "1" stay three values; order on the number.
         has_number = self.numeric or self.number != self.text
         if has_number and isinstance(value, int | float) and not isinstance(value, bool):
@@ -351,6 +364,8 @@ class Field(NamedTuple):
     def _typed(self, value: Any) -> Any:
         if self.is_time:
             return self._time(value)
+        if self.packages and not isinstance(value, str):
+            raise self._fail(f"{self.token.text} is a version", 'write it in quotes: packages.numpy >= "2.10"')
         if isinstance(value, datetime):
             raise self._fail(f"{self.token.text} is no time", "a time such as -7d goes with created_at or ended_at")
         if self.numeric and isinstance(value, str | bool):
@@ -412,7 +427,8 @@ def _keyed_field(query: str, token: Token, group: str, key: str, keys: Keys) -> 
         if tail in (*_STATS, "best") and head and not keys.has(group, key.replace("`", "")):
             key, stat = head, tail
     key = key.replace("`", "")
-    if group in ("metrics", "params", "tags") and not keys.has(group, key):
+    key = normalised_name(key) if group == "packages" else key
+    if group in ("metrics", "params", "tags", *KINDS) and not keys.has(group, key):
         offered = keys.offered(group)
         close = difflib.get_close_matches(key, offered, 3) or offered[:8]
         hint = f"there are: {', '.join(f'{group}.{name}' for name in close)}" if close else f"no run has {group} yet"
@@ -433,6 +449,9 @@ def _keyed_field(query: str, token: Token, group: str, key: str, keys: Keys) -> 
         )
     if group == "marks":
         return Field(token, query, Table("marks", "run_id", "r.id", "kind", key), "x.label", "x.label", numeric=False)
+    if group in KINDS:
+        table = Table(rows_of(group), "run_id", "r.id", "key", key)
+        return Field(token, query, table, "x.place", "x.value", numeric=False, packages=group)
     text = f"x.{_STATS[stat]}" if group == "metrics" else "x.value"
     number = "x.number" if group == "params" else text
     return Field(token, query, Table(group, "run_id", "r.id", "key", key), number, text, numeric=group == "metrics")
@@ -468,5 +487,9 @@ def _compile_sort(sort: str, keys: Keys) -> list[SortTerm]:
         sign, name, direction = match.groups()
         descending = direction.lower() == "desc" if direction else sign == "-"
         field = resolve_field(sort, Token("word", name, sort.index(name)), keys)
+        if field.packages == "locks":
+            raise _fail(
+                sort, sort.index(word), len(word), "a run's locks may name several versions", "sort by packages"
+            )
         terms.append(field.sort_term(f"s{len(terms)}", descending))
     return terms

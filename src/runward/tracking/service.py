@@ -31,13 +31,14 @@ from runward.governance.scopes import (
     role_at,
 )
 from runward.store.blobs import check_digest
+from runward.tracking import packages, storage
 from runward.tracking import repository as sql
-from runward.tracking import storage
 from runward.tracking.api import Tracking
 from runward.tracking.checks import check_artifact_path, check_key, check_run_id, check_text
 from runward.tracking.codediff import MAX_BYTES, changed_files, environment_of, file_changes
 from runward.tracking.compaction import read_series
 from runward.tracking.finding import ProjectKeys, find_page
+from runward.tracking.garbage import lock as garbage_lock
 from runward.tracking.keyed import keys_of, params_of
 from runward.tracking.lifecycle import in_use, may_restore
 from runward.tracking.model import (
@@ -355,12 +356,17 @@ class TrackingService(Places, Tracking):
 
     def put_captures(self, run_id: str, parts: list[CapturePart]) -> None:
         """See the contract."""
-        sizes = self._uploaded(run_id, [check_digest(part.digest) for part in parts])
+        named = [digest for part in parts if part.kind == "code" for digest in packages.locks_of(part.summary).values()]
+        sizes = self._uploaded(run_id, [*(check_digest(part.digest) for part in parts), *named])
+        garbage_lock(self.tx, shared=True)
         for part in parts:
             if part.digest not in sizes:
                 raise _not_uploaded(part.digest)
             sql.set_capture(self.tx, run_id, part)
+            if part.kind == "environment":
+                packages.set_installed(self.tx, run_id, part.summary)
             if part.kind == "code":
+                packages.set_locks(self.tx, run_id, part.summary, sizes)
                 values = {
                     "git_commit": str(part.summary.get("commit") or ""),
                     "git_branch": str(part.summary.get("branch") or ""),

@@ -12,6 +12,7 @@ import sqlite3
 import struct
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -111,9 +112,29 @@ def needed(script: str) -> tuple[str, ...]:
     return NEEDS.get(script, ("sklearn",) if script.startswith("sk_") else ())
 
 
-def make_data(folder: Path) -> None:
-    """One table in many formats, and some words."""
-    rows = _table()
+def make_data(folder: Path, rows: list[list[float]] | None = None, only: str = "") -> None:
+    """One table in many formats, and some words; or a table of other rows in one of the formats."""
+    rows = table() if rows is None else rows
+    place = folder
+    with tempfile.TemporaryDirectory() as scratch:
+        if only:
+            place = Path(scratch)
+        _make_text(place, rows)
+        _make_native(place, rows)
+        for path in place.iterdir():
+            os.utime(path, (1_600_000_000, 1_600_000_000))
+        if only:
+            shutil.copy2(place / only, folder / only)
+
+
+def table() -> list[list[float]]:
+    """200 rows of four inputs and one output."""
+    draw = random.Random(0).gauss
+    rows = [[draw(0, 1) for _ in range(4)] for _ in range(200)]
+    return [[*row, row[0] + 2 * row[1] - row[2] + 0.5 * row[3] + draw(0, 0.1)] for row in rows]
+
+
+def _make_text(folder: Path, rows: list[list[float]]) -> None:
     with open(folder / "table.csv", "w", newline="") as file:
         csv.writer(file).writerows([["x0", "x1", "x2", "x3", "y"], *([f"{cell:.6f}" for cell in row] for row in rows)])
     (folder / "table.f8").write_bytes(b"".join(struct.pack("<5d", *row) for row in rows))
@@ -126,15 +147,6 @@ def make_data(folder: Path) -> None:
         database.execute("create table t (x0, x1, x2, x3, y)")
         database.executemany("insert into t values (?, ?, ?, ?, ?)", rows)
     database.close()
-    _make_native(folder, rows)
-    for path in folder.iterdir():
-        os.utime(path, (1_600_000_000, 1_600_000_000))
-
-
-def _table() -> list[list[float]]:
-    draw = random.Random(0).gauss
-    rows = [[draw(0, 1) for _ in range(4)] for _ in range(200)]
-    return [[*row, row[0] + 2 * row[1] - row[2] + 0.5 * row[3] + draw(0, 0.1)] for row in rows]
 
 
 def _make_native(folder: Path, rows: list[list[float]]) -> None:

@@ -856,6 +856,72 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/{run_id}/environment": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Python, packages and lock files of a run. Raises: NotFoundError (nothing was captured).
+         * @description Python, packages and lock files of a run. Raises: NotFoundError (nothing was captured).
+         *
+         *     Permission: `run.read` (role viewer or higher).
+         */
+        get: operations["environments.environment"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/locks/content": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a lock file of the captured tree says; what could not be read is named. Raises: NotFoundError.
+         * @description What a lock file of the captured tree says; what could not be read is named. Raises: NotFoundError.
+         *
+         *     Permission: `run.read` (role viewer or higher).
+         */
+        get: operations["environments.lock_content"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/environment-differences": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How the environments of two runs differ: Python, packages, lock files by ecosystem. Raises: NotFoundError.
+         * @description How the environments of two runs differ: Python, packages, lock files by ecosystem. Raises: NotFoundError.
+         *
+         *     Permission: `run.read` (role viewer or higher).
+         */
+        get: operations["environments.environment_differences"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{project}/move": {
         parameters: {
             query?: never;
@@ -1938,7 +2004,7 @@ export interface paths {
          * Queue a verification of a run that is over.
          * @description Queue a verification of a run that is over.
          *
-         *     Raises: InvalidError (pool or options), InvalidTransitionError (the run is not over), ConflictError (one of this
+         *     Raises: InvalidError (pool, options, or a margin of what the run did not log), InvalidTransitionError (the run is not over), ConflictError (one of this
          *     level and pool is queued or running; ``job_id`` says which).
          *
          *     Permission: `verification.write` (role contributor or higher).
@@ -3562,6 +3628,121 @@ export interface components {
             media_type: string;
             size: number;
         };
+        /**
+         * RunEnvironment
+         * @description Python, packages and lock files of a run.
+         */
+        RunEnvironment: {
+            run_id: string;
+            python: string;
+            implementation: string;
+            platform: string;
+            libc: string;
+            digest: string;
+            packages: components["schemas"]["RunPackage"][];
+            variables: {
+                [key: string]: string;
+            };
+            locks: components["schemas"]["AttachedLock"][];
+        };
+        /**
+         * RunPackage
+         * @description A package that was installed for a run.
+         */
+        RunPackage: {
+            name: string;
+            version: string;
+            /**
+             * @default index
+             * @enum {unknown}
+             */
+            source: "archive" | "editable" | "index" | "local" | "vcs";
+            /** @default  */
+            url: string;
+            /** @default 0 */
+            edited: number;
+        };
+        /**
+         * AttachedLock
+         * @description A lock file in the captured tree.
+         */
+        AttachedLock: {
+            path: string;
+            kind: string;
+            digest: string;
+            size: number;
+        };
+        /**
+         * LockContent
+         * @description What a lock file says.
+         */
+        LockContent: {
+            path: string;
+            kind: string;
+            python: string;
+            packages: components["schemas"]["ContentPackage"][];
+            problems: string[];
+        };
+        /**
+         * ContentPackage
+         * @description A package that a lock names.
+         */
+        ContentPackage: {
+            /** @enum {unknown} */
+            ecosystem: "conda" | "julia" | "jvm" | "npm" | "python" | "r" | "rust";
+            name: string;
+            version: string;
+            hashes: string[];
+            /** @default  */
+            marker: string;
+            /** @default  */
+            platform: string;
+            /** @default false */
+            optional: boolean;
+        };
+        /**
+         * EnvironmentDifferences
+         * @description How the environments of two runs differ.
+         */
+        EnvironmentDifferences: {
+            first: string;
+            second: string;
+            facts: components["schemas"]["FactDifference"][];
+            packages: components["schemas"]["PackageDifference"][];
+            locks: components["schemas"]["LockDifference"][];
+        };
+        /**
+         * FactDifference
+         * @description Something about Python or the machine's software in which two environments differ.
+         */
+        FactDifference: {
+            name: string;
+            before: string;
+            after: string;
+        };
+        /**
+         * PackageDifference
+         * @description A package in which two environments or locks differ.
+         */
+        PackageDifference: {
+            /** @enum {unknown} */
+            ecosystem: "conda" | "julia" | "jvm" | "npm" | "python" | "r" | "rust";
+            name: string;
+            before: string;
+            after: string;
+        };
+        /**
+         * LockDifference
+         * @description A lock file in which two runs differ.
+         */
+        LockDifference: {
+            path: string;
+            kind: string;
+            /** @enum {unknown} */
+            change: "added" | "modified" | "removed";
+            packages: components["schemas"]["PackageDifference"][];
+            problems: string[];
+        };
         /** OrganiseMoveProjectBody */
         OrganiseMoveProjectBody: {
             path: string;
@@ -4389,7 +4570,7 @@ export interface components {
             run_name: string;
             project: string;
             /** @enum {unknown} */
-            level: "basic" | "environment" | "statistical";
+            level: "basic" | "conceptual" | "environment" | "statistical";
             pool: string;
             options: components["schemas"]["JobOptions"];
             state: components["schemas"]["JobState"];
@@ -4420,6 +4601,8 @@ export interface components {
             timeout_s: number;
             /** @default true */
             sandbox: boolean;
+            /** @default false */
+            network: boolean;
             /** @default true */
             vary: boolean;
             /** @default [] */
@@ -4434,6 +4617,10 @@ export interface components {
             budget_s: number;
             /** @default 20 */
             max_runs: number;
+            /** @default  */
+            second: string;
+            /** @default [] */
+            evaluation: string[];
         };
         /**
          * JobState
@@ -4450,7 +4637,7 @@ export interface components {
              * @default environment
              * @enum {unknown}
              */
-            level: "basic" | "environment" | "statistical";
+            level: "basic" | "conceptual" | "environment" | "statistical";
             /** @default  */
             pool: string;
             /**
@@ -4458,12 +4645,15 @@ export interface components {
              *       "margins": {},
              *       "timeout_s": 3600,
              *       "sandbox": true,
+             *       "network": false,
              *       "vary": true,
              *       "metrics": [],
              *       "test_sizes": {},
              *       "baseline": [],
              *       "budget_s": 3600,
-             *       "max_runs": 20
+             *       "max_runs": 20,
+             *       "second": "",
+             *       "evaluation": []
              *     }
              */
             options: components["schemas"]["JobOptions"];
@@ -4845,7 +5035,7 @@ export interface components {
              * @default
              * @enum {unknown}
              */
-            require_level: "" | "basic" | "environment";
+            require_level: "" | "basic" | "environment" | "statistical";
         };
         /**
          * MetricRule
@@ -4891,7 +5081,7 @@ export interface components {
         Verdict: "fail" | "needs_person" | "pass" | "undecided" | "warn";
         /**
          * EvidenceItem
-         * @description Where a verdict comes from: ``file:line``, a metric, or a person.
+         * @description Where a verdict comes from: ``file:line``, a metric, a verification, or a person.
          */
         EvidenceItem: {
             message: string;
@@ -4903,6 +5093,8 @@ export interface components {
             metric: string;
             /** @default null */
             value: number | null;
+            /** @default  */
+            verification: string;
         };
         /**
          * Review
@@ -8878,6 +9070,264 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RunMedia"][];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "environments.environment": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunEnvironment"];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "environments.lock_content": {
+        parameters: {
+            query: {
+                path: string;
+            };
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LockContent"];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "environments.environment_differences": {
+        parameters: {
+            query: {
+                first: string;
+                second: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnvironmentDifferences"];
                 };
             };
             /** @description nobody is signed in */

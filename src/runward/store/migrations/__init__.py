@@ -24,6 +24,7 @@ from runward.store.migrations import (
     m0009_data,
     m0010_verification_jobs,
     m0011_findings,
+    m0012_packages,
 )
 
 MIGRATIONS: list[ModuleType] = [
@@ -38,6 +39,7 @@ MIGRATIONS: list[ModuleType] = [
     m0009_data,
     m0010_verification_jobs,
     m0011_findings,
+    m0012_packages,
 ]
 """All migrations in order; the position (from 1) is the schema's version."""
 

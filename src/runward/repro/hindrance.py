@@ -1,0 +1,41 @@
+"""What kept a rerun from ending as the run did, though it says nothing about the result: the machine lacked something."""
+
+from __future__ import annotations
+
+import re
+
+from runward.repro.rerun import RerunOutcome
+
+_TAIL = 1 << 16
+_KILLED = (-9, 137)
+_LACKS = {
+    r"Temporary failure in name resolution|Name or service not known|nodename nor servname|Network is unreachable|"
+    r"Could not resolve host|Failed to resolve|No address associated with hostname": (
+        "it asked for the network, which a rerun has only with --network"
+    ),
+    r"(?i)no cuda gpus are available|found no nvidia driver|no cuda-capable device|not compiled with cuda enabled|"
+    r"cuda driver version is insufficient|no gpu\b.*(?:found|available)": "it needs a GPU, and found none here",
+    r"No space left on device|Disk quota exceeded": "the disk was full",
+    r"Cannot allocate memory|\bMemoryError\b|std::bad_alloc": "there was not enough memory",
+}
+"""What programs print when they lack something, and what that is."""
+
+
+def hindrance(outcome: RerunOutcome, exit_code: int) -> str:
+    """What the machine lacked, in words; empty where the rerun ended as the run did or failed by itself.
+
+    Args:
+        outcome: How the rerun went.
+        exit_code: Of the run itself.
+    """
+    if outcome.out_of_space:
+        return "the rerun was ended: it was about to fill the disk"
+    if outcome.timed_out or outcome.exit_code in (0, exit_code):
+        return ""
+    if outcome.exit_code in _KILLED:
+        return "the rerun was killed by the system, which happens where memory runs out"
+    with open(outcome.stderr_path, "rb") as file:
+        file.seek(max(0, outcome.stderr_path.stat().st_size - _TAIL))
+        said = file.read().decode(errors="replace")
+    found = next((what for pattern, what in _LACKS.items() if re.search(pattern, said)), "")
+    return f"the rerun failed: {found}" if found else ""

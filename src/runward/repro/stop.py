@@ -1,0 +1,81 @@
+"""Ending a verification from outside: whatever starts processes for it looks here, and ends them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
+from pathlib import Path
+
+LOOK_S = 0.2
+"""How often a stop is looked for."""
+_asked: ContextVar[Callable[[], bool]] = ContextVar("asked", default=lambda: False)
+
+
+class StoppedError(Exception):
+    """The verification was told to stop. It is no error of Runward's, and nothing is recorded of it."""
+
+
+@contextlib.contextmanager
+def stoppable(asked: Callable[[], bool]) -> Iterator[None]:
+    """Let the verification in this block end within a second of ``asked`` becoming true, by :class:`StoppedError`.
+
+    Args:
+        asked: Whether to stop; called several times a second.
+    """
+    token = _asked.set(asked)
+    try:
+        yield
+    finally:
+        _asked.reset(token)
+
+
+def stop_asked() -> bool:
+    """Whether the verification at hand was told to stop."""
+    return _asked.get()()
+
+
+def check_stop() -> None:
+    """Raise StoppedError where the verification at hand was told to stop."""
+    if stop_asked():
+        raise StoppedError
+
+
+def kill_group(process: subprocess.Popen[bytes] | subprocess.Popen[str]) -> None:
+    """Kill a process that leads a session of its own, and all that stayed in its group."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def run_tool(
+    command: list[str], env: Mapping[str, str], cwd: Path, timeout_s: float, given: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end and keep what it printed; whatever ends this ends the program with all it started.
+
+    ``given`` is what it reads from its standard input.
+
+    Raises: StoppedError, OSError (it does not start), subprocess.TimeoutExpired.
+    """
+    pipe, deadline = subprocess.PIPE, time.monotonic() + timeout_s
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL if given is None else pipe, stdout=pipe, stderr=pipe, text=True, env=dict(env), cwd=cwd,
+        start_new_session=True,
+    )  # fmt: skip
+    with process:
+        try:
+            while True:
+                try:
+                    out, err = process.communicate(given, timeout=LOOK_S)
+                    return subprocess.CompletedProcess(command, process.returncode, out, err)
+                except subprocess.TimeoutExpired:
+                    given = None
+                    check_stop()
+                    if time.monotonic() > deadline:
+                        raise
+        except BaseException:
+            kill_group(process)
+            raise

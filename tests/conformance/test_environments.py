@@ -1,0 +1,5 @@
+from runward.testing.environments import EnvironmentsSuite
+
+
+class TestEnvironments(EnvironmentsSuite):
+    pass
