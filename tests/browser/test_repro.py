@@ -19,6 +19,7 @@ from runward.repro.findings_model import (
 from runward.repro.model import Conditions
 from runward.repro.records import NewVerification
 from runward.repro.statistical import decide_statistically, result_of
+from runward.testing.findings import shown
 from runward.tracking.model import Batch, CapturePart, NewProject, NewRun, RunEnd, RunParam, RunStatus
 from tests.browser.conftest import Site, Visitor, barriers
 from tests.browser.seed import points
@@ -108,23 +109,13 @@ def _statistical(run_id: str) -> NewVerification:
 def _explain(site: Site, first: str, second: str) -> str:
     lr = ExplainedDifference("code", "train.py:3", "lr = 0.1\nx\n", "lr = 0.2\nx\n")
     other = ExplainedDifference("config", HOSTILE, "1", "2")
-    alone, both = [lr.title], sorted([lr.title, other.title])
     reruns = [
         ExplainedRerun([], "as the second run", 2.0),
-        ExplainedRerun(both, "as the first run", 2.0),
-        ExplainedRerun(alone, "as the first run", 1.5),
+        ExplainedRerun(sorted([lr.title, other.title]), "as the first run", 2.0),
+        ExplainedRerun([lr.title], "as the first run", 1.5),
     ]
-    report = ExplanationReport(
-        format=1,
-        first=first,
-        second=second,
-        answer="shown",
-        reason="code train.py:3: put back, restores the first result",
-        cause=[lr],
-        differences=[lr, other],
-        not_tried=["the machine"],
-        reruns=reruns,
-    )
+    reason = "code train.py:3: put back, restores the first result"
+    report = shown(first, second, reason=reason, cause=[lr], differences=[lr, other], reruns=reruns)
     return site.workspace.findings.record_explanation(first, NewExplanation(report, 6.0, "ci-7")).explanation.id
 
 

@@ -91,15 +91,12 @@ class DataService(Data):
         return place
 
     def _store(self, place: sql.Place, new: NewDatasetVersion, manifest: Manifest) -> None:
-        earlier = sql.versions(self.tx, place)
-        parent = (
-            sql.versions(self.tx, place, self._digest(place, new.parent))[0]
-            if new.parent
-            else next(iter(earlier), None)
-        )
-        ids = {row.digest: row.id for row in sql.version_rows(self.tx, place.id)}
+        rows = sql.version_rows(self.tx, place.id)
+        before = self._digest(place, new.parent) if new.parent else rows[0].digest if rows else ""
+        parent = sql.versions(self.tx, place, before)[0] if before else None
+        ids = {row.digest: row.id for row in rows}
         # Versions follow each other in time, so that `latest` has one meaning.
-        now = max(self.call.now_us, to_us(earlier[0].created_at) + 1) if earlier else self.call.now_us
+        now = max(self.call.now_us, rows[0].created_at + 1) if rows else self.call.now_us
         values = {"id": new_id(), "dataset_id": place.id, "digest": new.manifest, "note": new.note, "created_at": now}
         counts = {"files": len(manifest.files), "bytes": manifest.bytes, "created_by": self.call.actor.name}
         said = {"summary": encode(new.summary), "dictionary": encode(parent.dictionary if parent else [])}
