@@ -163,6 +163,13 @@ def test_a_stop_from_outside_kills_everything(tmp_path: Path, closed: str) -> No
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc")
+def test_a_tool_that_takes_its_time_still_gets_all_of_its_input(tmp_path: Path) -> None:
+    """More than a pipe holds, read after the first look."""
+    program = "import sys, time; time.sleep(0.5); print(len(sys.stdin.read()))"
+    done = run_tool([sys.executable, "-c", program], ENV, tmp_path, 30.0, "x" * 300_000)
+    assert done.stdout == "300000\n"
+
+
 def test_a_tool_ends_with_who_waits_for_it(tmp_path: Path) -> None:
     """By a stop or its time limit, with its children; else it answers."""
     pids = tmp_path / "pids"

@@ -17,6 +17,7 @@ import click
 from runward.cli.output import UNDECIDED, Output, pass_output, with_json
 from runward.cli.selfwheel import write_wheel
 from runward.core.permissions import Role
+from runward.core.seeding import NO_SEED_VARIABLE
 from runward.errors import ConflictError, ForbiddenError, GateClosedError, ReproError, RunwardError
 from runward.governance.model import NewToken
 from runward.governance.signin import ensure_member, new_link
@@ -244,6 +245,8 @@ def _experiment(repository: Path, team: dict[str, Any], url: str) -> tuple[str, 
         # Two trainings at once on two cores: more threads each would only fight for them.
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
+        # What has no seed would be given one; the run without is to show what comes of that.
+        NO_SEED_VARIABLE: "1",
     }
     _run([str(python), "experiment.py"], repository, env)
     page = team["ann"].tracking.search_runs(PROJECT, sort="-metrics.accuracy", limit=3)

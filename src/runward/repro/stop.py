@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
@@ -52,7 +53,7 @@ def kill_group(process: subprocess.Popen[bytes] | subprocess.Popen[str]) -> None
 
 
 def run_tool(
-    command: list[str], env: Mapping[str, str], cwd: Path, timeout_s: float, given: str | None = None
+    command: list[str], env: Mapping[str, str], cwd: Path, timeout_s: float, given: str = ""
 ) -> subprocess.CompletedProcess[str]:
     """Run a program to its end and keep what it printed; whatever ends this ends the program with all it started.
 
@@ -61,18 +62,20 @@ def run_tool(
     Raises: StoppedError, OSError (it does not start), subprocess.TimeoutExpired.
     """
     pipe, deadline = subprocess.PIPE, time.monotonic() + timeout_s
-    process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL if given is None else pipe, stdout=pipe, stderr=pipe, text=True, env=dict(env), cwd=cwd,
-        start_new_session=True,
-    )  # fmt: skip
+    # A file and no pipe: `communicate` forgets what is left to write when it looks up for the first time.
+    with tempfile.TemporaryFile() as source:
+        source.write(given.encode())
+        source.seek(0)
+        process = subprocess.Popen(
+            command, stdin=source, stdout=pipe, stderr=pipe, text=True, env=dict(env), cwd=cwd, start_new_session=True
+        )
     with process:
         try:
             while True:
                 try:
-                    out, err = process.communicate(given, timeout=LOOK_S)
+                    out, err = process.communicate(timeout=LOOK_S)
                     return subprocess.CompletedProcess(command, process.returncode, out, err)
                 except subprocess.TimeoutExpired:
-                    given = None
                     check_stop()
                     if time.monotonic() > deadline:
                         raise

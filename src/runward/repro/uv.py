@@ -25,9 +25,7 @@ def find_uv() -> str:
     return found
 
 
-def run_uv(
-    command: list[str], given: str | None = None, timeout_s: float = _TIMEOUT_S
-) -> subprocess.CompletedProcess[str]:
+def run_uv(command: list[str], given: str = "", timeout_s: float = _TIMEOUT_S) -> subprocess.CompletedProcess[str]:
     """Run uv to its end.
 
     Args:
