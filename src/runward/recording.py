@@ -31,7 +31,7 @@ from runward.execution.worker import READS_FILE, read_plain
 from runward.review.gates import name_problem
 from runward.review.model import GateReport, Standards
 from runward.tracking import journal as j
-from runward.tracking.captor import Part, parts_of
+from runward.tracking.captor import Part, kept_reads, parts_of
 from runward.tracking.capture.background import Background
 from runward.tracking.capture.model import decode_path
 from runward.tracking.capture.reads import ReadRecorder
@@ -301,7 +301,8 @@ class WorkspaceBackend:
         ).collect(self._root)
         seed = self._seeds.pop(run_id, None)
         seeds = {} if seed is None else {"seed": seed}
-        document = {"seeds": seeds, "reads": msgspec.to_builtins(reads)}
+        kept = kept_reads(reads, self.space.local_blobs)
+        document = {"seeds": seeds, "reads": msgspec.to_builtins(kept)}
         digest = self.space.local_blobs.put_bytes(msgspec.json.encode(document))
         return [("reads", digest, {"files": len(reads), "seeds": seeds})]
 

@@ -27,7 +27,7 @@ def space(folder: Path, tmp_path: Path, cli: Cli) -> FolderWorkspace:
 
 
 def _worker(*arguments: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "runward", "worker", *arguments]
+    command = [sys.executable, "-m", "runward", "worker", "--unsandboxed", *arguments]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ})
 
 
@@ -45,8 +45,8 @@ def test_a_verification_is_queued_listed_carried_out_and_shown(cli: Cli, space: 
     again = cli("verify", "one", "--queue", "--on", "gpu", "--level", "basic")
     assert again.code == 2
     assert asked["id"] in again.err
-    assert cli.json("worker", "--once") == []
-    (done,) = cli.json("worker", "--once", "--pool", "gpu", "--name", "w1")
+    assert cli.json("worker", "--unsandboxed", "--once") == []
+    (done,) = cli.json("worker", "--unsandboxed", "--once", "--pool", "gpu", "--name", "w1")
     assert (done["id"], done["state"], done["verdict"], done["worker"]) == (asked["id"], "done", "reproduced", "w1")
     assert cli.json("verifications", "list", "--run", "one", "--state", "done") == [done]
     assert cli.json("verifications", "list", "--project", "p", "--state", "open") == []

@@ -38,9 +38,7 @@ def test_slurm_is_an_executor(tmp_path: Path) -> None:
     token = bench.space.governance.create_token(NewToken("cluster")).secret
     with slurm.slurm() as env, RunningServer(bench.space.dispatcher, listen("127.0.0.1", 0), LOOPBACK) as server:
         env |= {"RUNWARD_URL": server.url, "RUNWARD_TOKEN": token}
-        command = (
-            f"{sys.executable} -m runward worker --once --pool cluster --name slurm-$SLURM_JOB_ID-$SLURMD_NODENAME"
-        )
+        command = f"{sys.executable} -m runward worker --once --unsandboxed --pool cluster --name slurm-$SLURM_JOB_ID-$SLURMD_NODENAME"
 
         def submit() -> str:
             asked = ["sbatch", "--parsable", "-o", str(log), "--wrap", command]

@@ -85,6 +85,12 @@ class Bench:
         subprocess.run(command, cwd=self.tree, env=environment, check=True, capture_output=True)
         return self.space.tracking.resolve_run("@last").id
 
+    def task(self) -> str:
+        """Run the driver; returns the id of its only task's run."""
+        environment = {**os.environ, "RUNWARD_DIR": str(self.place)}
+        subprocess.run([self.python, "driver.py"], cwd=self.tree, env=environment, check=True, capture_output=True)
+        return self.space.tracking.resolve_run("@last").id
+
     def why(self, first: str, second: str = "", budget_s: float = 600.0, level: str = "basic") -> Explanation:
         return why(self.space, first, second, level=level, budget_s=budget_s)
 
@@ -218,6 +224,46 @@ def test_without_a_shown_cause_none_is_named(bench: Bench) -> None:
     found = bench.why(first, bench.run())
     assert (found.answer, found.cause) == ("undecided", [])
     assert "put back" in found.reason or "no input differs" in found.reason
+
+
+DRIVER = """
+import runward as run
+import helper
+
+def train(lr, width, extra):
+    return {"loss": lr * width * helper.factor() * 1.0}
+
+if __name__ == "__main__":
+    exp = run.Experiment("tasks", project="p")
+    exp.add(run.Task("train", run.Partial(train, lr=0.1, width=4, extra={"note": "a", "deep": [1, 2]}), seed=1))
+    exp.run()
+"""
+
+
+def test_what_makes_two_tasks_differ_is_named(bench: Bench) -> None:
+    """An argument, the function that was sent along, or code that it imports."""
+    bench.write("driver.py", DRIVER)
+    first = bench.task()
+    bench.change("driver.py", "lr=0.1", "lr=0.2")
+    bench.change("driver.py", '"note": "a"', '"note": "b"')
+    second = bench.task()
+    found = bench.why(first, second)
+    assert _cause(found) == ["config lr"]
+    assert (found.cause[0].before, found.cause[0].after) == ('{"lr": 0.1}', '{"lr": 0.2}')
+    bench.change("driver.py", "* 1.0", "* 2.0")
+    third = bench.task()
+    assert _cause(bench.why(second, third)) == ["code function train"]
+    bench.change("helper.py", "return 2", "return 3")
+    assert _cause(bench.why(third, bench.task())) == ["code helper.py:6"]
+
+
+def test_a_pickled_call_is_put_back_as_a_whole(bench: Bench) -> None:
+    bench.write(
+        "driver.py", DRIVER.replace('extra={"note"', 'extra={1, 2}, more={"note"').replace("extra)", "extra, more)")
+    )
+    first = bench.task()
+    bench.change("driver.py", "lr=0.1", "lr=0.2")
+    assert _cause(bench.why(first, bench.task())) == ["config call of train"]
 
 
 def test_what_was_learnt_outlives_the_budget(bench: Bench) -> None:

@@ -13,21 +13,21 @@ from types import SimpleNamespace
 
 import pytest
 
-from runward.errors import StoreError, UnauthenticatedError
+from runward.errors import NotFoundError, ReproError, StoreError, UnauthenticatedError
 from runward.governance.model import NewMember, NewToken
 from runward.governance.scopes import readable_projects
 from runward.repro import worker as worker_module
 from runward.repro.jobs_model import JobOptions, JobState, NewVerificationJob, VerificationJob
 from runward.repro.jobs_repository import claimable
 from runward.repro.replication import Limits
-from runward.repro.worker import Worker, verify_as_asked
+from runward.repro.worker import Isolation, Worker, verify_as_asked
 from runward.server.run import LOOPBACK, RunningServer, listen
 from runward.workspace import FolderWorkspace, Workspace, open_folder, open_url
 from tests.repro.test_rerun import gone
 
 STUCK = """
 import os, subprocess, sys, time
-print("begun", flush=True)
+print("begun", len(open("local.csv").read()), flush=True)
 if os.path.exists({flag!r}):
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
     with open({pids!r} + ".new", "w") as file:
@@ -45,6 +45,8 @@ class Bench:
         self.flag, self.pids, self.repository = folder / "flag", folder / "pids", folder / "repo"
         self.repository.mkdir()
         (self.repository / "stuck.py").write_text(STUCK.format(flag=str(self.flag), pids=str(self.pids)))
+        (self.repository / "local.csv").write_text("1,2,3")
+        (self.repository / ".gitignore").write_text("local.csv\n")
         git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.invalid"]
         for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "x"]):
             subprocess.run([*git, *command], cwd=self.repository, check=True)
@@ -97,7 +99,8 @@ def space(request: pytest.FixtureRequest, bench: Bench) -> Iterator[Workspace]:
 
 
 def worker_of(space: Workspace, leave: threading.Event | None = None, said: list[str] | None = None) -> Worker:
-    return Worker(space, "w1", "", leave or threading.Event(), (said if said is not None else []).append)
+    tell = (said if said is not None else []).append
+    return Worker(space, "w1", "", leave or threading.Event(), tell, Isolation(unsandboxed=True))
 
 
 def test_a_worker_records_what_it_finds(bench: Bench, space: Workspace) -> None:
@@ -109,6 +112,25 @@ def test_a_worker_records_what_it_finds(bench: Bench, space: Workspace) -> None:
     assert (report["level"], report["conditions"]["sandbox"]) == ("basic", "none")
     mark = next(m for m in bench.space.tracking.get_run(bench.run_id).run.marks if m.kind == "verification")
     assert (mark.label, mark.ref) == ("basic", done.verification_id)
+
+
+def test_a_worker_elsewhere_needs_nothing_of_the_place_where_it_ran(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Code and the data that git ignores come from the server."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    owner, away = bench.space, bench.repository.with_name("away")
+    bench.queue()
+    bench.repository.rename(away)
+    try:
+        with RunningServer(owner.dispatcher, listen("127.0.0.1", 0), LOOPBACK) as server:
+            token = owner.governance.create_token(NewToken("t", member="worker")).secret
+            (done,) = worker_of(open_url(server.url, token)).work(idle_s=0)
+    finally:
+        away.rename(bench.repository)
+    assert (done.state, done.verdict) == (JobState.DONE, "reproduced"), done.reason
+    report = owner.repro.get_verification(str(done.verification_id)).report
+    assert ("data", "local.csv", "same") in [(i["kind"], i["name"], i["status"]) for i in report["inputs"]]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc")
@@ -197,6 +219,25 @@ def test_a_workspace_that_is_away_ends_a_worker_only_at_its_beginning(
         own.work()
     assert answers == []
     assert "away" in caplog.text
+
+
+def test_the_owner_of_a_machine_decides_what_reruns_may_do_there(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker runs what others wrote: no job asks it out of its isolation, and without any it does not begin."""
+    asked: list[tuple[bool, bool]] = []
+
+    def noted(space: object, ref: str, level: str, options: JobOptions, say: object) -> None:
+        asked.append((options.sandbox, options.network))
+        raise NotFoundError("enough")
+
+    monkeypatch.setattr(worker_module, "verify_as_asked", noted)
+    monkeypatch.setattr(worker_module, "probe_bubblewrap", lambda: "")
+    for limits in (None, Isolation(network=True), Isolation(unsandboxed=True), Isolation(True, True)):
+        bench.queue(NewVerificationJob("basic", options=JobOptions(sandbox=False, network=True)))
+        Worker(bench.space, "w1", "", threading.Event(), lambda text: None, limits).work(once=True)
+    assert asked == [(True, False), (True, True), (False, False), (False, True)]
+    monkeypatch.setattr(worker_module, "probe_bubblewrap", lambda: "it is not installed")
+    with pytest.raises(ReproError, match="it is not installed"):
+        Worker(bench.space, "w1", "", threading.Event(), lambda text: None).work(once=True)
 
 
 def test_options_reach_the_level_that_has_a_use_for_them(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from runward.face import current_workspace
 from runward.repro.attempt import Say
 from runward.repro.jobs_model import JobFilter, JobState, PolicyLevel, VerificationJob, VerificationPolicy
 from runward.repro.records import VerificationDetail
-from runward.repro.worker import LOOK_S, Worker
+from runward.repro.worker import LOOK_S, Isolation, Worker
 from runward.workspace import Workspace
 
 _STATES = ["open", "queued", "running", "done", "failed", "cancelled"]
@@ -156,12 +156,18 @@ def margin_of(text: str) -> tuple[str, float]:
 @click.option("--name", default=lambda: f"{platform.node()}:{os.getpid()}", show_default="host:pid")
 @click.option("--once", is_flag=True, help="Leave after one job, or where none waits.")
 @click.option("--idle-exit", callback=span, metavar="30s", help="Leave after so long without a job.")
+@click.option("--network", is_flag=True, help="Let reruns use the network where their jobs ask for it.")
+@click.option(
+    "--unsandboxed", is_flag=True, help="Rerun without isolation where a job asks for it, or none works here."
+)
 @with_json
 @pass_output
-def worker(output: Output, pool: str, name: str, once: bool, idle_exit: float | None) -> None:
+def worker(
+    output: Output, pool: str, name: str, once: bool, idle_exit: float | None, network: bool, unsandboxed: bool
+) -> None:
     """Carry out verifications that wait, until told to stop (Ctrl-C, SIGTERM): then the job at hand goes back."""
     leave = threading.Event()
-    own = Worker(current_workspace(), name, pool, leave, output.say)
+    own = Worker(current_workspace(), name, pool, leave, output.say, Isolation(unsandboxed, network))
     with told_to_stop(leave):
         done = own.work(once=once, idle_s=0.0 if once and idle_exit is None else idle_exit)
     lines = [f"job {job.id}: {job.state} {job.verdict.replace('_', ' ')} {job.reason}".rstrip() for job in done]

@@ -23,6 +23,10 @@ VALUE_FILE = "value.pkl"
 READS_FILE = "reads.bin"
 MOVED_SUFFIX = ".moved"
 """A verification writes beside a spec where things are now; it never reads the captured spec itself."""
+OTHER_SUFFIX = ".other"
+"""The spec of another run, from which a rerun that looks for a cause takes something."""
+WHOLE_FUNCTION = ""
+"""Among what is taken: the function with all that it needs, instead of an argument by name."""
 _NOT_STARTED = 120
 _DEEPEST = 200
 _MOST_OPENED = 100_000
@@ -33,6 +37,8 @@ def main(spec_path: str) -> int:
     spec = read_plain(spec_path)
     if os.path.exists(spec_path + MOVED_SUFFIX):
         spec |= read_plain(spec_path + MOVED_SUFFIX)
+        if "taken" in spec:
+            spec["packed"] = _mixed(spec["packed"], read_plain(spec_path + OTHER_SUFFIX)["packed"], spec["taken"])
     folder = os.path.dirname(os.path.abspath(spec_path))
     _imitate_driver(spec)
     opened = record_opens() if "RUNWARD_JOURNAL" in os.environ else None
@@ -41,6 +47,17 @@ def main(spec_path: str) -> int:
     finally:
         if opened is not None:
             write_plain(os.path.join(folder, READS_FILE), list(opened.items()))
+
+
+def _mixed(own: dict[str, Any], other: dict[str, Any], taken: list[str]) -> dict[str, Any]:
+    """A packed call with some arguments of another one, or with its function."""
+    base = other if WHOLE_FUNCTION in taken else own
+    arguments = dict(own["arguments"])
+    for name in taken:
+        arguments.pop(name, None)
+        if name in other["arguments"]:
+            arguments[name] = other["arguments"][name]
+    return {**base, "arguments": arguments}
 
 
 def record_opens() -> dict[str, bool]:

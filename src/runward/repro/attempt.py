@@ -16,11 +16,12 @@ import msgspec
 from runward.core.ids import Digest
 from runward.errors import NotFoundError, ReproError, SourceMissingError
 from runward.execution.spec import SPEC_FILE, worker_command
-from runward.execution.worker import MOVED_SUFFIX, RESULT_FILE, read_plain, write_plain
+from runward.execution.worker import MOVED_SUFFIX, OTHER_SUFFIX, RESULT_FILE, read_plain, write_plain
 from runward.repro import compare as c
 from runward.repro import variation
 from runward.repro.api import Repro
 from runward.repro.command import Relocation, clean_environment, place_inputs, relocation, rerun_command
+from runward.repro.differences import Task
 from runward.repro.environment import RebuiltEnvironment, Source, rebuild_environment
 from runward.repro.hindrance import hindrance
 from runward.repro.levels import decide
@@ -144,6 +145,8 @@ class Attempt:
         self.blobs = Blobs(partial(space.files.read, self.run_id))
         self.network = False
         """Let reruns use the network."""
+        self.spec_run, self.taken = self.run_id, tuple[str, ...]()
+        """The run whose task is called, and what is taken from the task of the run itself where that is another one."""
         self.as_recorded = False
         """Use data that changed since as it was, and refuse to run with any other."""
 
@@ -233,13 +236,29 @@ class Attempt:
         last = outcome.stderr_path.read_text(errors="replace").strip().splitlines()[-1:]
         return f"the rerun ended with exit code {outcome.exit_code}: {''.join(last)[:300]}"
 
-    def _document(self, kind: str, as_type: Any) -> Any:
+    def _document(self, kind: str, as_type: Any, run_id: str = "") -> Any:
         try:
-            return msgspec.json.decode(self.space.files.capture(self.run_id, kind), type=as_type)
+            return msgspec.json.decode(self.space.files.capture(run_id or self.run_id, kind), type=as_type)
         except NotFoundError:
             raise SourceMissingError(
                 f"the run's {kind} was not captured, so it cannot be run again", hint="start runs with capture=True"
             ) from None
+
+    def task(self) -> Task | None:
+        """The run's call, if it was a task of an experiment that calls a function. Raises: SourceMissingError."""
+        if not any(part.kind == "spec" for part in self.detail.captures):
+            return None
+        told = self._document("spec", dict[str, Any])
+        if told["kind"] == "script":
+            raise SourceMissingError(
+                f"run {self.detail.run.name!r} is a script task, whose command cannot be put back yet",
+                hint="`runward compare` shows how the two differ",
+            )
+        arguments: dict[str, dict[str, Any]] = {}
+        for key, value in params_of(self.detail).items():
+            arguments.setdefault(key.partition(".")[0], {})[key] = value
+        sent = {name: digest for name, digest in told["blobs"].items() if name != "source.py"}
+        return Task(told["spec"]["function"], arguments, sent, len(sent) > 1)
 
     def capture(self) -> Capture:
         """What was recorded of the run. Raises: SourceMissingError."""
@@ -320,7 +339,7 @@ class Attempt:
         """The command of a task's process; empty where the run was a command of its own."""
         if not any(part.kind == "spec" for part in self.detail.captures):
             return []
-        document = self._document("spec", dict[str, Any])
+        document = self._document("spec", dict[str, Any], self.spec_run)
         if document["kind"] == "script":
             self.script_env = {str(key): move.moved(str(value)) for key, value in document["env"].items()}
             return rerun_command(document["argv"], move)
@@ -333,11 +352,21 @@ class Attempt:
         folder = self.folder / "work" / "task"
         folder.mkdir()
         for name, digest in document["blobs"].items():
-            (folder / Path(name).name).write_bytes(self.space.files.read(self.run_id, digest))
+            (folder / Path(name).name).write_bytes(self.space.files.read(self.spec_run, digest))
         # The rebuilt Python knows where its own library is; only the project's folders are handed over.
         own = [path for path in spec["sys_path"] if move.moved(path).startswith(str(move.root))]
         self.project_path = [move.moved(path) for path in own]
-        moved = {"cwd": move.moved(spec["cwd"]), "argv": [move.moved(word) for word in spec["argv"]], "sys_path": None}
+        moved: dict[str, Any] = {
+            "cwd": move.moved(spec["cwd"]),
+            "argv": [move.moved(word) for word in spec["argv"]],
+            "sys_path": None,
+        }
+        if self.spec_run != self.run_id:
+            moved["seed"] = self.detail.run.seed
+        if self.taken:
+            moved["taken"] = list(self.taken)
+            other = self._document("spec", dict[str, Any])["blobs"][SPEC_FILE]
+            (folder / (SPEC_FILE + OTHER_SUFFIX)).write_bytes(self.space.files.read(self.run_id, other))
         write_plain(str(folder / (SPEC_FILE + MOVED_SUFFIX)), moved)
         return [str(move.python), *worker_command(folder)[1:]]
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import difflib
+import json
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import msgspec
 
 from runward.core.hashing import digest_bytes
 from runward.core.ids import Digest
 from runward.errors import NotFoundError
+from runward.execution.worker import WHOLE_FUNCTION
 from runward.repro.compare import kind_of, kind_of_file
 from runward.tracking.capture.model import Capture, FileEntry, FileRead, Package, tree_digest
 
@@ -42,6 +44,18 @@ class Difference(msgspec.Struct, frozen=True):
         return f"{self.kind} {self.name}"
 
 
+class Task(NamedTuple):
+    """The call of a task of an experiment."""
+
+    function: str
+    arguments: dict[str, dict[str, Any]]
+    """By name, as far as they are plain; a nested one by the keys of its parts."""
+    sent: dict[str, str]
+    """Digests of what was sent to its process, by name."""
+    by_value: bool
+    """It was pickled, so it is put back as a whole or not at all."""
+
+
 class Mixture(NamedTuple):
     """A run that never was: something of one and the rest of another."""
 
@@ -49,6 +63,10 @@ class Mixture(NamedTuple):
     seed: int | None
     made: Mapping[Digest, bytes]
     """The contents of files that neither run has."""
+    taken: tuple[str, ...] = ()
+    """Of tasks: the arguments, by name, that are the first run's; ``WHOLE_FUNCTION`` for its function."""
+    whole: bool = False
+    """The first run's task as it is."""
 
 
 class Pair:
@@ -59,12 +77,18 @@ class Pair:
         second: The run that differs.
         seeds: The seeds that the two were started with.
         read: Gives the bytes of a captured file. Raises: NotFoundError.
+        tasks: The calls of the two, where they are tasks.
     """
 
     def __init__(
-        self, first: Capture, second: Capture, seeds: tuple[int | None, int | None], read: Callable[[str], bytes]
+        self,
+        first: Capture,
+        second: Capture,
+        seeds: tuple[int | None, int | None],
+        read: Callable[[str], bytes],
+        tasks: Sequence[Task | None] = (None, None),
     ) -> None:
-        self.first, self.second, self.seeds, self._read = first, second, seeds, read
+        self.first, self.second, self.seeds, self._read, self._tasks = first, second, seeds, read, tasks
         self._trees = _files(first), _files(second)
         self._reads = _reads(first, self._trees), _reads(second, self._trees)
         self._packages = _packages(first), _packages(second)
@@ -94,6 +118,7 @@ class Pair:
     def _all(self) -> Iterator[tuple[Difference, _Way]]:
         yield from self._of_files()
         yield from self._of_reads()
+        yield from self._of_task()
         yield from self._of_sequence(
             _COMMAND, [_words(one) for one in (self.first, self.second)], " ", "config", lambda j, _: f"argument {j}"
         )
@@ -118,6 +143,19 @@ class Pair:
             if first.kept and second.relative:
                 way = partial(_Draft.exchange, of="reads", name=name, value=_with_content_of(second, first))
                 yield Difference(kind_of(first), name, _sketch(first), _sketch(second)), way
+
+    def _of_task(self) -> Iterator[tuple[Difference, _Way]]:
+        first, second = self._tasks
+        if first is None or second is None or first.sent == second.sent:
+            return
+        if first.by_value or second.by_value:
+            yield Difference("config", f"call of {second.function}", first.function, second.function), _Draft.put_task
+            return
+        for name in _changed(first.arguments, second.arguments):
+            shown = (json.dumps(task.arguments.get(name, ""), default=str)[:_SHOWN] for task in (first, second))
+            yield Difference("config", name, *shown), partial(_Draft.take, name=name)
+        way = partial(_Draft.take, name=WHOLE_FUNCTION)
+        yield Difference("code", f"function {second.function}", first.function, second.function), way
 
     def _of_sequence(
         self,
@@ -199,6 +237,7 @@ class _Draft:
         self.sources, self.variables = dict(environment.sources), dict(environment.variables)
         self.pieces = {path: list(pieces) for path, pieces in pair.pieces.items()}
         self.interpreter, self.seed = environment, pair.seeds[1]
+        self.taken, self.whole = list[str](), False
 
     def exchange(self, *, of: str, name: str, value: object) -> None:
         """Put something back by its name; None takes it away."""
@@ -210,6 +249,14 @@ class _Draft:
     def put_piece(self, *, path: str, index: int, text: list[str]) -> None:
         """Put back one part of a text."""
         self.pieces[path][index] = text
+
+    def take(self, *, name: str) -> None:
+        """Put back an argument of a task, or its function."""
+        self.taken.append(name)
+
+    def put_task(self) -> None:
+        """Put back the whole call of a task."""
+        self.whole = True
 
     def put_seed(self) -> None:
         """Put back the seed."""
@@ -244,7 +291,7 @@ class _Draft:
             process=msgspec.structs.replace(second.process, argv=argv),
             reads=[self.reads.get(_name(read), read) for read in second.reads],
         )
-        return Mixture(capture, self.seed, made)
+        return Mixture(capture, self.seed, made, tuple(self.taken), self.whole)
 
 
 _Way = Callable[[_Draft], None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -13,7 +13,6 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from runward.core.hashing import digest_value
-from runward.core.ids import Digest
 from runward.errors import InvalidError, NotFoundError, ReproError
 from runward.repro.attempt import Again, Attempt, Blobs, Space, around
 from runward.repro.ddmin import minimal
@@ -22,7 +21,6 @@ from runward.repro.model import ResultReport, ResultStatus
 from runward.repro.notes import Notes
 from runward.repro.observe import as_now, found_bytes, reader
 from runward.repro.variation import ONE_THREAD
-from runward.tracking.capture.model import Capture
 from runward.tracking.content import digest_of
 from runward.tracking.model import RunDetail
 
@@ -115,11 +113,6 @@ def why(
     for detail in details:
         if not detail.run.status.is_terminal:
             raise InvalidError(f"run {detail.run.name!r} is still running", hint="wait for its end")
-        if any(part.kind == "spec" for part in detail.captures):
-            raise InvalidError(
-                f"run {detail.run.name!r} is a task of an experiment, whose arguments cannot be put back yet",
-                hint="`runward compare` shows how the two differ",
-            )
     if len(details) == 2 and details[0].run.id == details[1].run.id:
         raise InvalidError("both runs are the same one", hint="name one run to see whether it repeats")
     laboratory = _Laboratory(space, details, _Limits(budget_s, timeout_s, level, sandbox, network), say)
@@ -141,6 +134,7 @@ class _Laboratory:
         self.reruns: list[Rerun] = []
         attempts = [Attempt(space, detail, Path(), say) for detail in details]
         self.captures = [attempt.capture() for attempt in attempts]
+        self.tasks = [attempt.task() for attempt in attempts]
         self.recorded = [attempt.recorded(capture) for attempt, capture in zip(attempts, self.captures, strict=True)]
         named = digest_value([_FORMAT, limits.level, *map(digest_of, details)])
         self.notes = Notes(space.state_dir / "cache" / "why" / named[:32], Rerun)
@@ -150,9 +144,10 @@ class _Laboratory:
 
     def compare(self) -> Explanation:
         """Put differences back until the first result comes out of the second run."""
-        pair = Pair(
-            self.captures[0], self.captures[1], (self.details[0].run.seed, self.details[1].run.seed), self._read
-        )
+        if (self.tasks[0] is None) != (self.tasks[1] is None):
+            raise InvalidError("one of them is a task of an experiment and the other is not", hint="name two of a kind")
+        seeds = self.details[0].run.seed, self.details[1].run.seed
+        pair = Pair(self.captures[0], self.captures[1], seeds, self._read, self.tasks)
         found = pair.differences
         if self.limits.level == "basic":
             found = [one for one in found if one.kind not in ("package", "package_content", "python")]
@@ -199,7 +194,7 @@ class _Laboratory:
         return msgspec.structs.replace(so_far, answer="shown", reason=reason, cause=cause)
 
     def _mixed(self, mixture: Mixture) -> str:
-        with self._rerun(mixture.capture, mixture.seed, mixture.made) as (attempt, again):
+        with self._rerun(mixture) as (attempt, again):
             if again.outcome.timed_out or again.hindered:
                 return again.hindered or "it did not end in time"
             if self._gives(0, attempt, again):
@@ -271,7 +266,8 @@ class _Laboratory:
             capture.environment, variables={**capture.environment.variables, **variables}
         )
         capture = msgspec.structs.replace(capture, environment=environment)
-        with self._rerun(capture, seed, {}) as (_, one), self._rerun(capture, seed, {}) as (attempt, other):
+        mixture = Mixture(capture, seed, {})
+        with self._rerun(mixture) as (_, one), self._rerun(mixture) as (attempt, other):
             if one.outcome.timed_out or other.outcome.timed_out:
                 return "it did not end in time"
             if not _agree(attempt.compared(one.results, other.results, {}, (one.around, other.around))):
@@ -307,16 +303,15 @@ class _Laboratory:
         return result
 
     @contextlib.contextmanager
-    def _rerun(
-        self, capture: Capture, seed: int | None, made: Mapping[Digest, bytes]
-    ) -> Iterator[tuple[Attempt, Again]]:
+    def _rerun(self, mixture: Mixture) -> Iterator[tuple[Attempt, Again]]:
         detail = self.details[0]
-        seeded = msgspec.structs.replace(detail, run=msgspec.structs.replace(detail.run, seed=seed))
+        seeded = msgspec.structs.replace(detail, run=msgspec.structs.replace(detail.run, seed=mixture.seed))
         with tempfile.TemporaryDirectory(prefix="runward-why-") as folder:
             attempt = Attempt(self.space, seeded, Path(folder).resolve(), lambda text: None)
             attempt.network = self.limits.network
-            attempt.blobs, attempt.as_recorded = Blobs(reader(found_bytes(made), self._read)), True
-            yield attempt, attempt.again(capture, self.limits.level, self.limits.timeout_s, self.limits.sandbox)
+            attempt.spec_run, attempt.taken = self.details[0 if mixture.whole else -1].run.id, mixture.taken
+            attempt.blobs, attempt.as_recorded = Blobs(reader(found_bytes(mixture.made), self._read)), True
+            yield attempt, attempt.again(mixture.capture, self.limits.level, self.limits.timeout_s, self.limits.sandbox)
 
     def _gives(self, which: int, attempt: Attempt, again: Again) -> bool:
         """Whether a rerun's results are those of one of the runs."""

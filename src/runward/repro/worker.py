@@ -7,14 +7,17 @@ import platform
 import threading
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from runward.errors import NotFoundError, RunwardError, StaleVersionError
+import msgspec
+
+from runward.errors import NotFoundError, ReproError, RunwardError, StaleVersionError
 from runward.repro.attempt import Say, Space
 from runward.repro.jobs_api import Jobs
 from runward.repro.jobs_model import ClaimedJob, JobLevel, JobOptions, JobState, VerificationJob, check_second
 from runward.repro.model import Tolerance
 from runward.repro.replication import Limits, verify_statistically
+from runward.repro.rerun import probe_bubblewrap
 from runward.repro.stop import StoppedError, stoppable
 from runward.repro.verify import Outcome, verify
 
@@ -63,6 +66,20 @@ def verify_as_asked(
     )
 
 
+class Isolation(NamedTuple):
+    """What reruns may do on a worker's machine: its owner decides, not who asked for the verification."""
+
+    unsandboxed: bool = False
+    """Run without isolation where a job asks for that, or where bubblewrap does not work."""
+    network: bool = False
+    """Let reruns use the network where a job asks for that."""
+
+    def narrow(self, options: JobOptions) -> JobOptions:
+        """The options of a job, as far as they are allowed here."""
+        sandbox, network = options.sandbox or not self.unsandboxed, options.network and self.network
+        return msgspec.structs.replace(options, sandbox=sandbox, network=network)
+
+
 class Worker:
     """Takes jobs of a pool (and those of none) one after the other.
 
@@ -72,11 +89,14 @@ class Worker:
         pool: The pool whose jobs it takes; empty for only those of no pool.
         leave: Set from outside when the worker is to end; the job that it has goes back to the queue.
         say: Told what is being done.
+        limits: What reruns may do on this machine, whatever their jobs ask for.
     """
 
-    def __init__(self, space: Bench, name: str, pool: str, leave: threading.Event, say: Say) -> None:
+    def __init__(
+        self, space: Bench, name: str, pool: str, leave: threading.Event, say: Say, limits: Isolation | None = None
+    ) -> None:
         self.space, self.jobs, self.name, self.pool = space, space.jobs, name, pool
-        self.leave, self.say = leave, say
+        self.leave, self.say, self.limits = leave, say, limits or Isolation()
         self._reached = False
 
     def work(self, *, once: bool = False, idle_s: float | None = None) -> list[VerificationJob]:
@@ -87,8 +107,13 @@ class Worker:
             idle_s: Leave after so many seconds in a row without a job; None for never.
 
         Raises: InvalidError (name or pool), UnauthenticatedError, StoreError (the workspace is away from the beginning;
-        later it is waited for).
+        later it is waited for), ReproError (reruns cannot be isolated here, and nobody said that they need not be).
         """
+        if not self.limits.unsandboxed and (reason := probe_bubblewrap()):
+            raise ReproError(
+                f"reruns cannot be isolated here: {reason}",
+                hint="a worker runs what others wrote: install bubblewrap, or say --unsandboxed where that is fine",
+            )
         done, busy_at = list[VerificationJob](), time.monotonic()
         while not self.leave.is_set():
             claimed = self._claim()
@@ -121,7 +146,8 @@ class Worker:
         self.say(f"job {job.id}: verifying {job.run_name} ({job.run_id}) at level {job.level}")
         with _Hold(self.jobs, claimed) as hold, stoppable(lambda: hold.lost.is_set() or self.leave.is_set()):
             try:
-                outcome = verify_as_asked(self.space, job.run_id, job.level, job.options, self.say)
+                options = self.limits.narrow(job.options)
+                outcome = verify_as_asked(self.space, job.run_id, job.level, options, self.say)
             except StoppedError:
                 self._let_go(claimed, hold)
                 return None

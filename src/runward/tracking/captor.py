@@ -85,7 +85,7 @@ class Captor:
                 capture = msgspec.structs.replace(capture, reads=self._all_reads(capture))
             else:
                 capture = self._heard(capture, run)
-            capture = msgspec.structs.replace(capture, reads=kept_reads(capture, self._blobs))
+            capture = msgspec.structs.replace(capture, reads=kept_reads(capture.reads, self._blobs))
             run.note_captures(parts_of(self._blobs, capture, final=True, foreign=self._argv is not None))
         except (OSError, RunwardError) as error:
             run.set_tag("runward.capture", f"failed: {error}")
@@ -111,29 +111,24 @@ class Captor:
         return [found[path] for path in sorted(found)]
 
 
-def kept_reads(capture: Capture, blobs: FolderBlobs, limits: Limits = _DEFAULT) -> list[FileRead]:
-    """What a run read, with the small files stored that lie in its folder and that its code does not hold.
+def kept_reads(reads: list[FileRead], blobs: FolderBlobs, limits: Limits = _DEFAULT) -> list[FileRead]:
+    """What a run read, with the small files stored that lie in its folder: data that git ignores, for instance.
 
-    Data that git ignores, for instance. What lies elsewhere, holds secrets by its name or is large stays a digest.
+    What lies elsewhere, holds secrets by its name or is large stays a digest.
     """
-    held = {entry.path for entry in capture.code.files}
     wanted, room = dict[str, bytes](), limits.read_bytes
-    for read in capture.reads:
+    for read in reads:
         path = decode_path(read.path)
-        beside = bool(read.relative and read.digest and not read.changed) and read.relative not in held
-        if beside and read.size <= min(room, limits.read_file_bytes) and not holds_secrets(path):
+        known = bool(read.relative and read.digest and not read.changed)
+        if known and read.size <= min(room, limits.read_file_bytes) and not holds_secrets(path):
             wanted[read.digest], room = path, room - read.size
     wanted = dict(list(wanted.items())[: limits.read_files])
     with unrecorded(), contextlib.suppress(OSError, RunwardError):
         stored: set[str] = set(blobs.have([Digest(digest) for digest in wanted]))
-        stored |= {
-            digest for digest, _ in blobs.put_new(path for digest, path in wanted.items() if digest not in stored)
-        }
-        return [
-            msgspec.structs.replace(read, kept=read.digest in wanted and read.digest in stored)
-            for read in capture.reads
-        ]
-    return capture.reads
+        fresh = (path for digest, path in wanted.items() if digest not in stored)
+        stored |= {digest for digest, _ in blobs.put_new(fresh)}
+        return [msgspec.structs.replace(one, kept=one.digest in wanted and one.digest in stored) for one in reads]
+    return reads
 
 
 def parts_of(blobs: FolderBlobs, capture: Capture, *, final: bool, foreign: bool = False) -> list[Part]:
