@@ -84,6 +84,16 @@ def test_other_python_locks(name: str, site: Path) -> None:
     assert drift_of(name, live(site)).verdict == "same"
 
 
+def test_default_groups_of_a_pylock(site: Path) -> None:
+    """Those that the lock names, not those of the project."""
+    install(site, "six", "1")
+    text = """lock-version = "1.0"\ndefault-groups = ["{}"]\n[[packages]]\nname = "idna"\nversion = "3"
+        marker = "'test' in dependency_groups and 'x' not in extras"\n[[packages]]\nname = "six"\nversion = "1"\n"""
+    for group, missing in (("test", ["idna"]), ("main", [])):
+        lock = parse("pylock.toml", text.format(group).encode())
+        assert [one.name for one in find_drift(lock, live(site), [], place="/p/pylock.toml").missing] == missing
+
+
 def test_python_version(site: Path) -> None:
     """Outside of what the lock is for."""
     install(site, "six", "1.16.0")

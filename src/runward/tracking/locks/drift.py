@@ -166,7 +166,8 @@ class _Wanted:
 
     def __init__(self, lock: Lock, live: Live, groups: Collection[str]) -> None:
         self._lock, self._platform = lock, live.platform
-        self._environment: Environment = {**live.markers, "extra": "", "extras": (), "dependency_groups": groups}
+        given = groups if lock.groups is None else lock.groups
+        self._environment: Environment = {**live.markers, "extra": "", "extras": (), "dependency_groups": given}
         self.unevaluated = set[str]()
         self.allowed: dict[Key, set[str]] = {}
         self.required: dict[Key, set[str]] = {}
