@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import curve, datasets, environments, importing, programs, scale, serving
+from tests.bench import curve, datasets, environments, importing, programs, reproduction, scale, serving
 
 ROOT = Path(__file__).parents[2]
 BYTECODE = tempfile.mkdtemp(prefix="runward-bytecode-")
@@ -175,6 +175,8 @@ PARTS: dict[str, tuple[str, Callable[[str], list[Row]]]] = {
     "scale": ("Many runs, long series", scale.measure),
     "importing": ("Import from other tools", importing.measure),
     "environments": ("Environments", environments.measure),
+    "reproduction": ("Recording and verifying", lambda folder: reproduction.measure(folder, peers())),
+    "causes": ("Causes, planted and named", reproduction.causes),
     "data": ("Versions of data", lambda folder: datasets.measure(folder, peers())),
     "web": ("Web app, in Chromium", _web),
     "curve": ("How cost grows", curve.measure),
@@ -183,7 +185,7 @@ PARTS: dict[str, tuple[str, Callable[[str], list[Row]]]] = {
 """Title and measurement of each part."""
 PAGES = {"equivalence": "statistics.md"}
 """The page under ``docs/`` of a part that does not stand in ``benchmarks.md``."""
-LONG = ("curve", "equivalence")
+LONG = ("causes", "curve", "equivalence")
 
 
 def measured(part: str) -> str:

@@ -267,7 +267,7 @@ def test_a_phone_reaches_every_place(visit: Visitor) -> None:
 
 def test_the_verification_shows_its_matrix(visit: Visitor, site: Site) -> None:
     """Inputs that differ come first, what was not checked is said."""
-    page = visit.open("/reproductions")
+    page = visit.open(f"/reproductions?project={PROJECT}")
     page.get_by_role("link", name="lr-sweep-1").first.click()
     page.wait_for_url(f"**/reproductions/{site.seeded.verification}")
     page.get_by_text("2 same, 1 differ, 1 unchecked").wait_for()

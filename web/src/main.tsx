@@ -3,6 +3,7 @@ import "./ui/tokens.css";
 import "./ui/frame.css";
 import "./ui/parts.css";
 import "./ui/table.css";
+import "./ui/evidence.css";
 import { createRoot } from "react-dom/client";
 import { meQuery } from "./api/session";
 import { App } from "./app/App";

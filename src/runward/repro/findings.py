@@ -170,7 +170,8 @@ def check_report(report: ExplanationReport) -> None:
     elif report.answer == "nothing_differs":
         if report.cause or report.source or report.first != report.second:
             raise InvalidError("report: nothing differs, and yet it names a difference", hint=_HINT)
-        _must_show(report, [], (REPEATS,))
+        # What changed since may have been tried first, and found not to matter.
+        _must_show(report, [], (REPEATS,), also=(FIRST,))
     elif bool(report.cause) == bool(report.source):
         raise InvalidError("report: an answer that was shown has a cause or a source, not both", hint=_HINT)
     elif report.source:
@@ -199,10 +200,12 @@ def _check_cause(report: ExplanationReport) -> None:
             raise InvalidError(f"report: the first result came out with {said} put back: a smaller cause", hint=_HINT)
 
 
-def _must_show(report: ExplanationReport, put_back: list[str], results: tuple[str, ...]) -> None:
-    """There is a rerun with exactly this put back, and each of them gave one of the results."""
+def _must_show(
+    report: ExplanationReport, put_back: list[str], results: tuple[str, ...], also: tuple[str, ...] = ()
+) -> None:
+    """A rerun with exactly this put back gave one of the results, and none gave another one (``also`` says no other)."""
     trials = [rerun.result for rerun in report.reruns if sorted(rerun.put_back) == sorted(put_back)]
-    if not trials or any(result not in results for result in trials):
+    if not any(result in results for result in trials) or any(result not in (*results, *also) for result in trials):
         said = ", ".join(put_back)[:200] or "nothing"
         raise InvalidError(
             f"report: no rerun with {said} put back shows the answer, it gave {', '.join(trials)[:200] or 'nothing'}",

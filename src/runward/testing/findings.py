@@ -42,7 +42,8 @@ def _counts(rate: LevelRate) -> tuple[int, ...]:
     return rate.attempted, rate.reproduced, rate.differs, rate.undecided, rate.unearned, rate.outdated
 
 
-def _shown(first: str, second: str, **more: Any) -> ExplanationReport:
+def shown(first: str, second: str, **more: Any) -> ExplanationReport:
+    """An explanation that its reruns show; fields may be put otherwise."""
     reruns = [
         ExplainedRerun([], _SECOND, 1.0),
         ExplainedRerun([_LR.title, _DATA.title], _FIRST, 1.1),
@@ -117,7 +118,7 @@ class FindingsSuite:
         """It is listed with both runs, and outdated as soon as one of them changes."""
         space = world.member()
         first, second = _captured(world, space), _captured(world, space)
-        report = _shown(first.id, second.id)
+        report = shown(first.id, second.id)
         found = space.findings.record_explanation(first.id, NewExplanation(report, 6.0, "host-a"))
         assert found.report == report
         line = found.explanation
@@ -150,7 +151,7 @@ class FindingsSuite:
         space = world.member()
         first, second = _captured(world, space), _captured(world, space)
         with pytest.raises(InvalidError, match="report"):
-            space.findings.record_explanation(first.id, NewExplanation(_shown(first.id, second.id, **told), 1.0))
+            space.findings.record_explanation(first.id, NewExplanation(shown(first.id, second.id, **told), 1.0))
         assert space.findings.list_explanations(first.id) == []
 
     def test_a_run_is_explained_by_itself(self, world: World) -> None:
@@ -163,13 +164,13 @@ class FindingsSuite:
             ExplainedRerun([f"fixed: {name}" for name in names], steady, 1.0),
         ]
         more: dict[str, Any] = {"cause": [], "differences": [], "reason": "r"}
-        source = _shown(run.id, run.id, **more, source=" and ".join(names), reruns=reruns)
+        source = shown(run.id, run.id, **more, source=" and ".join(names), reruns=reruns)
         assert space.findings.record_explanation(run.id, NewExplanation(source, 1.0)).report == source
-        reruns = [ExplainedRerun([], "as recorded, both times", 1.0)]
-        same = _shown(run.id, run.id, **more, answer="nothing_differs", reruns=reruns)
+        reruns = [ExplainedRerun([], _FIRST, 1.0), ExplainedRerun([], "as recorded, both times", 1.0)]
+        same = shown(run.id, run.id, **more, answer="nothing_differs", reruns=reruns)
         made = space.findings.record_explanation(run.id, NewExplanation(same, 1.0))
         assert [line.id for line in space.findings.list_explanations(run.id, 1)] == [made.explanation.id]
-        unknown = _shown(run.id, run.id, **more, source="the weather", reruns=reruns)
+        unknown = shown(run.id, run.id, **more, source="the weather", reruns=reruns)
         with pytest.raises(InvalidError, match="no rerun fixed"):
             space.findings.record_explanation(run.id, NewExplanation(unknown, 1.0))
 
@@ -177,7 +178,7 @@ class FindingsSuite:
         """And recorded by who may verify, on the run that it begins with, when both are over."""
         space, viewer, stranger = world.member(), world.member("viewer"), world.outsider()
         first, second = _captured(world, space), _captured(world, space)
-        new = NewExplanation(_shown(first.id, second.id), 1.0)
+        new = NewExplanation(shown(first.id, second.id), 1.0)
         made = space.findings.record_explanation(first.id, new).explanation.id
         with pytest.raises(ForbiddenError):
             viewer.findings.record_explanation(first.id, new)
@@ -185,7 +186,7 @@ class FindingsSuite:
             lambda: stranger.findings.get_explanation(made),
             lambda: stranger.findings.list_explanations(first.id),
             lambda: stranger.findings.record_explanation(first.id, new),
-            lambda: space.findings.record_explanation(first.id, NewExplanation(_shown(first.id, "nobody"), 1.0)),
+            lambda: space.findings.record_explanation(first.id, NewExplanation(shown(first.id, "nobody"), 1.0)),
         ):
             with pytest.raises(NotFoundError):
                 ask()
@@ -193,7 +194,7 @@ class FindingsSuite:
             space.findings.record_explanation(second.id, new)
         running = world.run(space)
         with pytest.raises(InvalidError, match="still running"):
-            space.findings.record_explanation(first.id, NewExplanation(_shown(first.id, running.id), 1.0))
+            space.findings.record_explanation(first.id, NewExplanation(shown(first.id, running.id), 1.0))
         for seconds in (-1.0, 1e400):
             with pytest.raises(InvalidError):
                 space.findings.record_explanation(first.id, NewExplanation(new.report, seconds))

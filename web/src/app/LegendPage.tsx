@@ -1,13 +1,15 @@
 import { Link } from "wouter";
 import { Badge } from "@/ui/Badge";
-import { BADGES, STATUS, VERDICTS } from "@/ui/badges";
+import { BADGES, type BadgeSpec, COMPARED, JOBS, STATUS, VERDICTS } from "@/ui/badges";
 import { Section } from "@/ui/bits";
 import { Page } from "@/ui/Page";
 
-const GROUPS: [string, (typeof BADGES)[keyof typeof BADGES][] | (typeof STATUS)[keyof typeof STATUS][]][] = [
+const GROUPS: [string, BadgeSpec[]][] = [
   ["Reproduction and review", Object.values(BADGES)],
   ["Runs", Object.values(STATUS)],
   ["Checks and gates", Object.values(VERDICTS)],
+  ["Inputs and results compared", Object.values(COMPARED)],
+  ["Verifications that were asked for", Object.values(JOBS)],
 ];
 
 /** The one legend of all badges. */

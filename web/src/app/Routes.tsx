@@ -14,6 +14,7 @@ const ReviewsPage = lazy(() => import("@/rooms/review/ReviewsPage"));
 const ReviewPage = lazy(() => import("@/rooms/review/ReviewPage"));
 const ReproductionsPage = lazy(() => import("@/rooms/repro/ReproductionsPage"));
 const ReproductionPage = lazy(() => import("@/rooms/repro/ReproductionPage"));
+const WhyPage = lazy(() => import("@/rooms/repro/WhyPage"));
 const KnowledgePage = lazy(() => import("@/rooms/knowledge/KnowledgePage"));
 const KnowledgeArticle = lazy(() => import("@/rooms/knowledge/ArticlePage"));
 const InboxPage = lazy(() => import("@/rooms/coordination/InboxPage"));
@@ -60,6 +61,7 @@ export function Routes() {
                 <Route path="/reviews/:id">{(p) => <ReviewPage key={p.id} id={p.id} />}</Route>
                 <Route path="/reproductions"><ReproductionsPage /></Route>
                 <Route path="/reproductions/:id">{(p) => <ReproductionPage id={p.id} />}</Route>
+                <Route path="/why/:id">{(p) => <WhyPage key={p.id} id={p.id} />}</Route>
                 <Route path="/models"><ModelsPage /></Route>
                 <Route path="/models/:name">{(p) => <ModelPage key={p.name} name={p.name} />}</Route>
                 <Route path="/data/:dataset/:tab?">{(p) => <DatasetPage key={p.dataset} reference={p.dataset} tab={p.tab ?? "history"} />}</Route>

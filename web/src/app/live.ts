@@ -17,6 +17,7 @@ export function staleKeys({ kind, object_id: id }: Change): QueryKey[] {
   if (kind.startsWith("comment.")) return [["run", id, "comments"], ["inbox"]];
   if (kind.startsWith("review.")) return [["review", id], ["reviews"], ["runs"], ["run"], ["inbox"]];
   if (kind.startsWith("verification.")) return [["verifications"], ["verification", id], ["runs"], ["run"], ["inbox"]];
+  if (kind.startsWith("explanation.")) return [["explanations"], ["explanation", id]];
   if (kind.startsWith("dataset.")) return [["datasets"], ["dataset"], ["lineage"]];
   if (kind.startsWith("model.")) return [["models"], ["lineage"]];
   if (kind.startsWith("page.")) return [["pages"], ["page", id], ["search"], ["inbox"]];

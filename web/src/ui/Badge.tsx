@@ -1,5 +1,6 @@
 import { Link } from "wouter";
 import type { Run, RunStatus } from "@/api/types";
+import { Evidence } from "./Evidence";
 import { type BadgeSpec, BADGES, badgeOfMark, hrefOfMark, STATUS } from "./badges";
 
 /** A sign and a word in the colour of their meaning; never colour alone. */
@@ -28,7 +29,9 @@ export function Marks({ run, all, without }: { run: Run; all?: boolean; without?
   return (
     <span className="badges">
       {shown.map((mark) => (
-        <Badge key={`${mark.kind}${mark.ref}`} spec={badgeOfMark(mark)} href={hrefOfMark(mark, run.id)} />
+        mark.kind === "verification"
+          ? <Evidence key={mark.kind} mark={mark} runId={run.id} />
+          : <Badge key={`${mark.kind}${mark.ref}`} spec={badgeOfMark(mark)} href={hrefOfMark(mark, run.id)} />
       ))}
       {!tried && all && <Badge spec={BADGES.not_attempted} href={`/legend`} />}
     </span>

@@ -66,6 +66,31 @@ export const STATUS: Record<RunStatus, BadgeSpec> = {
   timed_out: spec("◷", "timed out", "amber", "It ran past its time limit."),
 };
 
+/** Where a verification stands that was asked for. */
+export const JOBS = {
+  queued: spec("◌", "queued", "accent", "It waits for a worker."),
+  running: spec("▸", "running", "accent", "A worker reruns it now."),
+  done: spec("✓", "done", "green", "A verification was recorded."),
+  failed: spec("✗", "failed", "red", "None could be recorded; the reason says why."),
+  cancelled: spec("–", "cancelled", "grey", "Somebody stopped it."),
+} as const satisfies Record<string, BadgeSpec>;
+
+/** How an input, a result or a rerun compares. */
+export const COMPARED: Record<string, BadgeSpec> = {
+  same: spec("≡", "same", "green", "Both runs had the same."),
+  identical: spec("≡", "identical", "green", "Bit for bit the same."),
+  within_tolerance: spec("≈", "within tolerance", "green", "Within the stated margin."),
+  equivalent: spec("≈", "equivalent", "green", "Statistically, up to the declared margin."),
+  different: spec("≠", "differs", "amber", "The two runs had different values."),
+  missing: spec("∅", "missing", "amber", "The rerun did not produce it."),
+  added: spec("+", "added", "amber", "Only the rerun produced it."),
+  unchecked: spec("?", "unchecked", "grey", "It could not be compared."),
+  undecided: spec("?", "undecided", "grey", "It could not be decided."),
+};
+
+/** The badge for how something compares. */
+export const comparedBadge = (status: string): BadgeSpec => COMPARED[status] ?? spec("?", status.replaceAll("_", " "), "grey", status);
+
 /** Verdicts of a check. */
 export const VERDICTS: Record<string, BadgeSpec> = {
   pass: spec("✓", "pass", "green", "It holds."),

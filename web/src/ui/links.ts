@@ -1,5 +1,5 @@
 const PLACES: Record<string, string> = {
-  run: "/runs", review: "/reviews", verification: "/reproductions", page: "/knowledge", project: "/projects", report: "/reports", experiment: "/experiments", dataset: "/data", model: "/models",
+  run: "/runs", review: "/reviews", verification: "/reproductions", page: "/knowledge", project: "/projects", report: "/reports", experiment: "/experiments", explanation: "/why", dataset: "/data", model: "/models",
 };
 const PAGE_KINDS = new Set(["practice", "decision", "guide", "card", "post-mortem", "result"]);
 

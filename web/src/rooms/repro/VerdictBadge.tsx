@@ -1,14 +1,14 @@
 import type { Verification } from "@/api/types";
 import { Badge } from "@/ui/Badge";
 import { BADGES, badgeFor } from "@/ui/badges";
+import { wordOf } from "@/ui/Evidence";
 
 /** The level that was earned, or else the verdict; outdated when the run changed since. */
-export function VerdictBadge({ verification: { verdict, level, outdated } }: { verification: Verification }) {
-  const word = verdict === "reproduced" && level && level !== "none" ? level : verdict;
+export function VerdictBadge({ verification }: { verification: Verification }) {
   return (
     <span className="badges">
-      <Badge spec={badgeFor(word)} />
-      {outdated && <Badge spec={BADGES.outdated} />}
+      <Badge spec={badgeFor(wordOf(verification))} />
+      {verification.outdated && <Badge spec={BADGES.outdated} />}
     </span>
   );
 }

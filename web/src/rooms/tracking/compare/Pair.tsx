@@ -1,8 +1,10 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { api } from "@/api/client";
+import { explanationsQuery } from "@/api/repro";
 import type { Run } from "@/api/types";
 import { Section } from "@/ui/bits";
 import { Diffs } from "@/ui/Diff";
+import { Explanations } from "@/ui/Explanations";
 import { Loaded } from "@/ui/states";
 import { useUrlState } from "@/ui/urlState";
 import { ComparedRows } from "../ComparedRows";
@@ -16,6 +18,15 @@ function RunPicker({ label, value, runs, onChange }: { label: string; value: str
       </select>
     </label>
   );
+}
+
+/** What reruns have shown of the two, or how to find out. */
+function Why({ first, second }: { first: string; second: string }) {
+  const { data } = useQuery({ ...explanationsQuery(first), enabled: first !== "" });
+  if (first === second || !data) return null;
+  const lines = data.filter((line) => [line.first_id, line.second_id].includes(second) && line.first_id !== line.second_id);
+  if (lines.length > 0) return <Explanations lines={lines} runId={first} />;
+  return <p className="muted small">Which of the differences makes the results differ is found out by reruns: <code>runward why {first} {second}</code></p>;
 }
 
 /** Any two of the runs: configuration, environment, and code line by line. */
@@ -35,6 +46,7 @@ export default function Pair({ runs, all }: { runs: Run[]; all: boolean }) {
         <RunPicker label="To" value={second} runs={runs} onChange={(b) => setUrl({ b })} />
         <button type="button" className="chip" onClick={() => setUrl({ a: second, b: first })}>⇄ Swap</button>
       </div>
+      <Why first={first} second={second} />
       <Loaded query={query} rows={10}>
         {(found) => (
           <>

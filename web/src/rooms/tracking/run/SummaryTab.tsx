@@ -8,6 +8,8 @@ import { Empty } from "@/ui/states";
 import { useLines } from "../lines";
 import { BaselineDeltas } from "./Baseline";
 import { Gates } from "./Gates";
+import { Replicates } from "./Replicates";
+import { Reproduction } from "./Reproduction";
 import { Scroll } from "@/ui/Scroll";
 
 function Metrics({ detail }: { detail: RunDetail }) {
@@ -71,12 +73,14 @@ export function SummaryTab({ detail }: { detail: RunDetail }) {
           <Curves detail={detail} />
           <Section title="Metrics"><Metrics detail={detail} /></Section>
           <BaselineDeltas id={run.id} />
+          <Replicates run={run} />
           <Section title="Parameters" aside={<Link href={`/runs/${run.id}/config`}>All {plural(detail.params.length, "parameter")}</Link>}>
             <Facts rows={detail.params.slice(0, 12).map((param) => [param.key, <span key="v" className="mono">{formatValue(param.value)}</span>])} />
           </Section>
         </div>
         <div>
         <Gates run={run} />
+        <Reproduction run={run} />
         <Section title="How it came to be">
           <Facts rows={[
             ["Commit", run.commit ? <Link key="c" className="mono" href={`/runs/${run.id}/code`}>{run.commit.slice(0, 12)}{run.dirty ? " + uncommitted changes" : ""}</Link> : "not in a repository"],
