@@ -62,6 +62,9 @@ def test_extra_alone(site: Path) -> None:
         install(site, name, version)
     assert drift_of("requirements.txt", live(site)).verdict == "same"
     assert drift_of("requirements.txt", live(site), strict=True).verdict == "drift"
+    for number in range(12):
+        install(site, f"more{number}", "1")
+    assert list(described(drift_of("requirements.txt", live(site))))[-1] == "and 3 more that the lock does not name"
     partial = parse("requirements.txt", b"six==1.16.0\n")
     found = find_drift(partial, live(site), [], place="/p/requirements.txt", strict=True)
     assert (found.verdict, found.extra) == ("same", [])
@@ -164,7 +167,7 @@ def test_which_interpreter(tmp_path: Path) -> None:
     venv = tmp_path / ".venv"
     (venv / "bin").mkdir(parents=True)
     (venv / "bin" / "python").symlink_to(sys.executable)
-    assert choose_python(tmp_path, "", {}).chosen_by == ".venv beside the lock"
+    assert choose_python(tmp_path, "", {}).chosen_by == "the project's .venv"
     assert choose_python(tmp_path, "", {"VIRTUAL_ENV": str(venv)}).chosen_by == "VIRTUAL_ENV"
     assert choose_python(None, "", {}).executable == sys.executable
     assert named.platform.partition("-")[0] in {"linux", "osx", "win"}
