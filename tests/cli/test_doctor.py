@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from runward.face import current_workspace
+from runward.testing.environments import captured
 from tests.cli.conftest import Cli
 from tests.locks.live import install
 
@@ -40,7 +42,7 @@ def test_drift_has_an_exit_code(cli: Cli, folder: Path) -> None:
     drift = said.json["drift"]
     assert drift["different"] == [{"name": "six", "locked": "0.1", "installed": "1.16.0"}]
     assert drift["missing"] == [{"name": "no-such-package", "locked": "1.0"}]
-    assert (drift["lock"], drift["python"]["chosen_by"]) == ("requirements.txt", ".venv beside the lock")
+    assert (drift["lock"], drift["python"]["chosen_by"]) == ("requirements.txt", "the project's .venv")
     text = cli("doctor", "--drift").out
     assert "six: lock 0.1 ≠ installed 1.16.0" in text
     assert "→ uv pip install -r requirements.txt" in text
@@ -65,3 +67,17 @@ def test_lock_and_python_by_name(cli: Cli, folder: Path, tmp_path: Path) -> None
     assert cli("doctor", "--drift", "--lock", str(lock), "--python", "/no/such/python").code == 3
     assert cli("doctor", "--lock", str(lock), "--run", "x").code == 2
     assert cli("doctor", "--drift", "--lock", str(tmp_path / "gone.lock"), "--python", sys.executable).code == 3
+
+
+def test_a_run_instead_of_a_lock(cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was installed for it, against the environment of the folder one stands in."""
+    cli("projects", "create", "demo")
+    run_id = captured(current_workspace(), "demo", "one", "3.0.1", {"six": "1.15.0"}, {})
+    (folder.parent / "inner").mkdir()
+    monkeypatch.chdir(folder.parent / "inner")
+    said = cli("doctor", "--drift", "--run", "one", "--json")
+    assert said.code == 1
+    drift = said.json["drift"]
+    assert (drift["lock"], drift["kind"], drift["python"]["ok"]) == (run_id, "run", False)
+    assert drift["different"] == [{"name": "six", "locked": "1.15.0", "installed": "1.16.0"}]
+    assert f"runward env lock {run_id} -o pylock.toml" in cli("doctor", "--drift", "--run", "one").out

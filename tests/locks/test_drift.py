@@ -62,6 +62,9 @@ def test_extra_alone(site: Path) -> None:
         install(site, name, version)
     assert drift_of("requirements.txt", live(site)).verdict == "same"
     assert drift_of("requirements.txt", live(site), strict=True).verdict == "drift"
+    for number in range(12):
+        install(site, f"more{number}", "1")
+    assert list(described(drift_of("requirements.txt", live(site))))[-1] == "and 3 more that the lock does not name"
     partial = parse("requirements.txt", b"six==1.16.0\n")
     found = find_drift(partial, live(site), [], place="/p/requirements.txt", strict=True)
     assert (found.verdict, found.extra) == ("same", [])
@@ -82,6 +85,16 @@ def test_other_python_locks(name: str, site: Path) -> None:
     for package, version in (("six", "1.16.0"), ("idna", "3.10"), ("iniconfig", "2.1.0"), ("snowballstemmer", "3.0.1")):
         install(site, package, version)
     assert drift_of(name, live(site)).verdict == "same"
+
+
+def test_default_groups_of_a_pylock(site: Path) -> None:
+    """Those that the lock names, not those of the project."""
+    install(site, "six", "1")
+    text = """lock-version = "1.0"\ndefault-groups = ["{}"]\n[[packages]]\nname = "idna"\nversion = "3"
+        marker = "'test' in dependency_groups and 'x' not in extras"\n[[packages]]\nname = "six"\nversion = "1"\n"""
+    for group, missing in (("test", ["idna"]), ("main", [])):
+        lock = parse("pylock.toml", text.format(group).encode())
+        assert [one.name for one in find_drift(lock, live(site), [], place="/p/pylock.toml").missing] == missing
 
 
 def test_python_version(site: Path) -> None:
@@ -154,7 +167,7 @@ def test_which_interpreter(tmp_path: Path) -> None:
     venv = tmp_path / ".venv"
     (venv / "bin").mkdir(parents=True)
     (venv / "bin" / "python").symlink_to(sys.executable)
-    assert choose_python(tmp_path, "", {}).chosen_by == ".venv beside the lock"
+    assert choose_python(tmp_path, "", {}).chosen_by == "the project's .venv"
     assert choose_python(tmp_path, "", {"VIRTUAL_ENV": str(venv)}).chosen_by == "VIRTUAL_ENV"
     assert choose_python(None, "", {}).executable == sys.executable
     assert named.platform.partition("-")[0] in {"linux", "osx", "win"}

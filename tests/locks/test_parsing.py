@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -156,6 +157,32 @@ def test_garbage_inside(name: str, noise: bytes, at: int) -> None:
     data = (SAMPLES / name).read_bytes()
     lock = parse(name, data[:at] + noise + data[at + len(noise) :])
     assert isinstance(lock, Lock)
+
+
+BOMB = "a: &a0 {x: 1}\n" + "".join(f"b{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}]}}\n" for n in range(1, 40))
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "why"),
+    [
+        ("uv.lock", b"a." * 2_000_000 + b"a = 1", "30 parts"),
+        ("uv.lock", b"[" + b"a." * 2_000_000 + b"a]", "30 parts"),
+        ("poetry.lock", b"x = {a = 1, " + b"b . " * 1_000_000 + b"b = 1}", "30 parts"),
+        ("uv.lock", b" " * 400_000 + b"\n" * 400_000, "no package"),
+        ("conda-lock.yml", BOMB.encode(), "merge keys"),
+        ("conda-lock.yml", b"a: !!python/object/apply:os.system [x]", "cannot be read"),
+        ("renv.lock", b'{"a": ' + b"9" * 100_000 + b"}", "cannot be read"),
+        ("requirements.txt", b"a" + b" " * 400_000 + b"!", ""),
+    ],
+    ids=range(8),
+)
+def test_what_would_take_forever_is_refused(name: str, data: bytes, why: str) -> None:
+    """Quadratic keys, tables that double, programs, endless numbers and blanks: each is a problem at once."""
+    began = time.process_time()
+    lock = parse(name, data)
+    assert time.process_time() - began < 5
+    assert why in "".join(lock.problems)
+    assert lock.packages == []
 
 
 def test_size_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

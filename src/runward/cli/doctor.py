@@ -29,6 +29,7 @@ class _Meant(NamedTuple):
 
     place: str
     folder: Path | None
+    """Whose ``.venv`` it is about."""
     lock: Lock
 
 
@@ -67,7 +68,9 @@ def _meant(lock_file: Path | None, ref: str) -> _Meant | None:
         space = face.current_workspace()
         run = space.tracking.resolve_run(ref)
         data = space.files.capture(run.id, "environment")
-        return _Meant(run.id, None, lock_of(msgspec.json.decode(data, type=EnvironmentSnapshot)))
+        here = Path.cwd()
+        home = next((folder for folder in (here, *here.parents) if (folder / ".venv").is_dir()), None)
+        return _Meant(run.id, home, lock_of(msgspec.json.decode(data, type=EnvironmentSnapshot)))
     if lock_file is not None:
         return _Meant(str(lock_file), lock_file.absolute().parent, read_lock(lock_file))
     found = find_lock(Path.cwd())

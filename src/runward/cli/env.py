@@ -48,6 +48,8 @@ def show(output: Output, ref: str, path: str) -> None:
     found = space.environments.environment(run_id)
     lines = [
         f"{found.implementation} {found.python} on {found.platform}" + (f", {found.libc}" if found.libc else ""),
+        *(f"  {name}: {value}" for name, value in found.machine.items()),
+        f"  {len(found.libraries):,} shared libraries of the system loaded (--json names them)",
         f"  locks{'' if found.locks else ': none in the captured tree'}",
         *(f"    {lock.path}  ({lock.kind}, {lock.size:,} bytes)" for lock in found.locks),
         f"  {len(found.packages):,} packages",

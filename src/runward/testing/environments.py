@@ -7,7 +7,7 @@ import pytest
 
 from runward.errors import InvalidError, NotFoundError
 from runward.testing.worlds import World
-from runward.tracking.capture.model import EnvironmentSnapshot, Package
+from runward.tracking.capture.model import EnvironmentSnapshot, Gpu, MachineSnapshot, Package
 from runward.tracking.environments_model import FactDifference, PackageDifference
 from runward.tracking.model import CapturePart, NewRun
 from runward.workspace import Workspace
@@ -26,6 +26,8 @@ def captured(
         executable="",
         prefix="",
         platform="Linux",
+        libraries=["libc.so.6"],
+        variables={"LANG": name},
         packages=[Package(name=package, version=version) for package, version in packages.items()],
         digest=f"{python} {packages}",
     )
@@ -33,7 +35,13 @@ def captured(
         {"path": path, "digest": space.files.put_bytes(project, text.encode()), "size": len(text), "mode": "file"}
         for path, text in files.items()
     ]
-    documents = {"environment": msgspec.json.encode(snapshot), "code": msgspec.json.encode({"files": entries})}
+    gpu = Gpu(name="H100", driver=f"driver of {python}")
+    machine = MachineSnapshot(hostname="h", os="Linux", kernel="6", architecture="x86_64", usable_cpus=2, gpus=[gpu])
+    documents = {
+        "environment": msgspec.json.encode(snapshot),
+        "machine": msgspec.json.encode(machine),
+        "code": msgspec.json.encode({"files": entries}),
+    }
     summary = {"python": python, "packages": packages}
     parts = [
         CapturePart(kind, space.files.put_bytes(project, data), summary if kind == "environment" else {})  # type: ignore[arg-type]
@@ -68,6 +76,11 @@ class EnvironmentsSuite:
             ("requirements.txt", "requirements"),
             ("analysis/renv.lock", "renv"),
         ]
+        assert found.machine == {
+            "os": "Linux", "kernel": "6", "architecture": "x86_64", "usable cpus": "2",
+            "gpus": "H100 (driver driver of 3.11.7)",
+        }  # fmt: skip
+        assert (found.libraries, found.variables) == ({"libc.so.6": "loaded"}, {"LANG": "one"})
         content = space.environments.lock_content(run_id, "requirements.txt")
         assert [(p.ecosystem, p.name, p.version, p.hashes) for p in content.packages] == [
             ("python", "six", "1.16.0", ["sha256:ab"])
@@ -95,7 +108,9 @@ class EnvironmentsSuite:
         )  # fmt: skip
         found = space.environments.environment_differences("one", second)
         assert (found.first, found.second) == (first, second)
-        assert found.facts == [FactDifference("python", "3.11.7", "3.12.0")]
+        gpus = FactDifference("machine gpus", "H100 (driver driver of 3.11.7)", "H100 (driver driver of 3.12.0)")
+        variable = FactDifference("variable LANG", "one", "two")
+        assert found.facts == [FactDifference("python", "3.11.7", "3.12.0"), gpus, variable]
         assert found.packages == [
             PackageDifference(ecosystem="python", name="idna", before="3.10", after=""),
             PackageDifference(ecosystem="python", name="six", before="1.16.0", after="1.17.0"),

@@ -13,7 +13,7 @@ from runward.errors import InvalidError, NotFoundError
 from runward.governance.dispatch import Call
 from runward.tracking import repository as sql
 from runward.tracking.api import Tracking
-from runward.tracking.capture.model import EnvironmentSnapshot, FileEntry
+from runward.tracking.capture.model import EnvironmentSnapshot, FileEntry, MachineSnapshot
 from runward.tracking.environments_api import Environments
 from runward.tracking.environments_model import (
     AttachedLock,
@@ -66,6 +66,8 @@ class EnvironmentsService(Environments):
                 for p in found.packages
             ],
             variables=found.variables,
+            machine=self._machine(run_id),
+            libraries=_libraries(found),
             locks=[_attached(entry) for entry in self._locks(run_id)],
         )
 
@@ -97,11 +99,13 @@ class EnvironmentsService(Environments):
             [Listed("python", package.name, package.version) for package in side.packages] if side else []
             for side in sides
         ]
-        facts = [[str(getattr(side, name, "")) for side in sides] for name in _FACTS]
+        facts = [self._facts(run_id, side) for run_id, side in zip(runs, sides, strict=True)]
+        names = list(dict.fromkeys([*facts[0], *facts[1]]))
+        pairs = [(name, facts[0].get(name, ""), facts[1].get(name, "")) for name in names]
         return EnvironmentDifferences(
             first=runs[0],
             second=runs[1],
-            facts=[FactDifference(n, a, b) for n, (a, b) in zip(_FACTS, facts, strict=True) if a != b],
+            facts=[FactDifference(*pair) for pair in pairs if pair[1] != pair[2]],
             packages=_differences(*packages),
             locks=self._lock_differences(runs),
         )
@@ -125,6 +129,17 @@ class EnvironmentsService(Environments):
             )
         return found
 
+    def _facts(self, run_id: str, side: EnvironmentSnapshot | None) -> dict[str, str]:
+        found = {name: str(getattr(side, name)) for name in _FACTS if side}
+        groups = {"machine": self._machine(run_id)}
+        if side:
+            groups |= {"variable": side.variables, "library": _libraries(side)}
+        return found | {f"{group} {name}": text for group, named in groups.items() for name, text in named.items()}
+
+    def _machine(self, run_id: str) -> dict[str, str]:
+        data = self._document(run_id, "machine")
+        return {} if data is None else _machine_facts(_decoded(data, MachineSnapshot))
+
     def _snapshot(self, run_id: str) -> EnvironmentSnapshot | None:
         data = self._document(run_id, "environment")
         return None if data is None else _decoded(data, EnvironmentSnapshot)
@@ -147,6 +162,26 @@ class EnvironmentsService(Environments):
         if size is None or size > MAX_BYTES:
             return Lock(kind=kind_of(entry.path), problems=["its content is not stored, or too large to be read"])
         return parse(entry.path, self.call.blobs.read(Digest(entry.digest)))
+
+
+def _libraries(found: EnvironmentSnapshot) -> dict[str, str]:
+    return found.library_builds or dict.fromkeys(found.libraries, "loaded")
+
+
+def _machine_facts(found: MachineSnapshot) -> dict[str, str]:
+    facts: dict[str, object] = {
+        "os": found.os,
+        "kernel": found.kernel,
+        "architecture": found.architecture,
+        "cpu": found.cpu,
+        "cpu level": found.cpu_level,
+        "usable cpus": found.usable_cpus,
+        "memory": f"{found.memory_bytes / 2**30:.1f} GiB" if found.memory_bytes else "",
+        "gpus": ", ".join(f"{gpu.name} (driver {gpu.driver or 'unknown'})" for gpu in found.gpus),
+        **{f"threads of {name}": number for name, number in found.threads.items()},
+        **{f"kernels of {name}": kind for name, kind in found.kernels.items()},
+    }
+    return {name: str(value) for name, value in facts.items() if value}
 
 
 def _attached(entry: FileEntry) -> AttachedLock:

@@ -43,6 +43,10 @@ class RunEnvironment(msgspec.Struct, frozen=True, kw_only=True):
     """Of the Python version and the exact set of packages."""
     packages: list[RunPackage]
     variables: dict[str, str]
+    machine: dict[str, str]
+    """Processor, memory, graphics cards with their drivers, kernel, threads; empty where it was not captured."""
+    libraries: dict[str, str]
+    """Shared libraries of the system that were loaded, with their builds where those are known."""
     locks: list[AttachedLock]
 
 
@@ -80,9 +84,10 @@ class PackageDifference(msgspec.Struct, frozen=True, kw_only=True, order=True):
 
 
 class FactDifference(msgspec.Struct, frozen=True):
-    """Something about Python or the machine's software in which two environments differ."""
+    """Something about Python, the machine or its libraries in which two environments differ."""
 
     name: str
+    """``python``, ``machine cpu``, ``library libc.so.6``, ``variable LANG``, …"""
     before: str
     after: str
 

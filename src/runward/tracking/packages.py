@@ -11,7 +11,7 @@ from typing import Literal
 
 from runward.core.hashing import digest_bytes
 from runward.core.ids import Digest
-from runward.errors import NotFoundError
+from runward.errors import CorruptedError, NotFoundError
 from runward.governance.scopes import Clause
 from runward.store.blobs import Blobs
 from runward.store.database import Database, Tx
@@ -99,7 +99,7 @@ def list_locks(database: Database, blobs: Blobs, limit: int = 5) -> int:
     for set_id, name, digest in due:
         try:
             packages = parse(name, blobs.read(Digest(digest))).packages
-        except NotFoundError:
+        except (NotFoundError, CorruptedError):
             packages = []
         rows = sorted({(one.name, one.version) for one in packages})
         with database.transaction(write=True) as tx:

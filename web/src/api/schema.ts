@@ -3643,6 +3643,12 @@ export interface components {
             variables: {
                 [key: string]: string;
             };
+            machine: {
+                [key: string]: string;
+            };
+            libraries: {
+                [key: string]: string;
+            };
             locks: components["schemas"]["AttachedLock"][];
         };
         /**
@@ -3713,7 +3719,7 @@ export interface components {
         };
         /**
          * FactDifference
-         * @description Something about Python or the machine's software in which two environments differ.
+         * @description Something about Python, the machine or its libraries in which two environments differ.
          */
         FactDifference: {
             name: string;

@@ -16,6 +16,7 @@ from runward.tracking.locks.live import Edited, Live
 from runward.tracking.locks.model import Ecosystem, Lock, LockedPackage
 from runward.tracking.locks.versions import Environment, applies, same_version, satisfies
 
+_SHOWN = 10
 Verdict = Literal["same", "drift", "undecided"]
 
 
@@ -166,7 +167,8 @@ class _Wanted:
 
     def __init__(self, lock: Lock, live: Live, groups: Collection[str]) -> None:
         self._lock, self._platform = lock, live.platform
-        self._environment: Environment = {**live.markers, "extra": "", "extras": (), "dependency_groups": groups}
+        given = groups if lock.groups is None else lock.groups
+        self._environment: Environment = {**live.markers, "extra": "", "extras": (), "dependency_groups": given}
         self.unevaluated = set[str]()
         self.allowed: dict[Key, set[str]] = {}
         self.required: dict[Key, set[str]] = {}
@@ -260,7 +262,9 @@ def described(drift: Drift) -> Iterable[str]:
     yield from (f"{one.name}: lock {one.locked or 'any version'}, not installed" for one in drift.missing)
     yield from (f"{one.name}: lock {one.locked} ≠ installed {one.installed}" for one in drift.different)
     yield from (f"{one.package}: {one.file} was {_CHANGES[one.change]}" for one in drift.edited)
-    yield from (f"{one.name}: installed {one.installed}, not in the lock" for one in drift.extra)
+    yield from (f"{one.name}: installed {one.installed}, not in the lock" for one in drift.extra[:_SHOWN])
+    if len(drift.extra) > _SHOWN:
+        yield f"and {len(drift.extra) - _SHOWN:,} more that the lock does not name"
     yield from (f"{name}: its marker is not understood, so it was not compared" for name in drift.unevaluated)
     yield from drift.problems
 

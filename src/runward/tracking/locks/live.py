@@ -83,7 +83,7 @@ def choose_python(lock_folder: Path | None, given: str = "", environ: Mapping[st
         if environ.get(name):
             return _ask(_program(Path(environ[name])), name)
     if lock_folder is not None and (lock_folder / ".venv").is_dir():
-        return _ask(_program(lock_folder / ".venv"), ".venv beside the lock")
+        return _ask(_program(lock_folder / ".venv"), "the project's .venv")
     return _ask(Path(sys.executable), "the interpreter of this command")
 
 

@@ -53,5 +53,7 @@ class Lock(msgspec.Struct, kw_only=True):
     """What of it could not be read, in words."""
     roots: list[str] = []
     """Keys of ``needs`` where the walk of a graph begins; empty where the lock is a plain list."""
+    groups: list[str] | None = None
+    """The dependency groups that are installed by default, where the lock says so."""
     needs: dict[str, list[Need]] = {}
     """By ``name==version``, ``name==version[extra]`` and ``name==version:group``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Callable
 from pathlib import PurePosixPath
@@ -21,7 +22,13 @@ _MAX_PROBLEMS = 50
 _MAX_DEPTH = 50
 
 
+_DOTTED = re.compile(r"""(?m)(?:^[ \t]*+\[*+|[{,])[ \t]*+(?:[\w"'-]++[ \t]*+\.[ \t]*+){30}""")
+
+
 def _toml(source: str) -> Any:
+    # The time for a dotted key grows with the square of its length; locks have two or three parts.
+    if _DOTTED.search(source):
+        raise ValueError("a key has more than 30 parts")
     return tomllib.loads(source)
 
 
@@ -40,6 +47,9 @@ def _yaml(source: str) -> Any:
         # Building a deeply nested document would end the process: it recurses in C.
         if depth > _MAX_DEPTH:
             raise ValueError(f"it is nested more than {_MAX_DEPTH} levels deep")
+        # Merged tables may double with every line.
+        if isinstance(event, yaml.ScalarEvent) and event.value == "<<":
+            raise ValueError("it has merge keys")
     return yaml.load(source, Loader=_LOADER)
 
 

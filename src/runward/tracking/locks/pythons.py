@@ -55,7 +55,8 @@ def _needs(items: Any) -> list[Need]:
 
 def pylock(document: dict[str, Any]) -> Lock:
     """``pylock.toml`` (PEP 751)."""
-    lock = Lock(kind="pylock", python=text(document.get("requires-python")))
+    groups = texts(document.get("default-groups"))
+    lock = Lock(kind="pylock", python=text(document.get("requires-python")), groups=groups)
     if not text(document.get("lock-version")).startswith("1."):
         lock.problems.append(f"lock-version {document.get('lock-version')!r:.40} is not known")
     for item in tables(document.get("packages")):
