@@ -28,7 +28,7 @@ from runward.tracking.api import Tracking
 from runward.tracking.content import content_digest
 from runward.tracking.marks import publish_on_run
 
-LEVELS = ("basic", "environment", "statistical")
+LEVELS = ("basic", "environment", "statistical", "conceptual")
 FIRST = "as the first run"
 REPEATS = "as recorded, both times"
 STEADY = (REPEATS, "both times the same, not as recorded")
@@ -193,9 +193,10 @@ def _check_cause(report: ExplanationReport) -> None:
     titles = {one.title for one in report.cause}
     if missing := titles - {one.title for one in report.differences}:
         raise InvalidError(f"report: {min(missing)[:200]!r} is a cause and no difference", hint=_HINT)
-    _must_show(report, sorted(titles), (FIRST,))
+    aside = set(report.set_aside)
+    _must_show(report, sorted(titles | aside), (FIRST,))
     for rerun in report.reruns:
-        if set(rerun.put_back) < titles and rerun.result == FIRST:
+        if set(rerun.put_back) - aside < titles and rerun.result == FIRST:
             said = ", ".join(rerun.put_back)[:200] or "nothing"
             raise InvalidError(f"report: the first result came out with {said} put back: a smaller cause", hint=_HINT)
 

@@ -78,6 +78,8 @@ class ExplanationReport(msgspec.Struct, frozen=True, kw_only=True):
     source: str = ""
     differences: list[ExplainedDifference] = []
     not_tried: list[str] = []
+    set_aside: list[str] = []
+    """Differences that were put back in every rerun that counts: files that the first run had left."""
     reruns: list[ExplainedRerun] = []
 
 

@@ -119,7 +119,7 @@ def verify_statistically(
     except (ReproError, NotFoundError) as error:
         report = undecided(detail.run.id, error)
     say(f"{report.verdict}: {report.reason}")
-    return recorded(space, report, begun)
+    return recorded(space, report, begun, "conceptual" if second else "statistical")
 
 
 def _chosen(detail: RunDetail, metrics: Sequence[str], named: set[str]) -> list[str]:

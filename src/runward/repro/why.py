@@ -66,6 +66,8 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     differences: list[Difference] = []
     not_tried: list[str] = []
     """What differs too and cannot be put back here."""
+    set_aside: list[str] = []
+    """Titles of files that the first run had left, which are taken away together with what is named."""
     reruns: list[Rerun] = []
 
 
@@ -191,7 +193,7 @@ class _Laboratory:
         words = "restores" if len(cause) == 1 else "together restore"
         beside = f", once {', '.join(sorted(left))}, which the first run had left, is taken away" if left else ""
         reason = f"{_titles(cause)}: put back, {words} the first result{beside}"
-        return msgspec.structs.replace(so_far, answer="shown", reason=reason, cause=cause)
+        return msgspec.structs.replace(so_far, answer="shown", reason=reason, cause=cause, set_aside=sorted(left))
 
     def _mixed(self, mixture: Mixture) -> str:
         with self._rerun(mixture) as (attempt, again):

@@ -154,6 +154,25 @@ class FindingsSuite:
             space.findings.record_explanation(first.id, NewExplanation(shown(first.id, second.id, **told), 1.0))
         assert space.findings.list_explanations(first.id) == []
 
+    def test_what_the_first_run_left_is_put_back_with_the_cause(self, world: World) -> None:
+        """It belongs to what the rerun must show, and alone must not restore the result."""
+        space = world.member()
+        first, second = _captured(world, space), _captured(world, space)
+        reruns = [
+            ExplainedRerun([], _SECOND, 1.0),
+            ExplainedRerun([_DATA.title], _SECOND, 1.0),
+            ExplainedRerun([_DATA.title, _LR.title], _FIRST, 1.0),
+        ]
+        more: dict[str, Any] = {"set_aside": [_DATA.title], "reruns": reruns}
+        made = space.findings.record_explanation(first.id, NewExplanation(shown(first.id, second.id, **more), 1.0))
+        assert made.report.set_aside == [_DATA.title]
+        for other in (
+            {**more, "set_aside": []},
+            {**more, "reruns": [*reruns, ExplainedRerun([_DATA.title], _FIRST, 1.0)]},
+        ):
+            with pytest.raises(InvalidError, match="report"):
+                space.findings.record_explanation(first.id, NewExplanation(shown(first.id, second.id, **other), 1.0))
+
     def test_a_run_is_explained_by_itself(self, world: World) -> None:
         """What keeps it from repeating, or that nothing does."""
         space = world.member()

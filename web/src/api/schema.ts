@@ -4801,6 +4801,8 @@ export interface components {
             /** @default [] */
             not_tried: string[];
             /** @default [] */
+            set_aside: string[];
+            /** @default [] */
             reruns: components["schemas"]["ExplainedRerun"][];
         };
         /**

@@ -27,6 +27,7 @@ const LEVELS = [
   { value: "basic", label: "Basic" },
   { value: "environment", label: "Environment" },
   { value: "statistical", label: "Statistical" },
+  { value: "conceptual", label: "Conceptual" },
 ];
 
 function Rows({ rows }: { rows: Verification[] }) {

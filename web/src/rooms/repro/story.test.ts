@@ -8,7 +8,7 @@ const rerun = (put_back: string[], result = "as the first run") => ({ put_back, 
 
 const detail = (report: Partial<ExplanationDetail["report"]>): ExplanationDetail => ({
   explanation: { id: "e", first_id: "a", first_name: "good", second_id: "b", second_name: "bad", answer: "shown", reason: "", by: "", host: "", at: "", duration_s: 1, outdated: false },
-  report: { format: 1, first: "a", second: "b", answer: "shown", reason: "", cause: [LR], source: "", differences: [LR, DATA], not_tried: [], reruns: [], ...report },
+  report: { format: 1, first: "a", second: "b", answer: "shown", reason: "", cause: [LR], source: "", differences: [LR, DATA], not_tried: [], set_aside: [], reruns: [], ...report },
 });
 
 it("says the answer in a sentence, and that there is none where there is none", () => {
@@ -24,6 +24,9 @@ it("knows the reruns that show the answer and what is not involved", () => {
   const { report } = detail({});
   expect([["config lr"], ["config lr", "data a.csv"], []].map((put) => isProof(rerun(put), report))).toEqual([true, false, false]);
   expect(notInvolved(report)).toEqual([DATA]);
+  const aside = detail({ set_aside: ["data a.csv"] }).report;
+  expect([["config lr", "data a.csv"], ["config lr"]].map((put) => isProof(rerun(put), aside))).toEqual([true, false]);
+  expect(notInvolved(aside)).toEqual([]);
   const source = detail({ cause: [], source: "the seed and the threads" }).report;
   expect(isProof(rerun(["fixed: the seed", "fixed: the threads"]), source)).toBe(true);
   expect(isProof(rerun(["fixed: the seed"]), source)).toBe(false);

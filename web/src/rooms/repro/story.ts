@@ -29,10 +29,10 @@ export function putBackOf({ put_back }: Rerun): string[] {
   return put_back.map((title) => (title.startsWith(FIXED) ? title.slice(FIXED.length) : title));
 }
 
-/** Whether a rerun is the one that shows the answer: exactly the cause was put back, or the source fixed. */
+/** Whether a rerun is the one that shows the answer: exactly the cause was put back (and what the first run left taken away), or the source fixed. */
 export function isProof(rerun: Rerun, report: Report): boolean {
   if (report.answer === "undecided") return false;
-  const wanted = report.source ? null : (report.cause ?? []).map(titleOf).toSorted();
+  const wanted = report.source ? null : [...(report.cause ?? []).map(titleOf), ...(report.set_aside ?? [])].toSorted();
   if (wanted) return JSON.stringify(rerun.put_back.toSorted()) === JSON.stringify(wanted);
   const fixed = putBackOf(rerun);
   return fixed.length > 0 && fixed.every((one) => report.source?.includes(one)) && fixed.join(" and ").length === report.source?.length;
@@ -40,6 +40,6 @@ export function isProof(rerun: Rerun, report: Report): boolean {
 
 /** Differences that the first result does not need. */
 export function notInvolved(report: Report): NonNullable<Report["differences"]> {
-  const cause = new Set((report.cause ?? []).map(titleOf));
+  const cause = new Set([...(report.cause ?? []).map(titleOf), ...(report.set_aside ?? [])]);
   return (report.differences ?? []).filter((one) => !cause.has(titleOf(one)));
 }
