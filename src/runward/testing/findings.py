@@ -84,9 +84,10 @@ class FindingsSuite:
         _verify(space, _captured(world, space, RunStatus.FAILED), "reproduced", "basic")
         found = space.findings.verification_rates(world.project)
         assert found.eligible == 6
-        basic, environment, statistical = found.levels
+        basic, environment, statistical, conceptual = found.levels
         assert _counts(environment) == (5, 1, 1, 1, 1, 1)
-        assert (_counts(basic), _counts(statistical)) == ((0, 0, 0, 0, 0, 0), (1, 0, 0, 1, 0, 0))
+        nothing = (0, 0, 0, 0, 0, 0)
+        assert (_counts(basic), _counts(statistical), _counts(conceptual)) == (nothing, (1, 0, 0, 1, 0, 0), nothing)
         assert (environment.rate, basic.rate, basic.low) == (0.2, None, None)
         assert environment.low == pytest.approx(0.0362, abs=1e-4)
         assert environment.high == pytest.approx(0.6245, abs=1e-4)
