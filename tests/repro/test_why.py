@@ -130,6 +130,31 @@ def test_a_setting_or_a_data_file_is_named(bench: Bench, file: str, old: str, ne
     assert _cause(bench.why(first, bench.run())) == [cause]
 
 
+def test_data_too_large_to_be_kept_comes_from_a_version_of_a_dataset(bench: Bench) -> None:
+    """It is put back where `runward data add` stored it; otherwise it is told that it cannot be."""
+    bench.write(".gitignore", "*.csv\n")
+    subprocess.run(["git", "rm", "-q", "--cached", "data.csv"], cwd=bench.tree, check=True)
+
+    def fill(value: float) -> None:
+        bench.write("data.csv", f"{value}\n" + "0.00\n" * 1_700_000)
+        os.utime(bench.tree / "data.csv", (1_600_000_000, 1_600_000_000))
+
+    fill(1.0)
+    first = bench.run()
+    fill(2.0)
+    second = bench.run()
+    unknown = bench.why(first, second)
+    assert (unknown.answer, unknown.cause) == ("undecided", [])
+    assert unknown.not_tried == ["data data.csv: its former content was not kept, or lies outside of the run's folder"]
+    for value in (1.0, 2.0):
+        fill(value)
+        project = bench.space.tracking.get_run(first).run.project
+        words = [sys.executable, "-m", "runward", "data", "add", "data.csv", "--project", project]
+        environment = {**os.environ, "RUNWARD_DIR": str(bench.place)}
+        subprocess.run(words, cwd=bench.tree, env=environment, check=True, capture_output=True)
+    assert _cause(bench.why(first, second)) == ["data data.csv"]
+
+
 def test_a_file_that_the_first_run_left_is_no_change_of_anybody(bench: Bench) -> None:
     """A log that each run adds to is put aside; a checkpoint from which the second run goes on is the cause."""
     bench.change("train.py", "print(", "open('train.log', 'a').write(f'{value}\\n'); print(")

@@ -63,6 +63,14 @@ def push(output: Output, dataset: str, to: str, token: str, file: Path | None, o
     output.result(Sent([there], sent), [line_of(there), f"  {size_of(sent)} were sent to {to}"])
 
 
+def pull_tracked(space: Workspace, file: Path, source: str, project: str, name: str = "") -> Sent:
+    """Versions of what a ``.dvc`` or ``dvc.lock`` file tracks, from a remote or else the repository's own cache."""
+    remote = dvc.Remote(Path(source.removeprefix(_DVC)) if source else dvc.remote_of(file))
+    outs = dvc.read_outs(file)
+    added = [dvc.pull(space, out, file.parent, remote, project or default_project(), name) for out in outs]
+    return Sent([item.version for item in added], sum(item.stored_bytes for item in added))
+
+
 @data.command("pull")
 @click.argument("what")
 @click.argument("source", metavar="FROM", required=False)
@@ -82,9 +90,7 @@ def pull(output: Output, what: str, source: str | None, token: str, project: str
         outs = dvc.read_outs(file)
         if name and len(outs) != 1:
             raise InvalidError(f"{what} tracks {len(outs)} outputs, so --name does not say which", hint="leave it out")
-        remote = dvc.Remote(Path((source or "").removeprefix(_DVC)) if source else dvc.remote_of(file))
-        added = [dvc.pull(space, out, file.parent, remote, project or default_project(), name) for out in outs]
-        done = Sent([item.version for item in added], sum(item.stored_bytes for item in added))
+        done = pull_tracked(space, file, source or "", project, name)
     else:
         if not source:
             raise InvalidError(f"from where is {what!r} to be copied?", hint="a URL or a workspace's folder")

@@ -8,8 +8,13 @@ from typing import Any
 
 import click
 
+from runward.cli.data import line_of
+from runward.cli.datamove import pull_tracked
 from runward.cli.output import NO, Output, pass_output, with_json
+from runward.data.model import DatasetVersion
+from runward.errors import RunwardError
 from runward.face import current_workspace
+from runward.interop import dvc
 from runward.interop.imports.engine import Options, import_runs
 from runward.interop.imports.model import Report
 from runward.interop.imports.opening import TOOLS, open_source
@@ -18,7 +23,7 @@ _SHOWN_PROBLEMS = 20
 
 
 @click.command("import")
-@click.argument("tool", type=click.Choice(TOOLS))
+@click.argument("tool", type=click.Choice((*TOOLS, "dvc")))
 @click.argument("where", metavar="PATH_OR_URL")
 @click.option("--project", "-p", default="", help="Below this project; default: the names that the source has.")
 @click.option("--experiment", "-e", multiple=True, metavar="NAME", help="Only this experiment or project; * and ? fit.")
@@ -39,7 +44,12 @@ def import_command(
 
     Again, it imports what is missing or has changed; an import that was interrupted is continued that way. Runs that
     cannot be read are listed at the end (exit code 1) and keep nobody back. Secrets are masked.
+
+    Of DVC, the datasets that a repository (or one .dvc or dvc.lock) tracks, from its cache; `runward data pull` takes
+    them from a remote.
     """
+    if tool == "dvc":
+        return _datasets(output, Path(where), project, given["dry_run"])
     source = open_source(tool, where, given["artifacts"])
     options = Options(project.strip("/"), experiment, limit, given["dry_run"])
     show = sys.stderr.isatty() and not output.json
@@ -48,6 +58,25 @@ def import_command(
         click.echo("", err=True)
     output.result(report, _lines(report))
     return NO if report.problems else 0
+
+
+def _datasets(output: Output, place: Path, project: str, dry_run: bool) -> int:
+    files, versions, problems = dvc.tracking_files(place), list[DatasetVersion](), list[str]()
+    stored = 0
+    for file in files:
+        try:
+            if dry_run:
+                output.say(f"{file}: {', '.join(out.path for out in dvc.read_outs(file))}")
+                continue
+            done = pull_tracked(current_workspace(), file, "", project)
+        except RunwardError as error:
+            problems.append(f"{file}: {error.message}")
+            continue
+        versions, stored = [*versions, *done.versions], stored + done.bytes
+    document = {"source": "dvc", "files": len(files), "versions": versions, "bytes": stored, "problems": problems}
+    lines = [f"{len(versions)} versions from {len(files)} files, {stored:,} bytes were new"]
+    output.result(document, [*lines, *map(line_of, versions), *(f"✗ {text}" for text in problems)])
+    return NO if problems else 0
 
 
 def _done(report: Report) -> int:

@@ -38,7 +38,10 @@ _CODES = {"reproduced": YES, "not_reproduced": NO, "undecided": UNDECIDED}
 @click.option("--test-size", multiple=True, metavar="METRIC=N", help="Examples behind a metric that is a proportion.")
 @click.option("--baseline", default="group", metavar="RUN,RUN,…", help="All replicates of RUN, by name.")
 @click.option("--budget", default="1h", show_default=True, callback=span, help="Repeated runs: time for all of them.")
-@click.option("--max-runs", type=click.IntRange(3, 20), default=20, show_default=True, help="Runs per side, at most.")
+@click.option(
+    "--n", "--max-runs", "max_runs", type=click.IntRange(3, 20), default=20, show_default=True,
+    help="Repeated runs: per side, at most.",
+)  # fmt: skip
 @click.option("--no-sandbox", is_flag=True, help="Rerun without isolation; the report says so.")
 @click.option("--network", is_flag=True, help="Let the rerun use the network.")
 @click.option("--against", metavar="RUN", help="Compare with this recorded run instead of running anything.")

@@ -55,6 +55,17 @@ def read_outs(file: Path) -> list[Out]:
     return [_out(item, name, file) for name, stage in stages.items() for item in _listed(stage, "outs", file)]
 
 
+def tracking_files(place: Path) -> list[Path]:
+    """The ``.dvc`` and ``dvc.lock`` files of a repository, or the one that is named. Raises: NotFoundError (none)."""
+    if place.is_file():
+        return [place]
+    inside = (path for pattern in ("*.dvc", "dvc.lock") for path in place.rglob(pattern) if path.is_file())
+    found = sorted(path for path in inside if not {".dvc", ".git"}.intersection(path.relative_to(place).parts[:-1]))
+    if not found:
+        raise NotFoundError(f"{place} has no .dvc and no dvc.lock", hint="name a repository that DVC tracks data in")
+    return found
+
+
 def _yaml(file: Path) -> dict[str, Any]:
     try:
         document = yaml.safe_load(file.read_text(encoding="utf-8"))

@@ -11,11 +11,13 @@ import msgspec
 
 from runward.core.hashing import digest_file
 from runward.core.ids import Digest
-from runward.errors import SourceMissingError
+from runward.errors import NotFoundError, SourceMissingError
 from runward.repro.compare import kind_of
 from runward.repro.model import CheckStatus, InputCheck
 from runward.tracking.capture.model import BlobSource, Capture, FileRead, decode_path
 
+MOST_FETCHED = 256 << 20
+"""Bytes of a data file, up to which it is brought from the store."""
 _SYSTEM_PATH = ("/usr/local/bin", "/usr/bin", "/bin")
 _CACHES = (
     ("HF_HOME", ".cache/huggingface"),
@@ -110,13 +112,13 @@ def place_inputs(capture: Capture, root: Path, blobs: BlobSource, *, as_recorded
 
     A file below the captured tree (ignored data, for instance) is copied from where it was; one outside is
     checked where it is. A file that changed since is placed all the same and reported as different; one that is gone
-    comes from the store, where its bytes were kept.
+    comes from the store, where that has its bytes.
 
     Args:
         capture: What was recorded about the run.
         root: The restored tree.
         blobs: Holds what was kept.
-        as_recorded: Take what was kept of a file that changed since, too.
+        as_recorded: Take a file that changed since from there, too.
     """
     code = {entry.path for entry in capture.code.files} | {item.path for item in capture.code.left_out if item.digest}
     others = [read for read in capture.reads if not (read.relative and read.relative in code)]
@@ -131,8 +133,8 @@ def _place(read: FileRead, root: Path, blobs: BlobSource, as_recorded: bool) -> 
     # Neither a hostile record nor a symlink in the tree may lead the copy out of it.
     if read.relative and not target.exists() and target.resolve().is_relative_to(root.resolve()):
         target.parent.mkdir(parents=True, exist_ok=True)
-        if read.kept and (present is None or (as_recorded and present != known)):
-            blobs.copy_to(Digest(read.digest), target)
+        wanted = known is not None and (present is None or (as_recorded and present != known))
+        if wanted and _fetched(read, target, blobs):
             present = known
         elif present:
             shutil.copyfile(source, target)
@@ -140,6 +142,17 @@ def _place(read: FileRead, root: Path, blobs: BlobSource, as_recorded: bool) -> 
     if known is None or present is None:
         status = "unchecked"
     return InputCheck(kind=kind_of(read), name=read.relative or read.path, status=status, before=known, after=present)
+
+
+def _fetched(read: FileRead, target: Path, blobs: BlobSource) -> bool:
+    """Whether the store had the bytes: kept with the run, or with a version of a dataset."""
+    if read.size > MOST_FETCHED:
+        return False
+    try:
+        blobs.copy_to(Digest(read.digest), target)
+    except NotFoundError:
+        return False
+    return True
 
 
 def _caches() -> dict[str, str]:

@@ -15,6 +15,7 @@ from runward.core.hashing import digest_bytes
 from runward.core.ids import Digest
 from runward.errors import NotFoundError
 from runward.execution.worker import WHOLE_FUNCTION
+from runward.repro.command import MOST_FETCHED
 from runward.repro.compare import kind_of, kind_of_file
 from runward.tracking.capture.model import Capture, FileEntry, FileRead, Package, tree_digest
 
@@ -140,7 +141,7 @@ class Pair:
     def _of_reads(self) -> Iterator[tuple[Difference, _Way]]:
         """Files that were read and are no part of the code, where the first run's bytes are kept."""
         for name, (first, second) in self._other_reads():
-            if first.kept and second.relative:
+            if self._can_put_back(first, second):
                 way = partial(_Draft.exchange, of="reads", name=name, value=_with_content_of(second, first))
                 yield Difference(kind_of(first), name, _sketch(first), _sketch(second)), way
 
@@ -208,6 +209,16 @@ class Pair:
             return None
         return texts if max(map(len, texts)) <= _MAX_LINES else None
 
+    def _can_put_back(self, first: FileRead, second: FileRead) -> bool:
+        """Whether the store has what a file held, and the file lies where it can be replaced."""
+        if not second.relative or first.kept or first.size > MOST_FETCHED:
+            return bool(second.relative) and first.kept
+        try:
+            self._read(first.digest)
+        except NotFoundError:
+            return False
+        return True
+
     def _is_left_by_first(self, path: str) -> bool:
         written = {one.path for one in self.first.writes or []}
         return path in written and path in self._trees[1] and path not in self._trees[0]
@@ -224,8 +235,8 @@ class Pair:
             if getattr(first, what) != getattr(second, what):
                 yield f"machine {what}: {getattr(first, what)} → {getattr(second, what)}"
         for name, (before, after) in self._other_reads():
-            if not (before.kept and after.relative):
-                yield f"data {name}: its former content was not kept"
+            if not self._can_put_back(before, after):
+                yield f"data {name}: its former content was not kept, or lies outside of the run's folder"
 
 
 class _Draft:

@@ -86,7 +86,7 @@ def as_now(capture: Capture) -> Capture:
     """The same run with the data that lie in its folder now."""
 
     def now(read: FileRead) -> FileRead:
-        digest = _digest_now(read) if read.relative and read.kept else None
+        digest = _digest_now(read) if read.relative and read.digest else None
         return read if digest in (None, read.digest) else msgspec.structs.replace(read, digest=digest, kept=False)
 
     return msgspec.structs.replace(capture, reads=[now(read) for read in capture.reads])
