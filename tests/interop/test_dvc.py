@@ -11,9 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from click.testing import CliRunner
 
-from runward.cli.main import cli
 from runward.errors import CorruptedError, InvalidError, NotFoundError
 from runward.interop import dvc
 from runward.workspace import FolderWorkspace, open_folder
@@ -82,24 +80,20 @@ def test_what_dvc_added_is_pulled(space: FolderWorkspace, repository: Path, tree
 
 
 @pytest.mark.slow
-def test_a_repository_is_imported_whole(
-    space: FolderWorkspace, repository: Path, tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_repository_is_imported_whole(cli: Cli, repository: Path, tree: Path, tmp_path: Path) -> None:
     """All that it tracks, in folders below too; what cannot be had is named and keeps nobody back."""
     tree.rename(repository / "d")
     (repository / "sub").mkdir()
     (repository / "sub" / "one.bin").write_bytes(b"one")
     run_dvc(repository, "add", "-q", "d", "sub/one.bin")
     (repository / "lost.dvc").write_text(f"outs:\n- md5: {'0' * 32}\n  size: 1\n  hash: md5\n  path: lost\n")
-    monkeypatch.setenv("RUNWARD_DIR", str(tmp_path / "ws"))
-    said = CliRunner().invoke(cli, ["import", "dvc", str(repository), "--project", "p", "--json"])
-    assert said.exit_code == 1
-    found = json.loads(said.stdout)
-    assert (found["files"], len(found["versions"]), len(found["problems"])) == (3, 2, 1)
-    assert "lost.dvc" in found["problems"][0]
-    assert {item.name for item in space.data.list_datasets("p")} == {"d", "one.bin"}
-    nothing = CliRunner().invoke(cli, ["import", "dvc", str(tmp_path / "d2"), "--json"])
-    assert nothing.exit_code != 0
+    said = cli("import", "dvc", str(repository), "--project", "p", "--json")
+    assert (said.code, said.json["files"], len(said.json["problems"])) == (1, 3, 1)
+    assert "lost.dvc" in said.json["problems"][0]
+    assert {version["dataset"] for version in said.json["versions"]} == {"p/d", "p/one.bin"}
+    (tmp_path / "empty").mkdir()
+    nothing = cli("import", "dvc", str(tmp_path / "empty"))
+    assert (nothing.code, "no .dvc" in nothing.err) == (2, True)
 
 
 @pytest.mark.slow
