@@ -129,6 +129,8 @@ def test_the_bump_follows_from_what_changed(pl: Any, space: FolderWorkspace, tmp
     assert space.datasets.propose("p/d").bump == "none"
     _table(root, v=["s0", "new", "s2", "s3"])
     assert bump() == ("patch", "patch: t.csv: 1 rows changed")
+    unread = space.datasets.diff("p/d", "", options=Options(rows=False))
+    assert unread.reasons == ["patch: t.csv: other bytes; its values were not compared"]
     _table(root, 6)
     assert bump()[0] == "minor"
     _table(root, 6, more=[1.5] * 6)

@@ -230,4 +230,12 @@ def _table_reasons(table: TableDiff) -> list[tuple[Bump, str]]:
     for count, bump, what in zip(counts, ("major", "minor", "patch"), ("removed", "added", "changed"), strict=True):
         if count:
             found.append((bump, f"{table.path}: {count:,} rows {what}"))  # type: ignore[arg-type]
-    return found or [("patch", f"{table.path}: written in another way, with the same rows")]
+    if found:
+        return found
+    # Unseen values may have changed; only compared ones are known to be the same.
+    what = (
+        "other bytes; its values were not compared"
+        if table.rows is None
+        else "written in another way, with the same rows"
+    )
+    return [("patch", f"{table.path}: {what}")]
