@@ -23,7 +23,7 @@ const VERDICTS = [
   { value: "undecided", label: "Undecided" },
 ];
 const LEVELS = [
-  { value: "", label: "Any level" },
+  { value: "", label: "any" },
   { value: "basic", label: "Basic" },
   { value: "environment", label: "Environment" },
   { value: "statistical", label: "Statistical" },
@@ -67,7 +67,12 @@ function Filters() {
           {projects.data?.map((project) => <option key={project.id} value={project.path}>{project.path}</option>)}
         </select>
       </label>
-      <SegmentedControl size="xs" data={LEVELS} value={url.get("level") ?? ""} onChange={(level) => setUrl({ level: level || null })} aria-label="Level" />
+      <label className="inline-field">
+        <span>Level</span>
+        <select className="plain-select" value={url.get("level") ?? ""} onChange={(event) => setUrl({ level: event.currentTarget.value || null })}>
+          {LEVELS.map(({ value, label }) => <option key={value} value={value}>{label}</option>)}
+        </select>
+      </label>
       <SegmentedControl size="xs" data={VERDICTS} value={url.get("verdict") ?? ""} onChange={(verdict) => setUrl({ verdict: verdict || null })} aria-label="Verdict" />
     </div>
   );
