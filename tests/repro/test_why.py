@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from runward.errors import InvalidError
 from runward.repro.ddmin import minimal
+from runward.repro.findings_model import ExplanationReport as Explanation
 from runward.repro.uv import find_uv
-from runward.repro.why import Explanation, why
+from runward.repro.why import why
 from runward.workspace import open_folder
 
 TRAIN = """

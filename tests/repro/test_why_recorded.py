@@ -11,10 +11,7 @@ from click.testing import CliRunner
 
 from runward.cli.main import cli
 from runward.errors import StoreError
-from runward.repro import why
-from runward.repro.findings import FIRST, REPEATS, STEADY, FindingsService
-from runward.repro.findings_model import ExplanationReport
-from runward.testing.findings import shown
+from runward.repro.findings import FindingsService
 from tests.repro.test_why import Bench
 
 
@@ -42,11 +39,3 @@ def test_the_answer_is_recorded_with_its_reruns(bench: Bench, monkeypatch: pytes
     said = CliRunner().invoke(cli, ["why", run, "--level", "basic", "--json"])
     assert (said.exit_code, msgspec.json.decode(said.stdout)["explanation"]) == (0, None)
     assert "could not be recorded: the disk is full" in said.stderr
-
-
-def test_what_is_kept_is_what_is_found() -> None:
-    """The record has each field of the answer, and its rules the words that reruns use."""
-    assert why.Explanation.__struct_fields__ == ExplanationReport.__struct_fields__
-    report = msgspec.to_builtins(shown("a", "b"))
-    assert msgspec.to_builtins(msgspec.convert(report, why.Explanation)) == report
-    assert (FIRST, REPEATS, STEADY) == (why._FIRST, why._REPEATS, (why._REPEATS, why._AGREE))

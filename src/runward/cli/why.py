@@ -13,7 +13,6 @@ from runward.cli.output import UNDECIDED, YES, Output, pass_output, span, with_j
 from runward.errors import RunwardError
 from runward.face import current_workspace
 from runward.repro.findings_model import ExplanationReport, NewExplanation
-from runward.repro.why import Explanation
 from runward.repro.why import why as find_out
 from runward.workspace import Workspace
 
@@ -65,18 +64,17 @@ def why(
     return UNDECIDED if found.answer == "undecided" else YES
 
 
-def _recorded(output: Output, space: Workspace, found: Explanation, seconds: float) -> str:
+def _recorded(output: Output, space: Workspace, found: ExplanationReport, seconds: float) -> str:
     """The id of the recorded explanation; empty where it could not be recorded, which costs nobody the answer."""
-    report = msgspec.convert(msgspec.to_builtins(found), ExplanationReport)
     try:
-        made = space.findings.record_explanation(found.first, NewExplanation(report, seconds, platform.node()))
+        made = space.findings.record_explanation(found.first, NewExplanation(found, seconds, platform.node()))
     except RunwardError as error:
         output.say(f"the answer could not be recorded: {error.message}")
         return ""
     return made.explanation.id
 
 
-def _story(found: Explanation) -> list[str]:
+def _story(found: ExplanationReport) -> list[str]:
     sign = {"shown": "✓", "nothing_differs": "≡", "undecided": "?"}[found.answer]
     lines = [f"{sign} {found.reason}"]
     for one in found.cause:

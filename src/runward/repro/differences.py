@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -17,9 +17,8 @@ from runward.errors import NotFoundError
 from runward.execution.worker import WHOLE_FUNCTION
 from runward.repro.command import MOST_FETCHED
 from runward.repro.compare import kind_of, kind_of_file
+from runward.repro.findings_model import ExplainedDifference as Difference
 from runward.tracking.capture.model import Capture, FileEntry, FileRead, Package, tree_digest
-
-Kind = Literal["code", "config", "data", "seed", "python", "package", "package_content", "variable"]
 
 T = TypeVar("T")
 _MAX_LINES = 5_000
@@ -27,22 +26,6 @@ _SHOWN = 200
 _ROOT = "\0root"
 _COMMAND = ""
 """What the command's words are kept under, beside files by path."""
-
-
-class Difference(msgspec.Struct, frozen=True):
-    """One thing that differs, and can be put back alone."""
-
-    kind: Kind
-    name: str
-    """``train.py:12-14``, ``numpy``, ``OMP_NUM_THREADS``, …"""
-    before: str
-    """As it is in the first run; empty where it is missing there."""
-    after: str
-
-    @property
-    def title(self) -> str:
-        """Kind and name, which no other difference of the two runs has."""
-        return f"{self.kind} {self.name}"
 
 
 class Task(NamedTuple):
@@ -129,7 +112,7 @@ class Pair:
         read = {item.relative for capture in (self.first, self.second) for item in capture.reads}
         for path in _changed(*self._trees, same=_same_file):
             entries = [tree.get(path) for tree in self._trees]
-            kind: Kind = kind_of_file(path, max(entry.size for entry in entries if entry))
+            kind: str = kind_of_file(path, max(entry.size for entry in entries if entry))
             kind = "code" if kind == "data" and path not in read else kind
             texts = self._texts(entries) if kind != "data" else None
             if texts is not None:
@@ -163,7 +146,7 @@ class Pair:
         path: str,
         texts: Sequence[list[str]],
         between: str,
-        kind: Kind,
+        kind: str,
         named: Callable[[int, int], str],
     ) -> Iterator[tuple[Difference, _Way]]:
         """The parts in which two texts differ: lines of a file, words of a command."""

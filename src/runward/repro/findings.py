@@ -16,6 +16,10 @@ from runward.governance.scopes import project_scope, readable_projects
 from runward.repro import findings_repository as sql
 from runward.repro.findings_api import Findings
 from runward.repro.findings_model import (
+    AGREE,
+    FIRST,
+    FIXED,
+    REPEATS,
     ExplanationDetail,
     ExplanationLine,
     ExplanationReport,
@@ -29,10 +33,7 @@ from runward.tracking.content import content_digest
 from runward.tracking.marks import publish_on_run
 
 LEVELS = ("basic", "environment", "statistical", "conceptual")
-FIRST = "as the first run"
-REPEATS = "as recorded, both times"
-STEADY = (REPEATS, "both times the same, not as recorded")
-FIXED = "fixed: "
+STEADY = (REPEATS, AGREE)
 _MOST_BYTES = 4 << 20
 _Z = 1.959964
 _HINT = "`runward why` records what its reruns showed"

@@ -10,6 +10,12 @@ import msgspec
 from runward.core.ids import RunId
 
 ExplanationAnswer = Literal["shown", "nothing_differs", "undecided"]
+FIRST, SECOND, OTHER = "as the first run", "as the second run", "otherwise"
+"""What may come out of a rerun with something put back."""
+REPEATS, AGREE = "as recorded, both times", "both times the same, not as recorded"
+"""What may come out of two reruns of one run."""
+FIXED = "fixed: "
+"""Before what was fixed for a rerun, instead of put back."""
 
 
 class LevelRate(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,13 +52,16 @@ class ExplainedDifference(msgspec.Struct, frozen=True):
     """One thing that differs, and can be put back alone."""
 
     kind: str
+    """``code``, ``config``, ``data``, ``seed``, ``python``, ``package``, ``package_content`` or ``variable``."""
     name: str
+    """``train.py:12-14``, ``numpy``, ``OMP_NUM_THREADS``, …"""
     before: str
+    """As it is in the first run; empty where it is missing there."""
     after: str
 
     @property
     def title(self) -> str:
-        """Kind and name, as reruns name it."""
+        """Kind and name, which no other difference of the two runs has."""
         return f"{self.kind} {self.name}"
 
 
@@ -62,22 +71,27 @@ class ExplainedRerun(msgspec.Struct, frozen=True):
     put_back: list[str]
     """Titles of what was as in the first run, everything else as in the second; or of what was fixed."""
     result: str
+    """One of the words above, or why there was no result."""
     seconds: float
     remembered: bool = False
+    """It was carried out by an earlier call that was interrupted or had too little time."""
 
 
 class ExplanationReport(msgspec.Struct, frozen=True, kw_only=True):
     """What ``runward why`` found, and the reruns that show it: the fields of its ``--json``."""
 
-    format: int
+    format: int = 1
     first: str
     second: str
     answer: ExplanationAnswer
     reason: str
     cause: list[ExplainedDifference] = []
+    """The smallest set that restores the first result: nothing can be left out of it. Empty unless shown by reruns."""
     source: str = ""
+    """The source of nondeterminism, where one was shown."""
     differences: list[ExplainedDifference] = []
     not_tried: list[str] = []
+    """What differs too and cannot be put back."""
     set_aside: list[str] = []
     """Differences that were put back in every rerun that counts: files that the first run had left."""
     reruns: list[ExplainedRerun] = []

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -16,7 +16,11 @@ from runward.core.hashing import digest_value
 from runward.errors import InvalidError, NotFoundError, ReproError
 from runward.repro.attempt import Again, Attempt, Blobs, Space, around
 from runward.repro.ddmin import minimal
-from runward.repro.differences import Difference, Mixture, Pair
+from runward.repro.differences import Mixture, Pair
+from runward.repro.findings_model import AGREE, FIRST, FIXED, OTHER, REPEATS, SECOND
+from runward.repro.findings_model import ExplainedDifference as Difference
+from runward.repro.findings_model import ExplainedRerun as Rerun
+from runward.repro.findings_model import ExplanationReport as Explanation
 from runward.repro.model import ResultReport, ResultStatus
 from runward.repro.notes import Notes
 from runward.repro.observe import as_now, found_bytes, reader
@@ -24,10 +28,7 @@ from runward.repro.variation import ONE_THREAD
 from runward.tracking.content import digest_of
 from runward.tracking.model import RunDetail
 
-Answer = Literal["shown", "nothing_differs", "undecided"]
 _FORMAT = 1
-_FIRST, _SECOND, _OTHER = "as the first run", "as the second run", "otherwise"
-_REPEATS, _AGREE = "as recorded, both times", "both times the same, not as recorded"
 _FIXED_SEED = 0
 _UNSEEDED = "random generators that nobody seeded"
 _LADDER: dict[str, dict[str, str]] = {
@@ -37,38 +38,6 @@ _LADDER: dict[str, dict[str, str]] = {
     "PyTorch's algorithms": {"RUNWARD_DETERMINISTIC": "1", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"},
 }
 """What can make a run differ from itself, and how it is fixed for a rerun."""
-
-
-class Rerun(msgspec.Struct, frozen=True):
-    """One rerun and what came of it: the evidence."""
-
-    put_back: list[str]
-    """What was as in the first run; everything else as in the second."""
-    result: str
-    """``as the first run``, ``as the second run``, ``otherwise``, or why there was none."""
-    seconds: float
-    remembered: bool = False
-    """It was carried out by an earlier call that was interrupted or had too little time."""
-
-
-class Explanation(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found, and the reruns that show it."""
-
-    format: int = _FORMAT
-    first: str
-    second: str
-    answer: Answer
-    reason: str
-    cause: list[Difference] = []
-    """The smallest set that restores the first result: nothing can be left out of it. Empty unless shown by reruns."""
-    source: str = ""
-    """The source of nondeterminism, where one was shown."""
-    differences: list[Difference] = []
-    not_tried: list[str] = []
-    """What differs too and cannot be put back here."""
-    set_aside: list[str] = []
-    """Titles of files that the first run had left, which are taken away together with what is named."""
-    reruns: list[Rerun] = []
 
 
 class _Limits(NamedTuple):
@@ -172,23 +141,23 @@ class _Laboratory:
             return self._once(titles, (turn, *pair.identity), lambda: self._mixed(pair.mixed(titles)))
 
         left, all_of = set(pair.leftovers), [one.title for one in found]
-        if result([]) == _FIRST:
+        if result([]) == FIRST:
             return _undecided(
                 so_far, "the second run, run again, gives the first result: what it once gave does not repeat"
             )
-        if (all_back := result(all_of)) != _FIRST:
+        if (all_back := result(all_of)) != FIRST:
             return _undecided(
                 so_far,
                 f"with all {len(found)} differences put back the first result does not come out ({all_back}): it does not "
                 "repeat, or it depends on something that cannot be put back",
             )
         # What the first run left is nobody's change: it is a cause only where it alone is one.
-        if left and result(left) == _FIRST:
+        if left and result(left) == FIRST:
             all_of, left = sorted(left), set()
         others = [title for title in all_of if title not in left]
-        titles = minimal(others, lambda some: result({*some, *left}) == _FIRST)
+        titles = minimal(others, lambda some: result({*some, *left}) == FIRST)
         cause = [one for one in found if one.title in titles]
-        if result({*titles, *left}, 2) != _FIRST:
+        if result({*titles, *left}, 2) != FIRST:
             return _undecided(so_far, f"{_titles(cause)}: put back once the first result came out, and not again")
         words = "restores" if len(cause) == 1 else "together restore"
         beside = f", once {', '.join(sorted(left))}, which the first run had left, is taken away" if left else ""
@@ -200,9 +169,9 @@ class _Laboratory:
             if again.outcome.timed_out or again.hindered:
                 return again.hindered or "it did not end in time"
             if self._gives(0, attempt, again):
-                return _FIRST
+                return FIRST
             others = range(1, len(self.recorded))
-            return _SECOND if any(self._gives(which, attempt, again) for which in others) else _OTHER
+            return SECOND if any(self._gives(which, attempt, again) for which in others) else OTHER
 
     # one run ----------------------------------------------------------------------------------------------------------
 
@@ -230,9 +199,9 @@ class _Laboratory:
 
     def _climb(self, so_far: Explanation) -> Explanation:
         plain = self._twice([])
-        if plain == _REPEATS:
+        if plain == REPEATS:
             return so_far
-        if plain == _AGREE:
+        if plain == AGREE:
             return _undecided(
                 so_far,
                 "two reruns agree with each other and not with the record: something differs between then and now "
@@ -254,10 +223,10 @@ class _Laboratory:
         )
 
     def _steady(self, rungs: Sequence[str]) -> bool:
-        return self._twice(rungs) in (_REPEATS, _AGREE)
+        return self._twice(rungs) in (REPEATS, AGREE)
 
     def _twice(self, rungs: Sequence[str]) -> str:
-        return self._once([f"fixed: {rung}" for rung in rungs], (), lambda: self._pair_of_reruns(rungs))
+        return self._once([f"{FIXED}{rung}" for rung in rungs], (), lambda: self._pair_of_reruns(rungs))
 
     def _pair_of_reruns(self, rungs: Sequence[str]) -> str:
         capture, seed = self.captures[0], self.details[0].run.seed
@@ -274,7 +243,7 @@ class _Laboratory:
                 return "it did not end in time"
             if not _agree(attempt.compared(one.results, other.results, {}, (one.around, other.around))):
                 return "two reruns differ"
-            return _REPEATS if self._gives(0, attempt, other) else _AGREE
+            return REPEATS if self._gives(0, attempt, other) else AGREE
 
     # reruns -----------------------------------------------------------------------------------------------------------
 

@@ -4786,6 +4786,7 @@ export interface components {
          * @description What ``runward why`` found, and the reruns that show it: the fields of its ``--json``.
          */
         ExplanationReport: {
+            /** @default 1 */
             format: number;
             first: string;
             second: string;
