@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -209,12 +209,6 @@ def versions(tx: Tx, place: Place, digest: str = "") -> list[DatasetVersion]:
     ]
 
 
-def insert(tx: Tx, table: str, values: dict[str, Any]) -> None:
-    """Store a row; keys are column names."""
-    marks = ", ".join("?" * len(values))
-    tx.execute(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})", tuple(values.values()))
-
-
 def lock_project(tx: Tx, project_id: str) -> None:
     """Let those who add to a project's datasets follow each other (SQLite has one writer anyway)."""
     tx.all(f"SELECT id FROM projects WHERE id = ?{tx.for_update}", (project_id,))
@@ -251,7 +245,7 @@ def set_name(tx: Tx, dataset_id: str, name: str, version_id: str | None, who: st
     tx.execute("DELETE FROM dataset_names WHERE dataset_id = ? AND name = ?", (dataset_id, name))
     if version_id is not None:
         values = {"dataset_id": dataset_id, "name": name, "version_id": version_id, "set_by": who, "set_at": now}
-        insert(tx, "dataset_names", values)
+        tx.insert("dataset_names", values)
 
 
 def delete_version(tx: Tx, version_id: str) -> None:

@@ -84,7 +84,7 @@ class DataService(Data):
         dataset_id, now = new_id(), self.call.now_us
         author = {"created_by": self.call.actor.name, "created_at": now, "updated_at": now}
         values = {"id": dataset_id, "project_id": project_id, "name": new.dataset, "description": "", **author}
-        sql.insert(self.tx, "datasets", values)
+        self.tx.insert("datasets", values)
         place = sql.find_dataset(self.tx, dataset_id)
         assert place is not None
         self._event("dataset.created", place, {"name": new.dataset})
@@ -100,8 +100,7 @@ class DataService(Data):
         values = {"id": new_id(), "dataset_id": place.id, "digest": new.manifest, "note": new.note, "created_at": now}
         counts = {"files": len(manifest.files), "bytes": manifest.bytes, "created_by": self.call.actor.name}
         said = {"summary": encode(new.summary), "dictionary": encode(parent.dictionary if parent else [])}
-        sql.insert(
-            self.tx,
+        self.tx.insert(
             "dataset_versions",
             {**values, **counts, **said, "parent_id": ids[parent.digest] if parent else None},
         )

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from runward.core.clock import from_us
 from runward.governance.scopes import Clause
 from runward.registry.model import Document, Model, ModelVersion
-from runward.store.database import Row, Tx, placeholders
+from runward.store.database import Row, Tx
 
 _MODEL = """SELECT m.id, m.name, t.name, m.description, m.created_by, m.created_at, m.updated_at
   FROM models m JOIN teams t ON t.id = m.team_id"""
@@ -89,11 +89,6 @@ def versions(tx: Tx, model_id: str, version: int | None = None) -> list[ModelVer
     ]
 
 
-def insert(tx: Tx, table: str, values: dict[str, Any]) -> None:
-    """Store a row; keys are column names."""
-    tx.execute(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({placeholders(values)})", tuple(values.values()))
-
-
 def take_number(tx: Tx, model_id: str, now: int) -> int:
     """The number of a model's next version; it is used up."""
     tx.execute("UPDATE models SET next_version = next_version + 1, updated_at = ? WHERE id = ?", (now, model_id))
@@ -126,7 +121,7 @@ def set_alias(tx: Tx, model_id: str, alias: str, version: int | None) -> None:
     """Point an alias at a version; None removes it."""
     tx.execute("DELETE FROM model_aliases WHERE model_id = ? AND alias = ?", (model_id, alias))
     if version is not None:
-        insert(tx, "model_aliases", {"model_id": model_id, "alias": alias, "version": version})
+        tx.insert("model_aliases", {"model_id": model_id, "alias": alias, "version": version})
 
 
 def delete_version(tx: Tx, model_id: str, version: int) -> None:
@@ -149,8 +144,7 @@ def put_document(tx: Tx, item: Document) -> None:
     """Store a document; one of that kind and id is replaced."""
     tx.execute("DELETE FROM documents WHERE kind = ? AND id = ?", (item.kind, item.id))
     body = json.dumps(item.body, ensure_ascii=False)
-    insert(
-        tx,
+    tx.insert(
         "documents",
         {
             "kind": item.kind,
@@ -193,7 +187,7 @@ def delete_documents(tx: Tx, kind: str, ids: Sequence[str]) -> int:
 def put_file(tx: Tx, project_id: str, file: StoredFile, now: int) -> None:
     """Store a file's name; the one that had it is replaced."""
     tx.execute("DELETE FROM stored_files WHERE project_id = ? AND path = ?", (project_id, file.path))
-    insert(tx, "stored_files", {"project_id": project_id, **file._asdict(), "created_at": now})
+    tx.insert("stored_files", {"project_id": project_id, **file._asdict(), "created_at": now})
 
 
 def files_below(tx: Tx, project_id: str, folder: str) -> list[StoredFile]:

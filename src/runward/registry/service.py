@@ -48,7 +48,7 @@ class RegistryService(Registry):
         model_id, now = new_id(), self.call.now_us
         values = {"id": model_id, "team_id": team_id, "name": new.name, "description": _text(new.description)}
         author = {"next_version": 1, "created_by": self.call.actor.name, "created_at": now, "updated_at": now}
-        sql.insert(self.tx, "models", {**values, **author})
+        self.tx.insert("models", {**values, **author})
         sql.set_tags(self.tx, model_id, 0, _tags({**new.tags}))
         self._event("model.created", model_id, {"name": new.name})
         return self._model(model_id)
@@ -120,7 +120,7 @@ class RegistryService(Registry):
         values = {"model_id": model_id, "version": version, "source": _text(new.source), "run_id": new.run_id}
         said = {"logged_model_id": new.logged_model_id, "description": _text(new.description), "stage": STAGES[0]}
         author = {"created_by": self.call.actor.name, "created_at": now, "updated_at": now}
-        sql.insert(self.tx, "model_versions", {**values, **said, **author})
+        self.tx.insert("model_versions", {**values, **said, **author})
         sql.set_tags(self.tx, model_id, version, _tags({**new.tags}))
         self._event("model.version_created", model_id, {"version": version, "run_id": new.run_id})
         return self._version(model_id, version)

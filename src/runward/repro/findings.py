@@ -78,8 +78,8 @@ class FindingsService(Findings):
 
     def _store(self, new: NewExplanation, document: str) -> ExplanationDetail:
         report, explanation_id = new.report, new_id()
-        sql.insert_explanation(
-            self.tx,
+        self.tx.insert(
+            "explanations",
             {
                 "id": explanation_id,
                 "first_id": report.first,

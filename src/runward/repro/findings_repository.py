@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from runward.governance.scopes import Clause
 from runward.store.database import Row, Tx
@@ -50,12 +49,6 @@ def outcomes(tx: Tx, projects: Clause, *, by_level: bool) -> list[Outcome]:
         (OUTDATED, RunStatus.FINISHED, *projects.params),
     )
     return [Outcome(row[0], row[1], bool(row[2]), bool(row[3]), row[4]) for row in rows]
-
-
-def insert_explanation(tx: Tx, values: Mapping[str, Any]) -> None:
-    """Store an explanation; keys are column names."""
-    marks = ", ".join("?" * len(values))
-    tx.execute(f"INSERT INTO explanations ({', '.join(values)}) VALUES ({marks})", tuple(values.values()))
 
 
 def explanations(tx: Tx, run_id: str, projects: Clause, limit: int) -> list[Row]:

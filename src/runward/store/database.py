@@ -11,7 +11,7 @@ import functools
 import os
 import sqlite3
 import threading
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -54,6 +54,12 @@ class Tx:
     def for_update(self) -> str:
         """What ends a SELECT whose rows stay locked until the commit (SQLite has one writer anyway)."""
         return " FOR UPDATE" if self.dialect == "postgresql" else ""
+
+    def insert(self, table: str, values: Mapping[str, Any]) -> None:
+        """Store a row; keys are column names."""
+        self.execute(
+            f"INSERT INTO {table} ({', '.join(values)}) VALUES ({placeholders(values)})", tuple(values.values())
+        )
 
     def many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """Run a statement once per row of parameters."""

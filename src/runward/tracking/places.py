@@ -132,8 +132,8 @@ class Places:
             raise AlreadyExistsError(
                 f"the experiment id {new.id!r} is taken", hint="leave the id out, or make a new one"
             )
-        sql.insert_experiment(
-            self.tx,
+        self.tx.insert(
+            "experiments",
             {
                 "id": experiment_id,
                 "project_id": project.id,

@@ -10,7 +10,7 @@ from typing import Any
 from runward.core.clock import from_us, to_us
 from runward.core.ids import ExperimentId, RunId
 from runward.governance.scopes import Clause
-from runward.store.database import Row, Tx, placeholders
+from runward.store.database import Row, Tx
 from runward.tracking.cards import fill
 from runward.tracking.finding import ProjectKeys, note_keys
 from runward.tracking.keyed import Keys, decode, encode
@@ -150,11 +150,6 @@ def experiments(tx: Tx, projects_clause: Clause, limit: int) -> list[Experiment]
     """Experiments of some projects, newest first."""
     sql = f"{_EXPERIMENT} WHERE p.deleted_at IS NULL AND e.project_id IN {projects_clause.sql} ORDER BY e.created_at DESC LIMIT ?"
     return [_experiment(row) for row in tx.all(sql, (*projects_clause.params, limit))]
-
-
-def insert_experiment(tx: Tx, values: dict[str, Any]) -> None:
-    """Store an experiment; keys are column names."""
-    tx.execute(f"INSERT INTO experiments ({', '.join(values)}) VALUES ({placeholders(values)})", tuple(values.values()))
 
 
 def set_metadata(tx: Tx, experiment_id: str, metadata: dict[str, Plain], version: int, author: str, now: int) -> None:
