@@ -126,7 +126,7 @@ class _Graph:
         if direction == "up":
             if parent := versions[digest].parent:
                 yield Edge(f"dataset:{dataset_id}@{parent}", node, "grew"), f"dataset:{dataset_id}@{parent}"
-            for run_id in self._runs(sql.makers, dataset_id):
+            for run_id in self._runs("made", dataset_id):
                 if files := self._made(run_id).get(node):
                     yield Edge(f"run:{run_id}", node, "made", files), f"run:{run_id}"
             return
@@ -134,12 +134,12 @@ class _Graph:
             if child.parent == digest:
                 other = f"dataset:{dataset_id}@{child.digest}"
                 yield Edge(node, other, "grew"), other
-        for run_id in self._runs(sql.readers, dataset_id):
+        for run_id in self._runs("read", dataset_id):
             if files := self._read(run_id).get(node):
                 yield Edge(node, f"run:{run_id}", "read", files), f"run:{run_id}"
 
-    def _runs(self, find: Callable[..., list[str]], dataset_id: str) -> list[str]:
-        found = find(self._tx, dataset_id, self._seen, _MAX_RUNS + 1)
+    def _runs(self, use: sql.Use, dataset_id: str) -> list[str]:
+        found = sql.users(self._tx, use, dataset_id, self._seen, _MAX_RUNS + 1)
         self.truncated |= len(found) > _MAX_RUNS
         return found[:_MAX_RUNS]
 
@@ -181,12 +181,12 @@ class _Graph:
         if run is None:
             return {}
         found: dict[str, int] = {}
-        for dataset_id, contents in _by_dataset(sql.contents_read(self._tx, run_id, self._seen)).items():
+        for dataset_id, contents in _by_dataset(sql.contents(self._tx, "read", run_id, self._seen)).items():
             members = self._members(dataset_id)
             counts = Counter(digest for content in contents for digest in members.holders.get(content, ()))
             most = max(counts.values(), default=0)
             best = [item for item in members.versions.values() if most and counts[item.digest] == most]
-            before = [item for item in best if to_us(item.created_at) <= run.started_at]
+            before = [item for item in best if to_us(item.created_at) <= run.created_at]
             for chosen in before[-1:] or best[:1]:
                 found[f"dataset:{dataset_id}@{chosen.digest}"] = most
         return found
@@ -194,7 +194,7 @@ class _Graph:
     def _versions_made(self, run_id: str) -> dict[str, int]:
         """Node -> files that a run made, each counted in the first version that holds it."""
         found: Counter[str] = Counter()
-        for dataset_id, contents in _by_dataset(sql.contents_made(self._tx, run_id, self._seen)).items():
+        for dataset_id, contents in _by_dataset(sql.contents(self._tx, "made", run_id, self._seen)).items():
             holders = self._members(dataset_id).holders
             found.update(f"dataset:{dataset_id}@{holders[content][0]}" for content in contents if content in holders)
         return dict(found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -283,7 +283,7 @@ class RunRow(NamedTuple):
     id: str
     name: str
     status: str
-    started_at: int
+    created_at: int
 
 
 def run(tx: Tx, run_id: str, seen: Clause) -> RunRow | None:
@@ -295,42 +295,22 @@ def run(tx: Tx, run_id: str, seen: Clause) -> RunRow | None:
     return RunRow(*row) if row else None
 
 
-def contents_read(tx: Tx, run_id: str, seen: Clause) -> list[tuple[str, str]]:
-    """(dataset id, digest) of what a run read, in datasets that the caller may see."""
-    return [
-        (row[0], row[1])
-        for row in tx.all(
-            f"""SELECT DISTINCT c.dataset_id, c.digest FROM run_reads r JOIN dataset_contents c ON c.digest = r.digest
-                JOIN datasets d ON d.id = c.dataset_id WHERE r.run_id = ? AND d.project_id IN {seen.sql}""",
-            (run_id, *seen.params),
-        )
-    ]
+Use = Literal["read", "made"]
+_USES: dict[Use, str] = {"read": "run_reads", "made": "artifacts"}
+"""What joins runs to files, by digest."""
 
 
-def readers(tx: Tx, dataset_id: str, seen: Clause, limit: int) -> list[str]:
-    """Ids of the runs that read something of a dataset, newest first."""
-    sql = f"""SELECT DISTINCT x.id, x.created_at FROM dataset_contents c JOIN run_reads r ON r.digest = c.digest
-              JOIN runs x ON x.id = r.run_id WHERE c.dataset_id = ? AND x.deleted_at IS NULL
-              AND x.project_id IN {seen.sql} ORDER BY x.created_at DESC, x.id LIMIT ?"""
-    return [row[0] for row in tx.all(sql, (dataset_id, *seen.params, limit))]
+def contents(tx: Tx, use: Use, run_id: str, seen: Clause) -> list[tuple[str, str]]:
+    """(dataset id, digest) of what a run read or made, in datasets that the caller may see."""
+    sql = f"""SELECT DISTINCT c.dataset_id, c.digest FROM {_USES[use]} u JOIN dataset_contents c ON c.digest = u.digest
+              JOIN datasets d ON d.id = c.dataset_id WHERE u.run_id = ? AND d.project_id IN {seen.sql}"""
+    return [(row[0], row[1]) for row in tx.all(sql, (run_id, *seen.params))]
 
 
-def contents_made(tx: Tx, run_id: str, seen: Clause) -> list[tuple[str, str]]:
-    """(dataset id, digest) of a run's artifacts, in datasets that the caller may see."""
-    return [
-        (row[0], row[1])
-        for row in tx.all(
-            f"""SELECT DISTINCT c.dataset_id, c.digest FROM artifacts a JOIN dataset_contents c ON c.digest = a.digest
-                JOIN datasets d ON d.id = c.dataset_id WHERE a.run_id = ? AND d.project_id IN {seen.sql}""",
-            (run_id, *seen.params),
-        )
-    ]
-
-
-def makers(tx: Tx, dataset_id: str, seen: Clause, limit: int) -> list[str]:
-    """Ids of the runs whose artifacts are in a dataset, newest first."""
-    sql = f"""SELECT DISTINCT x.id, x.created_at FROM dataset_contents c JOIN artifacts a ON a.digest = c.digest
-              JOIN runs x ON x.id = a.run_id WHERE c.dataset_id = ? AND x.deleted_at IS NULL
+def users(tx: Tx, use: Use, dataset_id: str, seen: Clause, limit: int) -> list[str]:
+    """Ids of the runs that read or made something of a dataset, newest first."""
+    sql = f"""SELECT DISTINCT x.id, x.created_at FROM dataset_contents c JOIN {_USES[use]} u ON u.digest = c.digest
+              JOIN runs x ON x.id = u.run_id WHERE c.dataset_id = ? AND x.deleted_at IS NULL
               AND x.project_id IN {seen.sql} ORDER BY x.created_at DESC, x.id LIMIT ?"""
     return [row[0] for row in tx.all(sql, (dataset_id, *seen.params, limit))]
 
