@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from runward.governance.model import NewToken
+from runward.server import workers
 from runward.tracking.model import Batch, NewProject, NewRun, OutputChunk
 from runward.workspace import Workspace, open_folder, open_url
 
@@ -55,6 +57,7 @@ def _children(process: subprocess.Popen[str]) -> set[int]:
 def test_workers_share_the_work_and_are_replaced(tmp_path: Path, token: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     with _serving(tmp_path / "ws", "--workers", "3") as (process, url):
+        begun = time.monotonic()
         spaces = [open_url(url, token) for _ in range(8)]
         runs = [space.tracking.create_run(NewRun(project="p")).id for space in spaces]
 
@@ -71,8 +74,10 @@ def test_workers_share_the_work_and_are_replaced(tmp_path: Path, token: str, mon
         assert [len(spaces[0].tracking.output(run_id).chunks) for run_id in runs] == [30] * 8
         before = _children(process)
         assert len(before) == 3
-        os.kill(min(before), signal.SIGKILL)
         pause = threading.Event()
+        # One that dies in its first moments is taken for one that cannot run, and ends the server.
+        pause.wait(workers._TOO_SOON_S - (time.monotonic() - begun))
+        os.kill(min(before), signal.SIGKILL)
         for _ in range(100):
             if len(_children(process) - before) == 1:
                 break
