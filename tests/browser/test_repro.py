@@ -40,12 +40,12 @@ class Filled:
     repeats: str = ""
 
 
-def _run(site: Site, name: str, seed: int, tree: str = "tree") -> str:
+def _run(site: Site, name: str, seed: int, tree: str = "tree", project: str = PROJECT) -> str:
     space = site.workspace
-    new = NewRun(project=PROJECT, name=name, seed=seed, params=[RunParam("lr", 0.1)])
+    new = NewRun(project=project, name=name, seed=seed, params=[RunParam("lr", 0.1)])
     run = space.tracking.create_run(new)
     space.tracking.append(run.id, Batch("seed", 0, 1, points=[points("accuracy", [0.5, 0.9 + seed / 100])]))
-    facts = space.files.put_bytes(PROJECT, b"{}")
+    facts = space.files.put_bytes(project, b"{}")
     summaries: dict[str, dict[str, Any]] = {"code": {"digest": tree}, "process": {"argv": ["python", "train.py"]}}
     space.tracking.put_captures(run.id, [CapturePart(kind, facts, said) for kind, said in summaries.items()])  # type: ignore[arg-type]
     space.tracking.end_run(run.id, RunEnd(RunStatus.FINISHED, 0))
@@ -163,7 +163,8 @@ def test_rates_stand_beside_what_was_attempted(visit: Visitor, filled: Filled) -
 
 def test_many_verifications_are_read_in_pieces(visit: Visitor, site: Site) -> None:
     """The newest fifty, then older ones; the keyboard walks them."""
-    run_id = _run(site, "often", 77, "another tree")
+    site.workspace.tracking.create_project(NewProject("vision/often", exist_ok=True))
+    run_id = _run(site, "often", 77, "another tree", "vision/often")
     for _ in range(55):
         _record(site, run_id, "undecided", "none", "basic")
     page = visit.open(f"/reproductions?run={run_id}")
