@@ -64,6 +64,12 @@ class Bench:
     def write(self, name: str, text: str) -> None:
         (self.tree / name).write_text(text)
 
+    def ignore_data(self) -> None:
+        """Let git leave the data out; it is older than any run."""
+        self.write(".gitignore", "*.csv\n")
+        subprocess.run(["git", "rm", "-q", "--cached", "data.csv"], cwd=self.tree, check=True)
+        os.utime(self.tree / "data.csv", (1_600_000_000, 1_600_000_000))
+
     def change(self, name: str, old: str, new: str) -> None:
         text = (self.tree / name).read_text()
         assert old in text
@@ -133,8 +139,7 @@ def test_a_setting_or_a_data_file_is_named(bench: Bench, file: str, old: str, ne
 
 def test_data_too_large_to_be_kept_comes_from_a_version_of_a_dataset(bench: Bench) -> None:
     """It is put back where `runward data add` stored it; otherwise it is told that it cannot be."""
-    bench.write(".gitignore", "*.csv\n")
-    subprocess.run(["git", "rm", "-q", "--cached", "data.csv"], cwd=bench.tree, check=True)
+    bench.ignore_data()
 
     def fill(value: float) -> None:
         bench.write("data.csv", f"{value}\n" + "0.00\n" * 1_700_000)
@@ -171,9 +176,7 @@ def test_a_file_that_the_first_run_left_is_no_change_of_anybody(bench: Bench) ->
 
 
 def test_ignored_data_is_named_and_its_former_content_put_back(bench: Bench) -> None:
-    bench.write(".gitignore", "*.csv\n")
-    subprocess.run(["git", "rm", "-q", "--cached", "data.csv"], cwd=bench.tree, check=True)
-    os.utime(bench.tree / "data.csv", (1_600_000_000, 1_600_000_000))
+    bench.ignore_data()
     first = bench.run()
     bench.change("data.csv", "2\n", "2.5\n")
     bench.change("helper.py", "return 1", "return 9")
@@ -185,9 +188,7 @@ def test_ignored_data_is_named_and_its_former_content_put_back(bench: Bench) -> 
 
 
 def test_data_that_changed_since_is_why_a_run_does_not_come_out_again(bench: Bench) -> None:
-    bench.write(".gitignore", "*.csv\n")
-    subprocess.run(["git", "rm", "-q", "--cached", "data.csv"], cwd=bench.tree, check=True)
-    os.utime(bench.tree / "data.csv", (1_600_000_000, 1_600_000_000))
+    bench.ignore_data()
     run = bench.run()
     bench.change("data.csv", "2\n", "2.5\n")
     found = bench.why(run)

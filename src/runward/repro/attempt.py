@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from runward.core.ids import Digest
-from runward.errors import NotFoundError, ReproError, SourceMissingError
+from runward.errors import InvalidError, NotFoundError, ReproError, SourceMissingError
 from runward.execution.spec import SPEC_FILE, worker_command
 from runward.execution.worker import MOVED_SUFFIX, OTHER_SUFFIX, RESULT_FILE, read_plain, write_plain
 from runward.repro import compare as c
@@ -119,6 +119,11 @@ class Again(NamedTuple):
     hindered: str
     """What the machine lacked for it; empty where nothing."""
 
+    @property
+    def cut_short(self) -> str:
+        """Why its results are none; empty where they are."""
+        return self.hindered or ("it did not end in time" if self.outcome.timed_out else "")
+
     def conditions(self, reads_seen: Mapping[str, int]) -> Conditions:
         """How it was carried out."""
         return Conditions(
@@ -176,11 +181,7 @@ class Attempt:
         capture = self.capture()
         again = self.again(capture, level, timeout_s, sandbox)
         result = self.compared(self.recorded(capture), again.results, tolerances, (around(capture), again.around))
-        params = params_of(self.detail)
-        checks = c.compare_inputs(
-            c.inputs_of(capture, params),
-            inputs_after(capture, self.heard, params, again.data, live=level == "basic"),
-        )
+        checks = self.inputs(capture, again, level)
         conditions = msgspec.structs.replace(
             again.conditions(Counter(read.method for read in capture.reads)), changed_since=changed_since(capture)
         )
@@ -196,6 +197,12 @@ class Attempt:
             unchecked=[*c.unchecked_of(checks, result), *capture.read_problems],
             conditions=conditions,
         )
+
+    def inputs(self, capture: Capture, again: Again, level: str) -> list[InputCheck]:
+        """The inputs of the run beside those of its rerun."""
+        params = params_of(self.detail)
+        after = inputs_after(capture, self.heard, params, again.data, live=level == "basic")
+        return c.compare_inputs(c.inputs_of(capture, params), after)
 
     def again(self, capture: Capture, level: str, timeout_s: float, sandbox: bool) -> Again:
         """Restore, rebuild and rerun. Raises: ReproError (something that the run needs is missing)."""
@@ -448,6 +455,14 @@ def _site_dirs(capture: Capture) -> list[Path]:
     """Where the captured environment keeps its packages, if it is still on this machine."""
     prefix = Path(capture.environment.prefix)
     return sorted(prefix.glob("lib/python3*/site-packages")) + sorted(prefix.glob("Lib/site-packages"))
+
+
+def finished_run(space: Space, ref: str) -> RunDetail:
+    """A run that is over, by id, prefix, name or ``@last``. Raises: NotFoundError, InvalidError (it is still running)."""
+    detail = space.tracking.get_run(space.tracking.resolve_run(ref).id)
+    if not detail.run.status.is_terminal:
+        raise InvalidError(f"run {detail.run.name!r} is still running", hint="wait for its end")
+    return detail
 
 
 def params_of(run: RunDetail) -> dict[str, Any]:

@@ -76,6 +76,7 @@ class Pair:
         self._trees = _files(first), _files(second)
         self._reads = _reads(first, self._trees), _reads(second, self._trees)
         self._packages = _packages(first), _packages(second)
+        self._lost: list[str] = []
         self.pieces: dict[str, list[list[str]]] = {}
         """The second run's texts, by path, in pieces that are the same in both runs or differ."""
         self._ways = {one.title: (one, way) for one, way in self._all()}
@@ -124,7 +125,9 @@ class Pair:
     def _of_reads(self) -> Iterator[tuple[Difference, _Way]]:
         """Files that were read and are no part of the code, where the first run's bytes are kept."""
         for name, (first, second) in self._other_reads():
-            if self._can_put_back(first, second):
+            if not self._can_put_back(first, second):
+                self._lost.append(name)
+            else:
                 way = partial(_Draft.exchange, of="reads", name=name, value=_with_content_of(second, first))
                 yield Difference(kind_of(first), name, _sketch(first), _sketch(second)), way
 
@@ -217,9 +220,8 @@ class Pair:
         for what in ("cpu", "cpu_level", "usable_cpus", "architecture"):
             if getattr(first, what) != getattr(second, what):
                 yield f"machine {what}: {getattr(first, what)} → {getattr(second, what)}"
-        for name, (before, after) in self._other_reads():
-            if not self._can_put_back(before, after):
-                yield f"data {name}: its former content was not kept, or lies outside of the run's folder"
+        for name in self._lost:
+            yield f"data {name}: its former content was not kept, or lies outside of the run's folder"
 
 
 class _Draft:

@@ -16,13 +16,12 @@ from runward.core.ids import RunId
 from runward.core.seeding import OTHER_SEED_VARIABLE
 from runward.errors import InvalidError, NotFoundError, ReproError, SourceMissingError
 from runward.repro import compare as c
-from runward.repro.attempt import Attempt, Say, Space, params_of
+from runward.repro.attempt import Attempt, Say, Space, finished_run
 from runward.repro.content import measures_time
 from runward.repro.equivalence import LOOKS, Evidence, Statistics, check_margin, conclude, default_margin
 from runward.repro.independence import compare_implementations, implementation_of, not_independent
 from runward.repro.model import Conditions, InputCheck, VerificationReport
 from runward.repro.notes import Notes
-from runward.repro.observe import inputs_after
 from runward.repro.records import Replicate, ReplicateGroup
 from runward.repro.statistical import (
     EXPERIMENT,
@@ -100,10 +99,7 @@ def verify_statistically(
     Raises: NotFoundError (no such run), InvalidError (margin, metric or baseline; a run is not over; both are one). What
     stands in the way of a rerun is not raised but recorded as *undecided* with its reason.
     """
-    details = [space.tracking.get_run(space.tracking.resolve_run(name).id) for name in (ref, second) if name]
-    for one in details:
-        if not one.run.status.is_terminal:
-            raise InvalidError(f"run {one.run.name!r} is still running", hint="wait for its end")
+    details = [finished_run(space, name) for name in (ref, second) if name]
     detail = details[0]
     if second and details[1].run.id == detail.run.id:
         raise InvalidError("the second implementation is the same run", hint="name a run of another implementation")
@@ -259,7 +255,7 @@ class _Study:
 
     def _make(self, level: str, detail: RunDetail, seed: int | None) -> Made | None:
         """A rerun, or what an earlier call kept of it; None where the time is used up."""
-        name = [_FORMAT, level, digest_of(detail), seed, *self.limits[3:], self._data(detail)]
+        name = [_FORMAT, level, digest_of(detail), seed, self.limits.sandbox, self.limits.network, self._data(detail)]
         if (note := self.notes.find(*name)) is not None:
             return note
         if time.monotonic() >= self.deadline:
@@ -282,14 +278,10 @@ class _Study:
     def _rerun(self, attempt: Attempt, level: str, seed: int | None) -> Made:
         if seed is not None:
             attempt.emulated = {OTHER_SEED_VARIABLE: str(seed), "RUNWARD_SEED": str(seed), "PYTHONHASHSEED": str(seed)}
-        capture, params = attempt.capture(), params_of(attempt.detail)
+        capture = attempt.capture()
         left = max(1.0, min(self.limits.timeout_s, self.deadline - time.monotonic()))
         attempt.network = self.limits.network
         again = attempt.again(capture, level, left, self.limits.sandbox)
-        checks = c.compare_inputs(
-            c.inputs_of(capture, params),
-            inputs_after(capture, attempt.heard, params, again.data, live=level == "basic"),
-        )
         return Made(
             seed=seed if seed is not None else attempt.detail.run.seed,
             values={
@@ -297,7 +289,11 @@ class _Study:
                 for key, one in again.results.metrics.items()
                 if one.values
             },
-            inputs=[check for check in checks if check.kind != "seed" and not _is_given_seed(check)],
+            inputs=[
+                check
+                for check in attempt.inputs(capture, again, level)
+                if check.kind != "seed" and not _is_given_seed(check)
+            ],
             conditions=again.conditions({}),
             failure=again.failure,
         )

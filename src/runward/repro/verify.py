@@ -14,7 +14,7 @@ import msgspec
 
 from runward.errors import InvalidError, NotFoundError, ReproError, RunwardError
 from runward.repro import compare as c
-from runward.repro.attempt import Attempt, Say, Space, around, params_of
+from runward.repro.attempt import Attempt, Say, Space, around, finished_run, params_of
 from runward.repro.levels import decide
 from runward.repro.margins import check_margins
 from runward.repro.model import (
@@ -68,9 +68,7 @@ def verify(
     """
     if level not in ("basic", "environment"):
         raise InvalidError(f"level {level!r} cannot be verified yet", hint="basic or environment")
-    detail = space.tracking.get_run(space.tracking.resolve_run(ref).id)
-    if not detail.run.status.is_terminal:
-        raise InvalidError(f"run {detail.run.name!r} is still running", hint="wait for its end")
+    detail = finished_run(space, ref)
     check_margins(detail, tolerances or {})
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="runward-verify-") as folder:

@@ -14,7 +14,7 @@ import msgspec
 
 from runward.core.hashing import digest_value
 from runward.errors import InvalidError, NotFoundError, ReproError
-from runward.repro.attempt import Again, Attempt, Blobs, Space, around
+from runward.repro.attempt import Again, Attempt, Blobs, Space, around, finished_run
 from runward.repro.ddmin import minimal
 from runward.repro.differences import Mixture, Pair
 from runward.repro.findings_model import AGREE, FIRST, FIXED, OTHER, REPEATS, SECOND
@@ -80,10 +80,7 @@ def why(
     Raises: NotFoundError (no such run), InvalidError (a run is not over; both are one), SourceMissingError (a run was not
     captured).
     """
-    details = [space.tracking.get_run(space.tracking.resolve_run(ref).id) for ref in (first, second) if ref]
-    for detail in details:
-        if not detail.run.status.is_terminal:
-            raise InvalidError(f"run {detail.run.name!r} is still running", hint="wait for its end")
+    details = [finished_run(space, ref) for ref in (first, second) if ref]
     if len(details) == 2 and details[0].run.id == details[1].run.id:
         raise InvalidError("both runs are the same one", hint="name one run to see whether it repeats")
     laboratory = _Laboratory(space, details, _Limits(budget_s, timeout_s, level, sandbox, network), say)
@@ -166,8 +163,8 @@ class _Laboratory:
 
     def _mixed(self, mixture: Mixture) -> str:
         with self._rerun(mixture) as (attempt, again):
-            if again.outcome.timed_out or again.hindered:
-                return again.hindered or "it did not end in time"
+            if again.cut_short:
+                return again.cut_short
             if self._gives(0, attempt, again):
                 return FIRST
             others = range(1, len(self.recorded))
@@ -239,8 +236,8 @@ class _Laboratory:
         capture = msgspec.structs.replace(capture, environment=environment)
         mixture = Mixture(capture, seed, {})
         with self._rerun(mixture) as (_, one), self._rerun(mixture) as (attempt, other):
-            if one.outcome.timed_out or other.outcome.timed_out:
-                return "it did not end in time"
+            if cut_short := one.cut_short or other.cut_short:
+                return cut_short
             if not _agree(attempt.compared(one.results, other.results, {}, (one.around, other.around))):
                 return "two reruns differ"
             return REPEATS if self._gives(0, attempt, other) else AGREE
