@@ -5,7 +5,6 @@ from __future__ import annotations
 import click
 
 from runward.cli.output import NO, Output, pass_output, with_json
-from runward.cli.reviewcheck import check
 from runward.errors import NotFoundError
 from runward.face import current_workspace
 from runward.review.model import CheckResult, NewReview, ReviewDetail, ReviewState, Verdict
@@ -164,6 +163,3 @@ def gates(output: Output, run: str) -> int:
     found = space.review.gates(space.tracking.resolve_run(run).id)
     output.result(found, ["open" if found.passed else "closed", *check_lines(found.results)])
     return 0 if found.passed else NO
-
-
-review.add_command(check)

@@ -73,6 +73,8 @@ def _chosen(paths: tuple[Path, ...], repo: Path | None, root: Path, only: set[st
         place = real.relative_to(base).as_posix() if real.is_relative_to(base) else None
         if only is not None and place not in only:
             continue
+        if file.is_symlink() and not place:
+            raise InvalidError(f"{file} is a link that leads out of {root}", hint="name the file that it leads to")
         shown = place if repo and place else str(file)
         found.files[shown] = _text_of(file)
         if place:
@@ -162,6 +164,8 @@ def _policy(report: CodeReport, base: CodeReport | None, strict: bool) -> tuple[
         worse = _worse(report, base)
         return {"name": "no item worse than the base", "passed": not worse, "items": worse}, NO if worse else 0
     failed = [name for name, verdict in verdicts.items() if verdict is Verdict.FAIL]
+    if verdicts and set(verdicts.values()) == {Verdict.NEEDS_PERSON}:
+        return {"name": "no item fails", "passed": False, "items": list(verdicts)}, UNDECIDED
     return {"name": "no item fails", "passed": not failed, "items": failed}, NO if failed else 0
 
 

@@ -136,27 +136,26 @@ def check_code(
     """
     read = [read_source(path, text) for path, text in sorted(files.items())]
     sources = [item for item in read if isinstance(item, Source)]
-    unread = [
-        item
-        for item in read
-        if isinstance(item, Unreadable) and (item.broken or not sources or item.line > 1 or "read" in item.reason)
-    ]
+    unread = [item for item in read if isinstance(item, Unreadable) and (item.kind != "empty" or not sources)]
     if not sources and not unread:
         return CodeReport([], [])
     styled = style_of(sources, {s.path: placed.get(s.path, s.path) for s in sources}, tree) if lint else Styled({}, [])
     by_item = {name: _judge_all(name, sources, placed, tree, styled) for name in (*ITEMS, *SAFETY)}
-    results = [*_broken(unread), *(_combined(name, judged, unread) for name, judged in by_item.items())]
-    return CodeReport(results, _findings(results, by_item, sources, styled))
+    results = [*_broken(unread, sources), *(_combined(name, judged, unread) for name, judged in by_item.items())]
+    findings = _findings(results, by_item, sources, styled)
+    large = [Finding("too_large", EvidenceItem(u.reason, u.path, u.line)) for u in unread if u.kind == "large"]
+    return CodeReport(results, large + findings)
 
 
-def _broken(unread: Iterable[Unreadable]) -> list[CheckResult]:
+def _broken(unread: Iterable[Unreadable], sources: Iterable[Source]) -> list[CheckResult]:
+    old = [Unreadable(source.path, 1, f"it is {source.note} code", "broken") for source in sources if source.note]
     return [
         CheckResult(
             "parses", "code", Verdict.FAIL, f"{item.path} is not valid Python",
             [EvidenceItem(f"does not parse: {item.reason}", item.path, item.line)], required=True,
         )
-        for item in unread
-        if item.broken
+        for item in [*unread, *old]
+        if item.kind == "broken"
     ]  # fmt: skip
 
 
@@ -164,13 +163,16 @@ def _judge_all(
     name: str, sources: list[Source], placed: Mapping[str, str], tree: Tree | None, styled: Styled
 ) -> list[Judgement]:
     judged = [source for source in sources if name in _OF_TESTS_TOO or not is_test(source.path)] or sources
+    found = [(source, _judge(name, source, placed.get(source.path), tree, styled)) for source in judged]
+    return [
+        item if item.evidence else item._replace(evidence=[source.evidence(1, item.message)]) for source, item in found
+    ]
+
+
+def _judge(name: str, source: Source, path: str | None, tree: Tree | None, styled: Styled) -> Judgement:
     if name == "code_style_consistent":
-        return [
-            styled.judged.get(source.path) or _open(source, "would a formatter leave it as it is?") for source in judged
-        ]
-    if name in _TESTS:
-        return [_judge_tests(name, source, placed.get(source.path), tree) for source in judged]
-    return [_ALONE[name](source) for source in judged]
+        return styled.judged.get(source.path) or _open(source, "would a formatter leave it as it is?")
+    return _judge_tests(name, source, path, tree) if name in _TESTS else _ALONE[name](source)
 
 
 def _judge_tests(name: str, source: Source, path: str | None, tree: Tree | None) -> Judgement:
@@ -201,7 +203,7 @@ def _combined(name: str, judged: list[Judgement], unread: list[Unreadable]) -> C
 
 
 def _of_unread(item: Unreadable) -> Judgement:
-    verdict = Verdict.FAIL if item.broken else Verdict.NEEDS_PERSON
+    verdict = Verdict.FAIL if item.kind == "broken" else Verdict.NEEDS_PERSON
     return Judgement(verdict, f"it cannot be read: {item.reason}", [EvidenceItem(item.reason, item.path, item.line)])
 
 

@@ -33,6 +33,7 @@ _READERS = re.compile(
 )
 _DEVICE = re.compile(r"^(cuda(:\d+)?|mps|xla|gpu(:\d+)?|/(device:)?gpu:\d+)$", re.IGNORECASE)
 _ADDRESS = re.compile(r"(?<![\d.])(?!127\.|0\.0\.0\.0|255\.)(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})(?![\d.])")
+_FILE_ERRORS = frozenset({"OSError", "IOError", "EnvironmentError", "FileNotFoundError", "PermissionError"})
 _LAUNCHER = frozenset(
     {"RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", "NODE_RANK"}
 )
@@ -113,11 +114,16 @@ def _refusing_call(source: Source, called: str, call: ast.Call) -> str:
     return f"{last} is called on the settings" if _CHECKER.match(last) else ""
 
 
-def refuses_input(source: Source, node: ast.Raise) -> bool:
-    """Whether a raise answers a wrong value or a missing file, rather than a state of its own."""
+def refuses_input(source: Source, node: ast.Raise, *, of_files: bool = False) -> bool:
+    """Whether a raise answers a wrong value, or else a failure to read a file, rather than a state of its own."""
     if node.exc is None or ("NotImplemented" in _raised(node) and _is_abstract(source, node)):
         return False
-    return _under_input(source, node)
+    return _under_input(source, node, of_files)
+
+
+def _caught(handler: ast.ExceptHandler) -> set[str]:
+    names = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    return {dotted(name).rsplit(".", 1)[-1] for name in names if name is not None}
 
 
 def _raised(node: ast.Raise) -> str:
@@ -130,11 +136,11 @@ def _is_abstract(source: Source, node: ast.AST) -> bool:
     return isinstance(parent, Function)
 
 
-def _under_input(source: Source, node: ast.AST) -> bool:
+def _under_input(source: Source, node: ast.AST, of_files: bool = False) -> bool:
     for outer in source.enclosing(node):
         if isinstance(outer, ast.If) and _asks_of_input(source, outer, outer.test):
             return True
-        if isinstance(outer, ast.ExceptHandler):
+        if isinstance(outer, ast.ExceptHandler) and (of_files or not _FILE_ERRORS & _caught(outer)):
             return True
         if isinstance(outer, ast.Match) and _asks_of_input(source, outer, outer.subject):
             return True

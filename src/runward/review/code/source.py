@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import PurePosixPath
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from runward.review.model import EvidenceItem, Verdict
 
@@ -45,8 +45,7 @@ class Unreadable(NamedTuple):
     path: str
     line: int
     reason: str
-    broken: bool
-    """True for a syntax error, False for what a person has to look at (too large, no code)."""
+    kind: Literal["broken", "large", "empty"]
 
 
 @dataclass(eq=False)
@@ -215,18 +214,18 @@ def is_test(path: str) -> bool:
 def read_source(path: str, text: str) -> Source | Unreadable:
     """A file's source and tree: Python 3, Python 2 as far as its forms can be told, or a notebook's code cells."""
     if len(text) > MAX_BYTES:
-        return Unreadable(path, 1, f"it has {len(text):,} characters; {MAX_BYTES:,} are read", broken=False)
+        return Unreadable(path, 1, f"it has {len(text):,} characters; {MAX_BYTES:,} are read", "large")
     if "\0" in text:
-        return Unreadable(path, 1, "it is binary data", broken=True)
+        return Unreadable(path, 1, "it is binary data", "broken")
     cells: list[int] = []
     if path.endswith(".ipynb"):
         try:
             text, cells = _cells(text)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            return Unreadable(path, 1, "it is no notebook: its JSON has no cells", broken=True)
+            return Unreadable(path, 1, "it is no notebook: its JSON has no cells", "broken")
     text = text.removeprefix("\ufeff")
     if not text.strip():
-        return Unreadable(path, 1, "there is no code in it", broken=False)
+        return Unreadable(path, 1, "there is no code in it", "empty")
     try:
         return Source(path, text, ast.parse(text), cells=cells)
     except SyntaxError as error:
@@ -234,9 +233,9 @@ def read_source(path: str, text: str) -> Source | Unreadable:
         try:
             return Source(path, text, ast.parse(old), note="Python 2", cells=cells)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return Unreadable(path, error.lineno or 1, str(error), broken=True)
+            return Unreadable(path, error.lineno or 1, error.msg, "broken")
     except (ValueError, RecursionError, MemoryError) as error:
-        return Unreadable(path, 1, str(error) or "it is nested too deeply", broken=True)
+        return Unreadable(path, 1, str(error) or "it is nested too deeply", "broken")
 
 
 def _cells(text: str) -> tuple[str, list[int]]:

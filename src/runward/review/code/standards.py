@@ -112,7 +112,7 @@ def _types(node: ast.AST | None) -> list[ast.AST]:
 def _purpose(source: Source, node: ast.AST) -> float:
     """How much a node is worth as handling of a foreseeable failure."""
     if isinstance(node, ast.Raise):
-        return 1.0 if refuses_input(source, node) else 0.0
+        return 1.0 if refuses_input(source, node, of_files=True) else 0.0
     if isinstance(node, ast.Assert):
         return 0.34 if node.msg is not None else 0.0
     if isinstance(node, ast.Try):

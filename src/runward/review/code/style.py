@@ -67,11 +67,20 @@ def style_of(sources: list[Source], paths: dict[str, str], tree: Tree | None) ->
         return Styled(judged, [])
     with tempfile.TemporaryDirectory(prefix="runward-style-") as folder:
         shop = _Shop(ruff, Path(folder), {source.path: _inside(paths[source.path]) for source in fit})
-        shop.furnish(fit, tree)
-        layout, imports = shop.broken_rules() if _lays_out_otherwise(tree) else shop.layout(), shop.imports()
-        for source in fit:
-            judged[source.path] = _judge(source, layout, imports)
-        return Styled(judged, shop.lint())
+        try:
+            shop.furnish(fit, tree)
+            layout = shop.broken_rules() if _lays_out_otherwise(tree) else shop.layout()
+            imports, findings = shop.imports(), shop.lint()
+        except _NoAnswerError as error:
+            text = f"would a formatter leave it as it is? ruff did not answer: {error}"
+            open_ = {s.path: Judgement(Verdict.NEEDS_PERSON, text, [s.evidence(1, text)]) for s in fit}
+            return Styled({**judged, **open_}, [])
+        judged.update({source.path: _judge(source, layout, imports) for source in fit})
+        return Styled(judged, findings)
+
+
+class _NoAnswerError(Exception):
+    """Ruff could not say."""
 
 
 def _inside(path: str) -> str:
@@ -119,19 +128,25 @@ class _Shop:
                     (self._folder / name).unlink()
 
     def _accepted(self) -> bool:
-        return self._run("check", "--exit-zero", "--output-format=json").returncode == 0
+        try:
+            self._issues([])
+        except _NoAnswerError:
+            return False
+        return True
 
     def _run(self, command: str, *options: str) -> subprocess.CompletedProcess[str]:
+        """Run ruff on the files. Raises: _NoAnswerError (it ended with an error, or not in time)."""
         arguments = [self._ruff, command, "--no-cache", "--no-force-exclude", *options, *self._places.values()]
-        return subprocess.run(
-            arguments,
-            cwd=self._folder,
-            capture_output=True,
-            text=True,
-            timeout=_TIMEOUT_S,
-            check=False,
-            errors="replace",
-        )
+        try:
+            done = subprocess.run(
+                arguments, cwd=self._folder, capture_output=True, text=True, errors="replace",
+                timeout=_TIMEOUT_S, check=False,
+            )  # fmt: skip
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise _NoAnswerError(str(error)) from error
+        if done.returncode > 1 or (done.returncode and not done.stdout):
+            raise _NoAnswerError(done.stderr.strip()[:200] or f"it ended with {done.returncode}")
+        return done
 
     def layout(self) -> dict[str, list[int]]:
         """The lines that a formatter would lay out anew, by path, at the width that fits best."""
@@ -196,9 +211,9 @@ class _Shop:
     def _issues(self, options: list[str]) -> list[tuple[str, EvidenceItem]]:
         done = self._run("check", "--no-fix", "--exit-zero", "--output-format=json", *options)
         try:
-            issues: list[dict[str, Any]] = json.loads(done.stdout or "[]")
-        except ValueError:
-            return []
+            issues: list[dict[str, Any]] = json.loads(done.stdout)
+        except ValueError as error:
+            raise _NoAnswerError("its answer is not JSON") from error
         found = []
         for issue in issues:
             place = Path(issue["filename"])
