@@ -124,7 +124,12 @@ def check_sources(files: Mapping[str, str], tree: Tree | None = None, *, lint: b
 
 
 def check_code(
-    files: Mapping[str, str], placed: Mapping[str, str], tree: Tree | None = None, *, lint: bool = True
+    files: Mapping[str, str],
+    placed: Mapping[str, str],
+    tree: Tree | None = None,
+    *,
+    lint: bool = True,
+    also: Mapping[str, str] | None = None,
 ) -> CodeReport:
     """The items and all findings over some files.
 
@@ -133,6 +138,7 @@ def check_code(
         placed: Where in the repository each is, by the same paths; a file outside of it is absent.
         tree: The repository.
         lint: Whether ruff judges the layout and adds its findings.
+        also: Further files, of which only the safety is looked at.
     """
     read = [read_source(path, text) for path, text in sorted(files.items())]
     sources = [item for item in read if isinstance(item, Source)]
@@ -141,6 +147,11 @@ def check_code(
         return CodeReport([], [])
     styled = style_of(sources, {s.path: placed.get(s.path, s.path) for s in sources}, tree) if lint else Styled({}, [])
     by_item = {name: _judge_all(name, sources, placed, tree, styled) for name in (*ITEMS, *SAFETY)}
+    further = [
+        item for path, text in sorted((also or {}).items()) if isinstance(item := read_source(path, text), Source)
+    ]
+    for name in SAFETY:
+        by_item[name] += _judge_all(name, further, placed, tree, styled)
     results = [*_broken(unread, sources), *(_combined(name, judged, unread) for name, judged in by_item.items())]
     findings = _findings(results, by_item, sources, styled)
     large = [Finding("too_large", EvidenceItem(u.reason, u.path, u.line)) for u in unread if u.kind == "large"]
