@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
@@ -23,6 +25,8 @@ _MAX_FILES = 2000
 _MAX_BYTES = 8_000_000
 _RANK = {Verdict.FAIL: 0, Verdict.NEEDS_PERSON: 1, Verdict.PASS: 2}
 _SHOWN = 5
+_SHA256 = 64
+_NUMBER = re.compile(r"\d+")
 
 
 class _Chosen(NamedTuple):
@@ -42,7 +46,7 @@ class _Git:
         safe = ["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"]
         return subprocess.run(
             ["git", "-C", str(self._root), *safe, *arguments],
-            capture_output=True, check=False, timeout=60, env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
+            capture_output=True, check=False, timeout=60, env={**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1"},
         )  # fmt: skip
 
     def commit(self, revision: str) -> str:
@@ -53,11 +57,11 @@ class _Git:
             raise InvalidError(f"--base {revision!r}: {why}", hint="give a commit, branch or tag of --repo")
         return done.stdout.decode().strip()
 
-    def changed(self, commit: str) -> set[str]:
-        """Paths that differ from a commit, with those that git does not know yet."""
-        diff = self._run("diff", "--name-only", "-z", "--relative", "--no-ext-diff", "--no-textconv", commit, "--")
-        new = self._run("ls-files", "--others", "--exclude-standard", "-z")
-        return {name for done in (diff, new) for name in done.stdout.decode(errors="replace").split("\0") if name}
+    def blobs(self, commit: str) -> dict[str, str]:
+        """The object of each file at a commit. Nothing is asked of the working tree, whose filters are programs."""
+        listed = self._run("ls-tree", "-r", "-z", commit).stdout.decode(errors="replace")
+        rows = (row.partition("\t") for row in listed.split("\0") if row)
+        return {path: facts.split(" ")[2] for facts, _, path in rows}
 
     def text(self, commit: str, path: str) -> str | None:
         """A file as it was at a commit; None where it was not."""
@@ -65,18 +69,26 @@ class _Git:
         return None if done.returncode else done.stdout.decode(errors="replace")
 
 
-def _chosen(paths: tuple[Path, ...], repo: Path | None, root: Path, only: set[str] | None) -> _Chosen:
+def _object_of(content: bytes, like: str) -> str:
+    """What git calls a file of this content, in the form of a repository's other names."""
+    kind = hashlib.sha256 if len(like) == _SHA256 else hashlib.sha1
+    return kind(b"blob %d\0" % len(content) + content).hexdigest()
+
+
+def _chosen(paths: tuple[Path, ...], repo: Path | None, root: Path, known: dict[str, str] | None) -> _Chosen:
     found = _Chosen({}, {})
     base = root.resolve()
     for file in (file for path in paths for file in _files_of(path)):
         real = file.resolve()
         place = real.relative_to(base).as_posix() if real.is_relative_to(base) else None
-        if only is not None and place not in only:
-            continue
         if file.is_symlink() and not place:
             raise InvalidError(f"{file} is a link that leads out of {root}", hint="name the file that it leads to")
+        content = _bytes_of(file)
+        same = (known or {}).get(place or "")
+        if same and _object_of(content, same) == same:
+            continue
         shown = place if repo and place else str(file)
-        found.files[shown] = _text_of(file)
+        found.files[shown] = content.decode("utf-8", errors="replace")
         if place:
             found.placed[shown] = place
         if len(found.files) > _MAX_FILES:
@@ -99,25 +111,31 @@ def _files_of(path: Path) -> Iterator[Path]:
         raise InvalidError(f"{path} is no file", hint="give Python files, notebooks or folders")
 
 
-def _text_of(file: Path) -> str:
+def _bytes_of(file: Path) -> bytes:
     with file.open("rb") as stream:
-        return stream.read(_MAX_BYTES).decode("utf-8", errors="replace")
+        return stream.read(_MAX_BYTES)
 
 
-def _key(finding: Finding, files: dict[str, str]) -> tuple[str, str, str]:
+def _said(finding: Finding) -> tuple[str, str, str]:
+    return finding.rule, finding.place.file, _NUMBER.sub("#", finding.place.message)
+
+
+def _key(finding: Finding, files: dict[str, str]) -> tuple[str, ...]:
     lines = files.get(finding.place.file, "").splitlines()
     at = finding.place.line - 1
-    return finding.rule, finding.place.file, lines[at].strip() if 0 <= at < len(lines) else ""
+    return (*_said(finding), lines[at].strip() if 0 <= at < len(lines) else "")
 
 
 def _new(head: CodeReport, files: dict[str, str], base: CodeReport, before: dict[str, str]) -> list[Finding]:
-    """Findings that the base did not have on a line of the same text."""
+    """Findings that the base did not have: not on a line of the same text, nor once for the whole file."""
     known = Counter(_key(finding, before) for finding in base.findings)
+    once_before = {said for said, count in Counter(map(_said, base.findings)).items() if count == 1}
+    once_now = {said for said, count in Counter(map(_said, head.findings)).items() if count == 1}
     found = []
     for finding in head.findings:
         key = _key(finding, files)
         known[key] -= 1
-        if known[key] < 0:
+        if known[key] < 0 and _said(finding) not in once_before & once_now:
             found.append(finding)
     return found
 
@@ -226,7 +244,7 @@ def check(output: Output, paths: tuple[Path, ...], repo: Path | None, base: str 
     root = repo or root_of(paths[0] / "x" if paths[0].is_dir() else paths[0])
     git = _Git(root) if base else None
     commit = git.commit(base) if git and base else ""
-    chosen = _chosen(paths, repo, root, git.changed(commit) if git else None)
+    chosen = _chosen(paths, repo, root, git.blobs(commit) if git else None)
     tree = folder_tree(root)
     report = _report(chosen, tree)
     before, findings = None, report.findings
