@@ -1,8 +1,8 @@
 """How far the checklist agrees with a reader on public research files: `python -m tests.review.agreement FOLDER`.
 
 FOLDER holds checkouts as OWNER/NAME. ``reader_verdicts.csv`` has what a reader said of each file before the tool was
-asked, by letters (p pass, f fail) in the order of the checklist. Set A was read while the checks were written, B and C
-before the tool had seen them; what B and C then showed was mended, so none of the three is untouched now.
+asked, by letters (p pass, f fail) in the order of the checklist. Set A was read while the checks were written, the others
+before the tool had seen them; what they then showed was mended, so none of them is untouched now.
 """
 
 from __future__ import annotations

@@ -151,7 +151,12 @@ def test_a_test_reaches_a_module_through_the_import_graph(tmp_path: Path, test: 
         (".gitlab-ci.yml", "test:\n  script:\n    - python -m examples.vae.main\n", True),
         ("Makefile", "test:\n\tpython examples/vae/main.py\n", False),
         ("tests/run.sh", "vae() {\n  uv run main.py\n}\n", False),
-        ("ci/all.sh", "function examples_vae() {\n  uv run main.py\n}\n", True),
+        ("ci/all.sh", "function examples_vae() {\n  uv run main.py\n}\nrun examples/vae\n", True),
+        ("ci/all.sh", "function examples_vae() {\n  uv run main.py\n}\n# run examples/vae\n", False),
+        ("tests/test_a.py", "run(['python', 'examples/vae/main.py'])\n", True),
+        ("tests/test_a.py", "ENTRY = ROOT / 'examples/vae/main.py'\nsubprocess.run([sys.executable, ENTRY])\n", True),
+        ("tests/test_a.py", "text = (ROOT / 'examples/vae/main.py').read_text()\n", False),
+        ("tests/test_a.py", '"""Like examples/vae/main.py does."""\n', False),
         ("README.md", "python examples/vae/main.py\n", False),
     ],
 )

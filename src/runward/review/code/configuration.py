@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from typing import NamedTuple
 
 from runward.review.code.source import Function, Judgement, Source, dotted, parameters, text_of
 from runward.review.model import EvidenceItem, Verdict
@@ -20,7 +21,7 @@ _CHECKER = re.compile(
 )
 _MACHINE_PATH = re.compile(
     r"^(/(home|Users|root|data\d*|datasets?\d*|mnt|media|scratch|gpfs|lustre|nfs|tmp|work|raid|storage|export|private"
-    r"|share|shared|hdd|ssd|opt|checkpoint|var|usr/local)/\w|[A-Za-z]:[\\/]\w|~\w+/)"
+    r"|share|shared|hdd|ssd|opt|checkpoint|var|usr/local)/[\w%{$]|[A-Za-z]:[\\/]\w|~\w+/)"
 )
 _PLACEHOLDER = re.compile(r"/?(path|some|your|my)[/_-]?(to|path)?/|<.*>", re.IGNORECASE)
 _DATA_PATH = re.compile(
@@ -68,28 +69,44 @@ def _hints_without_parameters(source: Source, returns: int) -> Judgement:
 
 def configuration_validated(source: Source) -> Judgement:
     """Wrong values are refused before work begins: choices, raises, validators; one assert alone is not enough."""
-    strong, asserts = list[EvidenceItem](), list[EvidenceItem]()
+    strong, asserts = list[EvidenceItem](), list[_Assertion]()
     for called, call in source.calls:
         if text := _refusing_call(source, called, call):
             strong.append(source.evidence(call, text))
     for node in source.nodes:
         if isinstance(node, ast.Raise) and refuses_input(source, node):
             strong.append(source.evidence(node, "raises on a wrong value"))
-        elif isinstance(node, ast.Assert) and _asks_of_input(source, node, node.test):
-            asserts.append(source.evidence(node, "asserts a value"))
+        elif isinstance(node, ast.Assert):
+            about = _asks_of_input(source, node, node.test)
+            if about or node.msg is not None:
+                asserts.append(_Assertion(about, node.msg is not None, source.evidence(node, "asserts a value")))
         elif isinstance(node, Function) and any(_is_validator(item) for item in node.decorator_list):
             strong.append(source.evidence(node, "a validator of the configuration"))
         elif isinstance(node, ast.AnnAssign | ast.arg) and _is_literal(node.annotation) and _parses_types(source):
             strong.append(source.evidence(node, "Literal limits a setting"))
-    sites = [*strong, *asserts]
-    if strong or len(asserts) > 1:
+    sites = [*strong, *(item.place for item in asserts)]
+    if strong or _refuse_enough(asserts):
         return Judgement(Verdict.PASS, f"{len(sites)} place(s) refuse wrong configuration", sites)
     first = _first_setting(source)
     if sites:
-        text = "one assert alone: other wrong values reach the work"
+        text = "an assert alone: other wrong values reach the work"
         return Judgement(Verdict.FAIL, text, [source.evidence(first, text), *sites])
     text = "no value is checked before the work starts"
     return Judgement(Verdict.FAIL, text, [source.evidence(first, text)])
+
+
+class _Assertion(NamedTuple):
+    """An assert: whether it asks of a setting, and whether it says what is wrong."""
+
+    about_input: bool
+    says_why: bool
+    place: EvidenceItem
+
+
+def _refuse_enough(asserts: list[_Assertion]) -> bool:
+    """Several asserts on settings, or several of which one does both. One alone is not enough."""
+    several = len(asserts) > 1 and any(item.about_input and item.says_why for item in asserts)
+    return several or sum(item.about_input for item in asserts) > 1
 
 
 def _first_setting(source: Source) -> ast.AST | int:
@@ -337,8 +354,15 @@ def _target_name(node: ast.AST) -> str:
 
 def _is_read(source: Source, node: ast.AST) -> bool:
     """Whether a path is read from: given to a reader, or kept as the place of the data."""
+    parent = source.parents.get(node)
+    if isinstance(parent, ast.JoinedStr) or (isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Div)):
+        return False
     for outer in source.enclosing(node):
         if isinstance(outer, ast.Call):
+            if dotted(outer.func).endswith(("glob", ".open")) and not dotted(outer.func).startswith(
+                ("glob", "os.", "io.")
+            ):
+                return False
             if any(isinstance(item, ast.Name) and item.id == "__file__" for item in ast.walk(outer)):
                 return False
             if dotted(outer.func).rsplit(".", 1)[-1] == "open" and _mode_of(outer)[:1] in "wax":

@@ -169,12 +169,16 @@ def _one_by_one(loop: ast.AST) -> bool:
 def _grows(source: Source, call: ast.Call) -> bool:
     """``x = np.append(x, …)`` inside a loop."""
     parent = source.parents.get(call)
-    if not isinstance(parent, ast.Assign) or not any(
-        isinstance(o, ast.For | ast.While) for o in source.enclosing(call)
-    ):
+    loop = next((outer for outer in source.enclosing(call) if isinstance(outer, ast.For | ast.While)), None)
+    if not isinstance(parent, ast.Assign) or loop is None:
         return False
     target = dotted(parent.targets[0])
-    return bool(target) and any(dotted(node) == target for arg in call.args for node in ast.walk(arg))
+    given = [node for node in ast.walk(loop) if isinstance(node, ast.Assign) and dotted(node.targets[0]) == target]
+    return (
+        target != ""
+        and given == [parent]
+        and any(dotted(node) == target for arg in call.args for node in ast.walk(arg))
+    )
 
 
 def resource_constraints_considered(source: Source) -> Judgement:

@@ -20,6 +20,9 @@ _CI = re.compile(
 _SCRIPT = re.compile(r"\.(sh|bash)$|(^|/)Makefile$")
 _TEST_WORD = re.compile(r"(^|[/_.\-])(ci|tests?|smoke|integration|e2e)([/_.\-]|$)", re.IGNORECASE)
 _ENTRIES = frozenset({"main", "cli", "setup", "run", "app"})
+_STARTS = re.compile(r"(run|call|check|popen|system|spawn|launch|exec|invoke|main|script|command)\w*$", re.IGNORECASE)
+_LAUNCHER = re.compile(r"(^|\s)(python[\d.]*|torchrun|accelerate|deepspeed|bash|sh|uv|srun|mpirun|mpiexec|-m)\s")
+_LONG = 5000
 _EDGES = frozenset({"raises", "assertRaises", "assertRaisesRegex", "warns"})
 _TOKEN = re.compile(r"[\w./${}\-]+\.py\b")
 _MODULE_RUN = re.compile(r"-m\s+([\w.]+)")
@@ -174,7 +177,8 @@ class Tests:
                 function = match[1]
             if match := _CD.search(line):
                 folder = (match[1] or match[2]).strip("\"'/")
-            if self._is_started(line, folder, function) or any(
+            live = not function or _is_called(function, text)
+            if (live and self._is_started(line, folder, function)) or any(
                 re.search(rf"(^|\s){re.escape(c)}\s", line) for c in commands
             ):
                 return number
@@ -202,11 +206,34 @@ class Tests:
 
     def _started_in_test(self, text: str, commands: list[str]) -> int:
         tree = _parsed(text)
-        for node in ast.walk(tree) if tree else []:
-            said = text_of(node)
-            if said and len(said) < 5000 and (self._is_started(said) or any(_is_command(said, c) for c in commands)):
-                return node.lineno  # type: ignore[attr-defined,no-any-return]
-        return 0
+        places = [node for node in ast.walk(tree) if isinstance(node, ast.Constant)] if tree else []
+        named = [node for node in places if (said := text_of(node)) and self._names_it(said, commands)]
+        started = _started_names(tree) if tree and named else set()
+        return next((node.lineno for node in named if node in started or _LAUNCHER.search(str(node.value))), 0)
+
+    def _names_it(self, said: str, commands: list[str]) -> bool:
+        return len(said) < _LONG and (self._is_started(said) or any(_is_command(said, c) for c in commands))
+
+
+def _started_names(tree: ast.Module) -> set[ast.AST]:
+    """Texts that are parts of a command: in a list, in a call that starts something, or named and used in one."""
+    inside: set[ast.AST] = set()
+    for node in ast.walk(tree):
+        starts = isinstance(node, ast.Call) and _STARTS.search(dotted(node.func))
+        if starts or isinstance(node, ast.List | ast.Tuple):
+            inside.update(ast.walk(node))
+    used = {node.id for node in inside if isinstance(node, ast.Name)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and dotted(node.targets[0]) in used:
+            inside.update(ast.walk(node.value))
+    return inside
+
+
+def _is_called(function: str, script: str) -> bool:
+    """Whether a shell script calls a function of its own, by its name or as ``run some/name``."""
+    said = (line.strip().replace("/", "_") for line in script.splitlines() if not line.lstrip().startswith("#"))
+    call = re.compile(rf"(^|[;&|]\s*|\brun\s+){re.escape(function)}(?![\w(-]|\s*\()")
+    return any(call.search(line) for line in said)
 
 
 def _is_command(said: str, command: str) -> bool:
@@ -269,13 +296,20 @@ def _edge_of(test: str, tree: ast.Module, names: dict[str, int]) -> EvidenceItem
             inside = [*ast.walk(node)]
             used = {item.id for item in inside if isinstance(item, ast.Name)}
             dots = {dotted(item) for item in inside if isinstance(item, ast.Attribute)}
-            expects = any(isinstance(item, ast.Attribute | ast.Name) and _last(item) in _EDGES for item in inside)
+            expects = any(_expects_failure(item) for item in inside)
             if expects and (
                 used & names.keys()
                 or any(name in dots or any(d.startswith(f"{name}.") for d in dots) for name in names)
             ):
                 return EvidenceItem(f"{node.name} expects a failure", test, node.lineno)
     return None
+
+
+def _expects_failure(node: ast.AST) -> bool:
+    """``pytest.raises(…)``, ``self.assertRaises(…)``, ``xfail(raises=…)``."""
+    if isinstance(node, ast.keyword):
+        return node.arg == "raises"
+    return isinstance(node, ast.Attribute | ast.Name) and _last(node) in _EDGES
 
 
 def _last(node: ast.Attribute | ast.Name) -> str:
