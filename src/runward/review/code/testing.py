@@ -22,6 +22,7 @@ _TEST_WORD = re.compile(r"(^|[/_.\-])(ci|tests?|smoke|integration|e2e)([/_.\-]|$
 _ENTRIES = frozenset({"main", "cli", "setup", "run", "app"})
 _STARTS = re.compile(r"(run|call|check|popen|system|spawn|launch|exec|invoke|main|script|command)\w*$", re.IGNORECASE)
 _LAUNCHER = re.compile(r"(^|\s)(python[\d.]*|torchrun|accelerate|deepspeed|bash|sh|uv|srun|mpirun|mpiexec|-m)\s")
+_RELATIVE = re.compile(r"^\s*from\s+\.", re.MULTILINE)
 _LONG = 5000
 _EDGES = frozenset({"raises", "assertRaises", "assertRaisesRegex", "warns"})
 _TOKEN = re.compile(r"[\w./${}\-]+\.py\b")
@@ -63,21 +64,26 @@ class Tests:
         found = []
         for test in self._test_files():
             text = self._tree.read(test)
-            if self._stem not in text and not any(name in text for name in self._exported):
-                continue
-            tree = _parsed(text)
-            if tree is not None and (reach := self._reach(test, text, tree)):
+            if self._may_import(text) and (reach := self._reach(test, text, _nodes(text))):
                 found.append(reach)
         return found
 
-    def _reach(self, test: str, text: str, tree: ast.Module) -> Reach | None:
+    def _may_import(self, text: str) -> bool:
+        """Whether a test is worth its parsing: most of a large repository's are not."""
+        if any(name in text for name in self._exported):
+            return True
+        folder = PurePosixPath(self._path).parent.name
+        near = folder in ("", "src") or folder in text or "sys.path" in text or _RELATIVE.search(text)
+        return bool(near and re.search(rf"\b{re.escape(self._stem)}\b", text))
+
+    def _reach(self, test: str, text: str, nodes: list[ast.AST]) -> Reach | None:
         names: dict[str, int] = {}
-        for node in ast.walk(tree):
+        for node in nodes:
             names.update(self._imported_by(test, text, node))
-        if not names or not any(_is_test_function(node) for node in ast.walk(tree)):
+        if not names or not any(_is_test_function(node) for node in nodes):
             return None
         place = EvidenceItem(f"{test} imports it", test, min(names.values()))
-        return Reach(place, self._calls_entry(tree, names), _edge_of(test, tree, names))
+        return Reach(place, self._calls_entry(nodes, names), _edge_of(test, nodes, names))
 
     def _imported_by(self, test: str, text: str, node: ast.AST) -> dict[str, int]:
         """The names under which a statement brings this module, or parts of it, into a test."""
@@ -126,9 +132,9 @@ class Tests:
     def _is_package_of(self, base: str) -> bool:
         return any(module.startswith(f"{base}.") for module in self._modules)
 
-    def _calls_entry(self, tree: ast.Module, names: dict[str, int]) -> bool:
+    def _calls_entry(self, nodes: list[ast.AST], names: dict[str, int]) -> bool:
         entries = _entry_functions(self._source)
-        for node in ast.walk(tree):
+        for node in nodes:
             if isinstance(node, ast.Call):
                 called = dotted(node.func)
                 owner, _, last = called.rpartition(".")
@@ -140,13 +146,14 @@ class Tests:
         """Scripts, CI jobs and tests that start the file by its path, module or command."""
         found = []
         commands = _commands(self._tree, self._modules)
+        started = [
+            PurePosixPath(self._path).name,
+            f"-m {self._stem}",
+            *(module for module in self._modules if "." in module),
+        ]
         for path in self._scripts() + self._test_files():
             text = self._tree.read(path)
-            if (
-                self._stem not in text
-                and PurePosixPath(self._path).name not in text
-                and not any(c in text for c in commands)
-            ):
+            if not any(name in text for name in [*started, *commands]):
                 continue
             line = (
                 self._started_in_test(text, commands)
@@ -205,25 +212,25 @@ class Tests:
         return parent.replace("/", "_") == function or len(self._tree.by_name.get(token, [])) == 1
 
     def _started_in_test(self, text: str, commands: list[str]) -> int:
-        tree = _parsed(text)
-        places = [node for node in ast.walk(tree) if isinstance(node, ast.Constant)] if tree else []
+        nodes = _nodes(text)
+        places = [node for node in nodes if isinstance(node, ast.Constant)]
         named = [node for node in places if (said := text_of(node)) and self._names_it(said, commands)]
-        started = _started_names(tree) if tree and named else set()
+        started = _started_names(nodes) if named else set()
         return next((node.lineno for node in named if node in started or _LAUNCHER.search(str(node.value))), 0)
 
     def _names_it(self, said: str, commands: list[str]) -> bool:
         return len(said) < _LONG and (self._is_started(said) or any(_is_command(said, c) for c in commands))
 
 
-def _started_names(tree: ast.Module) -> set[ast.AST]:
+def _started_names(nodes: list[ast.AST]) -> set[ast.AST]:
     """Texts that are parts of a command: in a list, in a call that starts something, or named and used in one."""
     inside: set[ast.AST] = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         starts = isinstance(node, ast.Call) and _STARTS.search(dotted(node.func))
         if starts or isinstance(node, ast.List | ast.Tuple):
             inside.update(ast.walk(node))
     used = {node.id for node in inside if isinstance(node, ast.Name)}
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Assign) and dotted(node.targets[0]) in used:
             inside.update(ast.walk(node.value))
     return inside
@@ -240,12 +247,13 @@ def _is_command(said: str, command: str) -> bool:
     return said == command or said.startswith(f"{command} ")
 
 
-@lru_cache(maxsize=512)
-def _parsed(text: str) -> ast.Module | None:
+@lru_cache(maxsize=64)
+def _nodes(text: str) -> list[ast.AST]:
+    """All nodes of a file; none where it does not parse."""
     try:
-        return ast.parse(text)
+        return list(ast.walk(ast.parse(text)))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
+        return []
 
 
 def _module_names(path: str) -> frozenset[str]:
@@ -261,9 +269,9 @@ def _exported(path: str, modules: frozenset[str], tree: Tree) -> frozenset[str]:
     found: set[str] = set()
     for folder in list(PurePosixPath(path).parents)[:3]:
         init = (folder / "__init__.py").as_posix()
-        if init == path or init not in tree or (parsed := _parsed(tree.read(init))) is None:
+        if init == path or init not in tree:
             continue
-        for node in ast.walk(parsed):
+        for node in _nodes(tree.read(init)):
             if isinstance(node, ast.ImportFrom) and _absolute(node, init) in modules:
                 found.update(alias.asname or alias.name for alias in node.names if alias.name != "*")
     return frozenset(name for name in found if len(name) > 2)
@@ -289,9 +297,9 @@ def _entry_functions(source: Source) -> frozenset[str]:
     return frozenset((called & own) or (_ENTRIES & own))
 
 
-def _edge_of(test: str, tree: ast.Module, names: dict[str, int]) -> EvidenceItem | None:
+def _edge_of(test: str, nodes: list[ast.AST], names: dict[str, int]) -> EvidenceItem | None:
     """A test function that uses the file and expects a failure."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, Function) and _is_test_function(node):
             inside = [*ast.walk(node)]
             used = {item.id for item in inside if isinstance(item, ast.Name)}
