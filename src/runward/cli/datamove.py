@@ -7,8 +7,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from runward.cli.data import asked_for, data, line_of, size_of
-from runward.cli.datanames import diff, tag
+from runward.cli.data import asked_for, line_of, size_of
 from runward.cli.output import Output, pass_output, with_json
 from runward.data.model import DatasetVersion
 from runward.errors import InvalidError
@@ -16,8 +15,6 @@ from runward.face import current_workspace, default_project
 from runward.interop import dvc
 from runward.interop.datasets import copy_version
 from runward.workspace import Workspace, open_folder, open_url
-
-__all__ = ["data", "diff", "pull", "push", "tag"]
 
 _DVC = "dvc:"
 
@@ -38,7 +35,7 @@ def _other(place: str, token: str) -> Workspace:
     return open_folder(place)
 
 
-@data.command("push")
+@click.command("push")
 @click.argument("dataset")
 @click.argument("to")
 @click.option("--token", envvar="RUNWARD_PUSH_TOKEN", default="", help="For another server; or RUNWARD_PUSH_TOKEN.")
@@ -71,7 +68,7 @@ def pull_tracked(space: Workspace, file: Path, source: str, project: str, name: 
     return Sent([item.version for item in added], sum(item.stored_bytes for item in added))
 
 
-@data.command("pull")
+@click.command("pull")
 @click.argument("what")
 @click.argument("source", metavar="FROM", required=False)
 @click.option("--token", envvar="RUNWARD_PUSH_TOKEN", default="", help="For another server; or RUNWARD_PUSH_TOKEN.")

@@ -171,6 +171,10 @@ class HttpClient:
             return None
         return answer
 
+    def put_beside(self, url: str, path: Path) -> None:
+        """Put a file where :meth:`post_json` was told to. Raises: as :func:`put_at`."""
+        put_at(url, path)
+
 
 def put_at(url: str, path: Path) -> None:
     """Put a file at a signed address of an object storage. Raises: OSError (it is not reachable, or refuses)."""

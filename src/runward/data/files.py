@@ -6,13 +6,12 @@ import contextlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from blake3 import blake3
 
 from runward.core.ids import Digest
 from runward.core.operation import Door
-from runward.core.remote import HttpClient
 from runward.data import repository as sql
 from runward.errors import CorruptedError, NotFoundError, RunwardError, StoreError
 from runward.governance.dispatch import Call, Dispatcher
@@ -20,6 +19,9 @@ from runward.governance.model import Actor
 from runward.store.blobs import check_digest
 from runward.store.clone import cloned
 from runward.tracking.files import Stored
+
+if TYPE_CHECKING:
+    from runward.core.remote import HttpClient
 
 _LINK_FROM = 1 << 20
 LinkMode = Literal["auto", "reflink", "hardlink", "copy"]

@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 import msgspec
 
-from runward.core.canonical import canonical_json
 from runward.core.hashing import digest_bytes
 from runward.core.ids import Digest
 from runward.errors import CorruptedError
@@ -37,7 +36,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     def encoded(self) -> bytes:
         """The manifest as the bytes that its digest is of."""
-        return canonical_json(self)
+        return _ENCODER.encode(self)
 
     @property
     def digest(self) -> Digest:
@@ -55,6 +54,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _DECODER = msgspec.json.Decoder(Manifest)
+# Canonical JSON, as everywhere; without a number that could be NaN it needs no look at every value.
+_ENCODER = msgspec.json.Encoder(order="sorted")
 
 
 def read_manifest(data: bytes) -> Manifest:

@@ -11,7 +11,7 @@ from runward.store.blobs import Blobs
 from runward.store.database import Database
 from runward.tracking.cards import make_cards
 from runward.tracking.compaction import compact_due
-from runward.tracking.packages import list_locks
+from runward.tracking.listing import list_locks
 
 INTERVAL_S = 2.0
 TABLES_EVERY = 15

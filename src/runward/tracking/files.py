@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 from urllib.parse import quote
 
 from runward.core.codec import MSGPACK, encode
 from runward.core.hashing import digest_bytes, digest_file
 from runward.core.ids import Digest
 from runward.core.operation import Door
-from runward.core.remote import HttpClient, put_at
 from runward.errors import NotFoundError, StoreError
 from runward.governance.dispatch import Call, Dispatcher
 from runward.governance.model import Actor
@@ -22,6 +21,9 @@ from runward.store.folder import FolderBlobs
 from runward.tracking import repository as sql
 from runward.tracking.api import Tracking
 from runward.tracking.garbage import lock
+
+if TYPE_CHECKING:
+    from runward.core.remote import HttpClient
 
 UPLOAD = Door("PUT", "/projects/{project}/blobs/{digest}", "run.write", "project", "a stream of bytes")
 PRESENT = Door("GET", "/projects/{project}/blobs/{digest}", "run.write", "project", "HEAD: is it there already?")
@@ -225,7 +227,7 @@ class RemoteFiles:
         self._direct = bool(told["url"])
         if self._direct:
             try:
-                put_at(told["url"], path)
+                self._http.put_beside(told["url"], path)
             except OSError as error:
                 # The storage may be out of this client's reach, or refuse objects of this size.
                 log.info("%s goes through the server: %s", path, error)
