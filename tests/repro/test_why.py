@@ -156,7 +156,9 @@ def test_data_too_large_to_be_kept_comes_from_a_version_of_a_dataset(bench: Benc
     second = bench.run()
     unknown = bench.why(first, second)
     assert (unknown.answer, unknown.cause) == ("undecided", [])
-    assert unknown.not_tried == ["data data.csv: its former content was not kept, or the file outside of the run's folder is gone"]
+    assert unknown.not_tried == [
+        "data data.csv: its former content was not kept, or the file outside of the run's folder is gone"
+    ]
     for value in (1.0, 2.0):
         fill(value)
         project = bench.space.tracking.get_run(first).run.project
