@@ -17,7 +17,9 @@ from typing import NamedTuple
 from blake3 import blake3
 
 from runward.data.rows import compare_rows
-from runward.workspace import open_folder
+from runward.governance.model import NewToken
+from runward.server.run import LOOPBACK, RunningServer, listen
+from runward.workspace import open_folder, open_url
 
 Row = tuple[str, str, str, str]
 _FILES = 10_000
@@ -64,7 +66,8 @@ def measure(folder: str, peers: Mapping[str, str]) -> list[Row]:
     root = Path(folder)
     small, large = _small_files(root / "small"), _large_file(root / "large.bin")
     time.sleep(_SETTLED_S)
-    return [*_ours(root, small, large), *_rows_of_tables(root), *_dvc(root, small, large, peers.get("dvc", ""))]
+    ours = [*_ours(root, small, large), *_by_server(root, small)]
+    return [*ours, *_rows_of_tables(root), *_dvc(root, small, large, peers.get("dvc", ""))]
 
 
 class _Cost(NamedTuple):
@@ -115,6 +118,19 @@ def _ours(root: Path, small: Path, large: Path) -> Iterator[Row]:
     yield f"by command: add of {_FILES:,} files", str(add), "≤ DVC's", "with the start of Python"
     yield "by command: the same again, nothing changed", str(noop), "≤ 0.5 s", "median of 5"
     yield "by command: show", str(_median(lambda: _command("show", "small", root=root))), "", "median of 5"
+
+
+def _by_server(root: Path, small: Path) -> Iterator[Row]:
+    owner = open_folder(root / "served", "owner")
+    token = owner.governance.create_token(NewToken("bench")).secret
+    with RunningServer(owner.dispatcher, listen("127.0.0.1", 0), LOOPBACK) as server:
+        space = open_url(server.url, token)
+        there = _timed(lambda: space.datasets.add(small, "bench"))
+        back = _timed(lambda: space.datasets.checkout("bench/small", target=root / "fetched"))
+    owner.close()
+    for name in ("served", "fetched"):
+        shutil.rmtree(root / name)
+    yield f"to a server: add of {_FILES:,} files, checkout", f"{there:.1f} s, {back:.1f} s", "", "same process"
 
 
 def _median(cost: Callable[[], _Cost]) -> _Cost:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -234,10 +234,10 @@ def drop_contents(tx: Tx, dataset_id: str, digests: Iterable[str]) -> None:
     )
 
 
-def holds(tx: Tx, dataset_id: str, digest: str) -> bool:
-    """Whether some version of a dataset holds these bytes."""
-    sql = "SELECT count(*) FROM dataset_contents WHERE digest = ? AND dataset_id = ?"
-    return bool(tx.scalar(sql, (digest, dataset_id)))
+def held(tx: Tx, dataset_id: str, digests: Sequence[str]) -> set[str]:
+    """Those of some contents that versions of a dataset hold."""
+    sql = "SELECT digest FROM dataset_contents WHERE dataset_id = ? AND digest IN ({})"
+    return {row[0] for row in tx.listed(sql, digests, before=(dataset_id,))}
 
 
 def set_name(tx: Tx, dataset_id: str, name: str, version_id: str | None, who: str, now: int) -> None:

@@ -7,15 +7,14 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 import yaml
 
 from runward.core.ids import Digest
+from runward.core.parallel import at_once
 from runward.data.client import Added, batches
 from runward.data.model import DatasetVersion, Manifest
 from runward.errors import CorruptedError, InvalidError, NotFoundError
@@ -27,8 +26,6 @@ _MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
 _DIR = ".dir"
 _CHUNK = 1 << 20
 _AT_ONCE = 8
-T = TypeVar("T")
-R = TypeVar("R")
 
 
 class Out(msgspec.Struct, frozen=True):
@@ -161,22 +158,14 @@ def _bring_folder(remote: Remote, listed: dict[str, str], root: Path) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)
         if first.setdefault(md5, place) is not place:
             place.symlink_to(first[md5])
-    _at_once(lambda item: _bring(remote, *item), first.items())
+    for _ in at_once(lambda item: _bring(remote, *item), first.items(), _AT_ONCE):
+        pass
 
 
 def _bring(remote: Remote, md5: str, place: Path) -> None:
     remote.fetch(md5, place)
     if md5_of(place) != md5.removesuffix(_DIR):
         raise CorruptedError(f"object {md5} of {remote.place} does not match its md5", hint="`dvc fetch` it again")
-
-
-def _at_once(work: Callable[[T], R], items: Iterable[T]) -> list[R]:
-    """The results of some work, done for several items at a time; the first failure ends it."""
-    pool = ThreadPoolExecutor(_AT_ONCE)
-    try:
-        return list(pool.map(work, items))
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def push(space: Workspace, version: DatasetVersion, remote: Remote) -> Out:
@@ -226,7 +215,8 @@ def _send(
         for digest in batch:
             if not sizes[digest]:
                 (folder / digest).touch()
-        _at_once(send, batch)
+        for _ in at_once(send, batch, _AT_ONCE):
+            pass
     return found
 
 

@@ -189,8 +189,22 @@ class DataSuite:
             space.data_files.fetch(ref, [(other, tmp_path / "c")], "auto")
         with pytest.raises(NotFoundError):
             world.outsider().data_files.fetch(ref, [(wanted[0][0], tmp_path / "d")], "auto")
+        with pytest.raises(NotFoundError):
+            # One that is none of it: nothing of the others is told either.
+            space.data_files.fetch(ref, [(wanted[0][0], tmp_path / "e"), (other, tmp_path / "f")], "auto")
+        assert not list(tmp_path.glob("[ef]"))
         assert not (tmp_path / "c").exists()
         assert not (tmp_path / "d").exists()
+
+    def test_many_bytes_come_back(self, world: World, tmp_path: Path) -> None:
+        """Small and large ones, one content at several places, by few requests."""
+        space, ref = world.member(), _ref(world, "d")
+        contents = {f"{number:04}": f"content {number % 40}".encode() for number in range(120)}
+        contents |= {"large": b"x" * 600_000, "large too": b"x" * 600_000, "larger": b"y" * 700_000}
+        store(space, world.project, "d", contents)
+        wanted = [(digest_bytes(data), tmp_path / name) for name, data in contents.items()]
+        world.member("viewer").data_files.fetch(ref, wanted, "auto")
+        assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == contents
 
     def test_lineage_joins_data_runs_and_models(self, world: World) -> None:
         """By what was read and made, file by file; both ways, and no further than asked."""
