@@ -105,7 +105,8 @@ def rerun(
             hint="install bubblewrap, or put the data back by hand",
         )
     mark = uuid.uuid4().hex
-    command = [*_bubblewrap(cwd, writable, network, over), *argv] if kind == "bubblewrap" else list(argv)
+    before = _bubblewrap(cwd, writable, network, over) if kind == "bubblewrap" else _dying_with_parent()
+    command = [*before, *argv]
     output_dir.mkdir(parents=True, exist_ok=True)
     paths = output_dir / "stdout", output_dir / "stderr"
     begun = time.monotonic()
@@ -165,6 +166,12 @@ def _bubblewrap(cwd: Path, writable: Path, network: bool, over: Mapping[Path, Pa
         shutil.which("bwrap") or "bwrap", *isolate, "--ro-bind", "/", "/", "--dev", "/dev", *devices,
         "--proc", "/proc", *copies, "--bind", str(writable), str(writable), "--chdir", str(cwd), "--",
     ]  # fmt: skip
+
+
+def _dying_with_parent() -> list[str]:
+    """Lets the kernel end a command that is not isolated when this process is killed (Linux, util-linux)."""
+    program = shutil.which("setpriv")
+    return [program, "--pdeathsig", "KILL", "--"] if program else []
 
 
 def _run(
