@@ -14,6 +14,7 @@ from runward.core.operation import Operation, make_proxy
 from runward.data.api import Data
 from runward.data.client import Datasets
 from runward.data.files import DataFiles, FolderDataFiles, RemoteDataFiles
+from runward.data.spans import find_due
 from runward.errors import InvalidError, StoreError
 from runward.governance.api import Governance
 from runward.governance.dispatch import Dispatcher
@@ -137,6 +138,7 @@ class FolderWorkspace(Workspace):
         compact_due(self.dispatcher.database)
         make_cards(self.dispatcher.database)
         load("runward.tracking.listing:list_locks")(self.dispatcher.database, self.dispatcher.blobs)
+        find_due(self.dispatcher.database, self.dispatcher.blobs)
 
     def _own_blobs(self) -> FolderBlobs | None:
         """See :class:`Workspace`."""

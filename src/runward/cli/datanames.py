@@ -211,10 +211,11 @@ def _read_dictionary(file: Path) -> list[ColumnDoc]:
 def lineage(output: Output, of: str | None, project: str) -> None:
     """What leads to a thing and what came of it, by what runs read and made.
 
-    OF is a dataset (NAME or NAME@VERSION), run:ID or model:NAME/VERSION; without it all of a project's data.
+    OF is a dataset (NAME or NAME@VERSION), run:ID, artifact:RUN/PATH or model:NAME/VERSION; without it all of a
+    project's data.
     """
     where, asked = project or default_project(), of or ""
-    if of and not of.startswith(("run:", "model:")):
+    if of and not of.startswith(("run:", "artifact:", "model:")):
         dataset, version = asked_for(of, project)
         where, _, name = dataset.rpartition(":")
         asked = f"dataset:{name}" + (f"@{version}" if "@" in of else "")

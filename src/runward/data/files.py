@@ -17,6 +17,7 @@ from runward.core.ids import Digest
 from runward.core.operation import Door
 from runward.core.parallel import at_once
 from runward.data import repository as sql
+from runward.data.spans import held
 from runward.errors import CorruptedError, InvalidError, NotFoundError, RunwardError, StoreError
 from runward.governance.dispatch import Call, Dispatcher
 from runward.governance.model import Actor
@@ -49,7 +50,7 @@ def find_content(call: Call, dataset: str, digest: str) -> Stored:
     place = sql.find_dataset(call.tx, dataset)
     assert place is not None
     wanted = check_digest(digest)
-    if not sql.held(call.tx, place.id, [wanted]):
+    if not held(call.tx, place.id, [wanted]):
         raise NotFoundError(f"dataset {place.name!r} has no bytes with digest {digest[:12]}")
     return Stored(wanted, call.blobs.size(wanted), "application/octet-stream")
 
@@ -66,7 +67,7 @@ def _small_ones(call: Call, dataset: str, digests: Sequence[Digest]) -> dict[Dig
     place = sql.find_dataset(call.tx, dataset)
     assert place is not None
     wanted = list(dict.fromkeys(digests))
-    if lost := set(wanted) - sql.held(call.tx, place.id, wanted):
+    if lost := set(wanted) - held(call.tx, place.id, wanted):
         raise NotFoundError(f"dataset {place.name!r} has no bytes with digest {min(lost)[:12]}")
     sizes = uploaded_sizes(call, place.project_id, wanted)
     return {digest: sizes.get(digest, _STREAMED_BELOW) < _STREAMED_BELOW for digest in wanted}
