@@ -15,10 +15,13 @@ from runward.data.model import Lineage, read_manifest
 from runward.governance.signin import folder_actor
 from runward.store.database import open_database
 from runward.store.folder import FolderBlobs
-from runward.store.migrations import LATEST, migrate
+from runward.store.migrations import MIGRATIONS, m0014_spans, migrate
 from runward.testing.data import read_by, store
 from runward.tracking.model import NewArtifact, NewProject, NewRun
 from runward.workspace import FolderWorkspace, open_dispatcher
+
+BEFORE = MIGRATIONS.index(m0014_spans)
+"""The format in which ranges were not known."""
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -90,14 +93,14 @@ def test_an_older_workspace_knows_the_same(space: FolderWorkspace) -> None:
     database, blobs = space.dispatcher.database, space.dispatcher.blobs
     fresh, held = _drawn(space), held_by_spans(space, dataset)
     assert {edge.kind for edge in fresh.edges} == {"grew", "read", "made"}
-    migrate(database, LATEST - 1)
+    migrate(database, BEFORE)
     migrate(database)
     assert _drawn(space) == fresh
     assert spans.find_due(database, blobs, 10) == 2
     assert spans.find_due(database, blobs, 10) == 0
     assert _drawn(space) == fresh
     assert held_by_spans(space, dataset) == held
-    migrate(database, LATEST - 1)
+    migrate(database, BEFORE)
     migrate(database)
     store(space, "p", "d", {"z": b"26"})
     assert held_by_spans(space, dataset) == held_by_manifests(space, dataset)

@@ -50,6 +50,11 @@ def story(detail: ReviewDetail) -> list[str]:
     r = detail.review
     return [
         f"#{r.number} {r.title}  [{r.state.replace('_', ' ')}]  {r.id}",
+        *(
+            [f"  {r.model} {r.version} as {r.alias}, in place of {f'version {r.alias_now}' if r.alias_now else 'none'}"]
+            if r.model
+            else []
+        ),
         f"  run {r.run_name} ({r.run_id}) in {r.project}, asked by {r.author}, revision {r.revision[:12]}",
         *check_lines(detail.checks),
         *(

@@ -25,7 +25,8 @@ from runward.store.migrations import (
     m0010_verification_jobs,
     m0011_findings,
     m0012_packages,
-    m0013_spans,
+    m0013_promotion,
+    m0014_spans,
 )
 
 MIGRATIONS: list[ModuleType] = [
@@ -41,7 +42,8 @@ MIGRATIONS: list[ModuleType] = [
     m0010_verification_jobs,
     m0011_findings,
     m0012_packages,
-    m0013_spans,
+    m0013_promotion,
+    m0014_spans,
 ]
 """All migrations in order; the position (from 1) is the schema's version."""
 
