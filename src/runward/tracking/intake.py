@@ -16,10 +16,9 @@ from runward.tracking import intake_storage as storage
 from runward.tracking import repository as sql
 from runward.tracking.checks import check_key, check_run_id, check_text
 from runward.tracking.compaction import SMALL_POINTS
-from runward.tracking.finding import note_project_keys
 from runward.tracking.intake_api import Intake
 from runward.tracking.intake_model import SOURCE_TAG, VERSION_TAG, ForeignRun, KnownImport, Taken
-from runward.tracking.keyed import encode
+from runward.tracking.keyed import encode, note_project_keys
 from runward.tracking.model import Artifact
 from runward.tracking.points import Summary, pack_segment, summary_of
 from runward.tracking.service import attached

@@ -1974,8 +1974,9 @@ export interface paths {
          * Which data a project's runs read and made, and which models came of them.
          * @description Which data a project's runs read and made, and which models came of them.
          *
-         *     ``of`` asks for what leads to and from one thing: ``dataset:NAME``, ``dataset:NAME@VERSION``, ``run:ID`` or
-         *     ``model:NAME/VERSION``. Runs of other projects and models of other teams appear where the caller may see them.
+         *     ``of`` asks for what leads to and from one thing: ``dataset:NAME``, ``dataset:NAME@VERSION``, ``run:ID``,
+         *     ``artifact:RUN/PATH`` or ``model:NAME/VERSION``. Runs of other projects and models of other teams appear where the
+         *     caller may see them. A file that a run made and another one read is an artifact, unless a dataset holds it.
          *
          *     Raises: NotFoundError, InvalidError.
          *
@@ -4631,12 +4632,12 @@ export interface components {
         };
         /**
          * Node
-         * @description A dataset version, a run or a model version in a graph.
+         * @description A dataset version, a run, a file that a run made, or a model version in a graph.
          */
         Node: {
             id: string;
             /** @enum {unknown} */
-            kind: "dataset" | "model" | "run";
+            kind: "artifact" | "dataset" | "model" | "run";
             title: string;
             ref: string;
             /** @default {} */

@@ -26,6 +26,7 @@ from runward.store.migrations import (
     m0011_findings,
     m0012_packages,
     m0013_promotion,
+    m0014_spans,
 )
 
 MIGRATIONS: list[ModuleType] = [
@@ -42,6 +43,7 @@ MIGRATIONS: list[ModuleType] = [
     m0011_findings,
     m0012_packages,
     m0013_promotion,
+    m0014_spans,
 ]
 """All migrations in order; the position (from 1) is the schema's version."""
 
