@@ -45,9 +45,12 @@ class Tx:
     def __init__(self, connection: Any, dialect: Dialect) -> None:
         self._connection = connection
         self.dialect = dialect
+        self.changes = 0
+        """How many statements changed something, so far: what was read before the last one may no longer hold."""
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> int:
         """Run a statement; returns the number of rows it touched."""
+        self.changes += 1
         return int(self._run(sql, params).rowcount)
 
     @property
@@ -66,6 +69,7 @@ class Tx:
         rows = [_storable(row) for row in rows]
         if not rows:
             return
+        self.changes += 1
         if self.dialect == "sqlite":
             self._connection.executemany(sql, rows)
         else:
@@ -74,6 +78,7 @@ class Tx:
 
     def bulk(self, table: str, columns: str, rows: Iterable[Sequence[Any]]) -> int:
         """Insert many rows, which need not fit into memory, by the fastest way there is; returns how many."""
+        self.changes += 1
         if self.dialect == "sqlite":
             chosen = placeholders(columns.split(","))
             done = self._connection.executemany(f"INSERT INTO {table} ({columns}) VALUES ({chosen})", rows)
@@ -96,9 +101,13 @@ class Tx:
     def listed(
         self, sql: str, values: Sequence[Any], before: Sequence[Any] = (), after: Sequence[Any] = ()
     ) -> Iterator[Row]:
-        """The rows of a query for a list of any length, a part at a time; its marks take the place of ``{}``."""
+        """The rows of a query for a list of any length, a part at a time; it says ``IN ({})`` where the list belongs."""
         for part in parts(values):
-            yield from self._run(sql.format(placeholders(part)), (*before, *part, *after))
+            if self.dialect == "postgresql":
+                # One parameter whatever their number: planning hundreds takes longer than looking them up.
+                yield from self._run(sql.replace("IN ({})", "= ANY(?)"), (*before, list(part), *after)).fetchall()
+            else:
+                yield from self._run(sql.format(placeholders(part)), (*before, *part, *after))
 
     def one(self, sql: str, params: Sequence[Any] = ()) -> Row | None:
         """The first row of a query, or None."""
@@ -125,6 +134,8 @@ def _storable(params: Sequence[Any]) -> Sequence[Any]:
                 raise InvalidError(
                     f"text {value[:40]!r} has a NUL character or half of a character pair", hint="leave it out"
                 )
+        elif isinstance(value, list):
+            _storable(value)
         elif isinstance(value, int) and not -(2**63) <= value < 2**63:
             raise InvalidError(f"number {value:.6e} does not fit into 64 bits", hint="give a smaller one")
     return params

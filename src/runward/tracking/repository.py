@@ -11,7 +11,7 @@ from runward.core.clock import from_us, to_us
 from runward.core.ids import ExperimentId, RunId
 from runward.governance.scopes import Clause
 from runward.store.database import Row, Tx
-from runward.tracking.cards import fill
+from runward.tracking.cards import CARD, FEW, fill
 from runward.tracking.finding import ProjectKeys, note_keys
 from runward.tracking.keyed import Keys, decode, encode
 from runward.tracking.model import (
@@ -215,8 +215,10 @@ def _run(row: Row) -> Run:
 
 def runs_by_id(tx: Tx, ids: Sequence[str], keys: Keys | None = None) -> list[Run]:
     """Runs in the order of their ids, with marks, params, metrics and tags (only some ``keys`` where given)."""
-    found = {row[0]: _run(row) for row in tx.listed(f"{_RUN}{_FROM} WHERE r.id IN ({{}})", ids)}
-    return fill(tx, [found[run_id] for run_id in ids if run_id in found], keys)
+    card = CARD if keys is None and len(ids) > FEW else "NULL"
+    rows = {row[0]: row for row in tx.listed(f"{_RUN}, {card}{_FROM} WHERE r.id IN ({{}})", ids)}
+    cards = {run_id: row[-1] for run_id, row in rows.items() if row[-1] is not None}
+    return fill(tx, [_run(rows[run_id]) for run_id in ids if run_id in rows], keys, cards)
 
 
 def find_runs(tx: Tx, where: Clause, order: Clause, limit: int) -> list[Run]:

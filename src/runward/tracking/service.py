@@ -433,7 +433,7 @@ def _run_scope(call: Call, run_id: str) -> Scope | None:
             f"run {row[2]!r} ({run_id}) was deleted on {from_us(row[1]):%Y-%m-%d %H:%M} UTC",
             hint=f"`runward runs restore {run_id}` brings it back until garbage is collected",
         )
-    return project_scope(call.tx, row[0]) if row and row[1] is None else None
+    return call.project_scope(row[0]) if row and row[1] is None else None
 
 
 def _experiment_scope(call: Call, experiment_id: str) -> Scope | None:
@@ -442,8 +442,8 @@ def _experiment_scope(call: Call, experiment_id: str) -> Scope | None:
 
 
 def _project_scope(call: Call, reference: str) -> Scope | None:
-    found = find_project(call.tx, reference)
-    return project_scope(call.tx, found.id) if found else None
+    found = call.find_project(reference)
+    return call.project_scope(found.id) if found else None
 
 
 def _place_scope(call: Call, place: str) -> Scope | None:

@@ -25,6 +25,7 @@ from runward.store.migrations import (
     m0010_verification_jobs,
     m0011_findings,
     m0012_packages,
+    m0013_hidden_runs,
 )
 
 MIGRATIONS: list[ModuleType] = [
@@ -40,6 +41,7 @@ MIGRATIONS: list[ModuleType] = [
     m0010_verification_jobs,
     m0011_findings,
     m0012_packages,
+    m0013_hidden_runs,
 ]
 """All migrations in order; the position (from 1) is the schema's version."""
 
