@@ -206,8 +206,12 @@ class Dispatcher:
         events: list[Event] = []
         try:
             with self.database.transaction(write=True) as tx:
-                for pending in group:
-                    events += self._attempt(tx, pending)
+                if len(group) == 1:
+                    # What fails undoes the transaction: nobody else's work is in it.
+                    call = Call(self, tx, group[0].actor)
+                    group[0].value, events = self._run(call, group[0].op, group[0].arguments), call.events
+                else:
+                    events = [event for pending in group for event in self._attempt(tx, pending)]
         except BaseException as error:  # noqa: BLE001
             # Nothing of the group is stored, whatever the reason: each call is tried once more on its own, so that
             # none is acknowledged without being stored and none fails for what another one did.

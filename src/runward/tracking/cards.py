@@ -12,8 +12,8 @@ import msgspec
 
 from runward.core.zstd import compress
 from runward.store.database import Database, Tx
-from runward.tracking.keyed import Keys, Values, marks_of, values_of
-from runward.tracking.model import Run
+from runward.tracking.keyed import Keys, Values, everything_of, marks_of, values_of
+from runward.tracking.model import Mark, Run
 from runward.tracking.points import decoded
 
 MAX_VALUES = 5_000
@@ -33,15 +33,19 @@ def fill(tx: Tx, found: list[Run], keys: Keys | None = None, cards: Mapping[str,
 
     Raises: CorruptedError.
     """
+    if keys is None and not cards and len(found) == 1:
+        of, marks_of_it = everything_of(tx, found[0].id)
+        return [_filled(found[0], of, marks_of_it)]
     ids = [item.id for item in found]
     values = {run_id: decoded(_decoder, bytes(data)) for run_id, data in (cards or {}).items()}
     if missing := [run_id for run_id in ids if run_id not in values]:
         values |= values_of(tx, missing, keys)
     marks = marks_of(tx, ids)
-    return [
-        msgspec.structs.replace(item, params=of.params, metrics=of.metrics, tags=of.tags, marks=marks.get(item.id, []))
-        for item, of in ((item, values[item.id]) for item in found)
-    ]
+    return [_filled(item, values[item.id], marks.get(item.id, [])) for item in found]
+
+
+def _filled(item: Run, of: Values, marks: list[Mark]) -> Run:
+    return msgspec.structs.replace(item, params=of.params, metrics=of.metrics, tags=of.tags, marks=marks)
 
 
 def make_cards(database: Database, limit: int = 200) -> int:

@@ -50,16 +50,9 @@ class ProjectKeys:
         return [row[0] for row in self._tx.all(sql, (_KINDS[group], *self._projects.params))]
 
 
-def note_keys(tx: Tx, run_id: str, kind: str, keys: Iterable[str]) -> None:
-    """Remember that a run has keys of a kind (``metric``, ``param``, ``tag``), for its project's list of keys."""
-    wanted = set(keys)
-    if wanted:
-        note_project_keys(tx, tx.scalar("SELECT project_id FROM runs WHERE id = ?", (run_id,)), kind, wanted)
-
-
-def note_project_keys(tx: Tx, project_id: str, kind: str, keys: Iterable[str]) -> None:
-    """Remember that runs of a project have keys of a kind."""
-    wanted = sorted(keys)
+def note_keys(tx: Tx, project_id: str, kind: str, keys: Iterable[str]) -> None:
+    """Remember that runs of a project have keys of a kind (``metric``, ``param``, ``tag``)."""
+    wanted = sorted(set(keys))
     sql = "SELECT key FROM run_keys WHERE project_id = ? AND kind = ? AND key IN ({})"
     known = {row[0] for row in tx.listed(sql, wanted, before=(project_id, kind))}
     tx.many(

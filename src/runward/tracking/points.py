@@ -179,29 +179,23 @@ class Summary(NamedTuple):
     high: float | None
 
 
-def summarise(key: str, columns: Columns) -> Summary:
-    """One line for a piece of a series. The last value is the one with the greatest step, the latest among equals."""
-    return _summary(key, columns.steps, columns.values)
-
-
 def summary_of(points: Points) -> Summary | None:
-    """The same of a series as it travels, which is quicker for many short ones; None where it has no points.
+    """One line for a piece of a series as it travels; None where it has no points.
+
+    The last value is the one with the greatest step, the latest among equals.
 
     Raises: InvalidError, as :func:`unpack_columns`.
     """
     if not (n := _count(points)):
         return None
-    return _summary(points.key, struct.unpack(f"<{n}q", points.steps), struct.unpack(f"<{n}d", points.values))
-
-
-def _summary(key: str, steps: Sequence[int], values: Sequence[float]) -> Summary:
-    position = len(steps) - 1 if _is_sorted(steps) else max(range(len(steps)), key=lambda i: (steps[i], i))
+    steps, values = struct.unpack(f"<{n}q", points.steps), struct.unpack(f"<{n}d", points.values)
+    position = n - 1 if _is_sorted(steps) else max(range(n), key=lambda i: (steps[i], i))
     total = sum(values)
     comparable = values if total - total == 0 else [v for v in values if not math.isnan(v)]
     last = values[position]
     return Summary(
-        key,
-        len(steps),
+        points.key,
+        n,
         None if math.isnan(last) else last,
         steps[position],
         min(comparable, default=None),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -262,25 +262,34 @@ def update_run(tx: Tx, run_id: str, values: dict[str, Any]) -> None:
     tx.execute(f"UPDATE runs SET {columns}revision = revision + 1 WHERE id = ?", (*values.values(), run_id))
 
 
-def set_params(tx: Tx, run_id: str, params: Iterable[RunParam]) -> None:
+_PARAMS = {"run_id": "text", "key": "text", "value": "text", "number": "float8", "origin": "text"}
+
+
+def set_params(tx: Tx, project_id: str, run_id: str, params: Iterable[RunParam]) -> None:
     """Store params; a later value of a key replaces the earlier one."""
     params = list(params)
-    note_keys(tx, run_id, "param", [p.key for p in params])
-    tx.many(
-        """INSERT INTO params (run_id, key, value, number, origin) VALUES (?, ?, ?, ?, ?)
-           ON CONFLICT (run_id, key) DO UPDATE SET value = excluded.value, number = excluded.number,
-           origin = excluded.origin""",
+    note_keys(tx, project_id, "param", [p.key for p in params])
+    tx.put(
+        "params",
+        _PARAMS,
         [(run_id, p.key, encode(p.value), number_of(p.value), p.origin) for p in params],
+        """ON CONFLICT (run_id, key) DO UPDATE SET value = excluded.value, number = excluded.number,
+           origin = excluded.origin""",
     )
 
 
-def set_tags(tx: Tx, run_id: str, tags: dict[str, str | None]) -> None:
+def set_tags(tx: Tx, project_id: str, run_id: str, tags: Mapping[str, str | None]) -> None:
     """Store tags; None removes one."""
-    note_keys(tx, run_id, "tag", [key for key, value in tags.items() if value is not None])
-    tx.many("DELETE FROM tags WHERE run_id = ? AND key = ?", [(run_id, key) for key in tags])
+    kept = [(run_id, key, value) for key, value in tags.items() if value is not None]
+    note_keys(tx, project_id, "tag", [key for _, key, _ in kept])
     tx.many(
-        "INSERT INTO tags (run_id, key, value) VALUES (?, ?, ?)",
-        [(run_id, key, value) for key, value in tags.items() if value is not None],
+        "DELETE FROM tags WHERE run_id = ? AND key = ?", [(run_id, key) for key, value in tags.items() if value is None]
+    )
+    tx.put(
+        "tags",
+        {"run_id": "text", "key": "text", "value": "text"},
+        kept,
+        "ON CONFLICT (run_id, key) DO UPDATE SET value = excluded.value",
     )
 
 
