@@ -40,7 +40,8 @@ def empty_columns() -> Columns:
 
 def pack_columns(key: str, columns: Columns) -> Points:
     """Columns as they travel."""
-    return Points(key, *(raw_of(column) for column in columns))
+    steps, times, values = columns
+    return Points(key, raw_of(steps), raw_of(times), raw_of(values))
 
 
 def raw_of(column: array[Any]) -> bytes:
@@ -61,8 +62,8 @@ def column_of(code: str, raw: bytes) -> array[Any]:
 
 
 def _count(points: Points) -> int:
-    sizes = {len(points.steps), len(points.times), len(points.values)}
-    if len(sizes) != 1 or (size := sizes.pop()) % 8:
+    size = len(points.steps)
+    if size % 8 or not size == len(points.times) == len(points.values):
         raise InvalidError(f"metric {points.key!r}: steps, times and values differ in length or are cut")
     return size // 8
 
