@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import itertools
 import os
 import sqlite3
 import threading
@@ -70,7 +69,8 @@ class Tx:
         rows = list(rows)
         if not rows:
             return
-        _check_storable(itertools.chain.from_iterable(rows))
+        for row in rows:
+            _storable(row)
         self.changes += 1
         if self.dialect == "sqlite":
             self._connection.executemany(sql, rows)
@@ -151,14 +151,7 @@ class Tx:
 
 def _storable(params: Sequence[Any]) -> Sequence[Any]:
     """The parameters, if both databases can hold them. Raises: InvalidError (the caller's value, not the store's fault)."""
-    _check_storable(params)
-    return params
-
-
-def _check_storable(params: Iterable[Any]) -> None:
     for value in params:
-        if value is None or type(value) is float:
-            continue
         if isinstance(value, str):
             if "\0" in value or not (value.isascii() or _is_unicode(value)):
                 raise InvalidError(
@@ -168,7 +161,8 @@ def _check_storable(params: Iterable[Any]) -> None:
             if not -(2**63) <= value < 2**63:
                 raise InvalidError(f"number {value:.6e} does not fit into 64 bits", hint="give a smaller one")
         elif isinstance(value, list):
-            _check_storable(value)
+            _storable(value)
+    return params
 
 
 def _is_unicode(text: str) -> bool:

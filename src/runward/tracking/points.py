@@ -52,7 +52,7 @@ def raw_of(column: array[Any]) -> bytes:
     return column.tobytes()
 
 
-def column_of(code: str, raw: bytes) -> array[Any]:
+def column_of(code: str, raw: bytes | bytearray) -> array[Any]:
     """A column of a type code from its little-endian bytes."""
     column: array[Any] = array(code)
     column.frombytes(raw)
@@ -190,18 +190,13 @@ def summary_of(points: Points) -> Summary | None:
     if not (n := _count(points)):
         return None
     steps, values = struct.unpack(f"<{n}q", points.steps), struct.unpack(f"<{n}d", points.values)
-    position = n - 1 if _is_sorted(steps) else max(range(n), key=lambda i: (steps[i], i))
+    greatest = max(steps)
+    last = values[-1] if steps[-1] == greatest else values[n - 1 - steps[::-1].index(greatest)]
     total = sum(values)
+    # x - x is 0 for finite numbers only.
     comparable = values if total - total == 0 else [v for v in values if not math.isnan(v)]
-    last = values[position]
-    return Summary(
-        points.key,
-        n,
-        None if math.isnan(last) else last,
-        steps[position],
-        min(comparable, default=None),
-        max(comparable, default=None),
-    )
+    low, high = (min(comparable), max(comparable)) if comparable else (None, None)
+    return Summary(points.key, n, None if math.isnan(last) else last, greatest, low, high)
 
 
 def special_name(value: float) -> str:
