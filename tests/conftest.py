@@ -9,11 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from runward import face
 from runward.testing.plugin import all_is_wanted
 from runward.workspace import FolderWorkspace
 
+# How long an example takes says more of the machine than of the code.
+settings.register_profile("runward", deadline=None)
+settings.load_profile("runward")
 _ON_REQUEST = ("slow", "network")
 _left_out = pytest.StashKey[int]()
 _FINDING = "finding"

@@ -56,7 +56,7 @@ def seed_runs(database: Database, project_id: str, count: int, metrics: int = 20
             for table, columns in _TABLES.items():
                 tx.bulk(table, columns, rows[table])
             for kind, size, prefix in (("param", 20, "p"), ("metric", metrics, "m"), ("tag", 5, "t")):
-                note_keys(tx, str(rows["runs"][0][0]), kind, [f"{prefix}{k}" for k in range(size)])
+                note_keys(tx, project_id, kind, [f"{prefix}{k}" for k in range(size)])
 
 
 def _p50(call: Callable[[], object], rounds: int = 15) -> float:

@@ -7,11 +7,12 @@ from typing import Any
 
 import msgspec
 import pytest
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Match, Route
 
 from runward.core.operation import ON_LIST, ON_SELF, ON_WORKSPACE, Door, Operation, operations_of
 from runward.core.permissions import PERMISSIONS
 from runward.server.asgi import create_app
+from runward.server.routing import QuickRouter
 from runward.workspace import ROOMS
 from tests.server.conftest import Site
 
@@ -50,6 +51,18 @@ def test_every_route_of_the_running_app_has_a_declared_permission(site: Site) ->
         assert declared.on
         assert route.methods is not None
         assert route.methods - {"HEAD"} == {declared.method}
+
+
+def test_the_router_finds_what_asking_each_route_in_turn_would_find(site: Site) -> None:
+    router = create_app(site.dispatcher).router
+    assert isinstance(router, QuickRouter)
+    paths = {route.path for route in router.routes if isinstance(route, Route)}
+    asked = {re.sub(r"\{[^}]*\}", word, path) for path in paths for word in ("p", "runs", "a/b", "")}
+    for path in sorted({*asked, "/", "//", "/api", "/api/v1", "/nothing/of/this"}):
+        for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
+            scope: dict[str, Any] = {"type": "http", "method": method, "path": path, "headers": []}
+            found = (route for route in router.routes if route.matches(scope)[0] is Match.FULL)
+            assert router.first(dict(scope)) is next(found, None), (method, path)
 
 
 def test_what_is_open_to_everybody_is_exactly_what_is_known(site: Site) -> None:

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runward.testing.worlds import batch
-from runward.tracking import cards, keyed
+from runward.tracking import cards, keyed, repository
 from runward.tracking.cards import make_cards
 from runward.tracking.model import Batch, NewProject, NewRun, Run, RunEnd, RunParam, RunPatch, RunStatus
 from runward.tracking.organise_model import BulkEdit
@@ -42,7 +42,7 @@ def _listed(space: FolderWorkspace) -> list[Run]:
 
 
 def _from_tables(space: FolderWorkspace) -> list[Run]:
-    with mock.patch.object(cards, "_FEW", 10_000):
+    with mock.patch.object(repository, "FEW", 10_000):
         return _listed(space)
 
 

@@ -22,6 +22,7 @@ from runward.governance.scopes import (
     Clause,
     ProjectRow,
     find_project,
+    project_scope,
     projects_below,
     readable_projects,
     role_at,
@@ -31,6 +32,7 @@ from runward.store.blobs import Blobs
 from runward.store.database import Database, Tx
 
 Api = TypeVar("Api")
+T = TypeVar("T")
 Listener = Callable[[Sequence[Event]], None]
 
 
@@ -43,6 +45,8 @@ class Call:
         self.actor = actor
         self.now: datetime = utc_now()
         self.events: list[Event] = []
+        self._known: dict[tuple[str, object], object] = {}
+        self._known_at = tx.changes
 
     @property
     def now_us(self) -> int:
@@ -85,10 +89,30 @@ class Call:
 
     def project(self, reference: str) -> ProjectRow:
         """A project by id or path. Raises: NotFoundError (there is none, or it is not visible to the caller)."""
-        found = find_project(self.tx, reference)
-        if found is None or self.role_on("project", found.id) is None:
+        found = self.find_project(reference)
+        scope = self.project_scope(found.id) if found else None
+        if found is None or scope is None or self._role_at(scope) is None:
             raise NotFoundError(f"there is no project {reference!r}", hint="`runward projects list` shows yours")
         return found
+
+    def find_project(self, reference: str) -> ProjectRow | None:
+        """A project by id or path, whoever may see it."""
+        return self._once(("project", reference), lambda: find_project(self.tx, reference))
+
+    def project_scope(self, project_id: str) -> Scope | None:
+        """Where a project lies that is not deleted."""
+        return self._once(("scope", project_id), lambda: project_scope(self.tx, project_id))
+
+    def _role_at(self, scope: Scope) -> Role | None:
+        return self._once(("role", scope), lambda: role_at(self.tx, self.actor, scope))
+
+    def _once(self, key: tuple[str, object], find: Callable[[], T]) -> T:
+        """What was found before, as long as this transaction has changed nothing since."""
+        if self._known_at != self.tx.changes:
+            self._known, self._known_at = {}, self.tx.changes
+        if key not in self._known:
+            self._known[key] = find()
+        return cast(T, self._known[key])
 
     def visible_projects(self, project: str = "") -> Clause:
         """The ids of a project and those below it, or of all that the caller may read, as a subquery.
@@ -100,7 +124,7 @@ class Call:
     def role_on(self, kind: str, object_id: str) -> Role | None:
         """The caller's role on an object; None where there is neither object nor role."""
         scope = self._dispatcher.scope_of(self, kind, object_id)
-        return role_at(self.tx, self.actor, scope) if scope else None
+        return self._role_at(scope) if scope else None
 
 
 class _Pending:
@@ -177,8 +201,12 @@ class Dispatcher:
         events: list[Event] = []
         try:
             with self.database.transaction(write=True) as tx:
-                for pending in group:
-                    events += self._attempt(tx, pending)
+                if len(group) == 1:
+                    # What fails undoes the transaction: nobody else's work is in it.
+                    call = Call(self, tx, group[0].actor)
+                    group[0].value, events = self._run(call, group[0].op, group[0].arguments), call.events
+                else:
+                    events = [event for pending in group for event in self._attempt(tx, pending)]
         except BaseException as error:  # noqa: BLE001
             # Nothing of the group is stored, whatever the reason: each call is tried once more on its own, so that
             # none is acknowledged without being stored and none fails for what another one did.

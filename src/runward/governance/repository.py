@@ -179,15 +179,15 @@ def _token(row: tuple[Any, ...]) -> Token:
     )
 
 
-def member_by_token(tx: Tx, stored: str, now: int) -> tuple[str, str, str, int] | None:
-    """(member id, name, token id, role cap) of a valid token."""
+def member_by_token(tx: Tx, stored: str, now: int) -> tuple[str, str, str, int, int | None] | None:
+    """(member id, name, token id, role cap, when it was last noted to be used) of a valid token."""
     row = tx.one(
-        """SELECT m.id, m.name, t.id, t.role_cap FROM tokens t JOIN members m ON m.id = t.member_id
+        """SELECT m.id, m.name, t.id, t.role_cap, t.last_used_at FROM tokens t JOIN members m ON m.id = t.member_id
            WHERE t.hash = ? AND t.revoked_at IS NULL AND m.disabled_at IS NULL
            AND (t.expires_at IS NULL OR t.expires_at > ?)""",
         (stored, now),
     )
-    return (row[0], row[1], row[2], row[3]) if row else None
+    return (row[0], row[1], row[2], row[3], row[4]) if row else None
 
 
 def credentials(tx: Tx, name: str) -> tuple[str, str | None] | None:

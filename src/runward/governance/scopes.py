@@ -10,10 +10,11 @@ from runward.core.permissions import Role
 from runward.governance.model import Actor
 from runward.store.database import Tx, placeholders
 
-_CHAIN = """WITH RECURSIVE up(id, parent_id, depth) AS (
-  SELECT id, parent_id, 0 FROM projects WHERE id = ?
-  UNION ALL SELECT p.id, p.parent_id, up.depth + 1 FROM projects p JOIN up ON p.id = up.parent_id
-) SELECT id FROM up ORDER BY depth"""
+_CHAIN = """WITH RECURSIVE up(id, parent_id, team_id, deleted_at, depth) AS (
+  SELECT id, parent_id, team_id, deleted_at, 0 FROM projects WHERE id = ?
+  UNION ALL SELECT p.id, p.parent_id, p.team_id, p.deleted_at, up.depth + 1
+    FROM projects p JOIN up ON p.id = up.parent_id
+) SELECT id, team_id, deleted_at FROM up ORDER BY depth"""
 
 
 class Clause(NamedTuple):
@@ -35,11 +36,10 @@ class ProjectRow(NamedTuple):
 
 def project_scope(tx: Tx, project_id: str, *, deleted: bool = False) -> Scope | None:
     """Scope of a project by id; None where there is none, or where it is deleted and ``deleted`` is not asked for."""
-    row = tx.one("SELECT team_id, deleted_at FROM projects WHERE id = ?", (project_id,))
-    team_id = row[0] if row and (deleted or row[1] is None) else None
-    if team_id is None:
+    rows = tx.all(_CHAIN, (project_id,))
+    if not rows or (rows[0][2] is not None and not deleted):
         return None
-    return Scope(tuple(row[0] for row in tx.all(_CHAIN, (project_id,))), team_id)
+    return Scope(tuple(row[0] for row in rows), rows[0][1])
 
 
 def find_project(tx: Tx, reference: str) -> ProjectRow | None:

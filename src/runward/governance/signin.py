@@ -98,10 +98,9 @@ def actor_by_token(database: Database, token: str) -> Actor:
     now = to_us(utc_now())
     with database.transaction(write=False) as tx:
         row = sql.member_by_token(tx, fingerprint(token), now)
-        last_used = tx.scalar("SELECT last_used_at FROM tokens WHERE id = ?", (row[2],)) if row else None
     if row is None:
         raise wrong
-    if last_used is None or now - last_used > 60_000_000:
+    if row[4] is None or now - row[4] > 60_000_000:
         with database.transaction(write=True) as tx:
             tx.execute("UPDATE tokens SET last_used_at = ? WHERE id = ?", (now, row[2]))
     return Actor(MemberId(row[0]), row[1], verified=True, via=f"token:{row[2]}", role_cap=row[3])

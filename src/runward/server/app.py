@@ -24,6 +24,7 @@ from runward.server.pulse import Pulse
 
 COOKIE = "runward_session"
 _MAX_BODY_BYTES = 64 << 20
+_SHORT_BYTES = 64 << 10
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -60,14 +61,18 @@ class Server:
 
     def _route(self, op: Operation) -> Route:
         async def endpoint(request: Request) -> Response:
-            # Who is not known may not make this server read, unpack and parse anything.
-            actor = await in_thread(lambda: self.actor(request))
-            arguments = await _arguments(op, request)
-            result = await in_thread(lambda: self.dispatcher.call(op, actor, arguments))
-            return answer(request, result)
+            # Who is not known may not make this server take in much, nor unpack and parse anything.
+            actor = None if _is_short(request) else await in_thread(lambda: self.actor(request))
+            data = b"" if op.body is None else await _received(request)
+            response: Response = await in_thread(lambda: self._answer(op, request, actor, data))
+            return response
 
         endpoint.operation = op  # type: ignore[attr-defined]
         return Route(API + op.path, endpoint, methods=[op.method], name=op.id)
+
+    def _answer(self, op: Operation, request: Request, actor: Actor | None, data: bytes) -> Response:
+        actor = actor or self.actor(request)
+        return answer(request, self.dispatcher.call(op, actor, _arguments(op, request, data)))
 
 
 async def in_thread(work: Callable[[], Any]) -> Any:
@@ -97,17 +102,29 @@ def answer(request: Request, value: Any) -> Response:
 
 async def read_body(request: Request) -> bytes:
     """The body, unpacked. Raises: InvalidError (too large, not valid zstd)."""
+    return _unpacked(request, await _received(request))
+
+
+def _is_short(request: Request) -> bool:
+    """Whether the body is known to be so short that reading it costs nothing worth a permission."""
+    length = request.headers.get("content-length", "0")
+    return "transfer-encoding" not in request.headers and length.isdecimal() and int(length) <= _SHORT_BYTES
+
+
+async def _received(request: Request) -> bytes:
     data = bytearray()
     async for chunk in request.stream():
         data += chunk
         if len(data) > _MAX_BODY_BYTES:
             raise InvalidError(f"the body is larger than {_MAX_BODY_BYTES >> 20} MiB")
-    if request.headers.get("content-encoding") == "zstd":
-        return decompress(bytes(data), _MAX_BODY_BYTES)
     return bytes(data)
 
 
-async def _arguments(op: Operation, request: Request) -> dict[str, Any]:
+def _unpacked(request: Request, data: bytes) -> bytes:
+    return decompress(data, _MAX_BODY_BYTES) if request.headers.get("content-encoding") == "zstd" else data
+
+
+def _arguments(op: Operation, request: Request, data: bytes) -> dict[str, Any]:
     arguments: dict[str, Any] = {}
     for param in op.params:
         if param.place == "path":
@@ -116,7 +133,7 @@ async def _arguments(op: Operation, request: Request) -> dict[str, Any]:
             arguments[param.name] = _query_value(param, request)
     if op.body is not None:
         media_type = MSGPACK if MSGPACK in request.headers.get("content-type", "") else JSON
-        body = decode(await read_body(request), op.body, media_type)
+        body = decode(_unpacked(request, data), op.body, media_type)
         for param in (p for p in op.params if p.place == "body"):
             arguments[param.name] = body if op.has_whole_body else getattr(body, param.name)
     return arguments

@@ -20,6 +20,7 @@ from runward.server import foreign
 from runward.server.app import Server, door, error_response
 from runward.server.doors import doors
 from runward.server.middleware import Border
+from runward.server.routing import QuickRouter
 from runward.server.upkeep import Upkeep
 
 
@@ -51,7 +52,7 @@ def create_app(
         # Event streams are passed through as they are: Starlette leaves them out.
         middleware=[Middleware(Border, allowed_hosts=allowed_hosts), Middleware(GZipMiddleware, compresslevel=5)],
         exception_handlers={RunwardError: lambda request, error: error_response(error)},
-        lifespan=lifespan,
     )
+    app.router = QuickRouter(app.routes, lifespan=lifespan)
     app.state.server = server
     return app

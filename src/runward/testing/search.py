@@ -10,6 +10,7 @@ import pytest
 from runward.errors import InvalidError, NotFoundError
 from runward.testing.worlds import World, batch
 from runward.tracking.model import NewExperiment, NewRun, RunEnd, RunParam, RunPatch, RunStatus
+from runward.tracking.organise_model import BulkEdit
 from runward.workspace import Workspace
 
 _QUERIES = {
@@ -221,6 +222,34 @@ class SearchSuite:
                     seen += [run.name for run in page.runs]
                     cursor = page.next_cursor
                 assert seen == [run.name for run in whole.runs]
+
+    def test_totals_leave_out_what_is_out_of_sight(self, world: World) -> None:
+        """Deleted and archived runs, and those of other projects with the same keys, count nowhere."""
+        space, other = world.owner, world.new_project(world.project)
+        runs = [world.run(space, f"r{i:02d}", params={"keep": i % 2}, metrics={"loss": i}) for i in range(48)]
+        shown = {run.name for run in runs if run.params["keep"]}
+
+        def check(project: str = world.project) -> None:
+            for where in ("params.keep = 1", "metrics.loss >= 0 and params.keep = 1"):
+                for sort in ("-metrics.loss", "name", ""):
+                    page = space.tracking.search_runs(project, where, sort, limit=1)
+                    whole = space.tracking.search_runs(project, where, sort)
+                    assert (page.total, whole.total) == (len(shown), len(shown))
+                    assert {run.name for run in whole.runs} == shown
+                    assert page.runs == whole.runs[:1]
+
+        check()
+        space.tracking.delete_run(runs[1].id)
+        space.organise.edit_runs(world.project, BulkEdit(run_ids=[runs[3].id, runs[5].id], archive=True))
+        shown -= {"r01", "r03", "r05"}
+        check()
+        space.organise.edit_runs(world.project, BulkEdit(run_ids=[runs[7].id, runs[9].id], move_to=other))
+        check()
+        space.organise.archive_project(other)
+        shown -= {"r07", "r09"}
+        check()
+        shown = {"r07", "r09"}
+        check(other)
 
     def test_the_order_may_stand_in_the_query(self, world: World) -> None:
         """`order by` takes what the sort takes, alone or after a condition; twice is refused."""

@@ -93,14 +93,14 @@ def _shuffle(raw: bytes, width: int) -> bytes:
     return raw if width == 1 else b"".join(raw[i::width] for i in range(width))
 
 
-def _unshuffle(raw: bytes, width: int) -> bytes:
+def _unshuffle(raw: bytes, width: int) -> bytes | bytearray:
     if width == 1:
         return raw
     count = len(raw) // width
     whole = bytearray(len(raw))
     for i in range(width):
         whole[i::width] = raw[i * count : (i + 1) * count]
-    return bytes(whole)
+    return whole
 
 
 def _chunk(mode: int, column: array[Any], first: int = 0, second: int = 0, scale: int = 0) -> bytes:
@@ -193,7 +193,7 @@ def _imported_numpy() -> Any:
 
 def _native(code: str, values: Any) -> array[Any]:
     column: array[Any] = array(code)
-    column.frombytes(values.tobytes())
+    column.frombytes(memoryview(values).cast("B"))
     return column
 
 

@@ -6,40 +6,46 @@ thrown away: it no longer holds, and a new one is due.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import msgspec
 
 from runward.core.zstd import compress
 from runward.store.database import Database, Tx
-from runward.tracking.keyed import Keys, Values, marks_of, values_of
-from runward.tracking.model import Run
+from runward.tracking.keyed import Keys, Values, everything_of, marks_of, values_of
+from runward.tracking.model import Mark, Run
 from runward.tracking.points import decoded
 
 MAX_VALUES = 5_000
 """A run of more values has no card: few lists show them all."""
-_FEW = 8
+FEW = 8
 """For so many runs the tables are as quick."""
+CARD = "(SELECT c.data FROM run_cards c WHERE c.run_id = r.id AND r.carded = r.revision)"
+"""SQL of the card of a run ``r``, if it has one that holds."""
 
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Values)
 
 
-def fill(tx: Tx, found: list[Run], keys: Keys | None = None) -> list[Run]:
-    """The runs with their marks and keyed values (only some ``keys`` where given)."""
+def fill(tx: Tx, found: list[Run], keys: Keys | None = None, cards: Mapping[str, bytes] | None = None) -> list[Run]:
+    """The runs with their marks and keyed values (only some ``keys`` where given), out of those ``cards`` that there are.
+
+    Raises: CorruptedError.
+    """
+    if keys is None and not cards and len(found) == 1:
+        of, marks_of_it = everything_of(tx, found[0].id)
+        return [_filled(found[0], of, marks_of_it)]
     ids = [item.id for item in found]
-    values = cards_of(tx, ids) if keys is None and len(ids) > _FEW else {}
-    values |= values_of(tx, [run_id for run_id in ids if run_id not in values], keys)
+    values = {run_id: decoded(_decoder, bytes(data)) for run_id, data in (cards or {}).items()}
+    if missing := [run_id for run_id in ids if run_id not in values]:
+        values |= values_of(tx, missing, keys)
     marks = marks_of(tx, ids)
-    return [msgspec.structs.replace(item, **values[item.id]._asdict(), marks=marks.get(item.id, [])) for item in found]
+    return [_filled(item, values[item.id], marks.get(item.id, [])) for item in found]
 
 
-def cards_of(tx: Tx, ids: Sequence[str]) -> dict[str, Values]:
-    """The values of those runs whose card holds. Raises: CorruptedError."""
-    sql = """SELECT c.run_id, c.data FROM run_cards c CROSS JOIN runs r
-             WHERE r.id = c.run_id AND r.carded = r.revision AND c.run_id IN ({})"""
-    return {run_id: decoded(_decoder, bytes(data)) for run_id, data in tx.listed(sql, ids)}
+def _filled(item: Run, of: Values, marks: list[Mark]) -> Run:
+    return msgspec.structs.replace(item, params=of.params, metrics=of.metrics, tags=of.tags, marks=marks)
 
 
 def make_cards(database: Database, limit: int = 200) -> int:

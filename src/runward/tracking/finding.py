@@ -9,6 +9,7 @@ import base64
 import binascii
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ from runward.tracking.model import KnownKeys, State
 from runward.tracking.search import Condition, Query, SortTerm
 
 _KINDS = {"metrics": "metric", "params": "param", "tags": "tag"}
+_OF_RUN = re.compile(r"\br\.")
 _MAX_OFFERED = 10_000
 _LISTED = 500
 _STRETCH = 20
@@ -109,8 +111,8 @@ class _Search:
         self._tx, self._condition, self._terms, self._signature = tx, condition, terms, signature
         ids = [row[0] for row in tx.all(f"SELECT id FROM projects WHERE id IN {projects.sql}", projects.params)]
         # A short list is cheaper to test than a subquery, and a planner knows how long it is.
-        short = len(ids) <= _LISTED
-        self._in = Clause(f"({placeholders(ids) or 'NULL'})", tuple(ids)) if short else projects
+        self._ids = ids if len(ids) <= _LISTED else []
+        self._in = Clause(f"({placeholders(ids)})", tuple(ids)) if self._ids else projects
 
     def _matching(self, condition: Clause) -> Clause:
         return Clause(
@@ -155,8 +157,39 @@ class _Search:
             return [row[:-1] for row in rows], rows[0][-1] if rows else 0
         if len(rows) < limit:
             rows = self._select(tables, where, self._terms, limit, after)
-        sql = f"SELECT count(*) FROM {tables.sql} WHERE {where.sql}"
-        return rows, int(self._tx.scalar(sql, (*tables.params, *where.params)))
+        return rows, self._total(tables, where)
+
+    def _total(self, tables: Clause, where: Clause) -> int:
+        """How many runs match. Where their values alone tell, no run is read but those that are out of sight."""
+        hidden = self._hidden()
+        rest = _early(self._condition.rest, "f")
+        source = self._condition.source
+        if hidden is None or source is None or _OF_RUN.search(rest.sql):
+            return self._count(tables.sql, where.sql, (*tables.params, *where.params))
+        params = (*source.params, *rest.params)
+        total = self._count(f"{source.sql} f", rest.sql, params)
+        if hidden:
+            some = f"({rest.sql}) AND f.run_id IN ({placeholders(hidden)})"
+            total -= self._count(f"{source.sql} f", some, (*params, *hidden))
+        return total
+
+    def _count(self, tables: str, where: str, params: Sequence[object]) -> int:
+        return int(self._tx.scalar(f"SELECT count(*) FROM {tables} WHERE {where}", params))
+
+    def _hidden(self) -> list[str] | None:
+        """The runs among those looked up that the search leaves out; None where they are many, or nobody knows."""
+        if self._condition.key is None or not self._ids or self._state != _STATES["active"]:
+            return None
+        table, key = self._condition.key
+        places = placeholders(self._ids)
+        elsewhere = f"SELECT 1 FROM run_keys WHERE kind = ? AND key = ? AND project_id NOT IN ({places}) LIMIT 1"
+        if self._tx.scalar(elsewhere, (_KINDS[table], key, *self._ids)) is not None:
+            return None
+        # The last condition is word for word that of the index runs_hidden.
+        sql = f"""SELECT id FROM runs WHERE project_id IN ({places})
+                  AND (deleted_at IS NOT NULL OR archived_at IS NOT NULL) LIMIT {_LISTED + 1}"""
+        found = [row[0] for row in self._tx.all(sql, self._ids)]
+        return found if len(found) <= _LISTED else None
 
     def _is_long(self, source: Clause, limit: int) -> bool:
         """Whether so many runs may match that a page is found sooner among the first in order than among them all."""
@@ -169,26 +202,26 @@ class _Search:
         # The table itself and no subquery of it, so that the database stops where the page is full.
         alias = first.column.partition(".")[0]
         valued = Clause(f"{alias}.key = ? AND {first.column} IS NOT NULL", first.join.params)
-        return self._along(Clause(f"{table} {alias}", ()), valued, limit, after)
+        return self._along(f"{table} {alias}", valued, limit, after)
 
     def _stretch(self, first: SortTerm, table: str, limit: int, after: list[Any] | None) -> list[Row]:
         """The page out of the first values in order; empty where it does not come together among these."""
         alias, _, column = first.column.partition(".")
-        way, beyond = ("DESC", "<=") if first.descending else ("ASC", ">=")
-        valued = f"key = ? AND {column} IS NOT NULL{'' if after is None else f' AND {column} {beyond} ?'}"
-        values = f"SELECT run_id, {column} FROM {table} WHERE {valued} ORDER BY {column} {way} LIMIT ?"
-        params, most = (*first.join.params, *([] if after is None else after[:1])), _STRETCH * limit
-        rows = self._along(Clause(f"({values}) {alias}", (*params, most)), Clause("1 = 1", ()), limit, after)
-        if len(rows) < limit:
-            return []
-        end = self._tx.all(f"{values} OFFSET ?", (*params, 1, most - 1))
-        # Runs of the value at which the stretch ends may lie on both sides of the end.
-        return rows if not end or end[0][1] != rows[-1][0] else []
+        way, from_here, to_end = ("DESC", "<=", ">=") if first.descending else ("ASC", ">=", "<=")
+        start = "" if after is None else f" AND {{}} {from_here} ?"
+        params = (*first.join.params, *([] if after is None else after[:1]))
+        sql = f"""SELECT {column} FROM {table} WHERE key = ? AND {column} IS NOT NULL{start.format(column)}
+                  ORDER BY {column} {way} LIMIT 1 OFFSET ?"""
+        end = self._tx.all(sql, (*params, _STRETCH * limit))
+        stop = f" AND {first.column} {to_end} ?" if end else ""
+        valued = f"{alias}.key = ? AND {first.column} IS NOT NULL{start.format(first.column)}{stop}"
+        rows = self._along(f"{table} {alias}", Clause(valued, (*params, *(row[0] for row in end))), limit, after)
+        return rows if len(rows) >= limit else []
 
-    def _along(self, values: Clause, valued: Clause, limit: int, after: list[Any] | None) -> list[Row]:
+    def _along(self, values: str, valued: Clause, limit: int, after: list[Any] | None) -> list[Row]:
         """The page of runs that have one of the values, which the database goes through first."""
         alias = self._terms[0].column.partition(".")[0]
-        tables = Clause(f"{values.sql} CROSS JOIN runs r{self._joins}", values.params)
+        tables = Clause(f"{values} CROSS JOIN runs r{self._joins}", ())
         match = _early(self._matching(self._condition.clause), alias)
         where = Clause(f"r.id = {alias}.run_id AND {valued.sql} AND {match.sql}", (*valued.params, *match.params))
         return self._select(tables, where, self._terms[1:], limit, after)

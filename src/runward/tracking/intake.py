@@ -18,7 +18,7 @@ from runward.tracking.checks import check_key, check_run_id, check_text
 from runward.tracking.compaction import SMALL_POINTS
 from runward.tracking.intake_api import Intake
 from runward.tracking.intake_model import SOURCE_TAG, VERSION_TAG, ForeignRun, KnownImport, Taken
-from runward.tracking.keyed import encode, note_project_keys
+from runward.tracking.keyed import encode, note_keys
 from runward.tracking.model import Artifact
 from runward.tracking.points import Summary, pack_segment, summary_of
 from runward.tracking.service import attached
@@ -106,9 +106,9 @@ class IntakeService(Intake):
     def _store_keyed(self, place: ProjectRow, found: list[_Accepted]) -> None:
         tags = {item.run.id: {**item.run.tags, VERSION_TAG: item.run.version} for item in found}
         params = {item.run.id: {param.key: param for param in item.run.params} for item in found}
-        note_project_keys(self.tx, place.id, "tag", {key for of in tags.values() for key in of})
-        note_project_keys(self.tx, place.id, "param", {key for of in params.values() for key in of})
-        note_project_keys(self.tx, place.id, "metric", {line.key for item in found for line in item.summaries})
+        note_keys(self.tx, place.id, "tag", {key for of in tags.values() for key in of})
+        note_keys(self.tx, place.id, "param", {key for of in params.values() for key in of})
+        note_keys(self.tx, place.id, "metric", {line.key for item in found for line in item.summaries})
         storage.put_tags(self.tx, [(run_id, *tag) for run_id, of in tags.items() for tag in of.items()])
         storage.insert_params(
             self.tx, [(run_id, p.key, p.value, p.origin) for run_id, of in params.items() for p in of.values()]

@@ -19,9 +19,13 @@ _SHORT = 40
 _FIELD = re.compile(r"(?:`[^`]*`|[^,`])+")
 
 
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+
+
 def encode(value: Plain) -> str:
     """A value as JSON text; NaN and ±inf by the names that JavaScript gives them."""
-    return json.dumps(value, ensure_ascii=False)
+    # Most are finite numbers, and x - x is 0 for those only.
+    return repr(value) if type(value) is float and value - value == 0 else _encode(value)
 
 
 def decode(text: str) -> Plain:
@@ -81,6 +85,27 @@ def values_of(tx: Tx, ids: Sequence[str], keys: Keys | None = None) -> dict[str,
     }
 
 
+_EVERYTHING = """SELECT 0, key, value, '', NULL, NULL, NULL, NULL, NULL FROM params WHERE run_id = ?
+  UNION ALL SELECT 1, key, '', '', n, last_step, last, minimum, maximum FROM metrics WHERE run_id = ?
+  UNION ALL SELECT 2, key, value, '', NULL, NULL, NULL, NULL, NULL FROM tags WHERE run_id = ?
+  UNION ALL SELECT 3, kind, label, ref, at, NULL, NULL, NULL, NULL FROM marks WHERE run_id = ? ORDER BY 1, 2"""
+
+
+def everything_of(tx: Tx, run_id: str) -> tuple[Values, list[Mark]]:
+    """The keyed values and the marks of one run, by one query."""
+    values, marks = Values({}, {}, {}), list[Mark]()
+    for kind, key, text, ref, n, step, last, low, high in tx.all(_EVERYTHING, (run_id,) * 4):
+        if kind == 0:
+            values.params[key] = decode(text)
+        elif kind == 1:
+            values.metrics[key] = _summary(key, n, last, step, low, high)
+        elif kind == 2:
+            values.tags[key] = text
+        else:
+            marks.append(Mark(key, text, ref, from_us(n)))
+    return values, marks
+
+
 def _by_run(
     tx: Tx, columns: str, table: str, ids: Sequence[str], order: str, keys: Sequence[str] | None = None
 ) -> Iterator[Row]:
@@ -104,15 +129,18 @@ def summaries_of(tx: Tx, ids: Sequence[str], keys: Sequence[str] | None = None) 
     for run_id, key, n, last, last_step, low, high in _by_run(
         tx, "key, n, last, last_step, minimum, maximum", "metrics", ids, "key", keys
     ):
-        # x - x is 0 for finite numbers only.
-        if last is not None and last - last == 0 and low - low == 0 and high - high == 0:
-            found[run_id][key] = MetricSummary(key, n, last, last_step, low, high)
-        else:
-            special = special_name(math.nan if last is None else last)
-            found[run_id][key] = MetricSummary(
-                key, n, None if special else last, last_step, _finite(low), _finite(high), special
-            )
+        found[run_id][key] = _summary(key, n, last, last_step, low, high)
     return found
+
+
+def _summary(
+    key: str, n: int, last: float | None, last_step: int, low: float | None, high: float | None
+) -> MetricSummary:
+    # x - x is 0 for finite numbers only.
+    if last is not None and low is not None and high is not None and last - last == low - low == high - high == 0:
+        return MetricSummary(key, n, last, last_step, low, high)
+    special = special_name(math.nan if last is None else last)
+    return MetricSummary(key, n, None if special else last, last_step, _finite(low), _finite(high), special)
 
 
 def _finite(value: float | None) -> float | None:
@@ -135,16 +163,9 @@ def marks_of(tx: Tx, ids: Sequence[str]) -> dict[str, list[Mark]]:
     return found
 
 
-def note_keys(tx: Tx, run_id: str, kind: str, keys: Iterable[str]) -> None:
-    """Remember that a run has keys of a kind (``metric``, ``param``, ``tag``), for its project's list of keys."""
-    wanted = set(keys)
-    if wanted:
-        note_project_keys(tx, tx.scalar("SELECT project_id FROM runs WHERE id = ?", (run_id,)), kind, wanted)
-
-
-def note_project_keys(tx: Tx, project_id: str, kind: str, keys: Iterable[str]) -> None:
-    """Remember that runs of a project have keys of a kind."""
-    wanted = sorted(keys)
+def note_keys(tx: Tx, project_id: str, kind: str, keys: Iterable[str]) -> None:
+    """Remember that runs of a project have keys of a kind (``metric``, ``param``, ``tag``)."""
+    wanted = sorted(set(keys))
     sql = "SELECT key FROM run_keys WHERE project_id = ? AND kind = ? AND key IN ({})"
     known = {row[0] for row in tx.listed(sql, wanted, before=(project_id, kind))}
     tx.many(

@@ -198,7 +198,7 @@ class OrganiseService(Views, Comments, Baselines, Organise):
         places = lifecycle.run_projects(self.tx, ids)
         for run_id in ids:
             if tags:
-                repository.set_tags(self.tx, run_id, tags)
+                repository.set_tags(self.tx, places[run_id], run_id, tags)
             repository.update_run(self.tx, run_id, columns)
         kind = "run.deleted" if edit.delete else "run.updated"
         for run_id in ids:

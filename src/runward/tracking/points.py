@@ -40,7 +40,8 @@ def empty_columns() -> Columns:
 
 def pack_columns(key: str, columns: Columns) -> Points:
     """Columns as they travel."""
-    return Points(key, *(raw_of(column) for column in columns))
+    steps, times, values = columns
+    return Points(key, raw_of(steps), raw_of(times), raw_of(values))
 
 
 def raw_of(column: array[Any]) -> bytes:
@@ -51,7 +52,7 @@ def raw_of(column: array[Any]) -> bytes:
     return column.tobytes()
 
 
-def column_of(code: str, raw: bytes) -> array[Any]:
+def column_of(code: str, raw: bytes | bytearray) -> array[Any]:
     """A column of a type code from its little-endian bytes."""
     column: array[Any] = array(code)
     column.frombytes(raw)
@@ -61,8 +62,8 @@ def column_of(code: str, raw: bytes) -> array[Any]:
 
 
 def _count(points: Points) -> int:
-    sizes = {len(points.steps), len(points.times), len(points.values)}
-    if len(sizes) != 1 or (size := sizes.pop()) % 8:
+    size = len(points.steps)
+    if size % 8 or not size == len(points.times) == len(points.values):
         raise InvalidError(f"metric {points.key!r}: steps, times and values differ in length or are cut")
     return size // 8
 
@@ -179,34 +180,23 @@ class Summary(NamedTuple):
     high: float | None
 
 
-def summarise(key: str, columns: Columns) -> Summary:
-    """One line for a piece of a series. The last value is the one with the greatest step, the latest among equals."""
-    return _summary(key, columns.steps, columns.values)
-
-
 def summary_of(points: Points) -> Summary | None:
-    """The same of a series as it travels, which is quicker for many short ones; None where it has no points.
+    """One line for a piece of a series as it travels; None where it has no points.
+
+    The last value is the one with the greatest step, the latest among equals.
 
     Raises: InvalidError, as :func:`unpack_columns`.
     """
     if not (n := _count(points)):
         return None
-    return _summary(points.key, struct.unpack(f"<{n}q", points.steps), struct.unpack(f"<{n}d", points.values))
-
-
-def _summary(key: str, steps: Sequence[int], values: Sequence[float]) -> Summary:
-    position = len(steps) - 1 if _is_sorted(steps) else max(range(len(steps)), key=lambda i: (steps[i], i))
+    steps, values = struct.unpack(f"<{n}q", points.steps), struct.unpack(f"<{n}d", points.values)
+    greatest = max(steps)
+    last = values[-1] if steps[-1] == greatest else values[n - 1 - steps[::-1].index(greatest)]
     total = sum(values)
+    # x - x is 0 for finite numbers only.
     comparable = values if total - total == 0 else [v for v in values if not math.isnan(v)]
-    last = values[position]
-    return Summary(
-        key,
-        len(steps),
-        None if math.isnan(last) else last,
-        steps[position],
-        min(comparable, default=None),
-        max(comparable, default=None),
-    )
+    low, high = (min(comparable), max(comparable)) if comparable else (None, None)
+    return Summary(points.key, n, None if math.isnan(last) else last, greatest, low, high)
 
 
 def special_name(value: float) -> str:

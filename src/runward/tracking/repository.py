@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ from runward.core.clock import from_us, to_us
 from runward.core.ids import ExperimentId, RunId
 from runward.governance.scopes import Clause
 from runward.store.database import Row, Tx
-from runward.tracking.cards import fill
+from runward.tracking.cards import CARD, FEW, fill
 from runward.tracking.keyed import Keys, decode, encode, note_keys
 from runward.tracking.model import (
     Artifact,
@@ -207,8 +207,10 @@ def _run(row: Row) -> Run:
 
 def runs_by_id(tx: Tx, ids: Sequence[str], keys: Keys | None = None) -> list[Run]:
     """Runs in the order of their ids, with marks, params, metrics and tags (only some ``keys`` where given)."""
-    found = {row[0]: _run(row) for row in tx.listed(f"{_RUN}{_FROM} WHERE r.id IN ({{}})", ids)}
-    return fill(tx, [found[run_id] for run_id in ids if run_id in found], keys)
+    card = CARD if keys is None and len(ids) > FEW else "NULL"
+    rows = {row[0]: row for row in tx.listed(f"{_RUN}, {card}{_FROM} WHERE r.id IN ({{}})", ids)}
+    cards = {run_id: row[-1] for run_id, row in rows.items() if row[-1] is not None}
+    return fill(tx, [_run(rows[run_id]) for run_id in ids if run_id in rows], keys, cards)
 
 
 def find_runs(tx: Tx, where: Clause, order: Clause, limit: int) -> list[Run]:
@@ -252,25 +254,34 @@ def update_run(tx: Tx, run_id: str, values: dict[str, Any]) -> None:
     tx.execute(f"UPDATE runs SET {columns}revision = revision + 1 WHERE id = ?", (*values.values(), run_id))
 
 
-def set_params(tx: Tx, run_id: str, params: Iterable[RunParam]) -> None:
+_PARAMS = {"run_id": "text", "key": "text", "value": "text", "number": "float8", "origin": "text"}
+
+
+def set_params(tx: Tx, project_id: str, run_id: str, params: Iterable[RunParam]) -> None:
     """Store params; a later value of a key replaces the earlier one."""
     params = list(params)
-    note_keys(tx, run_id, "param", [p.key for p in params])
-    tx.many(
-        """INSERT INTO params (run_id, key, value, number, origin) VALUES (?, ?, ?, ?, ?)
-           ON CONFLICT (run_id, key) DO UPDATE SET value = excluded.value, number = excluded.number,
-           origin = excluded.origin""",
+    note_keys(tx, project_id, "param", [p.key for p in params])
+    tx.put(
+        "params",
+        _PARAMS,
         [(run_id, p.key, encode(p.value), number_of(p.value), p.origin) for p in params],
+        """ON CONFLICT (run_id, key) DO UPDATE SET value = excluded.value, number = excluded.number,
+           origin = excluded.origin""",
     )
 
 
-def set_tags(tx: Tx, run_id: str, tags: dict[str, str | None]) -> None:
+def set_tags(tx: Tx, project_id: str, run_id: str, tags: Mapping[str, str | None]) -> None:
     """Store tags; None removes one."""
-    note_keys(tx, run_id, "tag", [key for key, value in tags.items() if value is not None])
-    tx.many("DELETE FROM tags WHERE run_id = ? AND key = ?", [(run_id, key) for key in tags])
+    kept = [(run_id, key, value) for key, value in tags.items() if value is not None]
+    note_keys(tx, project_id, "tag", [key for _, key, _ in kept])
     tx.many(
-        "INSERT INTO tags (run_id, key, value) VALUES (?, ?, ?)",
-        [(run_id, key, value) for key, value in tags.items() if value is not None],
+        "DELETE FROM tags WHERE run_id = ? AND key = ?", [(run_id, key) for key, value in tags.items() if value is None]
+    )
+    tx.put(
+        "tags",
+        {"run_id": "text", "key": "text", "value": "text"},
+        kept,
+        "ON CONFLICT (run_id, key) DO UPDATE SET value = excluded.value",
     )
 
 

@@ -79,6 +79,8 @@ class Condition(NamedTuple):
     source: Clause | None = None
     rest: Clause = Clause("TRUE", ())
     rank: int = 9
+    key: tuple[str, str] | None = None
+    """The table and the key whose values the source looks up, where it is one of those that projects know."""
 
 
 class SortTerm(NamedTuple):
@@ -298,7 +300,8 @@ class Field(NamedTuple):
         # A run may have several lock files that name a package: looked up, it would be found as often.
         if table.owner != "run_id" or self.packages == "locks":
             return Condition(tested)
-        return Condition(tested, Clause(f"({rows})", given), Clause("TRUE", ()), rank)
+        key = (table.name, table.key) if table.name in ("metrics", "params", "tags") else None
+        return Condition(tested, Clause(f"({rows})", given), Clause("TRUE", ()), rank, key)
 
     def is_null(self, negated: bool) -> Condition:
         """Whether the run lacks (or has) the value."""
@@ -391,7 +394,7 @@ def _all_of(parts: list[Condition]) -> Condition:
     if parts[best].source is None:
         return Condition(clause)
     rest = [parts[best].rest, *(part.clause for i, part in enumerate(parts) if i != best)]
-    return Condition(clause, parts[best].source, _join(rest, " AND "), parts[best].rank)
+    return parts[best]._replace(clause=clause, rest=_join(rest, " AND "))
 
 
 def _join(parts: list[Clause], word: str, *, parentheses: bool = False) -> Clause:

@@ -41,6 +41,7 @@ from runward.tracking.finding import ProjectKeys, find_page
 from runward.tracking.garbage import lock as garbage_lock
 from runward.tracking.keyed import keys_of, params_of
 from runward.tracking.lifecycle import in_use, may_restore
+from runward.tracking.marks import run_place
 from runward.tracking.model import (
     RESUMED_TAG,
     Ack,
@@ -66,7 +67,7 @@ from runward.tracking.model import (
     State,
 )
 from runward.tracking.places import MAX_PAGE, Places, check_project_path
-from runward.tracking.points import as_series, pack_segment, summarise, unpack_columns
+from runward.tracking.points import as_series, pack_segment, summary_of
 from runward.tracking.search import compile_query
 
 
@@ -130,8 +131,8 @@ class TrackingService(Places, Tracking):
         author = (self.call.actor.member_id, self.call.actor.name)
         named = msgspec.structs.replace(new, name=name)
         sql.insert_run(self.tx, run_id, project.id, named, author, (self.call.now_us, started))
-        sql.set_params(self.tx, run_id, new.params)
-        sql.set_tags(self.tx, run_id, {**new.tags})
+        sql.set_params(self.tx, project.id, run_id, new.params)
+        sql.set_tags(self.tx, project.id, run_id, new.tags)
         self._publish("run.started", "run", run_id, project, {"name": name})
         return sql.run(self.tx, run_id)
 
@@ -208,7 +209,7 @@ class TrackingService(Places, Tracking):
             for key, value in patch.tags.items():
                 check_key(key, "tag")
                 check_text(value or "", f"tag {key!r}")
-            sql.set_tags(self.tx, run_id, patch.tags)
+            sql.set_tags(self.tx, run_place(self.call, run_id)[0], run_id, patch.tags)
         sql.update_run(self.tx, run_id, values)
         self._run_event(
             "run.updated", run_id, {"fields": sorted(values), **{k: v for k, v in values.items() if k == "name"}}
@@ -216,9 +217,7 @@ class TrackingService(Places, Tracking):
         return sql.run(self.tx, run_id)
 
     def _run_event(self, kind: str, run_id: str, data: dict[str, Plain]) -> None:
-        project_id = self.tx.scalar("SELECT project_id FROM runs WHERE id = ?", (run_id,))
-        team_id = self.tx.scalar("SELECT team_id FROM projects WHERE id = ?", (project_id,))
-        self.call.publish(Event(kind, "run", run_id, project_id, team_id, data))
+        self.call.publish(Event(kind, "run", run_id, *run_place(self.call, run_id), data))
 
     def append(self, run_id: str, batch: Batch) -> Ack:
         """See the contract."""
@@ -239,38 +238,41 @@ class TrackingService(Places, Tracking):
                 expected=expected,
             )
         self._store(run_id, batch)
-        if batch.points or batch.params:
-            self._content_changed(run_id)
         storage.set_next_frame(self.tx, run_id, batch.client, batch.first + batch.count)
         return Ack(next=batch.first + batch.count)
 
     def _store(self, run_id: str, batch: Batch) -> None:
-        summaries, points = [], 0
+        summaries = []
         for piece in batch.points:
             check_key(piece.key, "metric")
-            columns = unpack_columns(piece)
-            if len(columns.steps):
-                points += len(columns.steps)
-                summaries.append(summarise(piece.key, columns))
-        if points:
-            storage.insert_segment(self.tx, run_id, batch.client, batch.first, points, pack_segment(batch.points))
-            storage.add_summaries(self.tx, run_id, summaries)
+            if (summary := summary_of(piece)) is not None:
+                summaries.append(summary)
         for key in batch.params:
             check_key(key, "param")
-        sql.set_params(self.tx, run_id, [RunParam(key, value) for key, value in batch.params.items()])
         for key, value in batch.tags.items():
             check_key(key, "tag")
             check_text(value, f"tag {key!r}")
-        sql.set_tags(self.tx, run_id, {**batch.tags})
+        points = sum(summary.n for summary in summaries)
+        project_id, status = storage.touch_run(self.tx, run_id, 1 if points else 0)
+        if points:
+            storage.insert_segment(self.tx, run_id, batch.client, batch.first, points, pack_segment(batch.points))
+            storage.add_summaries(self.tx, project_id, run_id, summaries)
+        sql.set_params(self.tx, project_id, run_id, [RunParam(key, value) for key, value in batch.params.items()])
+        sql.set_tags(self.tx, project_id, run_id, batch.tags)
         sql.insert_output(self.tx, run_id, batch.output)
-        storage.touch_run(self.tx, run_id, 1 if points else 0)
+        if (batch.points or batch.params) and RunStatus(status).is_terminal:
+            self._run_event("run.changed", run_id, {})
 
     def end_run(self, run_id: str, end: RunEnd) -> Run:
         """See the contract."""
         if not end.status.is_terminal:
             raise InvalidError(f"status {end.status!r} is no end", hint="finished, failed, cancelled or timed_out")
-        row = self.tx.one(f"SELECT status, started_at FROM runs WHERE id = ?{self.tx.for_update}", (run_id,))
+        row = self.tx.one(
+            f"SELECT status, started_at, project_id FROM runs WHERE id = ?{self.tx.for_update}", (run_id,)
+        )
         assert row is not None
+        scope = self.call.project_scope(row[2])
+        assert scope is not None
         # A clock may have been set back meanwhile: no run ends before it began.
         ended = max(to_us(end.ended_at) if end.ended_at else self.call.now_us, row[1])
         if row[0] == end.status or ended < storage.resumed_at(self.tx, run_id):
@@ -289,7 +291,7 @@ class TrackingService(Places, Tracking):
                 "ended_at": ended,
             },
         )
-        self._run_event("run.ended", run_id, {"status": end.status})
+        self.call.publish(Event("run.ended", "run", run_id, row[2], scope.team_id, {"status": end.status}))
         return sql.run(self.tx, run_id)
 
     def resume_run(self, run_id: str, at: datetime | None = None) -> Run:
@@ -301,7 +303,8 @@ class TrackingService(Places, Tracking):
             self._content_changed(run_id)
             open_again = {"status": RunStatus.RUNNING, "exit_code": None, "error": "", "ended_at": None}
             sql.update_run(self.tx, run_id, open_again)
-            sql.set_tags(self.tx, run_id, {RESUMED_TAG: from_us(moment).isoformat()})
+            tags = {RESUMED_TAG: from_us(moment).isoformat()}
+            sql.set_tags(self.tx, run_place(self.call, run_id)[0], run_id, tags)
             self._run_event("run.resumed", run_id, {})
         return sql.run(self.tx, run_id)
 
@@ -433,7 +436,7 @@ def _run_scope(call: Call, run_id: str) -> Scope | None:
             f"run {row[2]!r} ({run_id}) was deleted on {from_us(row[1]):%Y-%m-%d %H:%M} UTC",
             hint=f"`runward runs restore {run_id}` brings it back until garbage is collected",
         )
-    return project_scope(call.tx, row[0]) if row and row[1] is None else None
+    return call.project_scope(row[0]) if row and row[1] is None else None
 
 
 def _experiment_scope(call: Call, experiment_id: str) -> Scope | None:
@@ -442,8 +445,8 @@ def _experiment_scope(call: Call, experiment_id: str) -> Scope | None:
 
 
 def _project_scope(call: Call, reference: str) -> Scope | None:
-    found = find_project(call.tx, reference)
-    return project_scope(call.tx, found.id) if found else None
+    found = call.find_project(reference)
+    return call.project_scope(found.id) if found else None
 
 
 def _place_scope(call: Call, place: str) -> Scope | None:

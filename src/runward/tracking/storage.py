@@ -17,12 +17,15 @@ from runward.tracking.points import Summary
 
 def next_frame(tx: Tx, run_id: str, client: str) -> int:
     """The frame expected next from a client; the row stays locked until the commit."""
-    tx.execute(
-        "INSERT INTO journals (run_id, client, next_frame) VALUES (?, ?, 0) ON CONFLICT (run_id, client) DO NOTHING",
-        (run_id, client),
-    )
     sql = f"SELECT next_frame FROM journals WHERE run_id = ? AND client = ?{tx.for_update}"
-    return int(tx.scalar(sql, (run_id, client)))
+    found = tx.scalar(sql, (run_id, client))
+    if found is None:
+        insert = (
+            "INSERT INTO journals (run_id, client, next_frame) VALUES (?, ?, 0) ON CONFLICT (run_id, client) DO NOTHING"
+        )
+        # Another request of the same client may have been quicker.
+        found = 0 if tx.execute(insert, (run_id, client)) else tx.scalar(sql, (run_id, client))
+    return int(found)
 
 
 def set_next_frame(tx: Tx, run_id: str, client: str, frame: int) -> None:
@@ -38,12 +41,25 @@ def insert_segment(tx: Tx, run_id: str, client: str, first: int, points: int, da
     )
 
 
-def add_summaries(tx: Tx, run_id: str, summaries: Sequence[Summary]) -> None:
+_SUMMARY = {
+    "run_id": "text",
+    "key": "text",
+    "n": "bigint",
+    "last": "float8",
+    "last_step": "bigint",
+    "minimum": "float8",
+    "maximum": "float8",
+}
+
+
+def add_summaries(tx: Tx, project_id: str, run_id: str, summaries: Sequence[Summary]) -> None:
     """Fold new points into the run's summaries."""
-    note_keys(tx, run_id, "metric", [summary.key for summary in summaries])
-    tx.many(
-        """INSERT INTO metrics (run_id, key, n, last, last_step, minimum, maximum) VALUES (?, ?, ?, ?, ?, ?, ?)
-           ON CONFLICT (run_id, key) DO UPDATE SET n = metrics.n + excluded.n,
+    note_keys(tx, project_id, "metric", [summary.key for summary in summaries])
+    tx.put(
+        "metrics",
+        _SUMMARY,
+        [(run_id, *summary) for summary in summaries],
+        """ON CONFLICT (run_id, key) DO UPDATE SET n = metrics.n + excluded.n,
            last = CASE WHEN excluded.last_step >= metrics.last_step THEN excluded.last ELSE metrics.last END,
            last_step = CASE WHEN excluded.last_step >= metrics.last_step THEN excluded.last_step
              ELSE metrics.last_step END,
@@ -51,7 +67,6 @@ def add_summaries(tx: Tx, run_id: str, summaries: Sequence[Summary]) -> None:
              ELSE metrics.minimum END,
            maximum = CASE WHEN metrics.maximum IS NULL OR excluded.maximum > metrics.maximum THEN excluded.maximum
              ELSE metrics.maximum END""",
-        [(run_id, *summary) for summary in summaries],
     )
 
 
@@ -61,9 +76,11 @@ def segments(tx: Tx, run_id: str, until: int = 2**63 - 1) -> Iterable[bytes]:
         yield bytes(row[0])
 
 
-def touch_run(tx: Tx, run_id: str, segments: int) -> None:
-    """Count a run's revision up, and the segments that wait for compaction."""
-    tx.execute("UPDATE runs SET revision = revision + 1, tail = tail + ? WHERE id = ?", (segments, run_id))
+def touch_run(tx: Tx, run_id: str, segments: int) -> tuple[str, str]:
+    """Count a run's revision up, and the segments that wait for compaction; returns (project id, status)."""
+    sql = "UPDATE runs SET revision = revision + 1, tail = tail + ? WHERE id = ? RETURNING project_id, status"
+    rows = tx.all(sql, (segments, run_id))
+    return rows[0][0], rows[0][1]
 
 
 def runs_to_compact(tx: Tx, limit: int) -> list[tuple[str, bool]]:

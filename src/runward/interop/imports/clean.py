@@ -29,7 +29,8 @@ class Cleaner:
     def name(self, text: str, limit: int = 250) -> str:
         """A run's name or a key."""
         found = usable(text, limit)
-        self.counts["renamed"] += found != text
+        if found != text:
+            self.counts["renamed"] += 1
         return found
 
     def path(self, text: str) -> str:
@@ -45,7 +46,8 @@ class Cleaner:
     def text(self, text: str, limit: int = _MAX_TEXT) -> str:
         """A tag's value, an error, a line of output: without secrets, NUL and halves of character pairs."""
         hidden = without_secrets(text)
-        self.counts["redacted"] += hidden != text
+        if hidden != text:
+            self.counts["redacted"] += 1
         return storable(hidden)[:limit]
 
     def value(self, key: str, value: Any) -> Any:

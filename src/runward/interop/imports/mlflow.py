@@ -212,11 +212,10 @@ class MlflowDatabase:
                 continue
             points = list(rows)
             try:
-                columns = Columns(
-                    array("q", [row[2] for row in points]),
-                    array("d", [row[3] / 1000 for row in points]),
-                    array("d", [nan if row[5] else row[4] for row in points]),
-                )
+                _, _, steps, times, values, are_nan = zip(*points, strict=True)
+                if any(are_nan):
+                    values = tuple(nan if is_nan else value for value, is_nan in zip(values, are_nan, strict=True))
+                columns = Columns(array("q", steps), array("d", [at / 1000 for at in times]), array("d", values))
             except (TypeError, ValueError, OverflowError) as error:
                 what = f"{self.where}, table metrics: point of {key!r:.80} at step {_odd(points)!r}: {error}"
                 broken[run_id] = Broken(found[run_id].head, what)

@@ -27,6 +27,7 @@ from runward.store.migrations import (
     m0012_packages,
     m0013_promotion,
     m0014_spans,
+    m0015_hidden_runs,
 )
 
 MIGRATIONS: list[ModuleType] = [
@@ -44,6 +45,7 @@ MIGRATIONS: list[ModuleType] = [
     m0012_packages,
     m0013_promotion,
     m0014_spans,
+    m0015_hidden_runs,
 ]
 """All migrations in order; the position (from 1) is the schema's version."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -123,6 +124,7 @@ def redact_variables(variables: Iterable[tuple[str, str]]) -> dict[str, str]:
     }
 
 
+@functools.lru_cache(maxsize=1024)
 def is_secret_name(name: str) -> bool:
     """Whether a variable, option or key of that name usually holds a secret (``max_tokens`` does not)."""
     return bool(_SECRET_NAME.search(name)) and not _HARMLESS_NAME.search(name)
