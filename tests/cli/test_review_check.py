@@ -83,6 +83,19 @@ def test_the_repository_is_found_by_itself(cli: Cli, repository: Path) -> None:
     assert said.json["items"]["unit_tests_written"]["evidence"][0]["file"] == "tests/test_scaling.py"
 
 
+def test_a_path_may_be_one_of_the_repository(cli: Cli, repository: Path) -> None:
+    said = cli("review", "check", "scaling.py", "--repo", str(repository), "--json")
+    assert said.json["items"]["unit_tests_written"]["evidence"][0]["file"] == "tests/test_scaling.py"
+
+
+def test_a_file_in_a_folder_that_is_not_searched_is_judged_too(cli: Cli, repository: Path) -> None:
+    (repository / ".hidden").mkdir()
+    (repository / ".hidden/helper.py").write_text("x = 1\n")
+    (repository / "tests/test_helper.py").write_text("import sys\n\nsys.path\nimport helper\n\n\ndef test_x(): ...\n")
+    said = cli("review", "check", str(repository / ".hidden/helper.py"), "--repo", str(repository), "--json")
+    assert said.json["items"]["unit_tests_written"]["verdict"] == "fail"
+
+
 def test_strict_asks_for_the_six_items(cli: Cli, repository: Path) -> None:
     assert cli("review", "check", str(repository / "scaling.py"), "--strict").code == 0
     assert cli("review", "check", str(repository / "scaling.py")).code == 1

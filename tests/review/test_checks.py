@@ -78,6 +78,39 @@ def test_what_is_wrong_is_found_at_its_line(item: str, source: str, line: int) -
 
 @pytest.mark.parametrize(
     "source",
+    [
+        "api_key = 'a1b2c3d4e5f6g7h8'\n",
+        "password = 'swordfish!'\n",
+        "connect(access_token='0123456789abcdef')\n",
+        "headers = {'Authorization': 'Bearer a1b2c3d4e5f6g7h8'}\n",
+        "get('https://host/?token=ghp_0123456789abcdefghijklmnopqrstuvwxyzAB')\n",
+        "# ghp_0123456789abcdefghijklmnopqrstuvwxyzAB\n",
+        "os.environ['HF_TOKEN'] = 'hf_0123456789abcdefghijklmnopqrstuvwxyz'\n",
+    ],
+)
+def test_secrets_in_code_are_found(source: str) -> None:
+    result = _check(source)["no_secrets"]
+    assert (result.verdict, result.evidence[0].line) == (Verdict.FAIL, 1)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "tokens = inputs['input_ids'][0].tolist()\n",
+        '"""Basic introduction to training."""\n',
+        "image_pull_secrets: list[str] = field(default_factory=list)\n",
+        "eos_token = '<|endoftext|>'\n",
+        "api_key = 'your-key-here-123'\n",
+        "token = os.environ.get('HF_TOKEN')\n",
+        "token_type = 'word_piece_2'\n",
+    ],
+)
+def test_words_about_tokens_are_no_secrets(source: str) -> None:
+    assert _check(source)["no_secrets"].verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    "source",
     ["import torch\ntorch.load('x', weights_only=True)\n", "import yaml\nyaml.load(t, Loader=yaml.SafeLoader)\n"],
 )
 def test_safe_forms_are_not_accused(source: str) -> None:

@@ -78,7 +78,7 @@ def _object_of(content: bytes, like: str) -> str:
 def _chosen(paths: tuple[Path, ...], repo: Path | None, root: Path, known: dict[str, str] | None) -> _Chosen:
     found = _Chosen({}, {})
     base = root.resolve()
-    for file in (file for path in paths for file in _files_of(path)):
+    for file in (file for path in paths for file in _files_of(_found(path, repo))):
         real = file.resolve()
         place = real.relative_to(base).as_posix() if real.is_relative_to(base) else None
         if file.is_symlink() and not place:
@@ -94,6 +94,11 @@ def _chosen(paths: tuple[Path, ...], repo: Path | None, root: Path, known: dict[
         if len(found.files) > _MAX_FILES:
             raise InvalidError(f"there are more than {_MAX_FILES} files", hint="name fewer folders, or --base")
     return found
+
+
+def _found(path: Path, repo: Path | None) -> Path:
+    """A path as it was given, else as one of the repository."""
+    return repo / path if repo and not path.exists() and (repo / path).exists() else path
 
 
 def _files_of(path: Path) -> Iterator[Path]:

@@ -17,9 +17,7 @@ _MEMORY = re.compile(
     r"|iterabledataset|batch_size_retry|decay_batch_step|gc_collect|deepspeed",
     re.IGNORECASE,
 )
-_MEMORY_WEAK = re.compile(
-    r"set_to_none|^csr_|^inference_mode$|^prefetch$|^HDF5|^h5py$|^lmdb$|^collect$|^pin_memory$", re.I
-)
+_MEMORY_WEAK = re.compile(r"set_to_none|^csr_|^inference_mode$|^prefetch$|^HDF5|^h5py$|^lmdb$|^collect$", re.I)
 _FAST = re.compile(
     r"^(DDP|DistributedDataParallel|DataParallel|data_parallel|FSDP|Accelerator|Fabric|\w*Trainer|TrainLoop|pmap|vmap"
     r"|autocast|GradScaler|NativeScaler|compile|jit|njit|tf_function|scan|XLA|pin_memory|non_blocking|persistent_workers"
@@ -52,9 +50,7 @@ def memory_usage_optimized(source: Source) -> Judgement:
     if strong:
         places = [source.evidence(line, f"{name} saves memory") for name, line in strong]
         return Judgement(Verdict.PASS, f"{len(strong)} deliberate measure(s) for memory", places)
-    weak = _matching(source, _MEMORY_WEAK)
-    weak = [(name, line) for name, line in weak if name != "pin_memory"]
-    if weak:
+    if weak := _matching(source, _MEMORY_WEAK):
         places = [source.evidence(line, f"{name} may save memory") for name, line in weak]
         return Judgement(Verdict.NEEDS_PERSON, "is the use of memory deliberate? No peak was measured here", places)
     at = _hot_loops(source)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
+from collections.abc import Iterator
 
-from runward.review.code.source import Judgement, Source, dotted
+from runward.review.code.source import Judgement, Source, dotted, text_of
 from runward.review.model import EvidenceItem, Verdict
 from runward.tracking.capture.redact import find_secrets
 
@@ -17,6 +19,10 @@ _RANDOM = {
     "torch": ("torch.", ("torch.manual_seed",)),
     "tensorflow": ("tf.", ("tf.random.set_seed", "tf.set_random_seed", "tf.random.set_random_seed")),
 }
+_BY_NAME = frozenset({"assignment", "authorization"})
+"""Kinds that a name makes suspicious: in code they need a text constant beside it."""
+_PLACEHOLDER = re.compile(r"your|xxx|example|placeholder|change_?me|dummy|fake|[<>{}$*]|^\.", re.IGNORECASE)
+_ONE_WORD = re.compile(r"((bearer|basic|token)\s)?\S{8,}", re.IGNORECASE)
 _SEEDS_ALL = (
     "seed_everything",
     "set_seed",
@@ -56,13 +62,48 @@ def _is_true(node: ast.AST | None) -> bool:
 
 def no_secrets(source: Source) -> Judgement:
     """No key, token or password is written in the code."""
-    found = list[EvidenceItem]()
+    found: dict[int, str] = {}
     for secret in find_secrets(source.text):
-        line = source.text.count("\n", 0, secret.start) + 1
-        found.append(source.evidence(line, f"looks like a secret ({secret.kind})"))
+        shadowed = [inner.kind for inner in find_secrets(source.text[secret.start : secret.end])]
+        if not {secret.kind, *shadowed} <= _BY_NAME:
+            found.setdefault(source.text.count("\n", 0, secret.start) + 1, secret.kind)
+    for name, node, value in _named_texts(source):
+        if _is_secret_like(name, value) and any(find_secrets(f"{name} = '{value}'")):
+            found.setdefault(node.lineno, "assignment")
     if found:
-        return Judgement(Verdict.FAIL, f"{len(found)} secret(s) in the code", found)
+        places = [source.evidence(line, f"looks like a secret ({kind})") for line, kind in sorted(found.items())]
+        return Judgement(Verdict.FAIL, f"{len(found)} secret(s) in the code", places)
     return Judgement(Verdict.PASS, "no secrets in the code", [])
+
+
+def _named_texts(source: Source) -> Iterator[tuple[str, ast.expr, str]]:
+    """Text constants with the name that they are given: assigned, passed, or in a dict."""
+    for node in source.nodes:
+        pairs: list[tuple[str, ast.expr | None]] = []
+        if isinstance(node, ast.Assign):
+            pairs = [(_name_of(target), node.value) for target in node.targets]
+        elif isinstance(node, ast.AnnAssign):
+            pairs = [(_name_of(node.target), node.value)]
+        elif isinstance(node, ast.keyword) and node.arg:
+            pairs = [(node.arg, node.value)]
+        elif isinstance(node, ast.Dict):
+            pairs = [(text_of(key) or "", value) for key, value in zip(node.keys, node.values, strict=True)]
+        for name, value in pairs:
+            if name and value is not None and (text := text_of(value)):
+                yield name, value, text
+
+
+def _name_of(target: ast.expr) -> str:
+    if isinstance(target, ast.Subscript):
+        return text_of(target.slice) or ""
+    return dotted(target).rsplit(".", 1)[-1]
+
+
+def _is_secret_like(name: str, value: str) -> bool:
+    """Not a word, a place holder or a sentence: what stands for itself needs no secrecy."""
+    if _PLACEHOLDER.search(value) or not _ONE_WORD.fullmatch(value):
+        return False
+    return "passw" in name.lower() or any(char.isdigit() for char in value)
 
 
 def unseeded(source: Source) -> list[EvidenceItem]:

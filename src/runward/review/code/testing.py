@@ -125,9 +125,10 @@ class Tests:
         if f"{PurePosixPath(test).parent}/{self._stem}.py" in self._tree:
             return False
         at_root = folder in (PurePosixPath("."), PurePosixPath("src"))
-        return at_root or (
-            "sys.path" in text and (folder.name in text or len(self._tree.by_name[f"{self._stem}.py"]) == 1)
-        )
+        return at_root or ("sys.path" in text and (folder.name in text or self._is_only(f"{self._stem}.py")))
+
+    def _is_only(self, name: str) -> bool:
+        return len(self._tree.by_name.get(name, [])) == 1
 
     def _is_package_of(self, base: str) -> bool:
         return any(module.startswith(f"{base}.") for module in self._modules)
@@ -209,7 +210,7 @@ class Tests:
             return f"{folder}/{token}" == self._path
         if folder and not folder.startswith("$"):
             return parent == folder or parent.endswith("/" + folder)
-        return parent.replace("/", "_") == function or len(self._tree.by_name.get(token, [])) == 1
+        return parent.replace("/", "_") == function or self._is_only(token)
 
     def _started_in_test(self, text: str, commands: list[str]) -> int:
         nodes = _nodes(text)

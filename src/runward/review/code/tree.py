@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 _NO_CODE_IN = frozenset(
-    {"node_modules", "site-packages", "__pycache__", "build", "dist", "venv", "env", "wandb", "mlruns", "third_party"}
+    {"node_modules", "site-packages", "__pycache__", "build", "dist", "wandb", "mlruns", "third_party"}
 )
 _SEEN_DOTTED = frozenset({".github", ".circleci", ".gitlab", ".buildkite", ".ci"})
 _MAX_FILES = 50_000
@@ -56,6 +56,9 @@ def folder_tree(root: Path) -> Tree:
     base = root.resolve()
     paths: list[str] = []
     for folder, inner, names in os.walk(base):
+        if "pyvenv.cfg" in names:
+            inner.clear()
+            continue
         inner[:] = sorted(
             name for name in inner if name not in _NO_CODE_IN and (not name.startswith(".") or name in _SEEN_DOTTED)
         )
