@@ -33,7 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "runs": ("runward.cli.runs:runs", "List, show, compare and export runs."),
     "data": ("runward.cli.data:data", "Keep versions of data: add, name, compare, put back."),
     "projects": ("runward.cli.projects:projects", "List and create projects and their standards."),
-    "review": ("runward.cli.review:review", "Request, check, approve reviews."),
+    "review": ("runward.cli.reviewgroup:review", "Request, check, approve reviews."),
     "model": ("runward.cli.models:model", "Register models; see and move their aliases."),
     "reports": ("runward.cli.reports:reports", "Write, pin, share and export reports."),
     "kb": ("runward.cli.kb:kb", "Publish and find what the team knows."),

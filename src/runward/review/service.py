@@ -29,7 +29,8 @@ from runward.repro.api import Repro
 from runward.repro.records import Verification
 from runward.review import repository as sql
 from runward.review.api import Reviews
-from runward.review.checks import check_sources
+from runward.review.captured import captured_code
+from runward.review.checks import check_code
 from runward.review.gates import VERIFIED, evaluate, name_problem, passed, standing, summary
 from runward.review.model import (
     CheckResult,
@@ -44,16 +45,11 @@ from runward.review.model import (
     Vote,
 )
 from runward.review.promotion import promote, promotion_digest, promotion_missing, promotion_of
-from runward.store.blobs import check_digest
 from runward.tracking.api import Tracking
 from runward.tracking.content import content_digest, detail_of, digest_of
-from runward.tracking.files import find_blob, find_capture
 from runward.tracking.foreign import ANY_PROJECT
 from runward.tracking.marks import OUTDATED, publish_on_run, run_place, set_mark
 from runward.tracking.model import Run
-
-_MAX_FILES = 60
-_MAX_FILE_BYTES = 400_000
 
 
 class ReviewService(Reviews):
@@ -187,7 +183,10 @@ class ReviewService(Reviews):
 
     def _run_checks(self, row: sql.ReviewRow, run: Run) -> None:
         self.note_gates(run.id)
-        results = [*self._gates_of(row, run), *check_sources(self._sources(run))]
+        code = captured_code(self.call, run.id)
+        placed = {path: path for path in code.subject}
+        judged = check_code(code.subject, placed, code.tree, also=code.rest)
+        results = [*self._gates_of(row, run), *judged.results]
         sql.store_checks(self.tx, row.id, self._revision(row), results, self.call.now_us)
 
     def _gates_of(self, row: sql.ReviewRow, run: Run) -> list[CheckResult]:
@@ -198,23 +197,6 @@ class ReviewService(Reviews):
         """What a decision is about: for a promotion also which version the alias leaves."""
         content = content_digest(self.tx, row.run_id)
         return promotion_digest(self.tx, row, content) if row.model_id else content
-
-    def _sources(self, run: Run) -> dict[str, str]:
-        """The Python files that the run ran with: its entry and what was not committed first."""
-        try:
-            document = msgspec.json.decode(self.call.blobs.read(find_capture(self.call, run.id, "code").digest))
-        except NotFoundError:
-            return {}
-        touched = {*document.get("changed", []), *document.get("untracked", [])}
-        entries = [f for f in document.get("files", []) if f["path"].endswith(".py") and f["mode"] != "symlink"]
-        entries.sort(key=lambda f: (f["path"] not in touched, "test" in f["path"], f["path"].count("/"), f["path"]))
-        sources: dict[str, str] = {}
-        for entry in entries[:_MAX_FILES]:
-            if entry["size"] <= _MAX_FILE_BYTES:
-                # The document comes from a client: only bytes of the run's own project are opened.
-                stored = find_blob(self.call, run.id, check_digest(entry["digest"]))
-                sources[entry["path"]] = self.call.blobs.read(stored.digest).decode("utf-8", errors="replace")
-        return sources
 
     def get_review(self, review_id: str) -> ReviewDetail:
         """See the contract."""
