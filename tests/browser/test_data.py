@@ -12,7 +12,7 @@ from runward.core.hashing import digest_bytes
 from runward.data.model import ColumnDoc, FileItem, Manifest, NewDatasetVersion
 from runward.registry.model import NewModel, NewVersion
 from runward.testing.data import read_by
-from runward.tracking.model import NewProject, NewRun, RunEnd, RunStatus
+from runward.tracking.model import NewArtifact, NewProject, NewRun, RunEnd, RunStatus
 from tests.browser.conftest import Site, Visitor, barriers
 from tests.extras import needs
 
@@ -44,6 +44,10 @@ def dataset(site: Site, tmp_path_factory: pytest.TempPathFactory) -> str:
     run = space.tracking.create_run(NewRun(project=PROJECT, name="reader"))
     read_by(space, run.id, PROJECT, (root / "people.csv").read_bytes())
     space.tracking.end_run(run.id, RunEnd(RunStatus.FINISHED, 0))
+    weights = space.files.put_bytes(PROJECT, b"weights")
+    space.tracking.add_artifacts(run.id, [NewArtifact("out/weights.bin", weights)])
+    later = space.tracking.create_run(NewRun(project=PROJECT, name="evaluation"))
+    read_by(space, later.id, PROJECT, b"weights")
     space.registry.create_model(NewModel("measured", space.tracking.list_projects()[0].team))
     space.registry.create_version("measured", NewVersion("model", run.id))
     _table(root, 25, "DE")
@@ -119,7 +123,9 @@ def test_a_version_nobody_knows_is_said(visit: Visitor, dataset: str) -> None:
 def test_lineage_is_walked_both_ways_by_keyboard(visit: Visitor, dataset: str) -> None:
     """From the data to the run and the model, and back; each node says its arrows in words."""
     page = visit.open(f"/data/{dataset}/lineage?version=1.0.0")
-    run = page.get_by_role("link", name=re.compile("^run .* reader ?: read people 1.0.0, became measured 1"))
+    run = page.get_by_role(
+        "link", name=re.compile("^run .* reader ?: read people 1.0.0, made weights.bin, became measured 1")
+    )
     run.focus()
     page.keyboard.press("Enter")
     page.wait_for_url("**/runs/*/lineage")
@@ -127,6 +133,11 @@ def test_lineage_is_walked_both_ways_by_keyboard(visit: Visitor, dataset: str) -
     page.wait_for_url("**/models/measured?version=1")
     page.get_by_role("link", name=re.compile("^dataset people 1.0.0 ?: .*was read by reader")).click()
     page.wait_for_url(f"**/data/{dataset}/lineage?version=*")
+    page.get_by_role(
+        "link", name=re.compile("^artifact weights.bin ?: was read by evaluation, was made by reader")
+    ).click()
+    page.wait_for_url("**/runs/*/artifacts?file=out%2Fweights.bin")
+    page.go_back()
     page.get_by_text("List", exact=True).click()
     page.get_by_role("row", name=re.compile("people 1.0.0 was read by 1 file .*reader")).wait_for()
 

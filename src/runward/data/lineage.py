@@ -81,6 +81,7 @@ class _Graph:
         self._read = functools.cache(self._versions_read)
         self._made = functools.cache(self._versions_made)
         self._files = functools.cache(self._artifacts_read)
+        self._ways = functools.cache(self._find_ways)
 
     # where to begin ---------------------------------------------------------------------------------------------------
 
@@ -134,7 +135,7 @@ class _Graph:
                     done.add(other)
                     waiting.append(other)
 
-    def _ways(self, node: str, direction: Direction) -> list[Way]:
+    def _find_ways(self, node: str, direction: Direction) -> list[Way]:
         kind, _, ref = node.partition(":")
         if kind == "dataset":
             return list(self._ways_of_version(node, ref, direction))
