@@ -198,6 +198,31 @@ sys.stdin.readline()
 for batch in batches:
     remote.tracking.append(run.id, batch)
 """
+
+RECORDER = """
+import os, sys
+from array import array
+from runward.tracking.model import Batch, NewRun, RunEnd, RunParam, RunStatus
+from runward.tracking.points import Columns, pack_columns
+from runward.workspace import open_url
+remote = open_url(os.environ["RUNWARD_URL"], os.environ["RUNWARD_TOKEN"])
+one = Columns(array("q", [0]), array("d", [1.7e9]), array("d", [0.5]))
+points = [pack_columns(f"m{k}", one) for k in range(20)]
+params = [RunParam(f"p{k}", k / 10) for k in range(20)]
+tags = {f"t{k}": "v" for k in range(5)}
+
+def record():
+    run = remote.tracking.create_run(NewRun(project="bench", params=params, tags=tags))
+    remote.tracking.append(run.id, Batch("bench", 0, 1, points))
+    remote.tracking.end_run(run.id, RunEnd(RunStatus.FINISHED))
+
+record()
+print("ready", flush=True)
+sys.stdin.readline()
+for _ in range(int(sys.argv[1])):
+    record()
+"""
+
 SMALL_FILES = """
 import time
 import runward as run

@@ -140,8 +140,15 @@ def _token(place: Path, database: str) -> str:
 
 
 def _send(url: str, token: str, pid: int, clients: int, count: int) -> tuple[float, float]:
+    seconds, cpu = _raced(programs.SENDER, url, token, pid, clients, count)
+    points = clients * count * _KEYS * _PER
+    return points / seconds, cpu / points * 1e6
+
+
+def _raced(program: str, url: str, token: str, pid: int, clients: int, count: int) -> tuple[float, float]:
+    """(seconds, server's CPU seconds) that some clients take from their common start to the last one's end."""
     env = {**os.environ, "RUNWARD_URL": url, "RUNWARD_TOKEN": token}
-    command = [sys.executable, "-c", programs.SENDER, str(count)]
+    command = [sys.executable, "-c", program, str(count)]
     senders = [
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
         for _ in range(clients)
@@ -154,13 +161,25 @@ def _send(url: str, token: str, pid: int, clients: int, count: int) -> tuple[flo
         _go(sender)
     for sender in senders:
         assert sender.wait(300) == 0
-    seconds, points = time.perf_counter() - began, clients * count * _KEYS * _PER
-    cpu = _cpu_s(pid) - before
+    seconds, cpu = time.perf_counter() - began, _cpu_s(pid) - before
     for sender in senders:
         for pipe in (sender.stdin, sender.stdout):
             if pipe is not None:
                 pipe.close()
-    return points / seconds, cpu / points * 1e6
+    return seconds, cpu
+
+
+def recorded_runs(folder: Path, database: str = "") -> Iterator[Row]:
+    """Whole runs through HTTP, three durable acknowledgements each, from processes of their own."""
+    clients, count = 4, 100
+    with _ready(folder / ("runs-postgresql" if database else "runs-sqlite"), database) as (url, token, pid):
+        seconds, cpu = _raced(programs.RECORDER, url, token, pid, clients, count)
+    yield (
+        "runs created with 20 params, 20 metrics, 5 tags, finished, over HTTP",
+        f"{clients * count / seconds:,.0f} runs/s, {cpu / clients / count * 1000:.1f} ms server CPU a run",
+        "≥ 300 runs/s",
+        f"{'PostgreSQL' if database else 'SQLite'}; {clients} clients",
+    )
 
 
 def _go(sender: subprocess.Popen[str]) -> None:
@@ -227,11 +246,12 @@ def _timed(work: Callable[[], object]) -> float:
 def measure(folder: str, peers: dict[str, str]) -> list[Row]:
     """All of it."""
     here = Path(folder)
-    rows = [*start(here, peers), *ingest(here)]
+    rows = [*start(here, peers), *ingest(here), *recorded_runs(here)]
     if not why_not():
         server = PostgresServer()
         try:
             rows += ingest(here, server.create_database())
+            rows += recorded_runs(here, server.create_database())
         finally:
             server.stop()
     return [*rows, *files(here)]

@@ -23,7 +23,7 @@ from runward.tracking.model import Artifact
 from runward.tracking.points import Summary, pack_segment, summary_of
 from runward.tracking.service import attached
 
-MAX_RUNS = 500
+MAX_RUNS = 1000
 """Runs of one call at most."""
 
 

@@ -35,7 +35,7 @@ from runward.tracking.model import Batch, NewArtifact, NewProject, OutputChunk, 
 from runward.tracking.points import Columns, pack_columns
 from runward.workspace import Workspace
 
-BATCH_RUNS = 500
+BATCH_RUNS = 1000
 """Runs of one call: fewer write the same pages of the database more often."""
 BATCH_POINTS = 500_000
 """Points of one call at most: 12 MB on their way."""
