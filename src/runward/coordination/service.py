@@ -10,7 +10,7 @@ from runward.core.call import Event, Room
 from runward.core.clock import from_us
 from runward.governance.dispatch import Call
 from runward.governance.names import check_name
-from runward.governance.scopes import home_team, member_by_name, members_of_team, members_who_read
+from runward.governance.scopes import home_team, member_by_name, members_at, members_of_team
 
 
 def notify(call: Call, members: list[str], kind: str, title: str, event: Event, body: str = "") -> None:
@@ -109,7 +109,7 @@ def _on_verified(call: Call, event: Event) -> None:
     if told["trigger"] == "policy" and told["verdict"] == "reproduced":
         return
     member = member_by_name(call.tx, told["requested_by"])
-    if member in dict(members_who_read(call.tx, event.project_id)):
+    if member in dict(members_at(call.tx, event.project_id)):
         about = ("verification", told["verification_id"]) if told["verification_id"] else ("run", told["run_id"])
         found = (told["verdict"] or "failed").replace("_", " ")
         title = f"Verification of {told['run_name']}: {found}"
@@ -118,7 +118,7 @@ def _on_verified(call: Call, event: Event) -> None:
 
 def _on_comment(call: Call, event: Event) -> None:
     """Who takes part hears of it; a mention reaches only those who may read the run."""
-    readable = dict(members_who_read(call.tx, event.project_id))
+    readable = dict(members_at(call.tx, event.project_id))
     named = [member for name in event.data["mentioned"] if (member := member_by_name(call.tx, name)) in readable]
     title, body = str(event.data["run_name"]), str(event.data["comment"])
     notify(call, [m for m in named if m], "comment.mentioned", f"You were mentioned: {title}", event, body)

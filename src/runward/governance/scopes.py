@@ -141,16 +141,17 @@ def members_of_team(tx: Tx, team_id: str) -> list[tuple[str, str]]:
     ]
 
 
-def members_who_read(tx: Tx, project_id: str) -> list[tuple[str, str]]:
-    """(id, name) of the members who may read a project, disabled ones left out."""
+def members_at(tx: Tx, project_id: str, least: Role = Role.VIEWER) -> list[tuple[str, str]]:
+    """(id, name) of the members who hold at least a role in a project, disabled ones left out."""
     scope = project_scope(tx, project_id)
     if scope is None:
         return []
     rows = tx.all(
         f"""SELECT DISTINCT m.id, m.name FROM members m JOIN grants g ON g.member_id = m.id
-            WHERE m.disabled_at IS NULL AND (g.scope_kind = 'workspace' OR (g.scope_kind = 'team' AND g.scope_id = ?)
+            WHERE m.disabled_at IS NULL AND g.role >= ? AND (g.scope_kind = 'workspace'
+            OR (g.scope_kind = 'team' AND g.scope_id = ?)
             OR (g.scope_kind = 'project' AND g.scope_id IN ({placeholders(scope.projects)}))) ORDER BY m.name""",
-        (scope.team_id, *scope.projects),
+        (int(least), scope.team_id, *scope.projects),
     )
     return [(row[0], row[1]) for row in rows]
 

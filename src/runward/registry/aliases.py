@@ -53,6 +53,11 @@ def version_of(tx: Tx, model_id: str, version: int) -> ModelVersion | None:
     return next(iter(sql.versions(tx, model_id, version)), None)
 
 
+def hold_aliases(tx: Tx, model_id: str) -> None:
+    """Let no other transaction move the model's aliases until this one ends."""
+    sql.lock_model(tx, model_id)
+
+
 def alias_target(tx: Tx, model_id: str, alias: str) -> int:
     """The version that an alias points at; 0 for none."""
     return sql.alias_target(tx, model_id, alias)

@@ -133,7 +133,7 @@ class Vote(msgspec.Struct, frozen=True):
     at: datetime
     outdated: bool
     counts: bool
-    """False for the author's own and for outdated votes."""
+    """False for the author's own, for outdated votes, and of somebody who may no longer approve."""
 
 
 class ReviewComment(msgspec.Struct, frozen=True):

@@ -24,7 +24,8 @@ from runward.errors import (
 )
 from runward.governance.dispatch import Call
 from runward.governance.names import check_name
-from runward.governance.scopes import find_project, project_scope
+from runward.governance.scopes import find_project, members_at, project_scope
+from runward.registry.aliases import hold_aliases
 from runward.repro.api import Repro
 from runward.repro.records import Verification
 from runward.review import repository as sql
@@ -221,6 +222,7 @@ class ReviewService(Reviews):
 
     def _votes(self, row: sql.ReviewRow, revision: Digest) -> list[Vote]:
         involved = self._involved(row)
+        deciding = {member_id for member_id, _ in members_at(self.tx, row.project_id, PERMISSIONS["review.approve"])}
         return [
             Vote(
                 reviewer=member,
@@ -229,7 +231,7 @@ class ReviewService(Reviews):
                 revision=digest,
                 at=from_us(at),
                 outdated=digest != revision,
-                counts=digest == revision and member_id not in involved,
+                counts=digest == revision and member_id in deciding and member_id not in involved,
             )
             for member_id, member, verdict, comment, digest, at in sql.votes(self.tx, row.id)
         ]
@@ -348,6 +350,10 @@ class ReviewService(Reviews):
         row = sql.review(self.tx, review_id)
         if row.state.is_terminal:
             raise InvalidTransitionError(f"review #{row.number} is {row.state}", hint="open a new review")
+        if row.model_id:
+            # Two promotions to one alias are decided one after the other: the later one sees where the alias went.
+            hold_aliases(self.tx, row.model_id)
+            row = sql.review(self.tx, review_id)
         return row
 
     def _event(self, row: sql.ReviewRow, kind: str, comment: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -180,6 +181,23 @@ class PromotionSuite:
         assert model.now() == 1
         first.review.approve(review.id)
         assert model.now() == 2
+
+    def test_of_two_approved_at_once_one_gets_the_alias(self, world: World, model: Candidate) -> None:
+        """And the other's approval is refused, since the alias is no longer where it was looked at."""
+        reviews = [model.ask(1), model.ask(2)]
+        reviewers = [world.member("reviewer"), world.member("reviewer")]
+
+        def approve(which: int) -> str:
+            try:
+                return reviewers[which].review.approve(reviews[which].id, reviews[which].revision).review.state
+            except StaleVersionError:
+                return "stale"
+
+        with ThreadPoolExecutor(2) as pool:
+            outcomes = list(pool.map(approve, (0, 1)))
+        assert sorted(outcomes) == ["applied", "stale"]
+        assert model.now() == outcomes.index("applied") + 1
+        assert len(model.author.registry.alias_history(model.name)) == 1
 
     def test_one_review_at_a_time_for_a_version_and_an_alias(self, model: Candidate) -> None:
         """A review of the run itself and one for another version go beside it."""

@@ -265,6 +265,22 @@ class ReviewSuite:
         assert second.review.approve(review.id).review.state is ReviewState.OPEN
         assert first.review.approve(review.id).review.state is ReviewState.APPLIED
 
+    def test_who_lost_the_role_has_no_say_any_more(self, world: World) -> None:
+        """Their approval stays to be seen, and counts as soon as they may approve again."""
+        author, first, second = world.member(), world.member("reviewer"), world.member("reviewer")
+        _standards(world, approvals=2)
+        review = _open(author, _finished(world, author)).review
+        first.review.approve(review.id)
+        world.owner.governance.grant(name_of(first), "team", world.team, "viewer")
+        found = second.review.approve(review.id)
+        assert (found.review.state, found.review.approvals) == (ReviewState.OPEN, 1)
+        assert [(vote.reviewer, vote.counts) for vote in found.votes] == [
+            (name_of(first), False),
+            (name_of(second), True),
+        ]
+        world.owner.governance.grant(name_of(first), "team", world.team, "reviewer")
+        assert author.review.run_checks(review.id).review.state is ReviewState.APPLIED
+
     def test_a_better_description_keeps_the_approval(self, world: World) -> None:
         """Name, purpose and tags are not the result."""
         author, reviewer = world.member(), world.member("reviewer")

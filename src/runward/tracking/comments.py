@@ -12,7 +12,7 @@ from runward.core.ids import new_id
 from runward.core.permissions import Role
 from runward.errors import ForbiddenError, InvalidError, InvalidTransitionError, NotFoundError, StaleVersionError
 from runward.governance.dispatch import Call
-from runward.governance.scopes import members_who_read, project_scope
+from runward.governance.scopes import members_at, project_scope
 from runward.store.database import Row, Tx
 from runward.tracking import repository
 from runward.tracking.organise_model import Anchor, Comment, CommentVersion, NewComment
@@ -52,7 +52,7 @@ class Comments:
 
     def readers(self, project: str) -> list[str]:
         """See the contract."""
-        return [name for _, name in members_who_read(self.tx, self.call.project(project).id)]
+        return [name for _, name in members_at(self.tx, self.call.project(project).id)]
 
     def _read(self, comment_id: str) -> Comment:
         row = self.tx.one(f"{_COMMENT} WHERE id = ?", (comment_id,))
