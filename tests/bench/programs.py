@@ -151,6 +151,7 @@ print(json.dumps([gaps[len(gaps) // 2] * 1e3, starts[4] * 1e3]))
 
 CAPTURE = """
 import json, subprocess, time
+from importlib.metadata import distributions
 from pathlib import Path
 from runward.store.folder import FolderBlobs
 from runward.tracking.capture.snapshot import start_capture
@@ -175,7 +176,7 @@ for _ in range(15):
     pending.finish(timeout_s=60)
     wholes.append(time.perf_counter() - begun)
 callers.sort(); wholes.sort()
-print(json.dumps([callers[7] * 1e3, wholes[7] * 1e3]))
+print(json.dumps([callers[7] * 1e3, wholes[7] * 1e3, len(list(distributions()))]))
 """
 
 SENDER = """
