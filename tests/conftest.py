@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +16,7 @@ from runward.workspace import FolderWorkspace
 
 _ON_REQUEST = ("slow", "network")
 _left_out = pytest.StashKey[int]()
-_findings = pytest.StashKey[list[str]]()
+_FINDING = "finding"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -27,18 +29,34 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.stash[_left_out] = len(left_out)
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker tells the process that reports how many tests it left out: all of them leave out the same."""
+    told: dict[str, int] | None = getattr(session.config, "workeroutput", None)
+    if told is not None:
+        told["left_out"] = session.config.stash.get(_left_out, 0)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Keep what a worker told; one that died told nothing."""
+    if told := getattr(node, "workeroutput", {}).get("left_out"):
+        node.config.stash[_left_out] = told
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Say what was left out, so that nobody takes a quick run for the whole."""
     if count := config.stash.get(_left_out, 0):
         terminalreporter.write_line(f"{count} slow or network tests left out: RUNWARD_TEST_ALL=1 runs them, or -m slow")
-    for finding in config.stash.get(_findings, []):
-        terminalreporter.write_line(finding)
+    for reports in terminalreporter.stats.values():
+        for name, finding in (of for report in reports for of in getattr(report, "user_properties", ())):
+            if name == _FINDING:
+                terminalreporter.write_line(finding)
 
 
 @pytest.fixture
-def report(pytestconfig: pytest.Config) -> Callable[[str], None]:
+def report(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
     """Says something in the summary of the whole run, whether the test passes or not."""
-    return pytestconfig.stash.setdefault(_findings, []).append
+    return partial(record_property, _FINDING)
 
 
 @pytest.fixture(autouse=True, scope="session")

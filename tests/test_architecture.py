@@ -89,6 +89,7 @@ _WEIGHT = "import sys; import {module}; print(*sorted(sys.modules))"
             {"starlette", "uvicorn", "psycopg", "runward.workspace", "runward.tracking", "click"},
         ),
         ("runward.cli.main", {"starlette", "uvicorn", "sqlite3", "rich", "runward.workspace", "numpy"}),
+        ("runward.cli.data", {"http.client", "yaml", "polars", "runward.review.service", "runward.tracking.search"}),
         ("runward.tracking.client", {"starlette", "uvicorn", "sqlite3", "numpy", "click", "rich"}),
     ],
 )

@@ -26,15 +26,16 @@ from runward.execution.local import Executor
 from runward.execution.model import Task, TaskState
 from runward.execution.plan import Plan
 from runward.execution.runner import COMMAND_FILE, Runner
-from runward.execution.spec import SPEC_FILE
-from runward.execution.worker import READS_FILE, read_plain
+from runward.execution.spec import PAYLOAD_FILE, SOURCE_FILE, SPEC_FILE, given_name
+from runward.execution.worker import READS_FILE, RESULT_FILE, VALUE_FILE, read_plain
 from runward.review.gates import name_problem
 from runward.review.model import GateReport, Standards
 from runward.tracking import journal as j
 from runward.tracking.captor import Part, kept_reads, parts_of
 from runward.tracking.capture.background import Background
-from runward.tracking.capture.model import decode_path
+from runward.tracking.capture.model import decode_path, encode_path
 from runward.tracking.capture.reads import ReadRecorder
+from runward.tracking.capture.redact import redact_argv, redact_variables
 from runward.tracking.capture.snapshot import PendingCapture, start_capture
 from runward.tracking.capture.watch import hear
 from runward.tracking.client import JOURNAL_VARIABLE, RUN_VARIABLE, ActiveRun, RunwardWarning
@@ -49,6 +50,8 @@ _STATUS = {
     TaskState.TIMED_OUT: RunStatus.TIMED_OUT,
 }
 _MAX_OUTPUT_BYTES = 8 << 20
+_MOST_GIVEN_BYTES = 64 << 20
+"""Up to which a value that another task returned is kept with the run that took it."""
 _CAPTURE_S = 120.0
 PLAN_VARIABLE = "RUNWARD_PLAN"
 _STATE_FILE = "recording.json"
@@ -264,21 +267,25 @@ class WorkspaceBackend:
         if end.log_path is None:
             return []
         folder, blobs = end.log_path.parent, self.space.local_blobs
-        if (folder / COMMAND_FILE).exists():
-            told = {"format": 1, "kind": "script", **read_plain(str(folder / COMMAND_FILE))}
-            return [("spec", blobs.put_bytes(msgspec.json.encode(told)), {"script": " ".join(told["argv"])[:200]})]
-        if not (folder / SPEC_FILE).exists():
+        if not (folder / COMMAND_FILE).exists():
             return []
-        names = [name for name in (SPEC_FILE, "call.pkl", "source.py") if (folder / name).exists()]
+        command = read_plain(str(folder / COMMAND_FILE))
+        env = redact_variables(command["env"].items())
+        if not (folder / SPEC_FILE).exists():
+            argv = [encode_path(word) for word in redact_argv(command["argv"])]
+            script = {"format": 1, "kind": "script", "argv": argv, "env": env}
+            return [("spec", blobs.put_bytes(msgspec.json.encode(script)), {"script": " ".join(argv)[:200]})]
         spec = read_plain(str(folder / SPEC_FILE))
-        document = {
-            "format": 1,
-            "kind": "task",
-            "spec": {key: spec[key] for key in ("function", "upstream", "cwd", "sys_path", "argv", "seed")},
-            "blobs": {name: blobs.put_file(folder / name) for name in names},
-        }
-        data = msgspec.json.encode(document)
-        facts = {"function": spec["function"], "by_value": "call.pkl" in names}
+        names = {name: folder / name for name in (SPEC_FILE, PAYLOAD_FILE, SOURCE_FILE)}
+        # The values of other tasks that it took, without which it cannot be called again.
+        for name, place in spec["upstream"].items():
+            files = {given_name(name, file): Path(place, file) for file in (RESULT_FILE, VALUE_FILE)}
+            if sum(path.stat().st_size for path in files.values() if path.exists()) <= _MOST_GIVEN_BYTES:
+                names |= files
+        kept = {name: blobs.put_file(path) for name, path in names.items() if path.exists()}
+        told = {key: spec[key] for key in ("function", "upstream", "cwd", "sys_path", "argv", "seed")}
+        data = msgspec.json.encode({"format": 1, "kind": "task", "spec": told, "env": env, "blobs": kept})
+        facts = {"function": spec["function"], "by_value": PAYLOAD_FILE in kept}
         return [("spec", blobs.put_bytes(data), facts)]
 
     def _reads(self, run_id: str, end: RunEnd) -> list[Part]:

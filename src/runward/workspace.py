@@ -8,69 +8,56 @@ from pathlib import Path
 from typing import Any, cast
 
 from runward.coordination.api import Coordination
-from runward.coordination.service import ROOM as COORDINATION
-from runward.core.call import Room
+from runward.core.call import Rooms
+from runward.core.loading import load
 from runward.core.operation import Operation, make_proxy
-from runward.core.remote import HttpClient
 from runward.data.api import Data
 from runward.data.client import Datasets
 from runward.data.files import DataFiles, FolderDataFiles, RemoteDataFiles
-from runward.data.service import ROOM as DATA
+from runward.data.spans import find_due
 from runward.errors import InvalidError, StoreError
 from runward.governance.api import Governance
 from runward.governance.dispatch import Dispatcher
 from runward.governance.model import Actor
-from runward.governance.service import ROOM as GOVERNANCE
 from runward.governance.signin import folder_actor, prepare_workspace
 from runward.insights.api import Reports
-from runward.insights.service import ROOM as REPORTS
 from runward.knowledge.api import Knowledge
-from runward.knowledge.service import ROOM as KNOWLEDGE
 from runward.registry.api import Registry
-from runward.registry.service import ROOM as REGISTRY
 from runward.repro.api import Repro
-from runward.repro.findings import ROOM as FINDINGS
 from runward.repro.findings_api import Findings
-from runward.repro.jobs import ROOM as JOBS
 from runward.repro.jobs_api import Jobs
-from runward.repro.service import ROOM as REPRO
 from runward.review.api import Reviews
-from runward.review.service import ROOM as REVIEW
 from runward.store.blobs import Blobs
 from runward.store.database import Database, open_database
 from runward.store.folder import FolderBlobs
 from runward.store.migrations import check_schema
-from runward.tracking.analysis import ROOM as ANALYSIS
 from runward.tracking.analysis_api import Analysis
 from runward.tracking.api import Tracking
 from runward.tracking.cards import make_cards
 from runward.tracking.compaction import compact_due
-from runward.tracking.environments import ROOM as ENVIRONMENTS
 from runward.tracking.environments_api import Environments
 from runward.tracking.files import Files, FolderFiles, RemoteFiles
-from runward.tracking.intake import ROOM as INTAKE
 from runward.tracking.intake_api import Intake
-from runward.tracking.organise import ROOM as ORGANISE
 from runward.tracking.organise_api import Organise
-from runward.tracking.packages import list_locks
-from runward.tracking.service import ROOM as TRACKING
 
-ROOMS: tuple[Room, ...] = (
-    GOVERNANCE,
-    TRACKING,
-    ANALYSIS,
-    ENVIRONMENTS,
-    ORGANISE,
-    INTAKE,
-    REGISTRY,
-    DATA,
-    REPRO,
-    JOBS,
-    FINDINGS,
-    KNOWLEDGE,
-    COORDINATION,
-    REVIEW,
-    REPORTS,
+ROOMS = Rooms(
+    {
+        "governance": "runward.governance.service:ROOM",
+        "tracking": "runward.tracking.service:ROOM",
+        "analysis": "runward.tracking.analysis:ROOM",
+        "environments": "runward.tracking.environments:ROOM",
+        "organise": "runward.tracking.organise:ROOM",
+        "intake": "runward.tracking.intake:ROOM",
+        "registry": "runward.registry.service:ROOM",
+        "data": "runward.data.service:ROOM",
+        "repro": "runward.repro.service:ROOM",
+        "jobs": "runward.repro.jobs:ROOM",
+        "findings": "runward.repro.findings:ROOM",
+        "knowledge": "runward.knowledge.service:ROOM",
+        "coordination": "runward.coordination.service:ROOM",
+        "review": "runward.review.service:ROOM",
+        "reports": "runward.insights.service:ROOM",
+    }
 )
 """Every room of the house. The server's routes, its OpenAPI document and every client follow from this."""
 
@@ -150,7 +137,8 @@ class FolderWorkspace(Workspace):
         """See :meth:`Workspace.tidy`."""
         compact_due(self.dispatcher.database)
         make_cards(self.dispatcher.database)
-        list_locks(self.dispatcher.database, self.dispatcher.blobs)
+        load("runward.tracking.listing:list_locks")(self.dispatcher.database, self.dispatcher.blobs)
+        find_due(self.dispatcher.database, self.dispatcher.blobs)
 
     def _own_blobs(self) -> FolderBlobs | None:
         """See :class:`Workspace`."""
@@ -209,7 +197,8 @@ def open_folder(path: str | Path, member: str = "") -> FolderWorkspace:
 
 def open_url(url: str, token: str = "") -> Workspace:
     """The workspace of a server. No request is made yet."""
-    http = HttpClient(url, token)
+    # A folder needs no HTTP, whose modules cost as much to load as a small command takes.
+    http = load("runward.core.remote:HttpClient")(url, token)
     state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "runward"
     place = state / http.url.replace("://", "_").replace("/", "_").replace(":", "_")
     local = FolderBlobs(place / "blobs")

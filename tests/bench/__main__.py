@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import curve, datasets, environments, importing, programs, reproduction, scale, serving
+from tests.bench import curve, datasets, environments, importing, programs, recording, reproduction, scale, serving
 
 ROOT = Path(__file__).parents[2]
 BYTECODE = tempfile.mkdtemp(prefix="runward-bytecode-")
@@ -175,6 +175,7 @@ PARTS: dict[str, tuple[str, Callable[[str], list[Row]]]] = {
     "scale": ("Many runs, long series", scale.measure),
     "importing": ("Import from other tools", importing.measure),
     "environments": ("Environments", environments.measure),
+    "recording": ("What recording costs", lambda folder: recording.measure(folder, peers())),
     "reproduction": ("Recording and verifying", lambda folder: reproduction.measure(folder, peers())),
     "causes": ("Causes, planted and named", reproduction.causes),
     "data": ("Versions of data", lambda folder: datasets.measure(folder, peers())),

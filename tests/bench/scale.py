@@ -20,7 +20,7 @@ from runward.store.folder import FolderBlobs
 from runward.testing.postgres import PostgresServer, why_not
 from runward.tracking.cards import make_cards
 from runward.tracking.compaction import compact_run
-from runward.tracking.finding import note_keys
+from runward.tracking.keyed import note_keys
 from runward.tracking.model import Batch, NewProject, NewRun, RunEnd, RunParam, RunStatus
 from runward.tracking.points import Columns, pack_columns
 from runward.workspace import FolderWorkspace, open_dispatcher, open_folder

@@ -14,6 +14,8 @@ import yaml
 
 from runward.errors import CorruptedError, InvalidError, NotFoundError
 from runward.interop import dvc
+from runward.interop.dvcconfig import repository_of
+from runward.interop.dvcremotes import FolderRemote
 from runward.workspace import FolderWorkspace, open_folder
 from tests.cli.conftest import Cli
 from tests.extras import needs
@@ -66,7 +68,7 @@ def test_what_dvc_added_is_pulled(space: FolderWorkspace, repository: Path, tree
     tree.rename(repository / "d")
     (repository / "one.bin").write_bytes(b"one")
     run_dvc(repository, "add", "-q", "d", "one.bin")
-    cache = dvc.Remote(dvc.remote_of(repository / "d.dvc"))
+    cache = repository_of(repository / "d.dvc").cache
     outs = [dvc.read_outs(repository / name)[0] for name in ("d.dvc", "one.bin.dvc")]
     assert [(out.path, out.files, out.is_folder) for out in outs] == [("d", 5, True), ("one.bin", 0, False)]
     folder, file = (dvc.pull(space, out, repository, cache, "p") for out in outs)
@@ -100,7 +102,7 @@ def test_a_repository_is_imported_whole(cli: Cli, repository: Path, tree: Path, 
 def test_dvc_pulls_what_we_pushed(space: FolderWorkspace, repository: Path, tree: Path, tmp_path: Path) -> None:
     """By a .dvc file of ours, whose md5 is the one that DVC itself finds."""
     version = space.datasets.add(tree, "p").version
-    remote = dvc.Remote(tmp_path / "remote")
+    remote = FolderRemote(tmp_path / "remote")
     dvc.write_dvc(repository / "d.dvc", dvc.push(space, version, remote))
     run_dvc(repository, "remote", "add", "-d", "r", str(remote.folder))
     run_dvc(repository, "pull", "-q")
@@ -122,19 +124,19 @@ def test_a_stage_takes_our_data(space: FolderWorkspace, repository: Path, tmp_pa
     lock = repository / "dvc.lock"
     (out,) = dvc.read_outs(lock)
     assert (out.path, out.stage, out.size) == ("out.txt", "make", 5)
-    dvc.pull(space, out, repository, dvc.Remote(dvc.remote_of(lock)), "p")
+    dvc.pull(space, out, repository, repository_of(lock).cache, "p")
     for name in ("in.txt", "out.txt"):
         (repository / name).unlink()
         (repository / name).write_text("second")
         version = space.datasets.add(repository / name, "p").version
-        dvc.write_dvc(lock, dvc.push(space, version, dvc.Remote(repository / ".dvc" / "cache")))
+        dvc.write_dvc(lock, dvc.push(space, version, FolderRemote(repository / ".dvc" / "cache")))
     assert "up to date" in run_dvc(repository, "status")
 
 
 def test_a_remote_goes_out_and_comes_back(space: FolderWorkspace, tree: Path, tmp_path: Path) -> None:
     """Objects lie where DVC puts them, each once; a second time nothing is written."""
     version = space.datasets.add(tree, "p").version
-    remote = dvc.Remote(tmp_path / "remote")
+    remote = FolderRemote(tmp_path / "remote")
     out = dvc.push(space, version, remote)
     objects = sorted(path for path in remote.folder.rglob("*") if path.is_file())
     assert len(objects) == len(set(CONTENTS.values())) + 1
@@ -144,12 +146,12 @@ def test_a_remote_goes_out_and_comes_back(space: FolderWorkspace, tree: Path, tm
     assert dvc.pull(space, out, tmp_path, remote, "p").version == version
     legacy = tmp_path / "legacy"
     (remote.folder / "files" / "md5").rename(legacy)
-    assert dvc.pull(space, out, tmp_path, dvc.Remote(legacy), "p").version == version
+    assert dvc.pull(space, out, tmp_path, FolderRemote(legacy), "p").version == version
 
 
 def test_what_is_broken_is_refused(space: FolderWorkspace, tree: Path, tmp_path: Path) -> None:
     version = space.datasets.add(tree, "p").version
-    remote = dvc.Remote(tmp_path / "remote")
+    remote = FolderRemote(tmp_path / "remote")
     out = dvc.push(space, version, remote)
     victim = remote.find(dvc.md5_of_bytes(b"1"))
     victim.chmod(0o644)
@@ -190,7 +192,7 @@ def test_a_lock_names_what_is_written(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError):
         dvc.read_outs(tmp_path / "none.dvc")
     with pytest.raises(NotFoundError):
-        dvc.remote_of(tmp_path / "none.dvc")
+        repository_of(tmp_path / "none.dvc")
 
 
 cli = pytest.fixture(lambda folder, capsys: Cli(capsys))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from runward.tracking.locks import parsing
 from runward.tracking.locks.model import Lock, LockedPackage
-from runward.tracking.locks.names import rank_of
+from runward.tracking.locks.names import MAX_BYTES, rank_of
 from runward.tracking.locks.parsing import parse
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -187,7 +187,7 @@ def test_what_would_take_forever_is_refused(name: str, data: bytes, why: str) ->
 
 def test_size_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Large files are not read, and only so many packages are kept."""
-    lock = parse("gradle.lockfile", b"a:b:1=c\n" * (parsing.MAX_BYTES // 8 + 1))
+    lock = parse("gradle.lockfile", b"a:b:1=c\n" * (MAX_BYTES // 8 + 1))
     assert lock.packages == []
     assert "at most" in lock.problems[0]
     monkeypatch.setattr(parsing, "MAX_PACKAGES", 3)

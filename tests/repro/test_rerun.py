@@ -334,7 +334,7 @@ def test_inputs_are_placed_and_checked(tmp_path: Path) -> None:
         read("data/gone", b"x"),
         read("train.py", b""),
     ]
-    checks = place_inputs(make_capture(reads=[*reads, *hostile], root=str(old)), new, MemoryBlobs())
+    checks = place_inputs(make_capture(reads=[*reads, *hostile], root=str(old)), new, MemoryBlobs()).checks
     assert [(check.name, check.status) for check in checks[:3]] == [
         ("data/same", "same"), ("data/changed", "different"), ("data/gone", "unchecked"),
     ]  # fmt: skip
@@ -356,6 +356,6 @@ def test_data_that_was_kept_comes_back(tmp_path: Path) -> None:
     for as_recorded, text, status in ((False, "after", "different"), (True, "before", "same")):
         new = tmp_path / status
         new.mkdir()
-        checks = place_inputs(capture, new, blobs, as_recorded=as_recorded)
+        checks = place_inputs(capture, new, blobs, as_recorded=as_recorded).checks
         assert [check.status for check in checks] == [status, "same"]
         assert ((new / "changed").read_text(), (new / "gone").read_text()) == (text, "before")

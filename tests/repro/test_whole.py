@@ -81,7 +81,7 @@ class Run:
         restored = restore_code(capture.code, self.blobs, self.tmp_path / "again" / "tree")
         built = rebuild_environment(capture.environment, self.tmp_path / "cache", offline=True, compile_bytecode=False)
         move = relocation(capture, restored.root, built.python)
-        data = place_inputs(capture, restored.root, self.blobs)
+        data = place_inputs(capture, restored.root, self.blobs).checks
         env = clean_environment(capture.environment.variables, move, restored.root.parent / "home", built.extra_paths)
         outcome = rerun(
             rerun_command(capture.process.argv, move), restored.cwd, env, 60,

@@ -12,10 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runward.core.ids import RunId
 from runward.errors import InvalidError
 from runward.repro.ddmin import minimal
 from runward.repro.findings_model import ExplanationReport as Explanation
+from runward.repro.rerun import probe_bubblewrap
 from runward.repro.uv import find_uv
+from runward.repro.verify import verify
 from runward.repro.why import why
 from runward.workspace import open_folder
 
@@ -92,14 +95,16 @@ class Bench:
         subprocess.run(command, cwd=self.tree, env=environment, check=True, capture_output=True)
         return self.space.tracking.resolve_run("@last").id
 
-    def task(self) -> str:
-        """Run the driver; returns the id of its only task's run."""
+    def task(self, name: str = "@last") -> str:
+        """Run the driver; returns the id of its last task's run, or of the newest with a name."""
         environment = {**os.environ, "RUNWARD_DIR": str(self.place)}
         subprocess.run([self.python, "driver.py"], cwd=self.tree, env=environment, check=True, capture_output=True)
-        return self.space.tracking.resolve_run("@last").id
+        return self.space.tracking.resolve_run(name).id
 
-    def why(self, first: str, second: str = "", budget_s: float = 600.0, level: str = "basic") -> Explanation:
-        return why(self.space, first, second, level=level, budget_s=budget_s)
+    def why(
+        self, first: str, second: str = "", budget_s: float = 600.0, level: str = "basic", sandbox: bool = True
+    ) -> Explanation:
+        return why(self.space, first, second, level=level, budget_s=budget_s, sandbox=sandbox)
 
 
 @pytest.fixture
@@ -151,7 +156,9 @@ def test_data_too_large_to_be_kept_comes_from_a_version_of_a_dataset(bench: Benc
     second = bench.run()
     unknown = bench.why(first, second)
     assert (unknown.answer, unknown.cause) == ("undecided", [])
-    assert unknown.not_tried == ["data data.csv: its former content was not kept, or lies outside of the run's folder"]
+    assert unknown.not_tried == [
+        "data data.csv: its former content was not kept, or the file outside of the run's folder is gone"
+    ]
     for value in (1.0, 2.0):
         fill(value)
         project = bench.space.tracking.get_run(first).run.project
@@ -291,6 +298,83 @@ def test_a_pickled_call_is_put_back_as_a_whole(bench: Bench) -> None:
     first = bench.task()
     bench.change("driver.py", "lr=0.1", "lr=0.2")
     assert _cause(bench.why(first, bench.task())) == ["config call of train"]
+
+
+CHAIN = """
+import runward as run
+
+class Table:
+    def __init__(self, rows):
+        self.rows = rows
+
+def prepare(n):
+    return Table([n, n + 1])
+
+def train(prepare, lr):
+    return {"loss": lr * sum(prepare.rows)}
+
+if __name__ == "__main__":
+    exp = run.Experiment("chain", project="p")
+    exp.add(run.Task("prepare", run.Partial(prepare, n=2)))
+    exp.add(run.Task("train", run.Partial(train, lr=0.1), dependencies=["prepare"]))
+    exp.run()
+"""
+
+
+def test_the_value_of_another_task_is_put_back(bench: Bench) -> None:
+    bench.write("driver.py", CHAIN)
+    first = bench.task("train")
+    report = verify(bench.space, first, level="basic").report
+    assert report.verdict == "reproduced", report.reason
+    assert ("data", "value of prepare", "same") in [(one.kind, one.name, one.status) for one in report.inputs]
+    bench.change("driver.py", "n=2", "n=3")
+    bench.change("driver.py", "lr=0.1", "lr=0.1 + 0.0")
+    assert _cause(bench.why(first, bench.task("train"))) == ["data value of prepare"]
+
+
+SCRIPTS = """
+import runward as run
+
+exp = run.Experiment("scripts", project="p")
+script = run.Script(path="train.py", entrypoint="python", args=["1"], env={"OFFSET": "1", "API_TOKEN": "s3cr3t-abcdef"})
+exp.add(run.Task("script", script, env={"WIDTH": "2"}))
+exp.run()
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "cause"),
+    [('"OFFSET": "1"', '"OFFSET": "2"', "variable OFFSET"), ('args=["1"]', 'args=["2"]', "config argument 2")],
+)
+def test_what_makes_two_script_tasks_differ_is_named(bench: Bench, old: str, new: str, cause: str) -> None:
+    bench.write("driver.py", SCRIPTS)
+    first = bench.task()
+    bench.change("driver.py", old, new)
+    bench.change("driver.py", '"WIDTH": "2"', '"WIDTH": "3"')
+    found = bench.why(first, bench.task())
+    assert _cause(found) == [cause]
+    assert "variable WIDTH" in {one.title for one in found.differences}
+    assert b"s3cr3t" not in bench.space.files.capture(RunId(first), "spec")
+
+
+def test_data_outside_of_the_folder_is_put_back(bench: Bench, tmp_path: Path) -> None:
+    """A copy lies over the file for the rerun; the file itself stays as it is."""
+    if why_not := probe_bubblewrap():
+        pytest.skip(why_not)
+    far = tmp_path / "far" / "rows.csv"
+    far.parent.mkdir()
+    far.write_text("1\n2\n")
+    os.utime(far, (1_600_000_000, 1_600_000_000))
+    bench.change("train.py", '"data.csv"', f'"{far}"')
+    first = bench.run()
+    far.write_text("1\n3\n")
+    assert _cause(bench.why(first)) == [f"data {far}"]
+    second = bench.run()
+    assert _cause(bench.why(first, second)) == [f"data {far}"]
+    assert far.read_text() == "1\n3\n"
+    found = bench.why(first, second, sandbox=False)
+    assert (found.answer, found.cause) == ("undecided", [])
+    assert any("isolated" in rerun.result for rerun in found.reruns)
 
 
 def test_what_was_learnt_outlives_the_budget(bench: Bench) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -160,6 +162,22 @@ def test_a_worker_lets_go_and_leaves_nothing_running(bench: Bench, space: Worksp
     )
     assert done == []
     assert len(bench.space.repro.list_verifications(run_id=bench.run_id)) == before
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="no setpriv (util-linux)")
+def test_a_rerun_without_isolation_dies_with_its_worker(bench: Bench) -> None:
+    """Killed, a worker can clean up nothing: the kernel does."""
+    bench.flag.touch()
+    bench.queue()
+    command = [sys.executable, "-m", "runward", "worker", "--once", "--unsandboxed"]
+    worker = subprocess.Popen(command, env=bench.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    own, child = bench.begun()
+    worker.kill()
+    worker.wait()
+    try:
+        assert gone(own)
+    finally:
+        os.kill(child, signal.SIGKILL)  # It left the session by itself, out of everybody's reach.
 
 
 def test_what_cannot_be_verified_fails_and_the_next_job_is_taken(

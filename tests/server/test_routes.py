@@ -84,6 +84,7 @@ def test_every_operation_has_its_route_and_no_two_share_one(site: Site) -> None:
 def _fill(op: Operation, site: Site) -> tuple[str, Any]:
     """A path to real objects where there are some, and a body that is as good as its schema asks."""
     known = {"run_id": site.run_id, "project": "p", "member": "owner"}
+    known |= {p.name: "1" for p in op.params if p.place == "path" and p.type is int}
     path = "/api/v1" + re.sub(r"{(\w+)}", lambda match: known.get(match[1], "nothing12345"), op.path)
     query = [f"{p.name}={_value(p.type)}" for p in op.params if p.place == "query" and p.required]
     body = None if op.body is None else msgspec.to_builtins(_value(op.body), str_keys=True)

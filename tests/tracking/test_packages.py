@@ -8,9 +8,10 @@ import pytest
 
 from runward.errors import InvalidError
 from runward.testing.environments import captured
+from runward.tracking.listing import list_locks
 from runward.tracking.model import CapturePart, NewProject
 from runward.tracking.organise_model import Collect
-from runward.tracking.packages import list_locks, locks_of
+from runward.tracking.packages import locks_of
 from runward.workspace import FolderWorkspace, open_folder
 
 RENV = b'{"Packages": {"BH": {"Version": "1.72.0-3"}}}'

@@ -9,6 +9,7 @@ from typing import NamedTuple, get_args
 import click
 import msgspec
 
+from runward.cli.lazy import LazyGroup
 from runward.cli.output import Output, pass_output, span, with_json
 from runward.data.files import LinkMode
 from runward.data.model import Dataset, DatasetVersion
@@ -16,8 +17,23 @@ from runward.data.names import LATEST
 from runward.errors import InvalidError
 from runward.face import current_workspace, default_project
 
+_COMMANDS = {
+    "add": ("runward.cli.data:add", "Store what a folder or file holds now as a version."),
+    "list": ("runward.cli.data:list_command", "The datasets of a project."),
+    "show": ("runward.cli.data:show", "The versions of a dataset; with @VERSION what is in that one."),
+    "checkout": ("runward.cli.data:checkout", "Make a folder or file hold a version, wholly or not at all."),
+    "diff": ("runward.cli.datanames:diff", "What changed in a version, or since one in a folder."),
+    "tag": ("runward.cli.datanames:tag", "Give a version a name: a word, a number, or the next number."),
+    "describe": ("runward.cli.datanames:describe", "The data dictionary of a version: what its columns mean."),
+    "lineage": ("runward.cli.datanames:lineage", "What leads to a thing and what came of it."),
+    "push": ("runward.cli.datamove:push", "Copy a version to another workspace, or into a DVC remote."),
+    "pull": ("runward.cli.datamove:pull", "Copy a version from another workspace, or what DVC tracks."),
+    "remove": ("runward.cli.data:remove", "Forget a dataset, or with @VERSION one version."),
+    "gc": ("runward.cli.data:gc", "Forget old versions that bear no name and that no run read."),
+}
 
-@click.group()
+
+@click.group(cls=LazyGroup, commands=_COMMANDS)
 def data() -> None:
     """Keep versions of data: add, name, compare, put back.
 
@@ -68,7 +84,7 @@ class AddReport(msgspec.Struct, frozen=True):
     stored_bytes: int
 
 
-@data.command("add")
+@click.command("add")
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--name", "-n", default="", help="The dataset; by default named like the folder or file.")
 @click.option("--project", "-p", default="", help="Path of the project, made where missing.")
@@ -96,7 +112,7 @@ def add(output: Output, path: Path, name: str, project: str, note: str, parent: 
         output.hint(f"compare: runward data diff {version.dataset}   name it: runward data tag {version.dataset}")
 
 
-@data.command("list")
+@click.command("list")
 @click.option("--project", "-p", default="", help="Path of the project.")
 @with_json
 @pass_output
@@ -119,7 +135,7 @@ class Shown(msgspec.Struct, frozen=True):
     versions: list[DatasetVersion]
 
 
-@data.command("show")
+@click.command("show")
 @click.argument("dataset")
 @click.option("--files", is_flag=True, help="List the files of the version.")
 @with_json
@@ -158,7 +174,7 @@ def _version_lines(version: DatasetVersion) -> list[str]:
     return lines
 
 
-@data.command("checkout")
+@click.command("checkout")
 @click.argument("dataset")
 @click.argument("target", type=click.Path(path_type=Path), required=False)
 @click.option("--force", is_flag=True, help="Overwrite files that are in no version of the dataset.")
@@ -178,7 +194,7 @@ def checkout(output: Output, dataset: str, target: Path | None, force: bool, lin
     output.result({**done._asdict(), "target": str(done.target)}, [line_of(done.version), line])
 
 
-@data.command("remove")
+@click.command("remove")
 @click.argument("dataset")
 @with_json
 @pass_output
@@ -199,7 +215,7 @@ class Forgotten(msgspec.Struct, frozen=True):
     dry_run: bool
 
 
-@data.command("gc")
+@click.command("gc")
 @click.argument("dataset", required=False)
 @click.option("--project", "-p", default="", help="All datasets of this project.")
 @click.option("--keep", default=3, show_default=True, help="So many of the newest versions stay.")

@@ -7,17 +7,16 @@ from pathlib import Path
 import click
 import msgspec
 
-from runward.cli.data import asked_for, data, line_of, size_of
-from runward.cli.datanames import diff, tag
+from runward.cli.data import asked_for, line_of, size_of
 from runward.cli.output import Output, pass_output, with_json
 from runward.data.model import DatasetVersion
 from runward.errors import InvalidError
 from runward.face import current_workspace, default_project
 from runward.interop import dvc
 from runward.interop.datasets import copy_version
+from runward.interop.dvcconfig import repository_of
+from runward.interop.dvcremotes import Remote, open_remote
 from runward.workspace import Workspace, open_folder, open_url
-
-__all__ = ["data", "diff", "pull", "push", "tag"]
 
 _DVC = "dvc:"
 
@@ -38,7 +37,16 @@ def _other(place: str, token: str) -> Workspace:
     return open_folder(place)
 
 
-@data.command("push")
+def _dvc_remote(place: str, name: str, here: Path) -> Remote:
+    """The DVC remote at a place, or of the repository in which a file or folder lies."""
+    place = place.removeprefix(_DVC)
+    return open_remote(place) if place else repository_of(here).remote(name)
+
+
+_remote = click.option("--remote", "-r", default="", help="The DVC repository's remote; by default its default one.")
+
+
+@click.command("push")
 @click.argument("dataset")
 @click.argument("to")
 @click.option("--token", envvar="RUNWARD_PUSH_TOKEN", default="", help="For another server; or RUNWARD_PUSH_TOKEN.")
@@ -46,43 +54,50 @@ def _other(place: str, token: str) -> Workspace:
     "--file", "file", type=click.Path(path_type=Path), default=None, help="Into DVC: the .dvc or dvc.lock to write."
 )
 @click.option("--out", default="", help="Into DVC: the path in that file; by default the dataset's name.")
+@_remote
 @with_json
 @pass_output
-def push(output: Output, dataset: str, to: str, token: str, file: Path | None, out: str) -> None:
-    """Copy a version to another workspace (URL or folder), or into a DVC remote (dvc:FOLDER)."""
+def push(output: Output, dataset: str, to: str, token: str, file: Path | None, out: str, remote: str) -> None:
+    """Copy a version to another workspace (URL or folder), or into a DVC remote.
+
+    TO is dvc:FOLDER, dvc:s3://bucket/prefix, or dvc: for a remote of the DVC repository here.
+    """
     space, asked = current_workspace(), asked_for(dataset)
     version = space.data.get_version(asked.dataset, asked.version)
     if to.startswith(_DVC):
-        written = dvc.push(space, version, dvc.Remote(Path(to.removeprefix(_DVC))))
+        place = _dvc_remote(to, remote, file or Path())
+        written = dvc.push(space, version, place)
         written = msgspec.structs.replace(written, path=out or written.path)
         if file is not None:
             dvc.write_dvc(file, written)
-        output.result(written, [line_of(version), f"  md5 {written.md5} in {to.removeprefix(_DVC)}"])
+        output.result(written, [line_of(version), f"  md5 {written.md5} in {place.place}"])
         return
     there, sent = copy_version(space, version, _other(to, token))
     output.result(Sent([there], sent), [line_of(there), f"  {size_of(sent)} were sent to {to}"])
 
 
-def pull_tracked(space: Workspace, file: Path, source: str, project: str, name: str = "") -> Sent:
-    """Versions of what a ``.dvc`` or ``dvc.lock`` file tracks, from a remote or else the repository's own cache."""
-    remote = dvc.Remote(Path(source.removeprefix(_DVC)) if source else dvc.remote_of(file))
+def pull_tracked(space: Workspace, file: Path, source: str, project: str, name: str = "", *, remote: str = "") -> Sent:
+    """Versions of what a ``.dvc`` or ``dvc.lock`` file tracks, from a place or else the repository's cache and remote."""
     outs = dvc.read_outs(file)
-    added = [dvc.pull(space, out, file.parent, remote, project or default_project(), name) for out in outs]
+    objects = _dvc_remote(source, remote, file) if source else repository_of(file).objects(remote)
+    added = [dvc.pull(space, out, file.parent, objects, project or default_project(), name) for out in outs]
     return Sent([item.version for item in added], sum(item.stored_bytes for item in added))
 
 
-@data.command("pull")
+@click.command("pull")
 @click.argument("what")
 @click.argument("source", metavar="FROM", required=False)
 @click.option("--token", envvar="RUNWARD_PUSH_TOKEN", default="", help="For another server; or RUNWARD_PUSH_TOKEN.")
 @click.option("--project", "-p", default="", help="From DVC: path of the project, made where missing.")
 @click.option("--name", "-n", default="", help="From DVC: the dataset; by default named like the data.")
+@_remote
 @with_json
 @pass_output
-def pull(output: Output, what: str, source: str | None, token: str, project: str, name: str) -> None:
+def pull(output: Output, what: str, source: str | None, token: str, project: str, name: str, remote: str) -> None:
     """Copy a version from another workspace (URL or folder), or what a .dvc or dvc.lock file tracks.
 
-    From DVC, FROM is the folder of a remote (dvc:FOLDER); by default the repository's own cache.
+    From DVC, FROM is dvc:FOLDER, dvc:s3://bucket/prefix or dvc:https://…; by default what the repository's cache has, and
+    the rest from its remote.
     """
     space = current_workspace()
     if what.endswith(".dvc") or Path(what).name == "dvc.lock":
@@ -90,7 +105,7 @@ def pull(output: Output, what: str, source: str | None, token: str, project: str
         outs = dvc.read_outs(file)
         if name and len(outs) != 1:
             raise InvalidError(f"{what} tracks {len(outs)} outputs, so --name does not say which", hint="leave it out")
-        done = pull_tracked(space, file, source or "", project, name)
+        done = pull_tracked(space, file, source or "", project, name, remote=remote)
     else:
         if not source:
             raise InvalidError(f"from where is {what!r} to be copied?", hint="a URL or a workspace's folder")

@@ -9,7 +9,7 @@ import click
 import msgspec
 import yaml
 
-from runward.cli.data import asked_for, data, line_of
+from runward.cli.data import asked_for, line_of
 from runward.cli.output import NO, Output, pass_output, with_json
 from runward.data.diff import DatasetDiff, Options, TableDiff
 from runward.data.model import Bump, ColumnDoc, DatasetVersion
@@ -19,7 +19,7 @@ from runward.errors import InvalidError
 from runward.face import current_workspace, default_project
 
 
-@data.command("diff")
+@click.command("diff")
 @click.argument("dataset")
 @click.argument("other", required=False)
 @click.option(
@@ -111,7 +111,7 @@ class Named(msgspec.Struct, frozen=True):
     reasons: list[str] = []
 
 
-@data.command("tag")
+@click.command("tag")
 @click.argument("dataset")
 @click.argument("name", required=False)
 @click.option(
@@ -159,7 +159,7 @@ def _confirmed(output: Output, name: str, bump: Bump, reasons: list[str]) -> boo
     return click.confirm(f"name it {name} ({bump})?", default=True, err=True)
 
 
-@data.command("describe")
+@click.command("describe")
 @click.argument("dataset")
 @click.option(
     "--propose", is_flag=True, help="Count types, missing values, ranges and likely personal data, and keep that."
@@ -203,7 +203,7 @@ def _read_dictionary(file: Path) -> list[ColumnDoc]:
         raise InvalidError(f"{file} is no dictionary: {error}", hint="a YAML list of table, column, unit, …") from error
 
 
-@data.command("lineage")
+@click.command("lineage")
 @click.argument("of", required=False)
 @click.option("--project", "-p", default="", help="Path of the project.")
 @with_json
@@ -211,10 +211,11 @@ def _read_dictionary(file: Path) -> list[ColumnDoc]:
 def lineage(output: Output, of: str | None, project: str) -> None:
     """What leads to a thing and what came of it, by what runs read and made.
 
-    OF is a dataset (NAME or NAME@VERSION), run:ID or model:NAME/VERSION; without it all of a project's data.
+    OF is a dataset (NAME or NAME@VERSION), run:ID, artifact:RUN/PATH or model:NAME/VERSION; without it all of a
+    project's data.
     """
     where, asked = project or default_project(), of or ""
-    if of and not of.startswith(("run:", "model:")):
+    if of and not of.startswith(("run:", "artifact:", "model:")):
         dataset, version = asked_for(of, project)
         where, _, name = dataset.rpartition(":")
         asked = f"dataset:{name}" + (f"@{version}" if "@" in of else "")

@@ -34,6 +34,9 @@ _SHOWN_PROBLEMS = 20
     default=None,
     help="Where MLflow's artifacts or Neptune's files lie.",
 )
+@click.option(
+    "--remote", "-r", default="", help="Of DVC: the remote for what its cache lacks; default: its default one."
+)
 @click.option("--dry-run", is_flag=True, help="Read everything and store nothing: what would come, what would not.")
 @with_json
 @pass_output
@@ -45,11 +48,11 @@ def import_command(
     Again, it imports what is missing or has changed; an import that was interrupted is continued that way. Runs that
     cannot be read are listed at the end (exit code 1) and keep nobody back. Secrets are masked.
 
-    Of DVC, the datasets that a repository (or one .dvc or dvc.lock) tracks, from its cache; `runward data pull` takes
-    them from a remote.
+    Of DVC, the datasets that a repository (or one .dvc or dvc.lock) tracks, from its cache and, what is not there, from
+    its remote (a folder, S3, or HTTP).
     """
     if tool == "dvc":
-        return _datasets(output, Path(where), project, given["dry_run"])
+        return _datasets(output, Path(where), project, given["remote"], given["dry_run"])
     source = open_source(tool, where, given["artifacts"])
     options = Options(project.strip("/"), experiment, limit, given["dry_run"])
     show = sys.stderr.isatty() and not output.json
@@ -60,7 +63,7 @@ def import_command(
     return NO if report.problems else 0
 
 
-def _datasets(output: Output, place: Path, project: str, dry_run: bool) -> int:
+def _datasets(output: Output, place: Path, project: str, remote: str, dry_run: bool) -> int:
     files, versions, problems = dvc.tracking_files(place), list[DatasetVersion](), list[str]()
     stored = 0
     for file in files:
@@ -68,9 +71,9 @@ def _datasets(output: Output, place: Path, project: str, dry_run: bool) -> int:
             if dry_run:
                 output.say(f"{file}: {', '.join(out.path for out in dvc.read_outs(file))}")
                 continue
-            done = pull_tracked(current_workspace(), file, "", project)
+            done = pull_tracked(current_workspace(), file, "", project, remote=remote)
         except RunwardError as error:
-            problems.append(f"{file}: {error.message}")
+            problems.append(f"{file}: {error.message}" + (f" ({error.hint})" if error.hint else ""))
             continue
         versions, stored = [*versions, *done.versions], stored + done.bytes
     document = {"source": "dvc", "files": len(files), "versions": versions, "bytes": stored, "problems": problems}

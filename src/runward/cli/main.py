@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import sys
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import click
 
 from runward._version import __version__
+from runward.cli.lazy import LazyGroup
 from runward.cli.output import NO, UNDECIDED, USAGE, Output
 from runward.core.codec import problem
 from runward.core.opens import BEFORE_START
@@ -31,9 +31,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "key": ("runward.cli.verify:key", "The public key that checks this workspace's certificates."),
     "env": ("runward.cli.env:env", "The environments of runs: show, compare, write as a lock."),
     "runs": ("runward.cli.runs:runs", "List, show, compare and export runs."),
-    "data": ("runward.cli.datamove:data", "Keep versions of data: add, name, compare, put back."),
+    "data": ("runward.cli.data:data", "Keep versions of data: add, name, compare, put back."),
     "projects": ("runward.cli.projects:projects", "List and create projects and their standards."),
-    "review": ("runward.cli.review:review", "Request, check, approve reviews."),
+    "review": ("runward.cli.reviewgroup:review", "Request, check, approve reviews."),
+    "model": ("runward.cli.models:model", "Register models; see and move their aliases."),
     "reports": ("runward.cli.reports:reports", "Write, pin, share and export reports."),
     "kb": ("runward.cli.kb:kb", "Publish and find what the team knows."),
     "gc": ("runward.cli.gc:gc", "Give back the space of what was deleted long ago."),
@@ -57,28 +58,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 """Each command's place and its line in the help; modules load when they are used."""
 
 
-class LazyGroup(click.Group):
-    """Loads a command's module when it is called, so that ``runward --help`` stays fast."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """All commands, in the order of everyday use."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        """The command of a name."""
-        if name not in COMMANDS:
-            return None
-        module, _, attribute = COMMANDS[name][0].partition(":")
-        found: click.Command = getattr(importlib.import_module(module), attribute)
-        return found
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands without loading them."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
-
-
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="runward")
 @click.pass_context
 def cli(context: click.Context) -> None:

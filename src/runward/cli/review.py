@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-from pathlib import Path
-
 import click
 
 from runward.cli.output import NO, Output, pass_output, with_json
-from runward.errors import InvalidError, NotFoundError
+from runward.errors import NotFoundError
 from runward.face import current_workspace
-from runward.review.checks import check_sources
 from runward.review.model import CheckResult, NewReview, ReviewDetail, ReviewState, Verdict
 from runward.workspace import Workspace
 
@@ -36,11 +32,11 @@ def find_review(space: Workspace, ref: str) -> str:
 def check_lines(checks: list[CheckResult]) -> list[str]:
     """Checks with their evidence, for people."""
     lines = []
-    for check in checks:
-        lines.append(f"  {_SIGNS[check.verdict]} {check.name}: {check.message}")
-        if check.verdict in (Verdict.FAIL, Verdict.WARN):
+    for found in checks:
+        lines.append(f"  {_SIGNS[found.verdict]} {found.name}: {found.message}")
+        if found.verdict in (Verdict.FAIL, Verdict.WARN, Verdict.NEEDS_PERSON):
             lines += [
-                f"      {e.file}:{e.line} {e.message}" if e.file else f"      {e.message}" for e in check.evidence[:5]
+                f"      {e.file}:{e.line} {e.message}" if e.file else f"      {e.message}" for e in found.evidence[:5]
             ]
     return lines
 
@@ -50,6 +46,11 @@ def story(detail: ReviewDetail) -> list[str]:
     r = detail.review
     return [
         f"#{r.number} {r.title}  [{r.state.replace('_', ' ')}]  {r.id}",
+        *(
+            [f"  {r.model} {r.version} as {r.alias}, in place of {f'version {r.alias_now}' if r.alias_now else 'none'}"]
+            if r.model
+            else []
+        ),
         f"  run {r.run_name} ({r.run_id}) in {r.project}, asked by {r.author}, revision {r.revision[:12]}",
         *check_lines(detail.checks),
         *(
@@ -167,59 +168,3 @@ def gates(output: Output, run: str) -> int:
     found = space.review.gates(space.tracking.resolve_run(run).id)
     output.result(found, ["open" if found.passed else "closed", *check_lines(found.results)])
     return 0 if found.passed else NO
-
-
-def _changed_since(repo: Path | None, base: str) -> set[Path]:
-    """The files that differ from a revision. Raises: InvalidError (no such revision, no repository)."""
-    done = subprocess.run(
-        ["git", "-C", str(repo or Path()), "diff", "--name-only", "-z", "--relative", base, "--"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if done.returncode:
-        raise InvalidError(
-            f"--base {base!r}: {done.stderr.strip()[:200]}", hint="give a commit, branch or tag of --repo"
-        )
-    return {((repo or Path()) / name).resolve() for name in done.stdout.split("\0") if name}
-
-
-@review.command("check")
-@click.argument("paths", metavar="PATH…", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "--repo", type=click.Path(path_type=Path, exists=True), default=None, help="Paths are shown relative to it."
-)
-@click.option("--base", default=None, metavar="REV", help="Only files that changed since this revision of --repo.")
-@with_json
-@pass_output
-def check(output: Output, paths: tuple[Path, ...], repo: Path | None, base: str | None) -> int:
-    """Check Python files against the team's checklist, with file:line evidence. Exit code 1 if an item fails."""
-    files: dict[str, str] = {}
-    changed = _changed_since(repo, base) if base else None
-    for path in paths:
-        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
-            if not file.is_file():
-                raise InvalidError(f"{file} is no file", hint="give Python files or folders")
-            if changed is not None and file.resolve() not in changed:
-                continue
-            shown = (
-                file.resolve().relative_to(repo.resolve())
-                if repo and file.resolve().is_relative_to(repo.resolve())
-                else file
-            )
-            files[str(shown)] = file.read_text(encoding="utf-8", errors="replace")
-    results = check_sources(files)
-    items = {
-        result.name: {
-            "verdict": result.verdict if result.verdict in ("pass", "fail") else "needs_person",
-            "message": result.message,
-            "evidence": [{"file": e.file, "line": e.line, "message": e.message} for e in result.evidence],
-        }
-        for result in results
-    }
-    findings = [
-        {"item": r.name, "file": e.file, "line": e.line, "message": e.message}
-        for r in results
-        if r.verdict == "fail"
-        for e in r.evidence
-    ]
-    output.result({"items": items, "findings": findings}, check_lines(results))
-    return NO if any(result.verdict == "fail" for result in results) else 0

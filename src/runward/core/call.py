@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import functools
+import itertools
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
+
+from runward.core.loading import load
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -53,3 +57,35 @@ class Room(NamedTuple):
     """Bytes that garbage collection must not take."""
     keeps: tuple[str, ...] = ()
     """Queries for the ids of runs that garbage collection must not take, deleted or not."""
+
+
+class Rooms:
+    """The rooms of a house. Each is loaded when it is first needed; whoever iterates needs all of them."""
+
+    def __init__(self, places: Mapping[str, str]) -> None:
+        """Take ``module:name`` of each room by its own name."""
+        self._places, self._loaded = dict(places), dict[str, Room]()
+
+    def __getitem__(self, name: str) -> Room:
+        if name not in self._loaded:
+            self._loaded[name] = load(self._places[name])
+        return self._loaded[name]
+
+    def __iter__(self) -> Iterator[Room]:
+        return (self[name] for name in self._places)
+
+    def resolver(self, kind: str) -> Resolver:
+        """What finds objects of a kind; rooms that are loaded already are asked first. Raises: KeyError."""
+        for room in itertools.chain(list(self._loaded.values()), self):
+            if kind in room.objects:
+                return room.objects[kind]
+        raise KeyError(kind)
+
+    @functools.cached_property
+    def hooks(self) -> Mapping[str, tuple[Hook, ...]]:
+        """What listens to each kind of event, in the order of the rooms."""
+        found: dict[str, tuple[Hook, ...]] = {}
+        for room in self:
+            for kind, hooks in room.hooks.items():
+                found[kind] = (*found.get(kind, ()), *hooks)
+        return found

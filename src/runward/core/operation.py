@@ -6,7 +6,7 @@ import functools
 import inspect
 import re
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, Literal, TypeVar
 
 import msgspec
@@ -164,14 +164,18 @@ def operations_of(protocol: type) -> dict[str, Operation]:
     """
     room = str(getattr(protocol, "room", protocol.__name__.lower()))
     found: dict[str, Operation] = {}
-    for name, function in vars(protocol).items():
-        if name.startswith("_") or not inspect.isfunction(function):
-            continue
+    for name, function in _methods(protocol):
         declared: _Declaration | None = getattr(function, _ATTRIBUTE, None)
         if declared is None:
             raise TypeError(f"{protocol.__name__}.{name} is public but declares no operation, so nobody may call it")
         found[name] = _describe(room, name, function, declared)
     return found
+
+
+def _methods(protocol: type) -> Iterator[tuple[str, Callable[..., Any]]]:
+    for name, function in vars(protocol).items():
+        if not name.startswith("_") and inspect.isfunction(function):
+            yield name, function
 
 
 def _describe(room: str, name: str, function: Callable[..., Any], declared: _Declaration) -> Operation:
@@ -228,17 +232,19 @@ Invoke = Callable[[Operation, dict[str, Any]], Any]
 
 @functools.cache
 def _proxy_class(protocol: type) -> type:
-    def method_for(op: Operation) -> Callable[..., Any]:
+    def method_for(name: str, declared: Callable[..., Any]) -> Callable[..., Any]:
         def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+            # Described by the first call: a command uses one room or two, and describing them all takes longer than it.
+            op = operations_of(protocol)[name]
             return self._invoke(op, bind_arguments(op, args, kwargs))
 
-        call.__name__, call.__doc__ = op.name, op.description
+        call.__name__, call.__doc__ = name, declared.__doc__
         return call
 
     def init(self: Any, invoke: Invoke) -> None:
         self._invoke = invoke
 
-    body = {name: method_for(op) for name, op in operations_of(protocol).items()}
+    body = {name: method_for(name, function) for name, function in _methods(protocol)}
     return type(f"{protocol.__name__}Proxy", (), {"__init__": init, "__doc__": protocol.__doc__, **body})
 
 

@@ -161,6 +161,12 @@ class HttpClient:
         while chunk := self._read(response, _CHUNK):
             yield chunk
 
+    def stream(self, path: str, body: bytes) -> Iterator[bytes]:
+        """The bytes that answer a POST, in pieces."""
+        response = self.send("POST", API + path, body, {"Accept": "*/*", "Content-Type": MSGPACK})
+        while chunk := self._read(response, _CHUNK):
+            yield chunk
+
     def _beside(self, url: str) -> http.client.HTTPResponse | None:
         """The answer of an object storage; None where it is out of reach. The address itself permits: no token goes along."""
         if not url.startswith(("http://", "https://")):
@@ -170,6 +176,10 @@ class HttpClient:
         except OSError:
             return None
         return answer
+
+    def put_beside(self, url: str, path: Path) -> None:
+        """Put a file where :meth:`post_json` was told to. Raises: as :func:`put_at`."""
+        put_at(url, path)
 
 
 def put_at(url: str, path: Path) -> None:

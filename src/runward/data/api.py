@@ -129,8 +129,9 @@ class Data(Protocol):
     def lineage(self, project: str, of: str = "") -> Lineage:
         """Which data a project's runs read and made, and which models came of them.
 
-        ``of`` asks for what leads to and from one thing: ``dataset:NAME``, ``dataset:NAME@VERSION``, ``run:ID`` or
-        ``model:NAME/VERSION``. Runs of other projects and models of other teams appear where the caller may see them.
+        ``of`` asks for what leads to and from one thing: ``dataset:NAME``, ``dataset:NAME@VERSION``, ``run:ID``,
+        ``artifact:RUN/PATH`` or ``model:NAME/VERSION``. Runs of other projects and models of other teams appear where the
+        caller may see them. A file that a run made and another one read is an artifact, unless a dataset holds it.
 
         Raises: NotFoundError, InvalidError.
         """

@@ -6,9 +6,9 @@ import contextlib
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from runward.core.hashing import digest_file
 from runward.core.ids import Digest
@@ -31,6 +31,7 @@ from runward.tracking.model import NewProject
 _BATCH_BYTES = 64 << 20
 _BATCH_FILES = 2000
 _TRIES = 3
+Item = TypeVar("Item")
 
 
 class Added(NamedTuple):
@@ -130,7 +131,7 @@ class Datasets:
             if (digest := cache.find(item))
         }
         unread = [item for item in found if item.path not in known]
-        for batch in _batches(unread):
+        for batch in batches(unread, lambda item: item.status.st_size):
             known.update(self._read(batch, cache, store=store))
         cache.save()
         files = [known[item.path] for item in found]
@@ -290,13 +291,13 @@ class Datasets:
             return place_version(self._data, self._data_files, self._caches, found, root, force=force, link=link)
 
 
-def _batches(items: list[Found]) -> list[list[Found]]:
-    """Files in groups that are stored together."""
-    groups, size = list[list[Found]](), _BATCH_BYTES
+def batches(items: Iterable[Item], size_of: Callable[[Item], int]) -> list[list[Item]]:
+    """Things in groups that are stored, or sent, together."""
+    groups, size = list[list[Item]](), _BATCH_BYTES
     for item in items:
         if size >= _BATCH_BYTES or len(groups[-1]) >= _BATCH_FILES:
             groups.append([])
             size = 0
         groups[-1].append(item)
-        size += item.status.st_size
+        size += size_of(item)
     return groups

@@ -7,12 +7,11 @@ from typing import Any, Literal
 
 import msgspec
 
-from runward.core.canonical import canonical_json
 from runward.core.hashing import digest_bytes
 from runward.core.ids import Digest
 from runward.errors import CorruptedError
 
-NodeKind = Literal["dataset", "run", "model"]
+NodeKind = Literal["dataset", "run", "artifact", "model"]
 EdgeKind = Literal["read", "made", "published", "grew"]
 Bump = Literal["major", "minor", "patch", "none"]
 
@@ -37,7 +36,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     def encoded(self) -> bytes:
         """The manifest as the bytes that its digest is of."""
-        return canonical_json(self)
+        return _ENCODER.encode(self)
 
     @property
     def digest(self) -> Digest:
@@ -55,6 +54,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _DECODER = msgspec.json.Decoder(Manifest)
+# Canonical JSON, as everywhere; without a number that could be NaN it needs no look at every value.
+_ENCODER = msgspec.json.Encoder(order="sorted")
 
 
 def read_manifest(data: bytes) -> Manifest:
@@ -136,6 +137,12 @@ class NewDatasetVersion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     summary: Summary = Summary()
 
 
+def title_of(names: list[str], digest: str) -> str:
+    """A version's best name: a semantic one, else another, else the digest's beginning."""
+    semantic = [name for name in names if name[:1].isdigit()]
+    return (semantic or names or [digest[:12]])[-1]
+
+
 class DatasetVersion(msgspec.Struct, frozen=True, kw_only=True):
     """One content of a dataset. It never changes; only its names, note and dictionary do."""
 
@@ -156,8 +163,7 @@ class DatasetVersion(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def title(self) -> str:
         """The version by its best name: a semantic one, else another, else the digest's beginning."""
-        semantic = [name for name in self.names if name[:1].isdigit()]
-        return (semantic or self.names or [self.digest[:12]])[-1]
+        return title_of(self.names, self.digest)
 
     @property
     def time_name(self) -> str:
@@ -245,10 +251,10 @@ class FilePage(msgspec.Struct, frozen=True):
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):
-    """A dataset version, a run or a model version in a graph."""
+    """A dataset version, a run, a file that a run made, or a model version in a graph."""
 
     id: str
-    """Unique in the graph: ``dataset:ID@DIGEST``, ``run:ID``, ``model:NAME/3``."""
+    """Unique in the graph: ``dataset:ID@DIGEST``, ``run:ID``, ``artifact:RUN/PATH``, ``model:NAME/3``."""
     kind: NodeKind
     title: str
     ref: str
@@ -262,7 +268,8 @@ class Edge(msgspec.Struct, frozen=True, order=True):
     source: str
     target: str
     kind: EdgeKind
-    """``read`` (dataset to run), ``made`` (run to dataset), ``published`` (run to model), ``grew`` (version to version)."""
+    """``read`` (dataset or artifact to run), ``made`` (run to dataset or artifact), ``published`` (run to model), ``grew``
+    (version to version)."""
     files: int = 0
     """How many of the files say so, by their digests."""
 

@@ -9,6 +9,7 @@ import msgspec
 
 from runward.core.clock import from_us
 from runward.data.model import ColumnDoc, Dataset, DatasetLine, DatasetVersion, Summary, VersionLine
+from runward.data.spans import Span
 from runward.governance.scopes import Clause, find_project
 from runward.store.database import Row, Tx, placeholders
 
@@ -219,27 +220,6 @@ def touch(tx: Tx, dataset_id: str, now: int) -> None:
     tx.execute("UPDATE datasets SET updated_at = ? WHERE id = ?", (now, dataset_id))
 
 
-def add_contents(tx: Tx, dataset_id: str, digests: Iterable[str]) -> None:
-    """Note the contents of a version."""
-    tx.many(
-        "INSERT INTO dataset_contents (digest, dataset_id) VALUES (?, ?) ON CONFLICT DO NOTHING",
-        [(digest, dataset_id) for digest in digests],
-    )
-
-
-def drop_contents(tx: Tx, dataset_id: str, digests: Iterable[str]) -> None:
-    """Forget contents that no version holds any more."""
-    tx.many(
-        "DELETE FROM dataset_contents WHERE digest = ? AND dataset_id = ?", [(digest, dataset_id) for digest in digests]
-    )
-
-
-def holds(tx: Tx, dataset_id: str, digest: str) -> bool:
-    """Whether some version of a dataset holds these bytes."""
-    sql = "SELECT count(*) FROM dataset_contents WHERE digest = ? AND dataset_id = ?"
-    return bool(tx.scalar(sql, (digest, dataset_id)))
-
-
 def set_name(tx: Tx, dataset_id: str, name: str, version_id: str | None, who: str, now: int) -> None:
     """Point a name at a version; None removes it."""
     tx.execute("DELETE FROM dataset_names WHERE dataset_id = ? AND name = ?", (dataset_id, name))
@@ -260,7 +240,7 @@ def delete_version(tx: Tx, version_id: str) -> None:
 
 def delete_dataset(tx: Tx, dataset_id: str) -> None:
     """Remove a dataset with all that is its own."""
-    for table in ("dataset_names", "dataset_contents", "dataset_versions"):
+    for table in ("dataset_names", "dataset_spans", "dataset_versions"):
         tx.execute(f"DELETE FROM {table} WHERE dataset_id = ?", (dataset_id,))
     tx.execute("DELETE FROM datasets WHERE id = ?", (dataset_id,))
 
@@ -300,19 +280,119 @@ _USES: dict[Use, str] = {"read": "run_reads", "made": "artifacts"}
 """What joins runs to files, by digest."""
 
 
-def contents(tx: Tx, use: Use, run_id: str, seen: Clause) -> list[tuple[str, str]]:
-    """(dataset id, digest) of what a run read or made, in datasets that the caller may see."""
-    sql = f"""SELECT DISTINCT c.dataset_id, c.digest FROM {_USES[use]} u JOIN dataset_contents c ON c.digest = u.digest
-              JOIN datasets d ON d.id = c.dataset_id WHERE u.run_id = ? AND d.project_id IN {seen.sql}"""
-    return [(row[0], row[1]) for row in tx.all(sql, (run_id, *seen.params))]
+class Part(NamedTuple):
+    """How much of what a run read or made lies in a range of a dataset's versions."""
+
+    dataset_id: str
+    span: Span
+    files: int
 
 
-def users(tx: Tx, use: Use, dataset_id: str, seen: Clause, limit: int) -> list[str]:
-    """Ids of the runs that read or made something of a dataset, newest first."""
-    sql = f"""SELECT DISTINCT x.id, x.created_at FROM dataset_contents c JOIN {_USES[use]} u ON u.digest = c.digest
-              JOIN runs x ON x.id = u.run_id WHERE c.dataset_id = ? AND x.deleted_at IS NULL
+def parts_read(tx: Tx, run_id: str, seen: Clause) -> list[Part]:
+    """What a run read of datasets that the caller may see; a content may be in several ranges."""
+    sql = f"""SELECT s.dataset_id, s.first, s.past, count(DISTINCT u.digest) FROM run_reads u
+              JOIN dataset_spans s ON s.digest = u.digest JOIN datasets d ON d.id = s.dataset_id
+              WHERE u.run_id = ? AND d.project_id IN {seen.sql} GROUP BY s.dataset_id, s.first, s.past"""
+    return [Part(row[0], Span(row[1], row[2]), row[3]) for row in tx.all(sql, (run_id, *seen.params))]
+
+
+def parts_made(tx: Tx, run_id: str, seen: Clause) -> list[Part]:
+    """What a run made of datasets that the caller may see, each content in its first range."""
+    sql = f"""SELECT x.dataset_id, x.first, count(*) FROM (SELECT s.dataset_id, u.digest, min(s.first) AS first
+              FROM artifacts u JOIN dataset_spans s ON s.digest = u.digest JOIN datasets d ON d.id = s.dataset_id
+              WHERE u.run_id = ? AND d.project_id IN {seen.sql} GROUP BY s.dataset_id, u.digest) x
+              GROUP BY x.dataset_id, x.first"""
+    return [Part(row[0], Span(row[1], None), row[2]) for row in tx.all(sql, (run_id, *seen.params))]
+
+
+def contents(tx: Tx, use: Use, run_id: str, dataset_id: str) -> list[str]:
+    """The contents of a dataset that a run read or made."""
+    sql = f"""SELECT DISTINCT u.digest FROM {_USES[use]} u JOIN dataset_spans s ON s.digest = u.digest
+              WHERE u.run_id = ? AND s.dataset_id = ?"""
+    return [row[0] for row in tx.all(sql, (run_id, dataset_id))]
+
+
+def users(tx: Tx, use: Use, dataset_id: str, number: int, seen: Clause, limit: int) -> list[str]:
+    """Ids of the runs that read or made something that a version holds, newest first."""
+    sql = f"""SELECT DISTINCT x.id, x.created_at FROM dataset_spans s JOIN {_USES[use]} u ON u.digest = s.digest
+              JOIN runs x ON x.id = u.run_id WHERE s.dataset_id = ? AND s.first <= ?
+              AND (s.past IS NULL OR s.past > ?) AND x.deleted_at IS NULL
               AND x.project_id IN {seen.sql} ORDER BY x.created_at DESC, x.id LIMIT ?"""
-    return [row[0] for row in tx.all(sql, (dataset_id, *seen.params, limit))]
+    return [row[0] for row in tx.all(sql, (dataset_id, number, number, *seen.params, limit))]
+
+
+class Card(NamedTuple):
+    """A version as a graph shows it."""
+
+    number: int
+    digest: str
+    parent: str
+    names: list[str]
+    files: int
+    bytes: int
+    created_at: int
+
+
+def cards(tx: Tx, dataset_id: str) -> list[Card]:
+    """A dataset's versions, oldest first."""
+    rows = tx.all(
+        """SELECT v.id, v.number, v.digest, COALESCE(u.digest, ''), v.files, v.bytes, v.created_at
+           FROM dataset_versions v LEFT JOIN dataset_versions u ON u.id = v.parent_id
+           WHERE v.dataset_id = ? ORDER BY v.number""",
+        (dataset_id,),
+    )
+    names: dict[str, list[str]] = {}
+    sql = "SELECT version_id, name FROM dataset_names WHERE dataset_id = ? ORDER BY set_at, name"
+    for version_id, name in tx.all(sql, (dataset_id,)):
+        names.setdefault(version_id, []).append(name)
+    return [Card(row[1], row[2], row[3], names.get(row[0], []), *row[4:]) for row in rows]
+
+
+class FileRow(NamedTuple):
+    """An artifact as a graph shows it."""
+
+    run_id: str
+    path: str
+    digest: str
+    size: int
+    created_at: int
+
+
+def artifact(tx: Tx, run_id: str, path: str, seen: Clause) -> FileRow | None:
+    """An artifact of a run that the caller may see."""
+    row = tx.one(
+        f"""SELECT a.run_id, a.path, a.digest, a.size, a.created_at FROM artifacts a JOIN runs x ON x.id = a.run_id
+            WHERE a.run_id = ? AND a.path = ? AND x.deleted_at IS NULL AND x.project_id IN {seen.sql}""",
+        (run_id, path, *seen.params),
+    )
+    return FileRow(*row) if row else None
+
+
+def artifacts_read(tx: Tx, run_id: str, seen: Clause) -> list[FileRow]:
+    """Artifacts of other runs whose bytes a run read before it was over, oldest first.
+
+    A file that a dataset holds is not among them: the dataset stands for it.
+    """
+    sql = f"""SELECT DISTINCT a.run_id, a.path, a.digest, a.size, a.created_at FROM run_reads u
+              JOIN runs r ON r.id = u.run_id JOIN artifacts a ON a.digest = u.digest JOIN runs x ON x.id = a.run_id
+              WHERE u.run_id = ? AND a.run_id <> u.run_id AND x.deleted_at IS NULL AND x.project_id IN {seen.sql}
+              AND (r.ended_at IS NULL OR a.created_at <= r.ended_at) AND {_in_no_dataset(seen)}
+              ORDER BY a.created_at, a.run_id, a.path"""
+    return [FileRow(*row) for row in tx.all(sql, (run_id, *seen.params, *seen.params))]
+
+
+def artifact_readers(tx: Tx, run_id: str, seen: Clause, limit: int, path: str | None = None) -> list[str]:
+    """Ids of other runs that read the bytes of a run's artifacts, or of one, newest first."""
+    one, params = ("", []) if path is None else (" AND a.path = ?", [path])
+    sql = f"""SELECT DISTINCT x.id, x.created_at FROM artifacts a JOIN run_reads u ON u.digest = a.digest
+              JOIN runs x ON x.id = u.run_id WHERE a.run_id = ?{one} AND u.run_id <> a.run_id AND x.deleted_at IS NULL
+              AND x.project_id IN {seen.sql} AND {_in_no_dataset(seen)} ORDER BY x.created_at DESC, x.id LIMIT ?"""
+    return [row[0] for row in tx.all(sql, (run_id, *params, *seen.params, *seen.params, limit))]
+
+
+def _in_no_dataset(seen: Clause) -> str:
+    return f"""NOT EXISTS (SELECT 1 FROM dataset_spans s JOIN datasets d ON d.id = s.dataset_id
+               WHERE s.digest = a.digest AND d.project_id IN {seen.sql})"""
 
 
 def models_of(tx: Tx, run_id: str, teams: Clause) -> list[tuple[str, int]]:

@@ -6,7 +6,6 @@ import contextlib
 import os
 import stat
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +20,7 @@ _SETTLED_NS = 2_000_000_000
 _NOT_DATA = frozenset({b".git", b".runward"})
 STAGING = ".runward-"
 """How what a checkout is still making begins."""
+_STAGING = STAGING.encode()
 
 
 class Found(NamedTuple):
@@ -48,18 +48,21 @@ def scan(root: Path) -> tuple[list[Found], bool]:
         return [Found(encode_path(root.name), os.fsencode(root), status)], True
     if not stat.S_ISDIR(status.st_mode):
         raise InvalidError(f"{root} is neither a file nor a folder")
-    found = list(_walk(os.fsencode(root), b"", ((status.st_dev, status.st_ino),)))
-    return sorted(found, key=lambda item: item.path), False
+    found = list[Found]()
+    _walk(os.fsencode(root), "", ((status.st_dev, status.st_ino),), found)
+    found.sort(key=lambda item: item.path)
+    return found, False
 
 
-def _walk(folder: bytes, prefix: bytes, above: tuple[tuple[int, int], ...]) -> Iterator[Found]:
+def _walk(folder: bytes, prefix: str, above: tuple[tuple[int, int], ...], found: list[Found]) -> None:
     try:
         with os.scandir(folder) as entries:
             listed = list(entries)
     except OSError as error:
         raise InvalidError(f"folder {os.fsdecode(folder)!r} cannot be read: {error.strerror}") from error
     for entry in listed:
-        if entry.name in _NOT_DATA or entry.name.startswith(os.fsencode(STAGING)):
+        name = entry.name
+        if name.startswith(b".") and (name in _NOT_DATA or name.startswith(_STAGING)):
             continue
         try:
             status = entry.stat()
@@ -67,25 +70,35 @@ def _walk(folder: bytes, prefix: bytes, above: tuple[tuple[int, int], ...]) -> I
             raise InvalidError(
                 f"{os.fsdecode(entry.path)!r} cannot be followed: {error.strerror}", hint="mend or remove the link"
             ) from error
+        # What is written of a path is what is written of its parts, so folders are done once.
+        path = prefix + encode_path(name)
         if stat.S_ISREG(status.st_mode):
-            yield Found(encode_path(prefix + entry.name), entry.path, status)
+            found.append(Found(path, entry.path, status))
         elif stat.S_ISDIR(status.st_mode):
             here = (status.st_dev, status.st_ino)
             if here in above:
                 raise InvalidError(
                     f"link {os.fsdecode(entry.path)!r} leads back to a folder around it", hint="remove the link"
                 )
-            yield from _walk(entry.path, prefix + entry.name + b"/", (*above, here))
+            _walk(entry.path, f"{path}/", (*above, here), found)
         else:
             raise InvalidError(f"{os.fsdecode(entry.path)!r} is neither a file nor a folder", hint="move it away")
 
 
-class _Known(NamedTuple):
+class _Known(msgspec.Struct, frozen=True, array_like=True, gc=False):
     size: int
     mtime_ns: int
     ctime_ns: int
     inode: int
     digest: str
+
+    def is_of(self, status: os.stat_result) -> bool:
+        return (
+            self.mtime_ns == status.st_mtime_ns
+            and self.ctime_ns == status.st_ctime_ns
+            and self.size == status.st_size
+            and self.inode == status.st_ino
+        )
 
 
 class FileCache:
@@ -102,7 +115,7 @@ class FileCache:
     def find(self, item: Found) -> str:
         """The digest of an unchanged file, or an empty string."""
         known, status = self._old.get(item.path), item.status
-        if known is None or known[:4] != (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino):
+        if known is None or not known.is_of(status):
             return ""
         self._new[item.path] = known
         return known.digest

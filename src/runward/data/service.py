@@ -11,9 +11,8 @@ import msgspec
 
 from runward.core.call import BlobReference, Event, Room, Scope
 from runward.core.clock import to_us
-from runward.core.hashing import digest_bytes
 from runward.core.ids import Digest, new_id
-from runward.data import browsing
+from runward.data import browsing, spans
 from runward.data import repository as sql
 from runward.data.api import Data
 from runward.data.diff import TableDiff, VersionDiff
@@ -31,6 +30,7 @@ from runward.data.model import (
     read_manifest,
 )
 from runward.data.names import LATEST, check_dataset_name, check_version_name, is_digest, moment, semantic
+from runward.data.spans import NO_BYTES
 from runward.errors import ConflictError, InvalidError, NotFoundError
 from runward.governance.dispatch import Call, encode
 from runward.governance.scopes import Clause, project_scope
@@ -40,8 +40,6 @@ from runward.tracking.api import Tracking
 _MAX_TEXT = 100_000
 _MAX_FILES = 5_000_000
 _MAX_COLUMNS = 20_000
-NO_BYTES = digest_bytes(b"")
-"""Every empty file has it, so it says nothing of where a file comes from."""
 
 
 class DataService(Data):
@@ -83,28 +81,31 @@ class DataService(Data):
     def _create(self, project_id: str, new: NewDatasetVersion) -> sql.Place:
         dataset_id, now = new_id(), self.call.now_us
         author = {"created_by": self.call.actor.name, "created_at": now, "updated_at": now}
-        values = {"id": dataset_id, "project_id": project_id, "name": new.dataset, "description": "", **author}
-        self.tx.insert("datasets", values)
+        values = {"id": dataset_id, "project_id": project_id, "name": new.dataset, "description": "", "spanned": 1}
+        self.tx.insert("datasets", {**values, **author})
         place = sql.find_dataset(self.tx, dataset_id)
         assert place is not None
         self._event("dataset.created", place, {"name": new.dataset})
         return place
 
     def _store(self, place: sql.Place, new: NewDatasetVersion, manifest: Manifest) -> None:
+        spans.make_known(self.tx, self.call.blobs, place.id)
         rows = sql.version_rows(self.tx, place.id)
+        number = spans.next_number(self.tx, place.id)
         before = self._digest(place, new.parent) if new.parent else rows[0].digest if rows else ""
         parent = sql.versions(self.tx, place, before)[0] if before else None
         ids = {row.digest: row.id for row in rows}
         # Versions follow each other in time, so that `latest` has one meaning.
         now = max(self.call.now_us, rows[0].created_at + 1) if rows else self.call.now_us
         values = {"id": new_id(), "dataset_id": place.id, "digest": new.manifest, "note": new.note, "created_at": now}
-        counts = {"files": len(manifest.files), "bytes": manifest.bytes, "created_by": self.call.actor.name}
+        counts = {"number": number, "files": len(manifest.files), "bytes": manifest.bytes}
         said = {"summary": encode(new.summary), "dictionary": encode(parent.dictionary if parent else [])}
+        said["created_by"] = self.call.actor.name
         self.tx.insert(
             "dataset_versions",
             {**values, **counts, **said, "parent_id": ids[parent.digest] if parent else None},
         )
-        sql.add_contents(self.tx, place.id, {item.digest for item in manifest.files} - {NO_BYTES})
+        spans.record(self.tx, place.id, number, spans.contents_of(manifest))
         sql.touch(self.tx, place.id, self.call.now_us)
         self._event("dataset.version_added", place, {"digest": new.manifest})
 
@@ -219,11 +220,9 @@ class DataService(Data):
             raise ConflictError(
                 f"version {found.digest[:12]} is called {', '.join(found.names)}", hint="take its names away first"
             )
-        gone = {item.digest for item in self.get_manifest(place.id, found.digest).files}
+        spans.make_known(self.tx, self.call.blobs, place.id)
         sql.delete_version(self.tx, self._id_of(place, found.digest))
-        for row in sql.version_rows(self.tx, place.id):
-            gone -= {item.digest for item in self.get_manifest(place.id, row.digest).files}
-        sql.drop_contents(self.tx, place.id, gone)
+        spans.drop_empty(self.tx, place.id)
         sql.touch(self.tx, place.id, self.call.now_us)
         self._event("dataset.version_deleted", place, {"digest": found.digest})
 

@@ -35,7 +35,7 @@ from runward.tracking.capture.watch import preloaded, seeding_environment, watch
 
 STATE_FILE = "state.json"
 COMMAND_FILE = "command.bin"
-"""What a script's process was told: argv, env, cwd."""
+"""What a task's process was told beside its call: the environment variables of its own, and a script's argv."""
 TAIL_LINES = 20
 _TAIL_BYTES = 64 * 1024
 
@@ -222,7 +222,7 @@ class _TaskJob:
         self._folder = self._runner.folder / "tasks" / (self._place if attempt == 1 else f"{self._place}.{attempt}")
         self._folder.mkdir(parents=True)
         argv = self._prepare()
-        env = {**os.environ, **self._begin_run(attempt), **self._task.env}
+        env = {**os.environ, **self._begin_run(attempt)}
         env |= seeding_environment(self._seed, env)
         # A function's process notes by itself what Python opens; what native code opens, only the shim sees.
         watch = watched_environment if isinstance(self._task.what, Script) else preloaded
@@ -233,17 +233,20 @@ class _TaskJob:
 
     def _prepare(self) -> list[str]:
         what = self._task.what
-        if isinstance(what, Script):
-            command = script_command(what)
-            told = {"argv": command, "env": dict(what.env), "cwd": os.getcwd()}
-            write_plain(str(self._folder / COMMAND_FILE), told)
-            return command
+        script = script_command(what) if isinstance(what, Script) else []
+        write_plain(str(self._folder / COMMAND_FILE), {"argv": script, "env": self._own_variables()})
+        if not isinstance(what, Buildable):
+            return script
         sources = {
             parameter: Path(self._runner.results[dependency].folder or "")
             for parameter, dependency in upstream_parameters(what, self.dependencies).items()
         }
         write_spec(self._folder, what, sources, self._seed)
         return worker_command(self._folder)
+
+    def _own_variables(self) -> dict[str, str]:
+        script = self._task.what.env if isinstance(self._task.what, Script) else {}
+        return {**script, **self._task.env}
 
     def _begin_run(self, attempt: int) -> dict[str, str]:
         task = self._task
@@ -253,8 +256,7 @@ class _TaskJob:
         )
         self._result.run_id = run.run_id
         self._result.attempts = attempt
-        script_env = dict(task.what.env) if isinstance(task.what, Script) else {}
-        return {**run.env, **script_env}
+        return {**run.env, **self._own_variables()}
 
     def started(self, attempt: int) -> None:
         if not self._result.state.is_terminal:

@@ -25,8 +25,13 @@ from runward.execution.packing import pack
 from runward.execution.worker import write_plain
 
 SPEC_FILE = "spec.bin"
-_PAYLOAD_FILE = "call.pkl"
-_SOURCE_FILE = "source.py"
+PAYLOAD_FILE = "call.pkl"
+SOURCE_FILE = "source.py"
+
+
+def given_name(parameter: str, file: str) -> str:
+    """What a file of another task's value is kept as, beside a spec: ``given/PARAMETER/FILE``."""
+    return f"given/{parameter}/{file}"
 
 
 def worker_command(folder: Path) -> list[str]:
@@ -71,11 +76,11 @@ def write_spec(folder: Path, call: Buildable, upstream: Mapping[str, Path], seed
         ready = call.build()
         if simple and not holds_buildable(call.fn) and not holds_buildable(call.arguments):
             ready = functools.partial(call.fn, **call.arguments)
-        (folder / _PAYLOAD_FILE).write_bytes(pickle_by_value(ready, call.fn))
+        (folder / PAYLOAD_FILE).write_bytes(pickle_by_value(ready, call.fn))
     spec = {
         "function": display_name(call.fn),
         "packed": packed,
-        "payload": _PAYLOAD_FILE,
+        "payload": PAYLOAD_FILE,
         "upstream": {name: str(where) for name, where in upstream.items()},
         "seed": seed,
         "cwd": os.getcwd(),
@@ -89,7 +94,7 @@ def write_source(folder: Path, call: Buildable) -> None:
     """Keep the function's source text beside the spec, where Python has it."""
     source = source_of(call.fn)
     if source:
-        (folder / _SOURCE_FILE).write_text(source, encoding="utf-8")
+        (folder / SOURCE_FILE).write_text(source, encoding="utf-8")
 
 
 def _takes_keywords(call: Buildable) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
-from runward.core.call import Event, Room, Scope
+from runward.core.call import Event, Room, Rooms, Scope
 from runward.core.clock import to_us, utc_now
 from runward.core.operation import ON_LIST, ON_SELF, ON_WORKSPACE, Door, Operation, operations_of, subject
 from runward.core.permissions import PERMISSIONS, Role
@@ -84,7 +84,7 @@ class Call:
             ),
         )
         self.events.append(event)
-        for hook in self._dispatcher.hooks.get(event.kind, ()):
+        for hook in self._dispatcher.rooms.hooks.get(event.kind, ()):
             hook(self, event)
 
     def project(self, reference: str) -> ProjectRow:
@@ -140,17 +140,12 @@ class _Pending:
 class Dispatcher:
     """Thread-safe. Holds a workspace's database, blobs and rooms."""
 
-    def __init__(self, database: Database, blobs: Blobs, folder: Path, rooms: Sequence[Room]) -> None:
+    def __init__(self, database: Database, blobs: Blobs, folder: Path, rooms: Rooms) -> None:
         self.database = database
         self.blobs = blobs
         self.folder = folder
         """Where this node keeps what is its own: the search index, the signing key, what waits for upload."""
-        self.rooms = {str(room.api.room): room for room in rooms}  # type: ignore[attr-defined]
-        self.objects = {kind: resolver for room in rooms for kind, resolver in room.objects.items()}
-        self.hooks: dict[str, tuple[Callable[[Any, Event], None], ...]] = {}
-        for room in rooms:
-            for kind, hooks in room.hooks.items():
-                self.hooks[kind] = (*self.hooks.get(kind, ()), *hooks)
+        self.rooms = rooms
         self.listeners: list[Listener] = []
         self._mutex = threading.Lock()
         self._leader = threading.Lock()
@@ -159,7 +154,7 @@ class Dispatcher:
     @property
     def operations(self) -> dict[str, Operation]:
         """All operations by id."""
-        return {op.id: op for room in self.rooms.values() for op in operations_of(room.api).values()}
+        return {op.id: op for room in self.rooms for op in operations_of(room.api).values()}
 
     def room_of(self, api: type) -> Room:
         """The room with this contract."""
@@ -167,7 +162,7 @@ class Dispatcher:
 
     def scope_of(self, call: Call, kind: str, object_id: str) -> Scope | None:
         """Where an object lies in the permission tree."""
-        return self.objects[kind](call, object_id)
+        return self.rooms.resolver(kind)(call, object_id)
 
     def call(self, op: Operation, actor: Actor, arguments: Mapping[str, Any]) -> Any:
         """Run one operation for a member.
@@ -240,8 +235,9 @@ class Dispatcher:
         return call.events
 
     def _run(self, call: Call, op: Operation, arguments: Mapping[str, Any]) -> Any:
+        room = self.rooms[op.room]
         self.authorise(call, op, arguments)
-        result = getattr(self.rooms[op.room].service(call), op.name)(**arguments)
+        result = getattr(room.service(call), op.name)(**arguments)
         if op.audited:
             self._record(call, op, arguments, "ok")
         return result

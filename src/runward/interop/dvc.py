@@ -1,4 +1,4 @@
-"""DVC's files, read and written without DVC: ``.dvc``, ``dvc.lock``, ``.dir`` and a remote or cache in a folder."""
+"""DVC's files, read and written without DVC: ``.dvc``, ``dvc.lock``, ``.dir`` and its objects."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +14,18 @@ import msgspec
 import yaml
 
 from runward.core.ids import Digest
-from runward.data.client import Added
+from runward.core.parallel import at_once
+from runward.data.client import Added, batches
 from runward.data.model import DatasetVersion, Manifest
 from runward.errors import CorruptedError, InvalidError, NotFoundError
+from runward.interop.dvcremotes import Remote
 from runward.tracking.capture.model import decode_path
 from runward.workspace import Workspace
 
 _MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
 _DIR = ".dir"
 _CHUNK = 1 << 20
+_AT_ONCE = 8
 
 
 class Out(msgspec.Struct, frozen=True):
@@ -95,48 +96,20 @@ def _out(item: dict[str, Any], stage: str, file: Path) -> Out:
     return Out(path, md5, size, files, stage)
 
 
-class Remote:
-    """A DVC remote (or cache) in a folder: ``files/md5/ab/cdef…``; DVC 2 left the first two parts out."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def find(self, md5: str) -> Path:
-        """Where an object lies. Raises: NotFoundError, InvalidError."""
-        if not _MD5.fullmatch(md5):
-            raise InvalidError(f"{md5[:80]!r} is no md5 of DVC")
-        name = Path(md5[:2], md5[2:])
-        for path in (self.folder / "files" / "md5" / name, self.folder / name):
-            if path.is_file():
-                return path
-        raise NotFoundError(f"{self.folder} has no object {md5}", hint="`dvc fetch` or `dvc push` brings it there")
-
-    def list_folder(self, md5: str) -> dict[str, str]:
-        """md5 by path of a folder's files. Raises: NotFoundError, CorruptedError, InvalidError."""
-        data = self.find(md5).read_bytes()
-        if md5_of_bytes(data) + _DIR != md5:
-            raise CorruptedError(f"object {md5} of {self.folder} does not match its md5")
-        try:
-            listed = msgspec.json.decode(data, type=list[dict[str, Any]])
-            found = {str(item["relpath"]): str(item["md5"]) for item in listed}
-        except (msgspec.DecodeError, KeyError) as error:
-            raise InvalidError(f"object {md5} is no list of files: {error}") from error
-        for path in found:
-            if path.startswith("/") or any(part in ("", ".", "..") for part in path.split("/")):
-                raise InvalidError(f"object {md5} names {path[:200]!r}, which lies outside of the folder")
-        return found
-
-    def put(self, source: Path, md5: str) -> None:
-        """Move a file in, whole, unless it is there."""
-        target = self.folder / "files" / "md5" / md5[:2] / md5[2:]
-        if target.exists():
-            source.unlink()
-            return
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_name(f"{target.name}.{os.getpid()}.tmp")
-        shutil.move(source, part)
-        os.chmod(part, 0o444)
-        os.replace(part, target)
+def list_folder(remote: Remote, md5: str) -> dict[str, str]:
+    """md5 by path of a folder's files. Raises: NotFoundError, CorruptedError, InvalidError, StoreError."""
+    with tempfile.TemporaryDirectory(prefix="runward-dvc-") as folder:
+        _bring(remote, md5, Path(folder) / "list")
+        data = (Path(folder) / "list").read_bytes()
+    try:
+        listed = msgspec.json.decode(data, type=list[dict[str, Any]])
+        found = {str(item["relpath"]): str(item["md5"]) for item in listed}
+    except (msgspec.DecodeError, KeyError) as error:
+        raise InvalidError(f"object {md5} is no list of files: {error}") from error
+    for path in found:
+        if path.startswith("/") or any(part in ("", ".", "..") for part in path.split("/")):
+            raise InvalidError(f"object {md5} names {path[:200]!r}, which lies outside of the folder")
+    return found
 
 
 def md5_of(path: Path) -> str:
@@ -154,7 +127,7 @@ def md5_of_bytes(data: bytes) -> str:
 
 
 def pull(space: Workspace, out: Out, base: Path, remote: Remote, project: str, name: str = "") -> Added:
-    """Add what DVC tracks as a version of a dataset, from its remote; every object is checked against its md5.
+    """Add what DVC tracks as a version of a dataset, from its objects; each is checked against its md5.
 
     Args:
         space: The workspace.
@@ -164,66 +137,87 @@ def pull(space: Workspace, out: Out, base: Path, remote: Remote, project: str, n
         project: Path of the project, made where missing.
         name: The dataset; by default named like the data.
 
-    Raises: NotFoundError (an object is not there), CorruptedError, InvalidError.
+    Raises: NotFoundError (an object is not there), CorruptedError, InvalidError, StoreError.
     """
     title = name or Path(out.path).name
     with tempfile.TemporaryDirectory(prefix="runward-dvc-") as folder:
         root = Path(folder) / Path(out.path).name
-        if not out.is_folder:
-            root.symlink_to(_checked(remote, out.md5))
+        if out.is_folder:
+            _bring_folder(remote, list_folder(remote, out.md5), root)
         else:
-            root.mkdir()
-            for path, md5 in remote.list_folder(out.md5).items():
-                (root / path).parent.mkdir(parents=True, exist_ok=True)
-                (root / path).symlink_to(_checked(remote, md5))
+            _bring(remote, out.md5, root)
         return space.datasets.add(root, project, title, note=f"DVC {out.md5} of {base / out.path}")
 
 
-def _checked(remote: Remote, md5: str) -> Path:
-    path = remote.find(md5).absolute()
-    if md5_of(path) != md5:
-        raise CorruptedError(f"object {md5} of {remote.folder} does not match its md5", hint="`dvc fetch` it again")
-    return path
+def _bring_folder(remote: Remote, listed: dict[str, str], root: Path) -> None:
+    """A folder's files; what several of them hold is fetched once."""
+    root.mkdir()
+    first = dict[str, Path]()
+    for path, md5 in listed.items():
+        place = root / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if first.setdefault(md5, place) is not place:
+            place.symlink_to(first[md5])
+    for _ in at_once(lambda item: _bring(remote, *item), first.items(), _AT_ONCE):
+        pass
+
+
+def _bring(remote: Remote, md5: str, place: Path) -> None:
+    remote.fetch(md5, place)
+    if md5_of(place) != md5.removesuffix(_DIR):
+        raise CorruptedError(f"object {md5} of {remote.place} does not match its md5", hint="`dvc fetch` it again")
 
 
 def push(space: Workspace, version: DatasetVersion, remote: Remote) -> Out:
     """Bring a version into a DVC remote; what the ``.dvc`` file has to say of it comes back.
 
-    Raises: InvalidError (a path that DVC cannot write), NotFoundError, StoreError.
+    Raises: InvalidError (a path that DVC cannot write, a remote that is only read), NotFoundError, StoreError.
     """
     manifest = space.data.get_manifest(version.dataset_id, version.digest)
     name = version.dataset.rpartition("/")[2]
-    remote.folder.mkdir(parents=True, exist_ok=True)
-    listed = [{"md5": md5, "relpath": path} for path, md5 in _sent(space, version, manifest, remote)]
-    if manifest.single:
-        return Out(name, listed[0]["md5"], manifest.bytes)
-    # Written as DVC writes it, byte by byte: its md5 is the folder's name.
-    data = json.dumps(sorted(listed, key=lambda item: tuple(item["relpath"].split("/"))), sort_keys=True).encode()
-    with tempfile.NamedTemporaryFile(dir=remote.folder, prefix=".runward-", delete=False) as file:
-        file.write(data)
-    md5 = md5_of_bytes(data) + _DIR
-    remote.put(Path(file.name), md5)
+    paths = [_readable(item.path) for item in manifest.files]
+    with tempfile.TemporaryDirectory(dir=remote.staging, prefix=".runward-") as folder:
+        md5s = _send(space, version, manifest, remote, Path(folder))
+        listed = [{"md5": md5s[item.digest], "relpath": path} for path, item in zip(paths, manifest.files, strict=True)]
+        if manifest.single:
+            return Out(name, listed[0]["md5"], manifest.bytes)
+        # Written as DVC writes it, byte by byte: its md5 is the folder's name.
+        data = json.dumps(sorted(listed, key=lambda item: tuple(item["relpath"].split("/"))), sort_keys=True).encode()
+        md5 = md5_of_bytes(data) + _DIR
+        (Path(folder) / "list").write_bytes(data)
+        remote.put(Path(folder) / "list", md5)
     return Out(name, md5, manifest.bytes, len(listed))
 
 
-def _sent(space: Workspace, version: DatasetVersion, manifest: Manifest, remote: Remote) -> Iterator[tuple[str, str]]:
-    """(path, md5) of each file, once its bytes are in the remote."""
-    known: dict[str, str] = {}
-    with tempfile.TemporaryDirectory(dir=remote.folder, prefix=".runward-") as folder:
-        part = Path(folder) / "part"
-        for item in manifest.files:
-            try:
-                path = decode_path(item.path).decode()
-            except UnicodeDecodeError as error:
-                raise InvalidError(f"path {item.path!r} is not UTF-8, which DVC needs", hint="rename it") from error
-            if item.digest not in known:
-                if item.size:
-                    space.data_files.fetch(version.dataset_id, [(Digest(item.digest), part)], "copy")
-                else:
-                    part.touch()
-                known[item.digest] = md5_of(part)
-                remote.put(part, known[item.digest])
-            yield path, known[item.digest]
+def _readable(path: str) -> str:
+    try:
+        return decode_path(path).decode()
+    except UnicodeDecodeError as error:
+        raise InvalidError(f"path {path!r} is not UTF-8, which DVC needs", hint="rename it") from error
+
+
+def _send(
+    space: Workspace, version: DatasetVersion, manifest: Manifest, remote: Remote, folder: Path
+) -> dict[str, str]:
+    """md5 by digest, once the bytes are in the remote; a few files at a time lie here meanwhile."""
+    sizes = {Digest(item.digest): item.size for item in manifest.files}
+    found = dict[str, str]()
+
+    def send(digest: Digest) -> None:
+        place = folder / digest
+        found[digest] = md5_of(place)
+        remote.put(place, found[digest])
+
+    for batch in batches(sizes, sizes.__getitem__):
+        space.data_files.fetch(
+            version.dataset_id, [(digest, folder / digest) for digest in batch if sizes[digest]], "copy"
+        )
+        for digest in batch:
+            if not sizes[digest]:
+                (folder / digest).touch()
+        for _ in at_once(send, batch, _AT_ONCE):
+            pass
+    return found
 
 
 def write_dvc(file: Path, out: Out) -> None:
@@ -256,11 +250,3 @@ def _replace(file: Path, text: str) -> None:
     part = file.with_name(f".{file.name}.{os.getpid()}.tmp")
     part.write_text(text, encoding="utf-8")
     os.replace(part, file)
-
-
-def remote_of(file: Path) -> Path:
-    """Where the objects of a DVC repository are: its cache. Raises: NotFoundError."""
-    for folder in file.absolute().parents:
-        if (folder / ".dvc").is_dir():
-            return folder / ".dvc" / "cache"
-    raise NotFoundError(f"{file} lies in no DVC repository", hint="name the remote's folder with --from")

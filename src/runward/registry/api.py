@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import ClassVar, Protocol
 
 from runward.core.operation import ON_LIST, operation
-from runward.registry.model import Model, ModelPatch, ModelVersion, NewModel, NewVersion
+from runward.registry.model import AliasMove, Model, ModelPatch, ModelVersion, NewModel, NewVersion
+
+ANY_VERSION = -1
 
 
 class Registry(Protocol):
@@ -59,6 +62,58 @@ class Registry(Protocol):
         ...
 
     @operation("PUT", "/models/{model}/aliases/{alias}", may="model.write", on="model")
-    def set_alias(self, model: str, alias: str, version: int | None) -> Model:
-        """Point an alias at a version; None removes the alias. Raises: NotFoundError, InvalidError (the name)."""
+    def set_alias(
+        self, model: str, alias: str, version: int | None, expected: int = ANY_VERSION, reason: str = ""
+    ) -> Model:
+        """Point an alias at a version; None removes the alias.
+
+        Args:
+            model: Name or id.
+            alias: Letters, digits, ``_`` and ``-``.
+            version: The version.
+            expected: What the alias has to point at now for this to happen; 0 for nothing, by default anything.
+            reason: For the history.
+
+        Raises:
+            NotFoundError: There is no such model or version.
+            InvalidError: The name cannot be used.
+            StaleVersionError: The alias points elsewhere than expected.
+            GateClosedError: The alias is protected, so that only an applied review moves it; a maintainer may remove it.
+        """
+        ...
+
+    @operation("GET", "/models/{model}/alias-moves", may="model.read", on="model")
+    def alias_history(
+        self, model: str, alias: str = "", at: datetime | None = None, limit: int = 200
+    ) -> list[AliasMove]:
+        """Every move of a model's aliases, newest first: who, when, on what evidence.
+
+        With ``at``, the one move of each alias that was in force at that time; an alias that had been taken away is left
+        out.
+        """
+        ...
+
+    @operation("PUT", "/models/{model}/protection", may="model.protect", on="model")
+    def protect_model(self, model: str, aliases: list[str], project: str = "") -> Model:
+        """Say which aliases move only by an applied review, and the standards of which project it follows.
+
+        Raises: NotFoundError (the project), InvalidError (an alias). An empty project leaves it as it is.
+        """
+        ...
+
+    @operation("POST", "/models/{model}/aliases/{alias}/rollback", may="model.rollback", on="model")
+    def rollback_alias(self, model: str, alias: str, reason: str) -> Model:
+        """Point an alias back at the version that had it before, as a new move.
+
+        Raises: ConflictError (there is none, it is gone, no review had let it in, or its run changed since), InvalidError (no
+        reason).
+        """
+        ...
+
+    @operation("POST", "/models/{model}/aliases/{alias}/override", may="model.override", on="model")
+    def override_alias(self, model: str, alias: str, version: int, reason: str) -> Model:
+        """Point a protected alias at a version past its review. The history says so for ever.
+
+        Raises: NotFoundError, InvalidError (no reason).
+        """
         ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -40,6 +40,11 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     """Version by alias."""
     latest: list[ModelVersion] = []
     """The newest version of each stage."""
+    protected: list[str] = []
+    """Aliases that move only by an applied review."""
+    project: str = ""
+    """The project whose standards such a review follows, and in which the runs of its versions lie; empty until the first
+    version with a run says which."""
 
 
 class NewModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -88,5 +93,42 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     body: Any = None
 
 
+class AliasEvidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a version stood on when an alias was pointed at it."""
+
+    run_id: str = ""
+    run_name: str = ""
+    revision: str = ""
+    """Digest of the run's content."""
+    commit: str = ""
+    level: str = ""
+    """The level of reproduction that the run had earned; empty for none."""
+    verification: str = ""
+    """Id of that verification."""
+    review: int = 0
+    """Number of the review that decided; 0 where none did."""
+    approved_by: list[str] = []
+
+
+class AliasMove(msgspec.Struct, frozen=True, kw_only=True):
+    """An alias was pointed at a version, or taken away. Moves are never changed."""
+
+    model: str
+    alias: str
+    version: int | None
+    previous: int | None
+    how: Literal["set", "review", "rollback", "override", "deletion"]
+    """``set``: the alias was not protected. ``override``: an admin did it past the review. ``deletion``: the version went."""
+    reviewed: bool
+    """An applied review of exactly this version for this alias stands behind it, now or before a rollback."""
+    reason: str
+    review_id: str
+    evidence: AliasEvidence
+    by: str
+    at: datetime
+
+
+PROTECTED: tuple[str, ...] = ("production",)
+"""The aliases that are protected in a new model."""
 STAGES = ("None", "Staging", "Production", "Archived")
 """The stages of a version, as MLflow names them; aliases are the better way."""

@@ -6,15 +6,19 @@ import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import msgspec
+
 from runward.core.clock import from_us
 from runward.governance.scopes import Clause
-from runward.registry.model import Document, Model, ModelVersion
+from runward.registry.model import AliasEvidence, AliasMove, Document, Model, ModelVersion
 from runward.store.database import Row, Tx
 
-_MODEL = """SELECT m.id, m.name, t.name, m.description, m.created_by, m.created_at, m.updated_at
-  FROM models m JOIN teams t ON t.id = m.team_id"""
+_MODEL = """SELECT m.id, m.name, t.name, m.description, m.created_by, m.created_at, m.updated_at, m.protected, p.path
+  FROM models m JOIN teams t ON t.id = m.team_id LEFT JOIN projects p ON p.id = m.project_id"""
 _VERSION = """SELECT m.name, v.version, v.source, v.run_id, v.logged_model_id, v.description, v.stage, v.created_by,
   v.created_at, v.updated_at FROM model_versions v JOIN models m ON m.id = v.model_id"""
+_MOVE = """SELECT m.name, a.alias, a.version, a.previous, a.how, a.reason, a.review_id, a.evidence, a.author, a.at
+  FROM alias_moves a JOIN models m ON m.id = a.model_id"""
 _DOCUMENT = "SELECT kind, id, project_id, run_id, name, version, status, at, body FROM documents"
 
 
@@ -54,6 +58,8 @@ def _model(tx: Tx, row: Row) -> Model:
         tags=_tags(tx, row[0]).get(0, {}),
         aliases={row[0]: row[1] for row in pointing},
         latest=list(newest.values()),
+        protected=json.loads(row[7]),
+        project=row[8] or "",
     )
 
 
@@ -117,6 +123,44 @@ def set_tags(tx: Tx, model_id: str, version: int, tags: dict[str, str | None]) -
     )
 
 
+def lock_model(tx: Tx, model_id: str) -> None:
+    """Let no other transaction move the model's aliases until this one ends."""
+    tx.one(f"SELECT id FROM models WHERE id = ?{tx.for_update}", (model_id,))
+
+
+def alias_target(tx: Tx, model_id: str, alias: str) -> int:
+    """The version that an alias points at; 0 for none."""
+    found = tx.scalar("SELECT version FROM model_aliases WHERE model_id = ? AND alias = ?", (model_id, alias))
+    return int(found or 0)
+
+
+def aliases_of(tx: Tx, model_id: str, version: int) -> list[str]:
+    """The aliases that point at a version."""
+    rows = tx.all("SELECT alias FROM model_aliases WHERE model_id = ? AND version = ?", (model_id, version))
+    return sorted(row[0] for row in rows)
+
+
+def moves(tx: Tx, where: Clause, limit: int) -> list[AliasMove]:
+    """Moves of aliases that match a clause over ``a``, newest first."""
+    rows = tx.all(f"{_MOVE} WHERE {where.sql} ORDER BY a.id DESC LIMIT ?", (*where.params, limit))
+    return [
+        AliasMove(
+            model=row[0],
+            alias=row[1],
+            version=row[2] or None,
+            previous=row[3] or None,
+            how=row[4],
+            reviewed=row[4] in ("review", "rollback"),
+            reason=row[5],
+            review_id=row[6],
+            evidence=msgspec.json.decode(row[7], type=AliasEvidence),
+            by=row[8],
+            at=from_us(row[9]),
+        )
+        for row in rows
+    ]
+
+
 def set_alias(tx: Tx, model_id: str, alias: str, version: int | None) -> None:
     """Point an alias at a version; None removes it."""
     tx.execute("DELETE FROM model_aliases WHERE model_id = ? AND alias = ?", (model_id, alias))
@@ -134,6 +178,7 @@ def delete_model(tx: Tx, model_id: str) -> None:
     """Remove a model with all that is its own."""
     for table in ("model_aliases", "model_tags", "model_versions"):
         tx.execute(f"DELETE FROM {table} WHERE model_id = ?", (model_id,))
+    # The moves of its aliases stay: what happened happened.
     tx.execute("DELETE FROM models WHERE id = ?", (model_id,))
 
 

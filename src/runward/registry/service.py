@@ -2,25 +2,47 @@
 
 from __future__ import annotations
 
-import re
+import json
+from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, ClassVar
 
 import msgspec
 
 from runward.core.call import BlobReference, Event, Room, Scope
+from runward.core.clock import to_us
 from runward.core.ids import new_id
-from runward.errors import AlreadyExistsError, InvalidError, NotFoundError
+from runward.core.permissions import PERMISSIONS
+from runward.errors import (
+    AlreadyExistsError,
+    ConflictError,
+    ForbiddenError,
+    InvalidError,
+    NotFoundError,
+    StaleVersionError,
+)
 from runward.governance.dispatch import Call
 from runward.governance.names import check_name
-from runward.governance.scopes import Clause, home_team, readable_teams
+from runward.governance.scopes import Clause, find_project, home_team, readable_teams
 from runward.registry import repository as sql
-from runward.registry.api import Registry
-from runward.registry.model import STAGES, Model, ModelPatch, ModelVersion, NewModel, NewVersion
+from runward.registry.aliases import check_alias, check_stage, check_unprotected, move_alias, rolled_back
+from runward.registry.api import ANY_VERSION, Registry
+from runward.registry.model import (
+    PROTECTED,
+    STAGES,
+    AliasMove,
+    Model,
+    ModelPatch,
+    ModelVersion,
+    NewModel,
+    NewVersion,
+)
 from runward.tracking.foreign import ANY_PROJECT, ANY_RUN, any_project_scope, any_run_scope
+from runward.tracking.marks import run_place
 
-_ALIAS = re.compile(r"[\w-]{1,255}")
-_NUMBERED = re.compile(r"[vV]\d+")
 _MAX_TEXT = 100_000
+_PROMPT = "mlflow.prompt.is_prompt"
+"""MLflow keeps its prompts as models; no run makes them, so no review of a run can let them in."""
 
 
 def check_model_name(name: str) -> str:
@@ -47,8 +69,9 @@ class RegistryService(Registry):
         assert team_id is not None
         model_id, now = new_id(), self.call.now_us
         values = {"id": model_id, "team_id": team_id, "name": new.name, "description": _text(new.description)}
+        guarded = {"protected": json.dumps([] if _PROMPT in new.tags else PROTECTED), "project_id": ""}
         author = {"next_version": 1, "created_by": self.call.actor.name, "created_at": now, "updated_at": now}
-        self.tx.insert("models", {**values, **author})
+        self.tx.insert("models", {**values, **guarded, **author})
         sql.set_tags(self.tx, model_id, 0, _tags({**new.tags}))
         self._event("model.created", model_id, {"name": new.name})
         return self._model(model_id)
@@ -82,8 +105,13 @@ class RegistryService(Registry):
     def update_model(self, model: str, patch: ModelPatch) -> Model:
         """See the contract."""
         model_id = self._id(model)
-        if patch.name is not msgspec.UNSET and patch.name != self._model(model_id).name:
+        found = self._model(model_id)
+        if patch.name is not msgspec.UNSET and patch.name != found.name:
             self._check_free(check_model_name(patch.name))
+            if set(found.protected) & set(found.aliases) and not self._is_maintainer(model_id):
+                raise ForbiddenError(
+                    f"model {found.name!r} has protected aliases, which others use by its name: a maintainer renames it"
+                )
         if patch.stage is not msgspec.UNSET:
             raise InvalidError("a model has no stage; its versions have", hint="update the version")
         self._patch(model_id, 0, patch)
@@ -108,14 +136,25 @@ class RegistryService(Registry):
     def delete_model(self, model: str) -> None:
         """See the contract."""
         model_id = self._id(model)
-        self._event("model.deleted", model_id, {"name": self._model(model_id).name})
+        found = self._model(model_id)
+        self._check_not_in_use(found, found.aliases)
+        self._event("model.deleted", model_id, {"name": found.name})
         sql.delete_model(self.tx, model_id)
+
+    def _check_not_in_use(self, model: Model, aliases: Iterable[str]) -> None:
+        if held := sorted(set(model.protected) & set(aliases)):
+            raise ConflictError(
+                f"model {model.name!r} has the protected alias {', '.join(held)}",
+                hint="take it away first, then delete",
+            )
 
     def create_version(self, model: str, new: NewVersion) -> ModelVersion:
         """See the contract."""
         model_id, now = self._id(model), self.call.now_us
         if new.run_id and self.call.role_on(ANY_RUN, new.run_id) is None:
             raise NotFoundError(f"there is no run {new.run_id!r}")
+        if new.run_id and not self.tx.scalar("SELECT project_id FROM models WHERE id = ?", (model_id,)):
+            sql.set_columns(self.tx, model_id, 0, {"project_id": run_place(self.call, new.run_id)[0]})
         version = sql.take_number(self.tx, model_id, now)
         values = {"model_id": model_id, "version": version, "source": _text(new.source), "run_id": new.run_id}
         said = {"logged_model_id": new.logged_model_id, "description": _text(new.description), "stage": STAGES[0]}
@@ -143,30 +182,97 @@ class RegistryService(Registry):
             raise InvalidError("a version has no name of its own", hint="update the model")
         if patch.stage is not msgspec.UNSET and patch.stage not in STAGES:
             raise InvalidError(f"stage {patch.stage!r} is not known", hint=f"one of: {', '.join(STAGES)}")
+        if patch.stage is not msgspec.UNSET:
+            check_stage(self._model(model_id), version, patch.stage)
         self._patch(model_id, version, patch)
         return self._version(model_id, version)
 
     def delete_version(self, model: str, version: int) -> None:
         """See the contract."""
         model_id = self._id(model)
-        self._version(model_id, version)
+        self._check_not_in_use(self._model(model_id), self._version(model_id, version).aliases)
+        for alias in sql.aliases_of(self.tx, model_id, version):
+            move_alias(self.call, model_id, alias, None, "deletion", reason=f"version {version} was deleted")
         sql.delete_version(self.tx, model_id, version)
         self._touch(model_id)
         self._event("model.version_deleted", model_id, {"version": version})
 
-    def set_alias(self, model: str, alias: str, version: int | None) -> Model:
+    def set_alias(
+        self, model: str, alias: str, version: int | None, expected: int = ANY_VERSION, reason: str = ""
+    ) -> Model:
         """See the contract."""
-        model_id = self._id(model)
-        if not _ALIAS.fullmatch(alias) or alias.lower() == "latest" or _NUMBERED.fullmatch(alias):
-            raise InvalidError(
-                f"alias {alias[:80]!r} cannot be used", hint="letters, digits, '_' and '-'; not 'latest', not 'v1'"
+        found = self._locked(model, alias, version)
+        present = found.aliases.get(alias, 0)
+        if version is not None:
+            check_unprotected(found, alias, version)
+        elif alias in found.protected and present and not self._is_maintainer(found.id):
+            raise ForbiddenError(f"alias {alias!r} of {found.name!r} is protected: a maintainer takes it away")
+        if expected not in (ANY_VERSION, present):
+            raise StaleVersionError(
+                f"alias {alias!r} points at version {present or 'none'}, not at {expected or 'none'}",
+                hint="look again, then decide",
             )
+        if (version or 0) != present:
+            move_alias(self.call, found.id, alias, version, "set", reason=_text(reason))
+        return self._model(found.id)
+
+    def _is_maintainer(self, model_id: str) -> bool:
+        role = self.call.role_on("model", model_id)
+        return role is not None and role >= PERMISSIONS["model.protect"]
+
+    def _locked(self, model: str, alias: str, version: int | None) -> Model:
+        """The model, which nobody else changes meanwhile. Raises: NotFoundError (also the version), InvalidError."""
+        model_id = self._id(model)
+        check_alias(alias)
+        sql.lock_model(self.tx, model_id)
         if version is not None:
             self._version(model_id, version)
-        sql.set_alias(self.tx, model_id, alias, version)
-        self._touch(model_id)
-        self._event("model.alias_set", model_id, {"alias": alias, "version": version})
         return self._model(model_id)
+
+    def alias_history(
+        self, model: str, alias: str = "", at: datetime | None = None, limit: int = 200
+    ) -> list[AliasMove]:
+        """See the contract."""
+        words, params = "a.model_id = ?", [self._id(model)]
+        if alias:
+            words, params = f"{words} AND a.alias = ?", [*params, alias]
+        if at is None:
+            return sql.moves(self.tx, Clause(words, tuple(params)), min(max(limit, 1), 1000))
+        newest = "SELECT max(n.id) FROM alias_moves n WHERE n.model_id = a.model_id AND n.alias = a.alias AND n.at <= ?"
+        clause = Clause(f"{words} AND a.version > 0 AND a.id = ({newest})", (*params, to_us(at)))
+        return sql.moves(self.tx, clause, 1000)
+
+    def protect_model(self, model: str, aliases: list[str], project: str = "") -> Model:
+        """See the contract."""
+        model_id = self._id(model)
+        values: dict[str, Any] = {"protected": json.dumps(sorted({check_alias(alias) for alias in aliases}))}
+        if project:
+            found = find_project(self.tx, project)
+            if found is None or self.call.role_on("project", found.path) is None:
+                raise NotFoundError(f"there is no project {project!r}")
+            values["project_id"] = found.id
+        sql.set_columns(self.tx, model_id, 0, {**values, "updated_at": self.call.now_us})
+        self._event("model.protected", model_id, {"aliases": aliases, "project": project})
+        return self._model(model_id)
+
+    def rollback_alias(self, model: str, alias: str, reason: str) -> Model:
+        """See the contract."""
+        found = self._locked(model, alias, None)
+        before = rolled_back(self.call, found, alias)
+        move_alias(self.call, found.id, alias, before.version, "rollback", reason=_reason(reason))
+        return self._model(found.id)
+
+    def override_alias(self, model: str, alias: str, version: int, reason: str) -> Model:
+        """See the contract."""
+        found = self._locked(model, alias, version)
+        move_alias(self.call, found.id, alias, version, "override", reason=_reason(reason))
+        return self._model(found.id)
+
+
+def _reason(reason: str) -> str:
+    if not reason.strip():
+        raise InvalidError("reason is empty", hint="say why: the history keeps it")
+    return _text(reason)
 
 
 def _text(text: str) -> str:

@@ -13,15 +13,13 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
-from runward.core.ids import Digest
+from runward.core.ids import Digest, RunId
 from runward.errors import InvalidError, NotFoundError, ReproError, SourceMissingError
-from runward.execution.spec import SPEC_FILE, worker_command
-from runward.execution.worker import MOVED_SUFFIX, OTHER_SUFFIX, RESULT_FILE, read_plain, write_plain
 from runward.repro import compare as c
 from runward.repro import variation
 from runward.repro.api import Repro
+from runward.repro.calls import Call, Task, returned
 from runward.repro.command import Relocation, clean_environment, place_inputs, relocation, rerun_command
-from runward.repro.differences import Task
 from runward.repro.environment import RebuiltEnvironment, Source, rebuild_environment
 from runward.repro.hindrance import hindrance
 from runward.repro.levels import decide
@@ -143,8 +141,6 @@ class Attempt:
         self.space, self.detail, self.folder, self.say = space, detail, folder, say
         self.run_id = detail.run.id
         self.journal = folder / "work" / "journal"
-        self.project_path: list[str] = []
-        self.script_env: dict[str, str] = {}
         self.heard = Testimony()
         self.emulated: Mapping[str, str] = {}
         self.blobs = Blobs(partial(space.files.read, self.run_id))
@@ -202,7 +198,9 @@ class Attempt:
         """The inputs of the run beside those of its rerun."""
         params = params_of(self.detail)
         after = inputs_after(capture, self.heard, params, again.data, live=level == "basic")
-        return c.compare_inputs(c.inputs_of(capture, params), after)
+        # What another task returned is put back by its digest: another value cannot get there.
+        given: c.Inputs = {("data", f"value of {name}"): digest for name, digest in self._call().given.items()}
+        return c.compare_inputs({**c.inputs_of(capture, params), **given}, {**after, **given})
 
     def again(self, capture: Capture, level: str, timeout_s: float, sandbox: bool) -> Again:
         """Restore, rebuild and rerun. Raises: ReproError (something that the run needs is missing)."""
@@ -216,7 +214,10 @@ class Attempt:
         restored = restore_code(capture.code, self.blobs, root, fill if fill.is_dir() else None)
         built = self._environment(capture, restored, level)
         move = relocation(capture, restored.root, built.python)
-        data = place_inputs(capture, restored.root, self.blobs, as_recorded=self.as_recorded)
+        placed = place_inputs(
+            capture, restored.root, self.blobs, as_recorded=self.as_recorded, aside=self.folder / "over"
+        )
+        data = placed.checks
         if self.as_recorded and (changed := [check.name for check in data if check.status == "different"]):
             raise SourceMissingError(
                 f"data {', '.join(changed[:3])} changed since the run and its former content was not kept",
@@ -227,7 +228,7 @@ class Attempt:
                 f"data {', '.join(gone[:3])} that the run read is missing here", hint="put it back, then verify again"
             )
         begun_ns = time.time_ns()
-        outcome = self._rerun(capture, restored, built, move, timeout_s, sandbox)
+        outcome = self._rerun(capture, restored, built, move, timeout_s, sandbox, placed.over)
         heard = self.heard = hear(self.journal)
         outputs = outputs_after(capture, heard, restored.root, begun_ns, self.journal)
         shown = _around_rerun(heard, move, self.folder)
@@ -251,21 +252,15 @@ class Attempt:
                 f"the run's {kind} was not captured, so it cannot be run again", hint="start runs with capture=True"
             ) from None
 
+    def _call(self, run_id: RunId | None = None) -> Call:
+        """What the process of a task of an experiment was told. Raises: SourceMissingError."""
+        run_id = run_id or self.run_id
+        is_task = any(part.kind == "spec" for part in self.detail.captures)
+        return Call(self.space.files, run_id, self._document("spec", dict[str, Any], run_id) if is_task else {})
+
     def task(self) -> Task | None:
         """The run's call, if it was a task of an experiment that calls a function. Raises: SourceMissingError."""
-        if not any(part.kind == "spec" for part in self.detail.captures):
-            return None
-        told = self._document("spec", dict[str, Any])
-        if told["kind"] == "script":
-            raise SourceMissingError(
-                f"run {self.detail.run.name!r} is a script task, whose command cannot be put back yet",
-                hint="`runward compare` shows how the two differ",
-            )
-        arguments: dict[str, dict[str, Any]] = {}
-        for key, value in params_of(self.detail).items():
-            arguments.setdefault(key.partition(".")[0], {})[key] = value
-        sent = {name: digest for name, digest in told["blobs"].items() if name != "source.py"}
-        return Task(told["spec"]["function"], arguments, sent, len(sent) > 1)
+        return self._call().task(params_of(self.detail))
 
     def capture(self) -> Capture:
         """What was recorded of the run. Raises: SourceMissingError."""
@@ -274,11 +269,14 @@ class Attempt:
             reads = msgspec.json.decode(self.space.files.capture(self.run_id, "reads"))
         seed = self.detail.run.seed
         seeds = {str(key): int(value) for key, value in reads.get("seeds", {}).items()}
+        environment = self._document("environment", EnvironmentSnapshot)
+        process = self._document("process", ProcessSnapshot)
+        environment, process = self._call().command(environment, process)
         return Capture(
             code=self._document("code", CodeSnapshot),
-            environment=self._document("environment", EnvironmentSnapshot),
+            environment=environment,
             machine=self._document("machine", MachineSnapshot),
-            process=self._document("process", ProcessSnapshot),
+            process=process,
             reads=msgspec.convert(reads.get("reads", []), list[FileRead]),
             writes=msgspec.convert(reads.get("writes"), list[FileWritten] | None),
             variables_read=reads.get("variables_read", []),
@@ -324,14 +322,20 @@ class Attempt:
         move: Relocation,
         timeout_s: float,
         sandbox: bool,
+        over: Mapping[Path, Path],
     ) -> RerunOutcome:
         env = clean_environment(capture.environment.variables, move, self.folder / "work" / "home", built.extra_paths)
         # A rerun records into its own folder; it must never find a workspace of this machine.
         env |= {RUN_VARIABLE: self.run_id, JOURNAL_VARIABLE: str(self.journal)}
         env["RUNWARD_DIR"] = str(self.folder / "work" / "workspace")
-        argv = self._task_command(move) or rerun_command(capture.process.argv, move)
-        env |= self.script_env
-        env["PYTHONPATH"] = os.pathsep.join(filter(None, [*self.project_path, env.get("PYTHONPATH", "")]))
+        call, project_path = self._call(self.spec_run), list[str]()
+        if call.is_task:
+            argv, project_path = call.put(
+                self.folder / "work" / "task", move, self.detail.run.seed, self.taken, self._call()
+            )
+        else:
+            argv = rerun_command(capture.process.argv, move)
+        env["PYTHONPATH"] = os.pathsep.join(filter(None, [*project_path, env.get("PYTHONPATH", "")]))
         self.journal.mkdir(parents=True)
         env |= seeding_environment(self.detail.run.seed, env) | watched_environment(self.journal, env, shim())
         env |= self.emulated
@@ -339,43 +343,8 @@ class Attempt:
         work = self.folder / "work"
         return rerun(
             argv, restored.cwd, env, timeout_s,
-            writable=work, output_dir=self.folder / "out", sandbox=sandbox, network=self.network,
+            writable=work, output_dir=self.folder / "out", sandbox=sandbox, network=self.network, over=over,
         )  # fmt: skip
-
-    def _task_command(self, move: Relocation) -> list[str]:
-        """The command of a task's process; empty where the run was a command of its own."""
-        if not any(part.kind == "spec" for part in self.detail.captures):
-            return []
-        document = self._document("spec", dict[str, Any], self.spec_run)
-        if document["kind"] == "script":
-            self.script_env = {str(key): move.moved(str(value)) for key, value in document["env"].items()}
-            return rerun_command(document["argv"], move)
-        spec = document["spec"]
-        if spec["upstream"]:
-            raise SourceMissingError(
-                f"this task takes the results of {', '.join(sorted(spec['upstream']))}, which were not stored",
-                hint="verify the experiment's other tasks",
-            )
-        folder = self.folder / "work" / "task"
-        folder.mkdir()
-        for name, digest in document["blobs"].items():
-            (folder / Path(name).name).write_bytes(self.space.files.read(self.spec_run, digest))
-        # The rebuilt Python knows where its own library is; only the project's folders are handed over.
-        own = [path for path in spec["sys_path"] if move.moved(path).startswith(str(move.root))]
-        self.project_path = [move.moved(path) for path in own]
-        moved: dict[str, Any] = {
-            "cwd": move.moved(spec["cwd"]),
-            "argv": [move.moved(word) for word in spec["argv"]],
-            "sys_path": None,
-        }
-        if self.spec_run != self.run_id:
-            moved["seed"] = self.detail.run.seed
-        if self.taken:
-            moved["taken"] = list(self.taken)
-            other = self._document("spec", dict[str, Any])["blobs"][SPEC_FILE]
-            (folder / (SPEC_FILE + OTHER_SUFFIX)).write_bytes(self.space.files.read(self.run_id, other))
-        write_plain(str(folder / (SPEC_FILE + MOVED_SUFFIX)), moved)
-        return [str(move.python), *worker_command(folder)[1:]]
 
     def recorded(self, capture: Capture) -> Results:
         """The run's own results."""
@@ -405,18 +374,11 @@ class Attempt:
         for key, column in found.columns.items():
             order = sorted(range(len(column.steps)), key=column.steps.__getitem__)
             metrics[key] = Series(steps=[column.steps[i] for i in order], values=[column.values[i] for i in order])
-        for key, value in self._returned().items():
+        for key, value in returned(self.folder / "work" / "task").items():
             metrics.setdefault(key, Series(steps=[0], values=[value]))
         printed = outcome.stdout_path.read_text(errors="replace")
         artifacts = {**found.artifacts, **outputs.digests}
         return Results(metrics, artifacts, printed, outcome.exit_code, reader(found_bytes(found.small), outputs.read))
-
-    def _returned(self) -> dict[str, float]:
-        """Numbers that a task's function returned: they count as metrics, as in the first run."""
-        path = self.folder / "work" / "task" / RESULT_FILE
-        if not path.exists():
-            return {}
-        return {key: float(value) for key, value in read_plain(str(path)).get("metrics", {}).items()}
 
     def compared(
         self,

@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -96,7 +97,7 @@ def clean_environment(
     search = [path for path in kept.pop("PYTHONPATH", "").split(os.pathsep) if path]
     return {
         **_caches(),
-        **kept,
+        **{name: move.moved(value) for name, value in kept.items()},
         "PATH": os.pathsep.join([str(move.python.parent), *_SYSTEM_PATH]),
         "HOME": str(home),
         "TMPDIR": str(temporary),
@@ -107,7 +108,17 @@ def clean_environment(
     }
 
 
-def place_inputs(capture: Capture, root: Path, blobs: BlobSource, *, as_recorded: bool = False) -> list[InputCheck]:
+class Placed(NamedTuple):
+    """The data of a rerun: how they compare to what the run read, and what has to lie over files of this machine."""
+
+    checks: list[InputCheck]
+    over: dict[Path, Path]
+    """A file outside of the tree, and the copy that a rerun is to see in its place."""
+
+
+def place_inputs(
+    capture: Capture, root: Path, blobs: BlobSource, *, as_recorded: bool = False, aside: Path | None = None
+) -> Placed:
     """Bring what a run read, and what is not part of its code, into the restored tree, and check it.
 
     A file below the captured tree (ignored data, for instance) is copied from where it was; one outside is
@@ -119,25 +130,41 @@ def place_inputs(capture: Capture, root: Path, blobs: BlobSource, *, as_recorded
         root: The restored tree.
         blobs: Holds what was kept.
         as_recorded: Take a file that changed since from there, too.
+        aside: A folder for copies of what lies outside of the tree; without it such a file stays as it is.
     """
     code = {entry.path for entry in capture.code.files} | {item.path for item in capture.code.left_out if item.digest}
     others = [read for read in capture.reads if not (read.relative and read.relative in code)]
-    return [_place(read, root, blobs, as_recorded) for read in others]
-
-
-def _place(read: FileRead, root: Path, blobs: BlobSource, as_recorded: bool) -> InputCheck:
-    source = Path(_text(read.path))
-    present: str | None = digest_file(source) if source.is_file() else None
-    target = root / _text(read.relative)
-    known = read.digest if read.digest and not read.changed else None
-    # Neither a hostile record nor a symlink in the tree may lead the copy out of it.
-    if read.relative and not target.exists() and target.resolve().is_relative_to(root.resolve()):
-        target.parent.mkdir(parents=True, exist_ok=True)
+    placed = Placed([], {})
+    for read in others:
+        source = Path(_text(read.path))
+        present: str | None = digest_file(source) if source.is_file() else None
+        known = read.digest if read.digest and not read.changed else None
         wanted = known is not None and (present is None or (as_recorded and present != known))
-        if wanted and _fetched(read, target, blobs):
-            present = known
-        elif present:
-            shutil.copyfile(source, target)
+        if read.relative:
+            present = _into_tree(read, root, blobs, present, known if wanted else None)
+        elif wanted and present is not None and aside is not None:
+            aside.mkdir(parents=True, exist_ok=True)
+            if _fetched(read, copy := aside / str(len(placed.over)), blobs):
+                placed.over[source], present = copy, known
+        placed.checks.append(_checked(read, known, present))
+    return placed
+
+
+def _into_tree(read: FileRead, root: Path, blobs: BlobSource, present: str | None, wanted: str | None) -> str | None:
+    """Put a file into the restored tree, if it may and can be; returns the digest of what is there for the rerun."""
+    target = root / _text(read.relative)
+    # Neither a hostile record nor a symlink in the tree may lead the copy out of it.
+    if target.exists() or not target.resolve().is_relative_to(root.resolve()):
+        return present
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if wanted and _fetched(read, target, blobs):
+        return wanted
+    if present:
+        shutil.copyfile(Path(_text(read.path)), target)
+    return present
+
+
+def _checked(read: FileRead, known: str | None, present: str | None) -> InputCheck:
     status: CheckStatus = "same" if present == known else "different"
     if known is None or present is None:
         status = "unchecked"

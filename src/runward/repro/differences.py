@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -15,10 +15,11 @@ from runward.core.hashing import digest_bytes
 from runward.core.ids import Digest
 from runward.errors import NotFoundError
 from runward.execution.worker import WHOLE_FUNCTION
+from runward.repro.calls import Task
 from runward.repro.command import MOST_FETCHED
 from runward.repro.compare import kind_of, kind_of_file
 from runward.repro.findings_model import ExplainedDifference as Difference
-from runward.tracking.capture.model import Capture, FileEntry, FileRead, Package, tree_digest
+from runward.tracking.capture.model import Capture, FileEntry, FileRead, Package, decode_path, tree_digest
 
 T = TypeVar("T")
 _MAX_LINES = 5_000
@@ -26,18 +27,6 @@ _SHOWN = 200
 _ROOT = "\0root"
 _COMMAND = ""
 """What the command's words are kept under, beside files by path."""
-
-
-class Task(NamedTuple):
-    """The call of a task of an experiment."""
-
-    function: str
-    arguments: dict[str, dict[str, Any]]
-    """By name, as far as they are plain; a nested one by the keys of its parts."""
-    sent: dict[str, str]
-    """Digests of what was sent to its process, by name."""
-    by_value: bool
-    """It was pickled, so it is put back as a whole or not at all."""
 
 
 class Mixture(NamedTuple):
@@ -133,7 +122,7 @@ class Pair:
 
     def _of_task(self) -> Iterator[tuple[Difference, _Way]]:
         first, second = self._tasks
-        if first is None or second is None or first.sent == second.sent:
+        if first is None or second is None or (first.sent, first.given) == (second.sent, second.given):
             return
         if first.by_value or second.by_value:
             yield Difference("config", f"call of {second.function}", first.function, second.function), _Draft.put_task
@@ -141,6 +130,9 @@ class Pair:
         for name in _changed(first.arguments, second.arguments):
             shown = (json.dumps(task.arguments.get(name, ""), default=str)[:_SHOWN] for task in (first, second))
             yield Difference("config", name, *shown), partial(_Draft.take, name=name)
+        for name in _changed(first.given, second.given):
+            digests = (task.given.get(name, "")[:12] for task in (first, second))
+            yield Difference("data", f"value of {name}", *digests), partial(_Draft.take, name=name)
         way = partial(_Draft.take, name=WHOLE_FUNCTION)
         yield Difference("code", f"function {second.function}", first.function, second.function), way
 
@@ -197,8 +189,10 @@ class Pair:
 
     def _can_put_back(self, first: FileRead, second: FileRead) -> bool:
         """Whether the store has what a file held, and the file lies where it can be replaced."""
-        if not second.relative or first.kept or first.size > MOST_FETCHED:
-            return bool(second.relative) and first.kept
+        if not second.relative and not os.path.isfile(decode_path(second.path)):
+            return False  # a copy can only be laid over a file that is there
+        if first.kept or first.size > MOST_FETCHED:
+            return first.kept
         try:
             self._read(first.digest)
         except NotFoundError:
@@ -221,7 +215,7 @@ class Pair:
             if getattr(first, what) != getattr(second, what):
                 yield f"machine {what}: {getattr(first, what)} → {getattr(second, what)}"
         for name in self._lost:
-            yield f"data {name}: its former content was not kept, or lies outside of the run's folder"
+            yield f"data {name}: its former content was not kept, or the file outside of the run's folder is gone"
 
 
 class _Draft:

@@ -83,10 +83,10 @@ def inputs_after(
 
 
 def as_now(capture: Capture) -> Capture:
-    """The same run with the data that lie in its folder now."""
+    """The same run with the data that are there now."""
 
     def now(read: FileRead) -> FileRead:
-        digest = _digest_now(read) if read.relative and read.digest else None
+        digest = _digest_now(read) if read.digest else None
         return read if digest in (None, read.digest) else msgspec.structs.replace(read, digest=digest, kept=False)
 
     return msgspec.structs.replace(capture, reads=[now(read) for read in capture.reads])

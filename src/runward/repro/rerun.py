@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from runward.errors import InvalidError
+from runward.errors import InvalidError, SourceMissingError
 from runward.repro.model import SandboxKind
 from runward.repro.stop import LOOK_S, check_stop, kill_group, stop_asked
 
@@ -27,6 +27,7 @@ _DRAIN_S = 2.0
 _KEPT_FREE = 1 << 30
 """Bytes of the disk that a rerun leaves free."""
 _MARKER = "RUNWARD_RERUN"
+_NOTHING: Mapping[Path, Path] = {}
 
 
 class _Watch:
@@ -71,6 +72,7 @@ def rerun(
     output_dir: Path,
     sandbox: bool = True,
     network: bool = False,
+    over: Mapping[Path, Path] = _NOTHING,
     output_bytes: int = _OUTPUT_BYTES,
 ) -> RerunOutcome:
     """Run a command to its end, or kill it and all it started at the time limit, or before it fills the disk.
@@ -84,18 +86,27 @@ def rerun(
         output_dir: Receives ``stdout`` and ``stderr``.
         sandbox: Isolate with bubblewrap where that works; False or absent, the outcome says that it did not.
         network: Let it use the network, isolated or not.
+        over: Files of this machine, and the copies that it is to see in their place.
         output_bytes: How much of each stream is kept.
 
     Raises:
         InvalidError: The command is empty, or ``cwd`` is not below ``writable``.
+        SourceMissingError: Without isolation no file can lie over another one.
         StoppedError: The verification was told to stop; nothing is left running.
     """
     check_stop()
     if not argv or not cwd.is_relative_to(writable):
         raise InvalidError(f"cwd: {cwd} is not below {writable}, or the command is empty", hint="Run inside the tree.")
     kind, note = _isolation(sandbox, network)
+    if over and kind == "none":
+        raise SourceMissingError(
+            f"data {', '.join(map(str, over))} changed since, lies outside of the run's folder and can be put back only in "
+            "an isolated rerun",
+            hint="install bubblewrap, or put the data back by hand",
+        )
     mark = uuid.uuid4().hex
-    command = [*_bubblewrap(cwd, writable, network), *argv] if kind == "bubblewrap" else list(argv)
+    before = _bubblewrap(cwd, writable, network, over) if kind == "bubblewrap" else _dying_with_parent()
+    command = [*before, *argv]
     output_dir.mkdir(parents=True, exist_ok=True)
     paths = output_dir / "stdout", output_dir / "stderr"
     begun = time.monotonic()
@@ -147,13 +158,20 @@ def _isolation(wanted: bool, network: bool) -> tuple[SandboxKind, str]:
     return "bubblewrap", f"{reach}, read-only system, one writable folder, own processes"
 
 
-def _bubblewrap(cwd: Path, writable: Path, network: bool) -> list[str]:
+def _bubblewrap(cwd: Path, writable: Path, network: bool, over: Mapping[Path, Path]) -> list[str]:
     isolate = [word for word in _ISOLATE if not (network and word == "--unshare-net")]
     devices = [word for device in sorted(glob.glob("/dev/nvidia*")) for word in ("--dev-bind", device, device)]
+    copies = [word for path, copy in over.items() for word in ("--ro-bind", str(copy), str(path))]
     return [
         shutil.which("bwrap") or "bwrap", *isolate, "--ro-bind", "/", "/", "--dev", "/dev", *devices,
-        "--proc", "/proc", "--bind", str(writable), str(writable), "--chdir", str(cwd), "--",
+        "--proc", "/proc", *copies, "--bind", str(writable), str(writable), "--chdir", str(cwd), "--",
     ]  # fmt: skip
+
+
+def _dying_with_parent() -> list[str]:
+    """Lets the kernel end a command that is not isolated when this process is killed (Linux, util-linux)."""
+    program = shutil.which("setpriv")
+    return [program, "--pdeathsig", "KILL", "--"] if program else []
 
 
 def _run(

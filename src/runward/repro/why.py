@@ -104,7 +104,7 @@ class _Laboratory:
         self.captures = [attempt.capture() for attempt in attempts]
         self.tasks = [attempt.task() for attempt in attempts]
         self.recorded = [attempt.recorded(capture) for attempt, capture in zip(attempts, self.captures, strict=True)]
-        named = digest_value([_FORMAT, limits.level, *map(digest_of, details)])
+        named = digest_value([_FORMAT, *limits[2:], *map(digest_of, details)])
         self.notes = Notes(space.state_dir / "cache" / "why" / named[:32], Rerun)
         self.known: dict[str, str] = {}
 

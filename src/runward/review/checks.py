@@ -1,315 +1,235 @@
-"""Checks on source code with ``file:line`` evidence, from the syntax tree alone: nothing is imported or run.
+"""The checklist on source code with ``file:line`` evidence, from the syntax tree alone: nothing is imported or run.
 
-The items carry the names of the team's checklist. What one file cannot show (tests elsewhere, measured memory) is
-answered with *needs a person*; no item is ever assumed to be true.
+The fifteen items carry the names of the team's checklist. What cannot be seen from outside a run (a measured peak, the
+outcome of a test) is answered with *needs a person*; no item is ever assumed to be true.
 """
 
 from __future__ import annotations
 
-import ast
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
-from runward.review.model import CheckResult, EvidenceItem, Verdict
-from runward.tracking.capture.redact import find_secrets
-
-_SHARE = 0.8
-_MAX_EVIDENCE = 20
-_SNAKE = re.compile(r"_{0,2}[a-z][a-z0-9_]*_{0,2}|_+")
-_CLASS = re.compile(r"_?[A-Z][A-Za-z0-9]*")
-_IDIOMS = frozenset(
-    [
-        "X",
-        "Y",
-        "F",
-        "L",
-        "T",
-        "N",
-        "B",
-        "C",
-        "H",
-        "W",
-        "Q",
-        "K",
-        "V",
-        "D",
-        "P",
-        "R",
-        "S",
-        "E",
-        "M",
-        "I",
-        "J",
-        "DDP",
-        "FSDP",
-        "nn",
-    ]
+from runward.review.code.configuration import (
+    configuration_validated,
+    environment_specific_code_avoided,
+    type_hints_used,
 )
-_MACHINE_PATH = re.compile(r"^(/(home|Users|root|data|mnt|scratch|gpfs|lustre|nfs|tmp)/|[A-Za-z]:\\\\)")
-_DEVICE = re.compile(r"^cuda:\d+$")
-_EXAMPLE = re.compile(r"^\s*(>>>|\$ |python3? |```)|\b(usage|example)s?:", re.IGNORECASE | re.MULTILINE)
+from runward.review.code.documentation import examples_provided, functions_documented, parameters_documented
+from runward.review.code.performance import (
+    execution_efficient,
+    memory_usage_optimized,
+    resource_constraints_considered,
+)
+from runward.review.code.safety import loads_safely, no_secrets, unseeded
+from runward.review.code.source import MAX_EVIDENCE, Judgement, Source, Unreadable, is_test, read_source
+from runward.review.code.standards import error_handling_implemented, naming_conventions_followed
+from runward.review.code.style import Styled, style_of
+from runward.review.code.testing import (
+    Tests,
+    edge_cases_covered,
+    integration_tests_written,
+    unit_tests_written,
+)
+from runward.review.code.tree import Tree
+from runward.review.model import CheckResult, EvidenceItem, Verdict
 
-
-class Source(NamedTuple):
-    """A file to check, already parsed."""
-
-    path: str
-    text: str
-    tree: ast.Module
-
-
-Finding = EvidenceItem
-Function = ast.FunctionDef | ast.AsyncFunctionDef
-
-
-def parse(path: str, text: str) -> Source | CheckResult:
-    """The file's syntax tree, or the failed check that says where it does not parse."""
-    try:
-        return Source(path, text, ast.parse(text))
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        line = getattr(error, "lineno", None) or 1
-        evidence = [EvidenceItem(f"does not parse: {error}", path, line)]
-        return CheckResult("parses", "code", Verdict.FAIL, f"{path} is not valid Python", evidence, required=True)
-
-
-def check_sources(files: dict[str, str]) -> list[CheckResult]:
-    """All items over some Python files (path -> text), one result an item."""
-    parsed = [parse(path, text) for path, text in sorted(files.items())]
-    broken = [item for item in parsed if isinstance(item, CheckResult)]
-    sources = [item for item in parsed if isinstance(item, Source)]
-    if not sources:
-        return broken
-    return [*broken, *(check(name, sources) for name, check in _CHECKS.items())]
-
-
-def _result(
-    name: str, good: bool, message: str, evidence: list[Finding], verdict: Verdict | None = None
-) -> CheckResult:
-    found = verdict or (Verdict.PASS if good else Verdict.FAIL)
-    return CheckResult(name, "code", found, message, evidence[:_MAX_EVIDENCE], required=name in REQUIRED)
-
-
-def _functions(source: Source) -> Iterator[Function]:
-    for node in ast.walk(source.tree):
-        if isinstance(node, Function):
-            yield node
-
-
-def _parameters(function: Function) -> list[ast.arg]:
-    arguments = function.args
-    named = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
-    return [arg for arg in named if arg.arg not in ("self", "cls")]
-
-
-def _type_hints(name: str, sources: list[Source]) -> CheckResult:
-    total, missing = 0, list[Finding]()
-    for source in sources:
-        for function in _functions(source):
-            for arg in _parameters(function):
-                total += 1
-                if arg.annotation is None:
-                    missing.append(EvidenceItem(f"{function.name}: {arg.arg} has no type", source.path, arg.lineno))
-    if not total:
-        return _result(name, True, "no function has parameters", [])
-    share = 1 - len(missing) / total
-    return _result(name, share >= _SHARE, f"{share:.0%} of {total} parameters have a type (80 % wanted)", missing)
-
-
-def _is_public(function: Function | ast.ClassDef) -> bool:
-    return not function.name.startswith("_") and function.name != "forward"
-
-
-def _documented(name: str, sources: list[Source]) -> CheckResult:
-    total, missing = 0, list[Finding]()
-    for source in sources:
-        for function in filter(_is_public, _functions(source)):
-            total += 1
-            if not ast.get_docstring(function):
-                missing.append(EvidenceItem(f"{function.name} has no docstring", source.path, function.lineno))
-    if not total:
-        return _result(name, True, "no public function", [])
-    share = 1 - len(missing) / total
-    return _result(name, share >= _SHARE, f"{share:.0%} of {total} public functions documented (80 % wanted)", missing)
-
-
-def _explained(source: Source, function: Function, arg: ast.arg) -> bool:
-    doc = ast.get_docstring(function) or ""
-    if re.search(rf"(^|\W){re.escape(arg.arg)}\s*(\([^)]*\))?\s*:", doc):
-        return True
-    line = source.text.splitlines()[arg.lineno - 1]
-    return "#" in line[arg.col_offset :]
-
-
-def _parameters_documented(name: str, sources: list[Source]) -> CheckResult:
-    total, missing = 0, list[Finding]()
-    for source in sources:
-        for node in ast.walk(source.tree):
-            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "add_argument":
-                total += 1
-                if not any(keyword.arg == "help" for keyword in node.keywords):
-                    missing.append(EvidenceItem("an argument has no help", source.path, node.lineno))
-        for function in filter(_is_public, _functions(source)):
-            for arg in _parameters(function):
-                total += 1
-                if not _explained(source, function, arg):
-                    missing.append(
-                        EvidenceItem(f"{function.name}: {arg.arg} is not explained", source.path, arg.lineno)
-                    )
-    if not total:
-        return _result(name, True, "no parameters to explain", [])
-    share = 1 - len(missing) / total
-    return _result(name, share > 0.5, f"{share:.0%} of {total} parameters are explained (half wanted)", missing)
-
-
-def _validated(name: str, sources: list[Source]) -> CheckResult:
-    sites = list[Finding]()
-    for source in sources:
-        for node in ast.walk(source.tree):
-            if isinstance(node, ast.Raise):
-                sites.append(EvidenceItem("raises on wrong input", source.path, node.lineno))
-            elif isinstance(node, ast.keyword) and node.arg == "choices":
-                sites.append(EvidenceItem("choices limit an argument", source.path, node.value.lineno))
-            elif isinstance(node, ast.Assert) and node.msg is not None:
-                sites.append(EvidenceItem("assert with a message", source.path, node.lineno))
-    if sites:
-        return _result(name, True, f"{len(sites)} place(s) refuse wrong configuration", sites)
-    first = [EvidenceItem("nothing here refuses a wrong value", source.path, 1) for source in sources]
-    return _result(name, False, "no value is checked before the work starts", first)
-
-
-def _portable(name: str, sources: list[Source]) -> CheckResult:
-    found = list[Finding]()
-    for source in sources:
-        for node in ast.walk(source.tree):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                if _MACHINE_PATH.match(node.value):
-                    found.append(EvidenceItem(f"a path of one machine: {node.value[:60]}", source.path, node.lineno))
-                elif _DEVICE.match(node.value):
-                    found.append(EvidenceItem(f"a fixed device: {node.value}", source.path, node.lineno))
-            elif _reads_environment(node):
-                found.append(EvidenceItem("os.environ[…] without a default", source.path, node.lineno))  # type: ignore[attr-defined]
-    message = f"{len(found)} place(s) tie the code to one machine" if found else "nothing ties the code to one machine"
-    return _result(name, not found, message, found)
-
-
-def _reads_environment(node: ast.AST) -> bool:
-    return (
-        isinstance(node, ast.Subscript)
-        and isinstance(node.ctx, ast.Load)
-        and isinstance(node.value, ast.Attribute)
-        and node.value.attr == "environ"
-    )
-
-
-def _examples(name: str, sources: list[Source]) -> CheckResult:
-    for source in sources:
-        docs = [ast.get_docstring(source.tree) or "", *(ast.get_docstring(f) or "" for f in _functions(source))]
-        if any(_EXAMPLE.search(doc) for doc in docs):
-            return _result(name, True, "a usage example is given", [EvidenceItem("usage example", source.path, 1)])
-    evidence = [EvidenceItem("no usage example in a docstring", source.path, 1) for source in sources]
-    return _result(name, False, "no docstring shows how to use this", evidence)
-
-
-def _naming(name: str, sources: list[Source]) -> CheckResult:
-    found = list[Finding]()
-    for source in sources:
-        for node in ast.walk(source.tree):
-            if isinstance(node, ast.ClassDef) and not _CLASS.fullmatch(node.name):
-                found.append(EvidenceItem(f"class {node.name} is not CapWords", source.path, node.lineno))
-            elif isinstance(node, Function):
-                if not _SNAKE.fullmatch(node.name) and not node.name.startswith(
-                    ("visit_", "test", "setUp", "tearDown")
-                ):
-                    found.append(EvidenceItem(f"function {node.name} is not snake_case", source.path, node.lineno))
-                found.extend(
-                    EvidenceItem(f"parameter {arg.arg} is not snake_case", source.path, arg.lineno)
-                    for arg in _parameters(node)
-                    if not _SNAKE.fullmatch(arg.arg) and arg.arg.split("_")[0] not in _IDIOMS
-                )
-    message = f"{len(found)} name(s) break PEP 8" if found else "names follow PEP 8"
-    return _result(name, not found, message, found)
-
-
-def _errors(name: str, sources: list[Source]) -> CheckResult:
-    swallowed, purposeful = list[Finding](), list[Finding]()
-    for source in sources:
-        for node in ast.walk(source.tree):
-            if isinstance(node, ast.ExceptHandler):
-                silent = all(isinstance(item, ast.Pass) for item in node.body)
-                if node.type is None or silent:
-                    text = "bare except" if node.type is None else "an error is swallowed"
-                    swallowed.append(EvidenceItem(text, source.path, node.lineno))
-            elif isinstance(node, ast.Raise | ast.Try) or (isinstance(node, ast.Assert) and node.msg):
-                purposeful.append(EvidenceItem("handles or reports an error", source.path, node.lineno))
-    if swallowed:
-        return _result(name, False, f"{len(swallowed)} place(s) hide an error", swallowed)
-    if purposeful:
-        return _result(name, True, f"{len(purposeful)} place(s) end in a purposeful error", purposeful)
-    evidence = [EvidenceItem("no raise, try or assert with a message", source.path, 1) for source in sources]
-    return _result(name, False, "no foreseeable failure is handled", evidence)
-
-
-def _safe_loading(name: str, sources: list[Source]) -> CheckResult:
-    found = list[Finding]()
-    for source in sources:
-        for node in ast.walk(source.tree):
-            if isinstance(node, ast.Call) and (text := _unsafe(node)):
-                found.append(EvidenceItem(text, source.path, node.lineno))
-    message = f"{len(found)} place(s) run code while loading data" if found else "no unsafe loading or evaluation"
-    return _result(name, not found, message, found)
-
-
-def _unsafe(call: ast.Call) -> str:
-    target = ast.unparse(call.func)
-    keywords = {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
-    if target in ("eval", "exec"):
-        return f"{target}() runs text as code"
-    if target in ("pickle.load", "pickle.loads", "dill.load", "dill.loads", "cloudpickle.load"):
-        return f"{target} runs code from the file"
-    if target == "torch.load" and keywords.get("weights_only") != "True":
-        return "torch.load without weights_only=True"
-    if target == "yaml.load" and "Safe" not in keywords.get("Loader", "".join(ast.unparse(a) for a in call.args[1:])):
-        return "yaml.load without a safe loader"
-    if keywords.get("shell") == "True":
-        return f"{target} with shell=True"
-    return ""
-
-
-def _no_secrets(name: str, sources: list[Source]) -> CheckResult:
-    found = list[Finding]()
-    for source in sources:
-        for secret in find_secrets(source.text):
-            line = source.text.count("\n", 0, secret.start) + 1
-            found.append(EvidenceItem(f"looks like a secret ({secret.kind})", source.path, line))
-    return _result(name, not found, f"{len(found)} secret(s) in the code" if found else "no secrets in the code", found)
-
-
-def _person(question: str) -> Callable[[str, list[Source]], CheckResult]:
-    def check(name: str, sources: list[Source]) -> CheckResult:
-        return _result(name, False, question, [], Verdict.NEEDS_PERSON)
-
-    return check
-
-
-_CHECKS: dict[str, Callable[[str, list[Source]], CheckResult]] = {
-    "type_hints_used": _type_hints,
-    "configuration_validated": _validated,
-    "environment_specific_code_avoided": _portable,
-    "functions_documented": _documented,
-    "parameters_documented": _parameters_documented,
-    "examples_provided": _examples,
-    "unit_tests_written": _person("does a test reach this code?"),
-    "integration_tests_written": _person("does a test or script run this entry end to end?"),
-    "edge_cases_covered": _person("do the tests reach boundaries and failures?"),
-    "memory_usage_optimized": _person("is the use of memory deliberate?"),
-    "execution_efficient": _person("is there waste in the hot loop?"),
-    "resource_constraints_considered": _person("can its use of resources be bounded from outside?"),
-    "naming_conventions_followed": _naming,
-    "code_style_consistent": _person("would a formatter leave the file as it is?"),
-    "error_handling_implemented": _errors,
-    "loads_safely": _safe_loading,
-    "no_secrets": _no_secrets,
+_ALONE: dict[str, Callable[[Source], Judgement]] = {
+    "type_hints_used": type_hints_used,
+    "configuration_validated": configuration_validated,
+    "environment_specific_code_avoided": environment_specific_code_avoided,
+    "functions_documented": functions_documented,
+    "parameters_documented": parameters_documented,
+    "examples_provided": examples_provided,
+    "memory_usage_optimized": memory_usage_optimized,
+    "execution_efficient": execution_efficient,
+    "resource_constraints_considered": resource_constraints_considered,
+    "naming_conventions_followed": naming_conventions_followed,
+    "error_handling_implemented": error_handling_implemented,
+    "loads_safely": loads_safely,
+    "no_secrets": no_secrets,
 }
-REQUIRED = frozenset({"parses", "loads_safely", "no_secrets"})
+_TESTS: dict[str, Callable[[Tests, Source], Judgement]] = {
+    "unit_tests_written": unit_tests_written,
+    "integration_tests_written": integration_tests_written,
+    "edge_cases_covered": edge_cases_covered,
+}
+_OF_TESTS_TOO = frozenset(
+    {
+        "environment_specific_code_avoided",
+        "naming_conventions_followed",
+        "code_style_consistent",
+        "loads_safely",
+        "no_secrets",
+    }
+)
+ITEMS = (
+    "type_hints_used",
+    "configuration_validated",
+    "environment_specific_code_avoided",
+    "functions_documented",
+    "parameters_documented",
+    "examples_provided",
+    "unit_tests_written",
+    "integration_tests_written",
+    "edge_cases_covered",
+    "memory_usage_optimized",
+    "execution_efficient",
+    "resource_constraints_considered",
+    "naming_conventions_followed",
+    "code_style_consistent",
+    "error_handling_implemented",
+)
+"""The items of the team's checklist, in its order."""
+STRICT = (
+    "type_hints_used",
+    "configuration_validated",
+    "functions_documented",
+    "unit_tests_written",
+    "naming_conventions_followed",
+    "error_handling_implemented",
+)
+"""The six items that the checklist itself requires."""
+SAFETY = ("loads_safely", "no_secrets")
+"""What is checked beside the checklist."""
+REQUIRED = frozenset({"parses", *SAFETY})
 """What keeps a review from being applied. The other items inform the reviewer, who decides."""
+_WORSE_FIRST = (Verdict.FAIL, Verdict.NEEDS_PERSON, Verdict.PASS)
+
+
+class Finding(NamedTuple):
+    """One thing to mend: the rule (an item, or a code of ruff), its place, and what is wrong there."""
+
+    rule: str
+    place: EvidenceItem
+
+
+class CodeReport(NamedTuple):
+    """What was found in some files."""
+
+    results: list[CheckResult]
+    """The fifteen items, what is checked beside them, and ``parses`` where a file does not."""
+    findings: list[Finding]
+    """Grouped by rule, then by place."""
+
+
+def check_sources(files: Mapping[str, str], tree: Tree | None = None, *, lint: bool = False) -> list[CheckResult]:
+    """All items over some Python files and notebooks (path -> text), one result an item.
+
+    Args:
+        files: The files; their paths are those of the repository where one is given.
+        tree: The repository, in which tests are looked for. Without it the items on tests need a person.
+        lint: Whether ruff judges the layout too; it is a process of its own.
+    """
+    return check_code(files, {path: path for path in files}, tree, lint=lint).results
+
+
+def check_code(
+    files: Mapping[str, str],
+    placed: Mapping[str, str],
+    tree: Tree | None = None,
+    *,
+    lint: bool = True,
+    also: Mapping[str, str] | None = None,
+) -> CodeReport:
+    """The items and all findings over some files.
+
+    Args:
+        files: Texts by the paths that evidence shows.
+        placed: Where in the repository each is, by the same paths; a file outside of it is absent.
+        tree: The repository.
+        lint: Whether ruff judges the layout and adds its findings.
+        also: Further files, of which only the safety is looked at.
+    """
+    read = [read_source(path, text) for path, text in sorted(files.items())]
+    sources = [item for item in read if isinstance(item, Source)]
+    unread = [item for item in read if isinstance(item, Unreadable) and (item.kind != "empty" or not sources)]
+    if not sources and not unread:
+        return CodeReport([], [])
+    styled = style_of(sources, {s.path: placed.get(s.path, s.path) for s in sources}, tree) if lint else Styled({}, [])
+    by_item = {name: _judge_all(name, sources, placed, tree, styled) for name in (*ITEMS, *SAFETY)}
+    further = [
+        item for path, text in sorted((also or {}).items()) if isinstance(item := read_source(path, text), Source)
+    ]
+    for name in SAFETY:
+        by_item[name] += _judge_all(name, further, placed, tree, styled)
+    results = [*_broken(unread, sources), *(_combined(name, judged, unread) for name, judged in by_item.items())]
+    findings = _findings(results, by_item, sources, styled)
+    large = [Finding("too_large", EvidenceItem(u.reason, u.path, u.line)) for u in unread if u.kind == "large"]
+    return CodeReport(results, large + findings)
+
+
+def _broken(unread: Iterable[Unreadable], sources: Iterable[Source]) -> list[CheckResult]:
+    old = [Unreadable(source.path, 1, f"it is {source.note} code", "broken") for source in sources if source.note]
+    return [
+        CheckResult(
+            "parses", "code", Verdict.FAIL, f"{item.path} is not valid Python",
+            [EvidenceItem(f"does not parse: {item.reason}", item.path, item.line)], required=True,
+        )
+        for item in [*unread, *old]
+        if item.kind == "broken"
+    ]  # fmt: skip
+
+
+def _judge_all(
+    name: str, sources: list[Source], placed: Mapping[str, str], tree: Tree | None, styled: Styled
+) -> list[Judgement]:
+    judged = [source for source in sources if name in _OF_TESTS_TOO or not is_test(source.path)] or sources
+    found = [(source, _judge(name, source, placed.get(source.path), tree, styled)) for source in judged]
+    return [
+        item if item.evidence else item._replace(evidence=[source.evidence(1, item.message)]) for source, item in found
+    ]
+
+
+def _judge(name: str, source: Source, path: str | None, tree: Tree | None, styled: Styled) -> Judgement:
+    if name == "code_style_consistent":
+        return styled.judged.get(source.path) or _open(source, "would a formatter leave it as it is?")
+    return _judge_tests(name, source, path, tree) if name in _TESTS else _ALONE[name](source)
+
+
+def _judge_tests(name: str, source: Source, path: str | None, tree: Tree | None) -> Judgement:
+    if tree is None or path is None:
+        return _open(source, "the repository with its tests is not at hand: does a test reach this code?")
+    return _TESTS[name](_tests_of(source, path, tree), source)
+
+
+def _tests_of(source: Source, path: str, tree: Tree) -> Tests:
+    found = source.__dict__.get("tests")
+    if not isinstance(found, Tests):
+        found = source.__dict__["tests"] = Tests(source, path, tree)
+    return found
+
+
+def _open(source: Source, question: str) -> Judgement:
+    return Judgement(Verdict.NEEDS_PERSON, question, [source.evidence(1, question)])
+
+
+def _combined(name: str, judged: list[Judgement], unread: list[Unreadable]) -> CheckResult:
+    """The worst of all files, with its evidence."""
+    judged = [*judged, *(_of_unread(item) for item in unread)]
+    worst = next(verdict for verdict in _WORSE_FIRST if any(item.verdict is verdict for item in judged))
+    same = [item for item in judged if item.verdict is worst]
+    message = same[0].message if len(judged) == 1 else f"{len(same)} of {len(judged)} files: {same[0].message}"
+    evidence = [place for item in same for place in item.evidence[: max(3, MAX_EVIDENCE // len(same))]][:MAX_EVIDENCE]
+    return CheckResult(name, "code", worst, message, evidence, required=name in REQUIRED)
+
+
+def _of_unread(item: Unreadable) -> Judgement:
+    verdict = Verdict.FAIL if item.kind == "broken" else Verdict.NEEDS_PERSON
+    return Judgement(verdict, f"it cannot be read: {item.reason}", [EvidenceItem(item.reason, item.path, item.line)])
+
+
+def _findings(
+    results: list[CheckResult], by_item: Mapping[str, list[Judgement]], sources: list[Source], styled: Styled
+) -> list[Finding]:
+    found = [
+        Finding(name, place)
+        for name, judged in by_item.items()
+        for j in judged
+        if j.verdict is Verdict.FAIL
+        for place in j.evidence
+    ]
+    found += [Finding(result.name, place) for result in results if result.name == "parses" for place in result.evidence]
+    found += [Finding("seeds", place) for source in sources for place in unseeded(source)]
+    found += [Finding(rule, place) for rule, place in styled.findings]
+    order = {name: at for at, name in enumerate(("parses", *SAFETY, *ITEMS, "seeds"))}
+    return sorted(found, key=lambda f: (order.get(f.rule, len(order)), f.rule, f.place.file, f.place.line))

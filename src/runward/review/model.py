@@ -111,12 +111,16 @@ class ReviewState(StrEnum):
 
 
 class NewReview(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A review to open on a run."""
+    """A review to open on a run, or on the version of a model that the run made."""
 
     run_id: str
     title: str = ""
     description: str = ""
     reviewers: list[str] = []
+    model: str = ""
+    """Name of a registered model, where a version of it is to get an alias; empty for the run itself."""
+    version: int = 0
+    alias: str = ""
 
 
 class Vote(msgspec.Struct, frozen=True):
@@ -161,6 +165,12 @@ class Review(msgspec.Struct, frozen=True):
     updated_at: datetime
     approvals: int
     approvals_needed: int
+    model: str = ""
+    """The model whose version is to get the alias; empty where the run itself is to become a team result."""
+    version: int = 0
+    alias: str = ""
+    alias_now: int = 0
+    """The version that has the alias now; 0 for none."""
 
 
 class ReviewDetail(msgspec.Struct, frozen=True):

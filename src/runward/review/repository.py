@@ -62,9 +62,12 @@ def gates(tx: Tx, run_id: str, present: Digest) -> GateReport | None:
     return GateReport(RunId(run_id), row[0], bool(row[1]), _results(row[2]), row[0] != present, from_us(row[3]))
 
 
+_UNDER_WAY = "'open', 'changes_requested'"
 _REVIEW = """SELECT w.id, w.number, w.title, w.description, w.state, w.run_id, r.name, p.path, w.author, w.reviewers,
-  w.created_at, w.updated_at, r.project_id, w.author_id FROM reviews w JOIN runs r ON r.id = w.run_id
-  JOIN projects p ON p.id = r.project_id"""
+  w.created_at, w.updated_at, COALESCE(NULLIF(m.project_id, ''), r.project_id), w.author_id, w.model_id, m.name, w.version,
+  w.alias, a.version
+  FROM reviews w JOIN runs r ON r.id = w.run_id JOIN projects p ON p.id = r.project_id
+  LEFT JOIN models m ON m.id = w.model_id LEFT JOIN model_aliases a ON a.model_id = w.model_id AND a.alias = w.alias"""
 
 
 class ReviewRow(msgspec.Struct, frozen=True):
@@ -83,7 +86,14 @@ class ReviewRow(msgspec.Struct, frozen=True):
     created_at: int
     updated_at: int
     project_id: str
+    """Whose standards it follows: the run's project, or the model's."""
     author_id: str
+    model_id: str
+    """The model whose version is to get an alias; empty where the run is to become a team result."""
+    model: str
+    version: int
+    alias: str
+    alias_now: int
 
     def shown(self, revision: Digest, approvals: int, needed: int) -> Review:
         """The review for a list."""
@@ -103,6 +113,10 @@ class ReviewRow(msgspec.Struct, frozen=True):
             updated_at=from_us(self.updated_at),
             approvals=approvals,
             approvals_needed=needed,
+            model=self.model,
+            version=self.version,
+            alias=self.alias,
+            alias_now=self.alias_now,
         )
 
 
@@ -123,6 +137,11 @@ def _review(row: Row) -> ReviewRow:
         updated_at=row[11],
         project_id=row[12],
         author_id=row[13],
+        model_id=row[14],
+        model=row[15] or "",
+        version=row[16],
+        alias=row[17],
+        alias_now=row[18] or 0,
     )
 
 
@@ -146,12 +165,15 @@ def reviews(tx: Tx, projects: Clause, state: str | None, limit: int) -> list[Rev
     return [_review(row) for row in tx.all(f"{sql} ORDER BY w.created_at DESC LIMIT ?", [*params, limit])]
 
 
-def open_review_of(tx: Tx, run_id: str) -> tuple[str, int] | None:
-    """(id, number) of the review of a run that is under way."""
-    row = tx.one(
-        "SELECT id, number FROM reviews WHERE run_id = ? AND state IN ('open', 'changes_requested')", (run_id,)
-    )
-    return (row[0], row[1]) if row else None
+def open_reviews_of(tx: Tx, run_id: str) -> list[ReviewRow]:
+    """The reviews under way of a run, and of versions that it made."""
+    return [_review(row) for row in tx.all(f"{_REVIEW} WHERE w.run_id = ? AND w.state IN ({_UNDER_WAY})", (run_id,))]
+
+
+def open_promotions(tx: Tx, model_id: str, alias: str) -> list[ReviewRow]:
+    """The reviews under way of versions of a model for one of its aliases."""
+    where = f"w.model_id = ? AND w.alias = ? AND w.state IN ({_UNDER_WAY})"
+    return [_review(row) for row in tx.all(f"{_REVIEW} WHERE {where}", (model_id, alias))]
 
 
 def insert_review(tx: Tx, values: dict[str, Any]) -> int:

@@ -29,7 +29,8 @@ from runward.repro.api import Repro
 from runward.repro.records import Verification
 from runward.review import repository as sql
 from runward.review.api import Reviews
-from runward.review.checks import check_sources
+from runward.review.captured import captured_code
+from runward.review.checks import check_code
 from runward.review.gates import VERIFIED, evaluate, name_problem, passed, standing, summary
 from runward.review.model import (
     CheckResult,
@@ -43,15 +44,12 @@ from runward.review.model import (
     Verdict,
     Vote,
 )
-from runward.store.blobs import check_digest
+from runward.review.promotion import promote, promotion_digest, promotion_missing, promotion_of
 from runward.tracking.api import Tracking
 from runward.tracking.content import content_digest, detail_of, digest_of
-from runward.tracking.files import find_blob, find_capture
+from runward.tracking.foreign import ANY_PROJECT
 from runward.tracking.marks import OUTDATED, publish_on_run, run_place, set_mark
 from runward.tracking.model import Run
-
-_MAX_FILES = 60
-_MAX_FILE_BYTES = 400_000
 
 
 class ReviewService(Reviews):
@@ -96,8 +94,8 @@ class ReviewService(Reviews):
         assert stored is not None
         return stored
 
-    def _evaluated(self, run: Run) -> list[CheckResult]:
-        standards = _standards_of(self.call, run.project_id).standards
+    def _evaluated(self, run: Run, project_id: str = "") -> list[CheckResult]:
+        standards = _standards_of(self.call, project_id or run.project_id).standards
         return evaluate(run, standards, self._verifications(run.id) if standards.require_level else [])
 
     def _verifications(self, run_id: str) -> list[Verification]:
@@ -122,7 +120,7 @@ class ReviewService(Reviews):
         return [self._shown(row) for row in rows]
 
     def _shown(self, row: sql.ReviewRow) -> Review:
-        revision = content_digest(self.tx, row.run_id)
+        revision = self._revision(row)
         needed = _standards_of(self.call, row.project_id).standards.approvals
         votes = [vote for vote in self._votes(row, revision) if vote.counts and vote.verdict == "approve"]
         return row.shown(revision, len(votes), needed)
@@ -134,11 +132,19 @@ class ReviewService(Reviews):
             raise InvalidTransitionError(
                 f"run {run.name!r} is still running", hint="ask for a review when it has ended"
             )
-        if (existing := sql.open_review_of(self.tx, run.id)) is not None:
-            raise ConflictError(f"review #{existing[1]} of run {run.name!r} is open already", review_id=existing[0])
-        if any(mark.kind == "team_result" and mark.label != OUTDATED for mark in run.marks):
+        subject = promotion_of(self.call, new, run)
+        for existing in sql.open_reviews_of(self.tx, run.id):
+            if (existing.model_id, existing.version, existing.alias) == subject:
+                of = (
+                    f"{existing.model} {existing.version} for {existing.alias!r}"
+                    if existing.alias
+                    else f"run {run.name!r}"
+                )
+                raise ConflictError(f"review #{existing.number} of {of} is open already", review_id=existing.id)
+        if not new.model and any(mark.kind == "team_result" and mark.label != OUTDATED for mark in run.marks):
             raise ConflictError(f"run {run.name!r} is a team result already")
-        title = check_name(new.title or f"Review of {run.name}", "the review's title")
+        what = f"{new.model} {new.version} as {new.alias}" if new.model else f"Review of {run.name}"
+        title = check_name(new.title or what, "the review's title")
         review_id, now, actor = ReviewId(new_id()), self.call.now_us, self.call.actor
         number = sql.insert_review(
             self.tx,
@@ -153,10 +159,12 @@ class ReviewService(Reviews):
                 "reviewers": json.dumps(new.reviewers),
                 "created_at": now,
                 "updated_at": now,
+                **dict(zip(("model_id", "version", "alias"), subject, strict=True)),
             },
         )
-        self._run_checks(review_id, run)
-        set_mark(self.call, run.id, "review", ReviewState.OPEN, review_id)
+        row = sql.review(self.tx, review_id)
+        self._run_checks(row, run)
+        self._mark(row, ReviewState.OPEN)
         data: dict[str, object] = {
             "title": title,
             "number": number,
@@ -169,31 +177,26 @@ class ReviewService(Reviews):
     def run_checks(self, review_id: str) -> ReviewDetail:
         """See the contract."""
         row = self._open(review_id)
-        self._run_checks(review_id, self.call.use(Tracking).get_run(row.run_id).run)
+        self._run_checks(row, self.call.use(Tracking).get_run(row.run_id).run)
         self._settle(row)
         return self.get_review(review_id)
 
-    def _run_checks(self, review_id: str, run: Run) -> None:
-        report = self.evaluate_gates(run.id)
-        results = [*report.results, *check_sources(self._sources(run))]
-        sql.store_checks(self.tx, review_id, content_digest(self.tx, run.id), results, self.call.now_us)
+    def _run_checks(self, row: sql.ReviewRow, run: Run) -> None:
+        self.note_gates(run.id)
+        code = captured_code(self.call, run.id)
+        placed = {path: path for path in code.subject}
+        judged = check_code(code.subject, placed, code.tree, also=code.rest)
+        results = [*self._gates_of(row, run), *judged.results]
+        sql.store_checks(self.tx, row.id, self._revision(row), results, self.call.now_us)
 
-    def _sources(self, run: Run) -> dict[str, str]:
-        """The Python files that the run ran with: its entry and what was not committed first."""
-        try:
-            document = msgspec.json.decode(self.call.blobs.read(find_capture(self.call, run.id, "code").digest))
-        except NotFoundError:
-            return {}
-        touched = {*document.get("changed", []), *document.get("untracked", [])}
-        entries = [f for f in document.get("files", []) if f["path"].endswith(".py") and f["mode"] != "symlink"]
-        entries.sort(key=lambda f: (f["path"] not in touched, "test" in f["path"], f["path"].count("/"), f["path"]))
-        sources: dict[str, str] = {}
-        for entry in entries[:_MAX_FILES]:
-            if entry["size"] <= _MAX_FILE_BYTES:
-                # The document comes from a client: only bytes of the run's own project are opened.
-                stored = find_blob(self.call, run.id, check_digest(entry["digest"]))
-                sources[entry["path"]] = self.call.blobs.read(stored.digest).decode("utf-8", errors="replace")
-        return sources
+    def _gates_of(self, row: sql.ReviewRow, run: Run) -> list[CheckResult]:
+        """The gates as the review sees them: a model's project may ask for more than the run's own."""
+        return self._evaluated(run, row.project_id)
+
+    def _revision(self, row: sql.ReviewRow) -> Digest:
+        """What a decision is about: for a promotion also which version the alias leaves."""
+        content = content_digest(self.tx, row.run_id)
+        return promotion_digest(self.tx, row, content) if row.model_id else content
 
     def get_review(self, review_id: str) -> ReviewDetail:
         """See the contract."""
@@ -239,7 +242,7 @@ class ReviewService(Reviews):
     def _why_not(self, row: sql.ReviewRow) -> str:
         if row.state.is_terminal:
             return f"the review is {row.state}"
-        role = self.call.role_on("run", row.run_id)
+        role = self.call.role_on(ANY_PROJECT, row.project_id)
         if role is None or role < PERMISSIONS["review.approve"]:
             return "approving needs the role reviewer in this project"
         reason = self._involved(row).get(self.call.actor.member_id, "")
@@ -247,7 +250,7 @@ class ReviewService(Reviews):
 
     def _missing(self, row: sql.ReviewRow, run: Run, revision: Digest) -> list[str]:
         standards = _standards_of(self.call, row.project_id).standards
-        missing = list[str]()
+        missing = promotion_missing(self.tx, row) if row.model_id else []
         checks = sql.checks(self.tx, row.id, revision)
         if not checks:
             missing.append("The checks did not run on the present revision: run them again.")
@@ -269,18 +272,19 @@ class ReviewService(Reviews):
 
     def on_verified(self, run_id: str) -> None:
         """Let a new verification count at once: in the run's gates and in the review that is under way."""
-        if not _standards_of(self.call, run_place(self.call, run_id)[0]).standards.require_level:
+        under_way = sql.open_reviews_of(self.tx, run_id)
+        asking = {run_place(self.call, run_id)[0], *(row.project_id for row in under_way)}
+        if not any(_standards_of(self.call, project_id).standards.require_level for project_id in asking):
             return
-        revision = self.note_gates(run_id)
-        if (found := sql.open_review_of(self.tx, run_id)) is None:
-            return
-        row = self._open(found[0])
-        gates = sql.gates(self.tx, run_id, revision)
-        # Where the checks did not run on this content they still have to, and nothing is settled without them.
-        if (checks := sql.checks(self.tx, row.id, revision)) and gates is not None:
-            others = [check for check in checks if check.group != "gate"]
-            sql.store_checks(self.tx, row.id, revision, [*gates.results, *others], self.call.now_us)
-            self._settle(row)
+        self.note_gates(run_id)
+        run = self.call.use(Tracking).get_run(run_id).run
+        for row in (self._open(found.id) for found in under_way):
+            revision = self._revision(row)
+            # Where the checks did not run on this content they still have to, and nothing is settled without them.
+            if checks := sql.checks(self.tx, row.id, revision):
+                others = [check for check in checks if check.group != "gate"]
+                sql.store_checks(self.tx, row.id, revision, [*self._gates_of(row, run), *others], self.call.now_us)
+                self._settle(row)
 
     def approve(self, review_id: str, revision: str = "", comment: str = "") -> ReviewDetail:
         """See the contract."""
@@ -288,7 +292,7 @@ class ReviewService(Reviews):
         if why_not := self._why_not(row):
             raise ForbiddenError(why_not, hint="another reviewer of the team has to approve it")
         # The standards may have changed since the checks ran: what is applied meets those in force now.
-        self._run_checks(row.id, self.call.use(Tracking).get_run(row.run_id).run)
+        self._run_checks(row, self.call.use(Tracking).get_run(row.run_id).run)
         self._vote(row, "approve", revision, comment)
         self._event(row, "review.approved", comment)
         self._settle(row)
@@ -305,7 +309,7 @@ class ReviewService(Reviews):
         return self.get_review(review_id)
 
     def _vote(self, row: sql.ReviewRow, verdict: str, revision: str, comment: str) -> None:
-        present = content_digest(self.tx, row.run_id)
+        present = self._revision(row)
         if revision and revision != present:
             raise StaleVersionError(
                 f"you looked at revision {revision[:12]}, the present one is {present[:12]}",
@@ -317,18 +321,27 @@ class ReviewService(Reviews):
     def _settle(self, row: sql.ReviewRow) -> None:
         """Apply the review in this very transaction as soon as nothing is missing."""
         run = self.call.use(Tracking).get_run(row.run_id).run
-        revision = content_digest(self.tx, row.run_id)
+        revision = self._revision(row)
+        votes = [vote for vote in self._votes(row, revision) if vote.counts]
         if self._missing(row, run, revision):
-            changes = any(v.counts and v.verdict == "request_changes" for v in self._votes(row, revision))
+            changes = any(vote.verdict == "request_changes" for vote in votes)
             self._set_state(row, ReviewState.CHANGES_REQUESTED if changes else ReviewState.OPEN)
             return
         self._set_state(row, ReviewState.APPLIED)
-        set_mark(self.call, row.run_id, "team_result", revision, row.id)
+        if row.model_id:
+            promote(self.call, row, [vote.reviewer for vote in votes])
+        else:
+            set_mark(self.call, row.run_id, "team_result", revision, row.id)
         self._event(row, "review.applied", "")
 
     def _set_state(self, row: sql.ReviewRow, state: ReviewState) -> None:
         sql.set_state(self.tx, row.id, state, self.call.now_us)
-        set_mark(self.call, row.run_id, "review", state, row.id)
+        self._mark(row, state)
+
+    def _mark(self, row: sql.ReviewRow, state: ReviewState) -> None:
+        """A run's mark is about the run itself, not about a version that it made."""
+        if not row.model_id:
+            set_mark(self.call, row.run_id, "review", state, row.id)
 
     def _open(self, review_id: str) -> sql.ReviewRow:
         sql.lock_review(self.tx, review_id)

@@ -128,7 +128,7 @@ def _arguments(op: Operation, request: Request, data: bytes) -> dict[str, Any]:
     arguments: dict[str, Any] = {}
     for param in op.params:
         if param.place == "path":
-            arguments[param.name] = request.path_params[param.name]
+            arguments[param.name] = _converted(param, request.path_params[param.name])
         elif param.place == "query":
             arguments[param.name] = _query_value(param, request)
     if op.body is not None:
@@ -146,10 +146,14 @@ def _query_value(param: Any, request: Request) -> Any:
             raise InvalidError(f"the query needs {param.name!r}")
         return param.default
     is_list = getattr(param.type, "__origin__", None) is list
+    return _converted(param, given if is_list else given[-1])
+
+
+def _converted(param: Any, given: str | list[str]) -> Any:
     try:
-        return msgspec.convert(given if is_list else given[-1], param.type, strict=False)
+        return msgspec.convert(given, param.type, strict=False)
     except msgspec.ValidationError as error:
-        raise InvalidError(f"query parameter {param.name!r}: {error}") from error
+        raise InvalidError(f"{param.place} parameter {param.name!r}: {error}") from error
 
 
 def error_response(error: RunwardError) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from urllib.parse import quote
 
 from starlette.requests import Request
@@ -12,7 +13,7 @@ from runward.core.codec import JSON, MSGPACK, decode
 from runward.core.ids import Digest
 from runward.core.operation import Door
 from runward.core.remote import DIRECT
-from runward.data.files import DATA_BLOB, find_content
+from runward.data.files import DATA_BLOB, DATA_BLOBS, find_content, find_contents, stream_contents
 from runward.errors import NotFoundError
 from runward.server.app import Server, door, in_thread, read_body
 from runward.store.blobs import check_digest
@@ -148,8 +149,26 @@ def downloads(server: Server) -> list[BaseRoute]:
         answer: Response = await in_thread(lambda: _download(server, request, found, found.digest))
         return answer
 
+    async def many_of_dataset(request: Request) -> Response:
+        dataset = request.path_params["dataset"]
+
+        def allowed() -> None:
+            with dispatcher.enter(DATA_BLOBS, server.actor(request), dataset, write=False):
+                # Who may not read makes this server unpack nothing.
+                pass
+
+        await in_thread(allowed)
+        digests = decode(await read_body(request), list[str], MSGPACK)
+
+        def find() -> Iterator[bytes]:
+            with dispatcher.enter(DATA_BLOBS, server.actor(request), dataset, write=False) as call:
+                return stream_contents(dispatcher.blobs, find_contents(call, dataset, digests))
+
+        return StreamingResponse(await in_thread(find), media_type="application/octet-stream")
+
     return [
         door(DATA_BLOB, of_dataset),
+        door(DATA_BLOBS, many_of_dataset),
         door(files.ARTIFACT, artifact),
         door(files.CAPTURE, capture),
         door(files.BLOB, blob),

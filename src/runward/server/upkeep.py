@@ -6,12 +6,13 @@ import contextlib
 import threading
 from collections.abc import AsyncIterator
 
+from runward.data.spans import find_due
 from runward.interop.tables import write_tables
 from runward.store.blobs import Blobs
 from runward.store.database import Database
 from runward.tracking.cards import make_cards
 from runward.tracking.compaction import compact_due
-from runward.tracking.packages import list_locks
+from runward.tracking.listing import list_locks
 
 INTERVAL_S = 2.0
 TABLES_EVERY = 15
@@ -44,12 +45,15 @@ class Upkeep:
     def _list_locks(self, database: Database) -> int:
         return list_locks(database, self._blobs)
 
+    def _find_spans(self, database: Database) -> int:
+        return find_due(database, self._blobs)
+
     def _loop(self) -> None:
         rounds = 0
         while not self._stop.wait(INTERVAL_S):
             rounds += 1
             # A database that is away is back in two seconds or later; what was due is due then.
-            for due in (compact_due, make_cards, self._list_locks):
+            for due in (compact_due, make_cards, self._list_locks, self._find_spans):
                 with contextlib.suppress(Exception):
                     while due(self._database) and not self._stop.is_set():
                         pass

@@ -75,6 +75,13 @@ class Blobs(Protocol):
         """A whole blob, checked against its digest. Raises: NotFoundError, CorruptedError."""
         ...
 
+    def read_many(self, digests: Sequence[Digest]) -> Iterator[bytes]:
+        """Whole blobs in the order asked for, each once, checked against their digests.
+
+        Raises: NotFoundError, CorruptedError.
+        """
+        ...
+
     def chunks(self, digest: Digest) -> Iterator[bytes]:
         """A blob in pieces, unchecked. Raises: NotFoundError, at once."""
         ...

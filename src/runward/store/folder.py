@@ -29,6 +29,7 @@ from runward.store.blobs import (
     not_stored,
 )
 from runward.store.clone import cloned
+from runward.store.database import parts
 from runward.store.small import SMALL_BYTES, SmallBlobs
 
 _SMALL = "small.db"
@@ -229,6 +230,13 @@ class FolderBlobs(Putting):
         except FileNotFoundError:
             data = self._read_small(digest)
         return checked(digest, data)
+
+    def read_many(self, digests: Sequence[Digest]) -> Iterator[bytes]:
+        """See :meth:`Blobs.read_many`. Small ones are read a few hundred at a time."""
+        for some in parts(digests):
+            small = self._small.read_many(some)
+            for digest in some:
+                yield checked(digest, small[digest]) if digest in small else self.read(digest)
 
     def _read_small(self, digest: Digest) -> bytes:
         data = self._small.read(digest)

@@ -10,7 +10,7 @@ import contextlib
 import re
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,9 +19,9 @@ from urllib.parse import parse_qsl, urlsplit, urlunsplit
 from blake3 import blake3
 
 from runward.core.ids import Digest, new_id
-from runward.errors import InvalidError, MissingExtraError, NotFoundError, StoreError
+from runward.core.parallel import at_once
+from runward.errors import InvalidError, NotFoundError, StoreError
 from runward.store.blobs import (
-    CHUNK_BYTES,
     TABLES,
     Blobs,
     BlobWriter,
@@ -31,14 +31,15 @@ from runward.store.blobs import (
     checked,
     not_stored,
 )
+from runward.store.bucket import Bucket
 from runward.store.folder import FolderBlobs
 
 SCHEMES = ("s3", "gs", "az")
 _INCOMING = "incoming"
 _LINK_LASTS = timedelta(minutes=15)
+_AT_ONCE = 16
 _FRESH_S = 1800.0
 """An older object is put anew when it is wanted again: its age is what protects it from garbage collection."""
-_PART_BYTES = 16 << 20
 _SECRET = ("key", "secret", "token", "password")
 _UPLOAD_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 
@@ -71,64 +72,28 @@ class ObjectBlobs(Putting):
     """Blobs in a bucket."""
 
     def __init__(self, url: str, settings: dict[str, str], spool: Path) -> None:
-        try:
-            import obstore
-            from obstore.store import from_url
-        except ImportError as error:
-            raise MissingExtraError(
-                f"{url} needs obstore, which is not installed", hint="pip install 'runward[objects]'"
-            ) from error
-        self.url, self._spool, self._api = url, spool, obstore
-        plain_http = settings.get("endpoint", "").startswith("http://")
-        options: Any = {
-            "config": settings,
-            "client_options": {"allow_http": plain_http, "timeout": timedelta(minutes=10)},
-            "retry_config": {"max_retries": 4, "retry_timeout": timedelta(seconds=60)},
-        }
-        try:
-            self._store: Any = from_url(url, **options)
-        except (obstore.exceptions.BaseError, ValueError, TypeError) as error:
-            raise InvalidError(f"--blobs {url!r} cannot be used: {_first_line(error)}") from error
-        self._answer("check", lambda: next(iter(obstore.list(self._store, chunk_size=1)), None))
-
-    def _answer(self, what: str, call: Callable[[], Any]) -> Any:
-        """What the storage answers. Raises: FileNotFoundError, StoreError."""
-        try:
-            return call()
-        except FileNotFoundError as error:
-            if "NoSuchBucket" in str(error):
-                raise StoreError(f"{self.url}: there is no such bucket", hint="create it, or check --blobs") from error
-            raise
-        except self._api.exceptions.BaseError as error:
-            raise StoreError(
-                f"the object storage {self.url} could not {what}: {_first_line(error)}",
-                hint="check its address and credentials, and try again",
-            ) from error
+        self.url, self._spool = url, spool
+        self._bucket = Bucket(url, settings, "--blobs")
+        self._api, self._store, self._answer = self._bucket.api, self._bucket.store, self._bucket.answer
 
     @staticmethod
     def _name(digest: Digest) -> str:
         return f"{digest[:2]}/{check_digest(digest)[2:]}"
 
-    def _head(self, name: str) -> Any | None:
-        try:
-            return self._answer("look", lambda: self._api.head(self._store, name))
-        except FileNotFoundError:
-            return None
-
     def has(self, digest: Digest) -> bool:
         """See :meth:`Blobs.has`."""
-        return self._head(self._name(digest)) is not None
+        return self._bucket.head(self._name(digest)) is not None
 
     def size(self, digest: Digest) -> int:
         """See :meth:`Blobs.size`."""
-        found = self._head(self._name(digest))
+        found = self._bucket.head(self._name(digest))
         if found is None:
             raise not_stored(digest)
         return int(found["size"])
 
     def touch(self, digest: Digest) -> bool:
         """See :meth:`Blobs.touch`."""
-        found = self._head(self._name(digest))
+        found = self._bucket.head(self._name(digest))
         return found is not None and time.time() - found["last_modified"].timestamp() < _FRESH_S
 
     @contextlib.contextmanager
@@ -144,8 +109,7 @@ class ObjectBlobs(Putting):
     def _keep(self, file: BinaryIO, digest: Digest) -> None:
         if not self.touch(digest):
             file.seek(0)
-            name = self._name(digest)
-            self._answer("store bytes", lambda: self._api.put(self._store, name, file, chunk_size=_PART_BYTES))
+            self._bucket.put(self._name(digest), file)
 
     def put_many(self, contents: Iterable[tuple[Digest, Iterable[bytes]]]) -> list[int]:
         """See :meth:`Blobs.put_many`. An object storage takes them one by one; those before a refused one stay."""
@@ -155,22 +119,13 @@ class ObjectBlobs(Putting):
         """See :meth:`Blobs.read`."""
         return checked(digest, b"".join(self.chunks(digest)))
 
+    def read_many(self, digests: Sequence[Digest]) -> Iterator[bytes]:
+        """See :meth:`Blobs.read_many`. An object storage answers late, but many at once."""
+        return at_once(self.read, digests, _AT_ONCE)
+
     def chunks(self, digest: Digest) -> Iterator[bytes]:
         """See :meth:`Blobs.chunks`."""
-        return self._pieces(self._name(digest), not_stored(digest))
-
-    def _pieces(self, name: str, missing: NotFoundError) -> Iterator[bytes]:
-        try:
-            found = self._answer("read", lambda: self._api.get(self._store, name))
-        except FileNotFoundError:
-            raise missing from None
-        pieces = iter(found.stream(min_chunk_size=CHUNK_BYTES))
-
-        def told() -> Iterator[bytes]:
-            while (piece := self._answer("read", lambda: next(pieces, None))) is not None:
-                yield bytes(piece)
-
-        return told()
+        return self._bucket.pieces(self._name(digest), not_stored(digest))
 
     def copy_to(self, digest: Digest, path: Path) -> None:
         """See :meth:`Blobs.copy_to`."""
@@ -199,7 +154,7 @@ class ObjectBlobs(Putting):
         if not _UPLOAD_ID.fullmatch(upload):
             raise missing
         name, hasher, size = f"{_INCOMING}/{project_id}/{upload}", blake3(), 0
-        for piece in self._pieces(name, missing):
+        for piece in self._bucket.pieces(name, missing):
             hasher.update(piece)
             size += len(piece)
         try:
@@ -226,7 +181,7 @@ class ObjectBlobs(Putting):
         return {digest for digest in digests if self._remove(self._name(digest), before)}
 
     def _remove(self, name: str, before: float) -> bool:
-        found = self._head(name)
+        found = self._bucket.head(name)
         if found is None or found["last_modified"].timestamp() > before:
             return False
         self._answer("remove", lambda: self._api.delete(self._store, name))
@@ -245,9 +200,7 @@ class ObjectBlobs(Putting):
     def write_table(self, name: str, path: Path) -> None:
         """See :meth:`Blobs.write_table`."""
         with open(path, "rb") as file:
-            self._answer(
-                "store a table", lambda: self._api.put(self._store, f"{TABLES}/{name}", file, chunk_size=_PART_BYTES)
-            )
+            self._bucket.put(f"{TABLES}/{name}", file)
 
     def drop_table(self, name: str) -> None:
         """See :meth:`Blobs.drop_table`."""
@@ -256,8 +209,3 @@ class ObjectBlobs(Putting):
 
     def close(self) -> None:
         """Nothing is held."""
-
-
-def _first_line(error: BaseException) -> str:
-    text = str(error).partition("\n")[0]
-    return text[:300] or type(error).__name__

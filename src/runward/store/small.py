@@ -63,6 +63,15 @@ class SmallBlobs:
         found = self._one("data", digest)
         return bytes(found) if isinstance(found, bytes) else None
 
+    def read_many(self, digests: Sequence[Digest]) -> dict[Digest, bytes]:
+        """Those of some blobs that are stored."""
+        if not self._exists():
+            return {}
+        wanted = [bytes.fromhex(digest) for digest in digests]
+        with self._database.transaction(write=False) as tx:
+            rows = tx.listed("SELECT digest, data FROM blobs WHERE digest IN ({})", wanted)
+            return {Digest(row[0].hex()): bytes(row[1]) for row in rows}
+
     def size(self, digest: Digest) -> int | None:
         """A blob's length in bytes, or None."""
         found = self._one("length(data)", digest)

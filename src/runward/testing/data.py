@@ -33,7 +33,7 @@ from runward.errors import (
 from runward.registry.model import NewModel
 from runward.registry.model import NewVersion as NewModelVersion
 from runward.testing.worlds import BAD_NAMES, World, name_of
-from runward.tracking.model import CapturePart, NewArtifact, NewProject
+from runward.tracking.model import CapturePart, NewArtifact, NewProject, RunStatus
 from runward.workspace import Workspace
 
 
@@ -189,8 +189,22 @@ class DataSuite:
             space.data_files.fetch(ref, [(other, tmp_path / "c")], "auto")
         with pytest.raises(NotFoundError):
             world.outsider().data_files.fetch(ref, [(wanted[0][0], tmp_path / "d")], "auto")
+        with pytest.raises(NotFoundError):
+            # One that is none of it: nothing of the others is told either.
+            space.data_files.fetch(ref, [(wanted[0][0], tmp_path / "e"), (other, tmp_path / "f")], "auto")
+        assert not list(tmp_path.glob("[ef]"))
         assert not (tmp_path / "c").exists()
         assert not (tmp_path / "d").exists()
+
+    def test_many_bytes_come_back(self, world: World, tmp_path: Path) -> None:
+        """Small and large ones, one content at several places, by few requests."""
+        space, ref = world.member(), _ref(world, "d")
+        contents = {f"{number:04}": f"content {number % 40}".encode() for number in range(120)}
+        contents |= {"large": b"x" * 600_000, "large too": b"x" * 600_000, "larger": b"y" * 700_000}
+        store(space, world.project, "d", contents)
+        wanted = [(digest_bytes(data), tmp_path / name) for name, data in contents.items()]
+        world.member("viewer").data_files.fetch(ref, wanted, "auto")
+        assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == contents
 
     def test_lineage_joins_data_runs_and_models(self, world: World) -> None:
         """By what was read and made, file by file; both ways, and no further than asked."""
@@ -226,6 +240,77 @@ class DataSuite:
                 space.data.lineage(world.project, of)
         with pytest.raises(InvalidError, match="not understood"):
             space.data.lineage(world.project, "what")
+
+    def test_files_between_runs_are_artifacts(self, world: World) -> None:
+        """What a run made and another one read, unless a dataset holds it; asked for by run and path, both ways."""
+        space = world.member()
+        store(space, world.project, "raw", {"a": b"1"})
+        first, second, unrelated = (world.run(space, name) for name in ("prepare", "train", "other"))
+        read_by(space, first.id, world.project, b"1")
+        listed = {"out/weights.bin": b"w", "log.txt": b"nobody read this", "copy": b"1", "empty": b""}
+        digests = {path: space.files.put_bytes(world.project, data) for path, data in listed.items()}
+        space.tracking.add_artifacts(first.id, [NewArtifact(path, digest) for path, digest in digests.items()])
+        read_by(space, second.id, world.project, b"w", b"1", b"")
+        space.tracking.add_artifacts(unrelated.id, [NewArtifact("mine", digests["out/weights.bin"])])
+        found = space.data.lineage(world.project, f"run:{first.id}")
+        assert {("prepare", "made", "weights.bin"), ("weights.bin", "read", "train")} <= _edges(found)
+        (node,) = (node for node in found.nodes if node.kind == "artifact")
+        assert (node.id, node.ref) == (f"artifact:{first.id}/out/weights.bin", f"{first.id}/out/weights.bin")
+        assert (node.detail["path"], node.detail["bytes"]) == ("out/weights.bin", 1)
+        assert _edges(space.data.lineage(world.project, node.id)) >= {
+            ("prepare", "made", "weights.bin"),
+            ("weights.bin", "read", "train"),
+        }
+        assert ("weights.bin", "read", "train") in _edges(space.data.lineage(world.project, f"run:{second.id}"))
+        assert ("weights.bin", "read", "train") in _edges(space.data.lineage(world.project, "dataset:raw"))
+        alone = space.data.lineage(world.project, f"artifact:{first.id}/log.txt")
+        assert _titles(alone) == {"log.txt", "prepare", *_raw(alone)}
+        for of in (f"artifact:{first.id}/none", f"artifact:{first.id}", "artifact:/x"):
+            with pytest.raises(NotFoundError):
+                space.data.lineage(world.project, of)
+        stranger = world.outsider()
+        elsewhere = stranger.tracking.create_project(NewProject(path=f"p-{new_id()}")).path
+        with pytest.raises(NotFoundError):
+            stranger.data.lineage(elsewhere, node.id)
+
+    def test_the_artifact_that_was_there_was_read(self, world: World) -> None:
+        """Not one with the same bytes that came later, and nothing that was made after the reader was over."""
+        space = world.member()
+        digest = space.files.put_bytes(world.project, b"weights")
+        first = world.run(space, "first")
+        space.tracking.add_artifacts(first.id, [NewArtifact("w", digest)])
+        reader = world.run(space, "reader", end=RunStatus.FINISHED)
+        read_by(space, reader.id, world.project, b"weights", b"later")
+        late = world.run(space, "late")
+        later = space.files.put_bytes(world.project, b"later")
+        space.tracking.add_artifacts(late.id, [NewArtifact("w", digest), NewArtifact("l", later)])
+        found = space.data.lineage(world.project, f"run:{reader.id}")
+        assert _edges(found) == {("first", "made", "w"), ("w", "read", "reader")}
+        assert space.data.lineage(world.project, f"run:{late.id}").edges == []
+
+    def test_a_content_comes_and_goes(self, world: World, tmp_path: Path) -> None:
+        """A run is joined to a version that holds what it read, whatever came between and was removed since."""
+        space, ref = world.member("maintainer"), _ref(world, "d")
+        contents = ({"a": b"1"}, {"b": b"2"}, {"a": b"1", "b": b"2"}, {"b": b"2", "x": b"x"}, {"a": b"1", "c": b"3"})
+        versions = [store(space, world.project, "d", dict(one)) for one in contents]
+        run = world.run(space, "reader")
+        read_by(space, run.id, world.project, b"1", b"2")
+
+        def read() -> set[str]:
+            edges = space.data.lineage(world.project, f"run:{run.id}").edges
+            return {edge.source.partition("@")[2] for edge in edges if edge.kind == "read"}
+
+        assert read() == {versions[2].digest}
+        space.data.delete_version(ref, versions[2].digest)
+        assert read() == {versions[4].digest}
+        space.data.delete_version(ref, versions[4].digest)
+        assert read() == {versions[3].digest}
+        with pytest.raises(NotFoundError):
+            space.data_files.fetch(ref, [(digest_bytes(b"3"), tmp_path / "gone")], "auto")
+        assert store(space, world.project, "d", {"a": b"1"}) == versions[0]
+        store(space, world.project, "d", {"c": b"3", "b": b"2"})
+        space.data_files.fetch(ref, [(digest_bytes(b"3"), tmp_path / "back")], "auto")
+        assert read() == {versions[3].digest}
 
     def test_what_another_client_wrote_of_reads_is_passed_over(self, world: World) -> None:
         """No JSON, no list, no digests: the capture is stored, and joins nothing."""

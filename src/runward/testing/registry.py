@@ -49,8 +49,8 @@ class RegistrySuite:
         space.registry.delete_version(name, 2)
         assert space.registry.create_version(name, NewVersion("again")).version == 3
         assert [v.version for v in space.registry.list_versions(name)] == [3, 1]
-        changed = space.registry.update_version(name, 1, ModelPatch(stage="Production", description="good"))
-        assert (changed.stage, changed.description) == ("Production", "good")
+        changed = space.registry.update_version(name, 1, ModelPatch(stage="Staging", description="good"))
+        assert (changed.stage, changed.description) == ("Staging", "good")
         with pytest.raises(InvalidError, match="stage"):
             space.registry.update_version(name, 1, ModelPatch(stage="best"))
         with pytest.raises(NotFoundError):

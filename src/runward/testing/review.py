@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal
 
+import msgspec
 import pytest
 
 from runward.errors import (
@@ -17,9 +18,9 @@ from runward.errors import (
     StaleVersionError,
 )
 from runward.repro.records import NewVerification
-from runward.review.model import MetricRule, NewReview, ReviewDetail, ReviewState, Standards
+from runward.review.model import MetricRule, NewReview, ReviewDetail, ReviewState, Standards, Verdict
 from runward.testing.worlds import World, batch, name_of
-from runward.tracking.model import NewExperiment, NewRun, Run, RunPatch, RunStatus
+from runward.tracking.model import CapturePart, NewExperiment, NewRun, Run, RunEnd, RunPatch, RunStatus
 from runward.workspace import Workspace
 
 
@@ -41,6 +42,45 @@ def _marks(space: Workspace, run_id: str) -> dict[str, str]:
 
 class ReviewSuite:
     """Standards, gates, reviews, votes."""
+
+    # the code of a run ----------------------------------------------------------------------------------------------
+
+    def test_a_review_judges_the_entry_among_the_captured_code(self, world: World) -> None:
+        """The checklist looks at what was started and what was not committed, with the tests that reach it."""
+        space = world.member()
+        run = world.run(space, metrics={"acc": 0.9})
+        files = {
+            "train.py": "def fit(rate: float) -> float:\n    return rate\n",
+            "old.py": "import pickle\npickle.load(open('x', 'rb'))\n\n\ndef f(a, b, c): ...\n",
+            "tests/test_train.py": "from train import fit\n\n\ndef test_fit():\n    assert fit(1) == 1\n",
+        }
+        entries = [
+            {
+                "path": path,
+                "digest": space.files.put_bytes(world.project, text.encode()),
+                "size": len(text),
+                "mode": "file",
+            }
+            for path, text in files.items()
+        ]
+        documents: dict[Literal["code", "process"], Any] = {
+            "code": {"files": entries},
+            "process": {"entry": "train.py"},
+        }
+        parts = [
+            CapturePart(kind, space.files.put_bytes(world.project, msgspec.json.encode(document)), {})
+            for kind, document in documents.items()
+        ]
+        space.tracking.put_captures(run.id, parts)
+        space.tracking.end_run(run.id, RunEnd(RunStatus.FINISHED))
+        found = {check.name: check for check in _open(space, run).checks}
+        assert found["type_hints_used"].verdict is Verdict.PASS
+        assert [(e.file, e.line) for e in found["unit_tests_written"].evidence] == [("tests/test_train.py", 1)]
+        assert [(e.file, e.line) for e in found["functions_documented"].evidence] == [("train.py", 1)]
+        assert [(e.file, e.line) for e in found["loads_safely"].evidence] == [("old.py", 2)]
+        assert {e.file for name in ("type_hints_used", "error_handling_implemented") for e in found[name].evidence} == {
+            "train.py"
+        }
 
     # standards ------------------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -32,6 +33,12 @@ _DEFAULT = Limits()
 _OUTPUT_BYTES = 32 << 20
 _OUTPUTS_BYTES = 128 << 20
 _OUTPUTS = 200
+_DATA = re.compile(
+    rb"^(?:/[^/.][^/]*)+\.(?:arrow|bmp|csv|feather|fits|flac|gif|h5|hdf5|jpe?g|jsonl|libsvm|mat|nc|np[yz]|orc|parquet|png|"
+    rb"safetensors|svmlight|tfrecords?|tiff?|tsv|wav|webp|xlsx?)(?:\.(?:gz|bz2|xz|zst))?$",
+    re.IGNORECASE,
+)
+"""Names of data files outside of the run's folder; never below a hidden folder."""
 
 
 class Captor:
@@ -112,14 +119,15 @@ class Captor:
 
 
 def kept_reads(reads: list[FileRead], blobs: FolderBlobs, limits: Limits = _DEFAULT) -> list[FileRead]:
-    """What a run read, with the small files stored that lie in its folder: data that git ignores, for instance.
+    """What a run read, with the small files stored that are no code: data that git ignores, for instance.
 
-    What lies elsewhere, holds secrets by its name or is large stays a digest.
+    What holds secrets by its name or is large stays a digest, and so does what lies outside of the run's folder, unless
+    its name says that it is data: a run reads settings and keys of its user there, too.
     """
     wanted, room = dict[str, bytes](), limits.read_bytes
     for read in reads:
         path = decode_path(read.path)
-        known = bool(read.relative and read.digest and not read.changed)
+        known = bool((read.relative or _DATA.search(path)) and read.digest and not read.changed)
         if known and read.size <= min(room, limits.read_file_bytes) and not holds_secrets(path):
             wanted[read.digest], room = path, room - read.size
     wanted = dict(list(wanted.items())[: limits.read_files])

@@ -28,8 +28,8 @@ from runward.tracking.environments_model import (
 )
 from runward.tracking.locks.comparing import Listed, changed
 from runward.tracking.locks.model import Lock
-from runward.tracking.locks.names import attached, kind_of
-from runward.tracking.locks.parsing import MAX_BYTES, parse
+from runward.tracking.locks.names import MAX_BYTES, attached, kind_of
+from runward.tracking.locks.parsing import parse
 
 T = TypeVar("T")
 _FACTS = ("python", "implementation", "platform", "libc")

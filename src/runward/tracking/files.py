@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 from urllib.parse import quote
 
 from runward.core.codec import MSGPACK, encode
 from runward.core.hashing import digest_bytes, digest_file
 from runward.core.ids import Digest
 from runward.core.operation import Door
-from runward.core.remote import HttpClient, put_at
+from runward.core.parallel import at_once
 from runward.errors import NotFoundError, StoreError
 from runward.governance.dispatch import Call, Dispatcher
 from runward.governance.model import Actor
@@ -22,6 +22,9 @@ from runward.store.folder import FolderBlobs
 from runward.tracking import repository as sql
 from runward.tracking.api import Tracking
 from runward.tracking.garbage import lock
+
+if TYPE_CHECKING:
+    from runward.core.remote import HttpClient
 
 UPLOAD = Door("PUT", "/projects/{project}/blobs/{digest}", "run.write", "project", "a stream of bytes")
 PRESENT = Door("GET", "/projects/{project}/blobs/{digest}", "run.write", "project", "HEAD: is it there already?")
@@ -40,6 +43,8 @@ DIRECT_FROM = 8 << 20
 """Bytes from this size on go straight between a client and the object storage, where there is one."""
 _PACKED_BELOW = 1 << 18
 _PACK_BYTES = 8 << 20
+_REQUESTS = 4
+"""So many uploads are under way at once."""
 
 
 class Stored(NamedTuple):
@@ -134,6 +139,11 @@ def find_blob(call: Call, run_id: str, digest: str) -> Stored:
     return Stored(Digest(digest), size, "application/octet-stream")
 
 
+def uploaded_sizes(call: Call, project_id: str, digests: Sequence[str]) -> dict[str, int]:
+    """The sizes of those of some contents that were uploaded to a project."""
+    return sql.blob_sizes(call.tx, project_id, digests)
+
+
 def read_chunks(path: Path) -> Iterator[bytes]:
     """A file in pieces."""
     with open(path, "rb") as file:
@@ -206,6 +216,22 @@ class FolderFiles:
         return self._dispatcher.blobs.read(found.digest)
 
 
+def _parcels(contents: Mapping[Digest, bytes | Path]) -> Iterator[dict[str, bytes] | tuple[Digest, Path]]:
+    """What is sent in one request each: small contents together, a large file alone."""
+    pack, size = dict[str, bytes](), 0
+    for digest, content in contents.items():
+        if isinstance(content, Path) and content.stat().st_size >= _PACKED_BELOW:
+            yield digest, content
+            continue
+        pack[digest] = content if isinstance(content, bytes) else content.read_bytes()
+        size += len(pack[digest])
+        if size >= _PACK_BYTES:
+            yield pack
+            pack, size = {}, 0
+    if pack:
+        yield pack
+
+
 class RemoteFiles:
     """The files of a server."""
 
@@ -225,7 +251,7 @@ class RemoteFiles:
         self._direct = bool(told["url"])
         if self._direct:
             try:
-                put_at(told["url"], path)
+                self._http.put_beside(told["url"], path)
             except OSError as error:
                 # The storage may be out of this client's reach, or refuse objects of this size.
                 log.info("%s goes through the server: %s", path, error)
@@ -258,19 +284,18 @@ class RemoteFiles:
 
     def put_files(self, project: str, contents: Mapping[Digest, bytes | Path]) -> None:
         """See :class:`Files`."""
-        pack, size = dict[str, bytes](), 0
-        for digest in self._tracking.missing_blobs(project, list(contents)):
-            content = contents[Digest(digest)]
-            if isinstance(content, Path) and content.stat().st_size >= _PACKED_BELOW:
-                self._send(project, digest, content)
-                continue
-            pack[digest] = content if isinstance(content, bytes) else content.read_bytes()
-            size += len(pack[digest])
-            if size >= _PACK_BYTES:
-                self._send_pack(project, pack)
-                pack, size = {}, 0
-        if pack:
-            self._send_pack(project, pack)
+        missing = {
+            Digest(digest): contents[Digest(digest)] for digest in self._tracking.missing_blobs(project, list(contents))
+        }
+
+        def send(part: dict[str, bytes] | tuple[Digest, Path]) -> None:
+            if isinstance(part, dict):
+                self._send_pack(project, part)
+            else:
+                self._send(project, *part)
+
+        for _ in at_once(send, _parcels(missing), _REQUESTS):
+            pass
 
     def _send_pack(self, project: str, pack: dict[str, bytes]) -> None:
         body = encode(pack, MSGPACK)

@@ -10,14 +10,14 @@ import binascii
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from runward.errors import InvalidError
 from runward.governance.scopes import Clause
 from runward.store.database import Row, Tx, placeholders
 from runward.tracking import packages
-from runward.tracking.model import State
+from runward.tracking.model import KnownKeys, State
 from runward.tracking.search import Condition, Query, SortTerm
 
 _KINDS = {"metrics": "metric", "params": "param", "tags": "tag"}
@@ -50,15 +50,10 @@ class ProjectKeys:
         return [row[0] for row in self._tx.all(sql, (_KINDS[group], *self._projects.params))]
 
 
-def note_keys(tx: Tx, project_id: str, kind: str, keys: Iterable[str]) -> None:
-    """Remember that runs of a project have keys of a kind (``metric``, ``param``, ``tag``)."""
-    wanted = sorted(set(keys))
-    sql = "SELECT key FROM run_keys WHERE project_id = ? AND kind = ? AND key IN ({})"
-    known = {row[0] for row in tx.listed(sql, wanted, before=(project_id, kind))}
-    tx.many(
-        "INSERT INTO run_keys (project_id, kind, key) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-        [(project_id, kind, key) for key in wanted if key not in known],
-    )
+def known_keys(tx: Tx, projects: Clause) -> KnownKeys:
+    """The keys of the runs in some projects, at most 10,000 of a kind."""
+    keys = ProjectKeys(tx, projects)
+    return KnownKeys(params=keys.offered("params"), metrics=keys.offered("metrics"), tags=keys.offered("tags"))
 
 
 _STATES: dict[State, str] = {

@@ -54,7 +54,7 @@ def step(call: Call, how: Collect) -> Collected:
 def _expired_runs(call: Call, before: int, limit: int) -> list[str]:
     kept = "".join(
         f" AND id NOT IN (SELECT x.run_id FROM ({query}) x WHERE x.run_id IS NOT NULL)"
-        for room in call.dispatcher.rooms.values()
+        for room in call.dispatcher.rooms
         for query in room.keeps
     )
     sql = f"SELECT id FROM runs WHERE deleted_at IS NOT NULL AND deleted_at <= ?{kept} ORDER BY deleted_at, id LIMIT ?"
@@ -113,7 +113,7 @@ def named_by(call: Call, digests: Iterable[str]) -> set[str]:
 def live_digests(call: Call) -> set[str]:
     """Every digest that some room names."""
     found: set[str] = set()
-    for room in call.dispatcher.rooms.values():
+    for room in call.dispatcher.rooms:
         for reference in room.blobs:
             texts = call.tx.all(reference.sql)
             named = {digest for row in texts for digest in digests_in(str(row[0]).encode())}

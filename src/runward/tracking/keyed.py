@@ -6,7 +6,7 @@ import functools
 import json
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from runward.core.clock import from_us
@@ -161,3 +161,14 @@ def marks_of(tx: Tx, ids: Sequence[str]) -> dict[str, list[Mark]]:
     for run_id, kind, label, ref, at in _by_run(tx, "kind, label, ref, at", "marks", ids, "kind"):
         found.setdefault(run_id, []).append(Mark(kind, label, ref, from_us(at)))
     return found
+
+
+def note_keys(tx: Tx, project_id: str, kind: str, keys: Iterable[str]) -> None:
+    """Remember that runs of a project have keys of a kind (``metric``, ``param``, ``tag``)."""
+    wanted = sorted(set(keys))
+    sql = "SELECT key FROM run_keys WHERE project_id = ? AND kind = ? AND key IN ({})"
+    known = {row[0] for row in tx.listed(sql, wanted, before=(project_id, kind))}
+    tx.many(
+        "INSERT INTO run_keys (project_id, kind, key) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        [(project_id, kind, key) for key in wanted if key not in known],
+    )

@@ -1,7 +1,7 @@
 """Package lists of runs, kept for search: what was installed, and what lock files name.
 
 A list is stored once, by its digest; runs only point at it, so a thousand runs of one environment cost a thousand short
-rows. Lock files are read beside the requests, since a long one takes tenths of a second.
+rows. Lock files are read later, by :mod:`runward.tracking.listing`.
 """
 
 from __future__ import annotations
@@ -10,15 +10,11 @@ from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from runward.core.hashing import digest_bytes
-from runward.core.ids import Digest
-from runward.errors import CorruptedError, NotFoundError
 from runward.governance.scopes import Clause
-from runward.store.blobs import Blobs
-from runward.store.database import Database, Tx
+from runward.store.database import Tx
 from runward.tracking.capture.environment import normalised_name
 from runward.tracking.keyed import encode
-from runward.tracking.locks.names import kind_of
-from runward.tracking.locks.parsing import MAX_BYTES, parse
+from runward.tracking.locks.names import MAX_BYTES, kind_of
 from runward.tracking.locks.versions import version_key
 from runward.tracking.model import Plain
 
@@ -59,12 +55,12 @@ def set_installed(tx: Tx, run_id: str, summary: Mapping[str, Plain]) -> None:
         tx.execute("DELETE FROM run_packages WHERE run_id = ? AND kind = 'packages'", (run_id,))
     if not _knows(tx, set_id):
         _insert(tx, set_id, "", "", listed=True)
-        _fill(tx, set_id, [(normalised_name(str(name)), str(version)) for name, version in listed.items()])
+        fill(tx, set_id, [(normalised_name(str(name)), str(version)) for name, version in listed.items()])
     _point(tx, run_id, "packages", set_id)
 
 
 def set_locks(tx: Tx, run_id: str, summary: Mapping[str, Plain], uploaded: Mapping[str, int]) -> None:
-    """Remember a run's lock files; their packages are listed later, by :func:`list_locks`.
+    """Remember a run's lock files; their packages are listed later.
 
     Args:
         tx: The transaction.
@@ -87,25 +83,6 @@ def locks_of(summary: Mapping[str, Plain]) -> dict[str, str]:
     listed = summary.get("locks")
     found = {str(path): str(digest) for path, digest in (listed if isinstance(listed, dict) else {}).items()}
     return dict(sorted((path, digest) for path, digest in found.items() if kind_of(path))[:_MAX_LOCKS])
-
-
-def list_locks(database: Database, blobs: Blobs, limit: int = 5) -> int:
-    """List the packages of lock files that are due, at most ``limit``; returns how many were looked at.
-
-    Several processes may do so at once: the same file gives the same rows.
-    """
-    with database.transaction(write=False) as tx:
-        due = tx.all("SELECT id, lock, digest FROM package_sets WHERE listed = 0 LIMIT ?", (limit,))
-    for set_id, name, digest in due:
-        try:
-            packages = parse(name, blobs.read(Digest(digest))).packages
-        except (NotFoundError, CorruptedError):
-            packages = []
-        rows = sorted({(one.name, one.version) for one in packages})
-        with database.transaction(write=True) as tx:
-            if tx.execute("UPDATE package_sets SET listed = 1 WHERE id = ? AND listed = 0", (set_id,)):
-                _fill(tx, set_id, rows)
-    return len(due)
 
 
 def forget_unused(tx: Tx) -> None:
@@ -146,7 +123,8 @@ def _insert(tx: Tx, set_id: str, lock: str, digest: str, *, listed: bool) -> Non
     )
 
 
-def _fill(tx: Tx, set_id: str, packages: Iterable[tuple[str, str]]) -> None:
+def fill(tx: Tx, set_id: str, packages: Iterable[tuple[str, str]]) -> None:
+    """Store the (name, version) of a list's packages."""
     usable = [(name, version) for name, version in packages if _is_usable(name + version)]
     tx.many(
         "INSERT INTO packages (set_id, key, value, place) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",

@@ -13,6 +13,7 @@ from runward.governance.scopes import (
     home_team,
 )
 from runward.tracking import repository as sql
+from runward.tracking.finding import known_keys
 from runward.tracking.keyed import encode
 from runward.tracking.model import (
     Experiment,
@@ -104,7 +105,7 @@ class Places:
 
     def known_keys(self, project: str) -> KnownKeys:
         """See the contract."""
-        return sql.known_keys(self.tx, self.call.visible_projects(project))
+        return known_keys(self.tx, self.call.visible_projects(project))
 
     def missing_blobs(self, project: str, digests: list[str]) -> list[str]:
         """See the contract."""

@@ -12,14 +12,12 @@ from runward.core.ids import ExperimentId, RunId
 from runward.governance.scopes import Clause
 from runward.store.database import Row, Tx
 from runward.tracking.cards import CARD, FEW, fill
-from runward.tracking.finding import ProjectKeys, note_keys
-from runward.tracking.keyed import Keys, decode, encode
+from runward.tracking.keyed import Keys, decode, encode, note_keys
 from runward.tracking.model import (
     Artifact,
     CapturePart,
     Experiment,
     HistoryEntry,
-    KnownKeys,
     NewRun,
     OutputChunk,
     Plain,
@@ -105,12 +103,6 @@ def insert_project(
            VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
         (project_id, team_id, parent_id, path, path.rpartition("/")[2], description, author, now),
     )
-
-
-def known_keys(tx: Tx, projects_clause: Clause) -> KnownKeys:
-    """The keys of the runs in some projects, at most 10,000 of a kind."""
-    keys = ProjectKeys(tx, projects_clause)
-    return KnownKeys(params=keys.offered("params"), metrics=keys.offered("metrics"), tags=keys.offered("tags"))
 
 
 # experiments ----------------------------------------

@@ -10,7 +10,7 @@ from runward.core.clock import to_us
 from runward.errors import ConflictError
 from runward.store.database import Tx, parts, placeholders
 from runward.tracking.blocks import Block
-from runward.tracking.finding import note_keys
+from runward.tracking.keyed import note_keys
 from runward.tracking.model import RESUMED_TAG
 from runward.tracking.points import Summary
 

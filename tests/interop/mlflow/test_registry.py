@@ -58,14 +58,29 @@ def test_aliases_and_stages(site: Site, model: str) -> None:
     assert site.post("registered-models/alias", {"name": model, "alias": "best", "version": "2"}).status == 200
     found = site.get(f"registered-models/alias?name={model}&alias=best").json["model_version"]
     assert (found["version"], found["aliases"]) == ("2", ["best"])
-    moved = site.post("model-versions/transition-stage", {"name": model, "version": "1", "stage": "production"})
-    assert moved.json["model_version"]["current_stage"] == "Production"
-    body = {"name": model, "version": "2", "stage": "Production", "archive_existing_versions": True}
+    moved = site.post("model-versions/transition-stage", {"name": model, "version": "1", "stage": "staging"})
+    assert moved.json["model_version"]["current_stage"] == "Staging"
+    body = {"name": model, "version": "2", "stage": "Staging", "archive_existing_versions": True}
     site.post("model-versions/transition-stage", body)
     latest = site.get(f"registered-models/get-latest-versions?name={model}").json["model_versions"]
-    assert {(v["version"], v["current_stage"]) for v in latest} == {("1", "Archived"), ("2", "Production")}
+    assert {(v["version"], v["current_stage"]) for v in latest} == {("1", "Archived"), ("2", "Staging")}
     gone = site.get(f"registered-models/alias?name={model}&alias=none")
     assert gone.json == {"error_code": "INVALID_PARAMETER_VALUE", "message": "Registered model alias none not found."}
+
+
+def test_a_protected_alias_moves_by_no_protocol(site: Site, model: str) -> None:
+    """Neither as an alias nor as a stage; nothing is archived on the way, and the answer says where to go."""
+    site.post("model-versions/transition-stage", {"name": model, "version": "2", "stage": "Staging"})
+    refused = [
+        site.post("registered-models/alias", {"name": model, "alias": "production", "version": "1"}),
+        site.post("model-versions/transition-stage", {"name": model, "version": "1", "stage": "Production"}),
+    ]
+    for answer in refused:
+        assert (answer.status, answer.json["error_code"]) == (403, "PERMISSION_DENIED")
+        assert "protected" in answer.json["message"]
+        assert "runward model request" in answer.json["message"]
+    latest = site.get(f"registered-models/get-latest-versions?name={model}").json["model_versions"]
+    assert {(v["version"], v["current_stage"]) for v in latest} == {("1", "None"), ("2", "Staging")}
 
 
 def test_versions_are_searched_and_removed(site: Site, model: str) -> None:

@@ -1379,8 +1379,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Store whole runs (at most 500) with their own times and ends.
-         * @description Store whole runs (at most 500) with their own times and ends.
+         * Store whole runs (at most 1,000) with their own times and ends.
+         * @description Store whole runs (at most 1,000) with their own times and ends.
          *
          *     A run that is there takes the source's params, series, artifacts and state; tags, comments and reviews that were
          *     added here stay. A run that cannot be stored is refused by name and costs the others nothing.
@@ -1523,13 +1523,124 @@ export interface paths {
         };
         get?: never;
         /**
-         * Point an alias at a version; None removes the alias. Raises: NotFoundError, InvalidError (the name).
-         * @description Point an alias at a version; None removes the alias. Raises: NotFoundError, InvalidError (the name).
+         * Point an alias at a version; None removes the alias.
+         * @description Point an alias at a version; None removes the alias.
+         *
+         *     Args:
+         *         model: Name or id.
+         *         alias: Letters, digits, ``_`` and ``-``.
+         *         version: The version.
+         *         expected: What the alias has to point at now for this to happen; 0 for nothing, by default anything.
+         *         reason: For the history.
+         *
+         *     Raises:
+         *         NotFoundError: There is no such model or version.
+         *         InvalidError: The name cannot be used.
+         *         StaleVersionError: The alias points elsewhere than expected.
+         *         GateClosedError: The alias is protected, so that only an applied review moves it; a maintainer may remove it.
          *
          *     Permission: `model.write` (role contributor or higher).
          */
         put: operations["registry.set_alias"];
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/{model}/alias-moves": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Every move of a model's aliases, newest first: who, when, on what evidence.
+         * @description Every move of a model's aliases, newest first: who, when, on what evidence.
+         *
+         *     With ``at``, the one move of each alias that was in force at that time; an alias that had been taken away is left
+         *     out.
+         *
+         *     Permission: `model.read` (role viewer or higher).
+         */
+        get: operations["registry.alias_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/{model}/protection": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Say which aliases move only by an applied review, and the standards of which project it follows.
+         * @description Say which aliases move only by an applied review, and the standards of which project it follows.
+         *
+         *     Raises: NotFoundError (the project), InvalidError (an alias). An empty project leaves it as it is.
+         *
+         *     Permission: `model.protect` (role maintainer or higher).
+         */
+        put: operations["registry.protect_model"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/{model}/aliases/{alias}/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Point an alias back at the version that had it before, as a new move.
+         * @description Point an alias back at the version that had it before, as a new move.
+         *
+         *     Raises: ConflictError (there is none, it is gone, no review had let it in, or its run changed since), InvalidError (no
+         *     reason).
+         *
+         *     Permission: `model.rollback` (role maintainer or higher).
+         */
+        post: operations["registry.rollback_alias"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/{model}/aliases/{alias}/override": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Point a protected alias at a version past its review. The history says so for ever.
+         * @description Point a protected alias at a version past its review. The history says so for ever.
+         *
+         *     Raises: NotFoundError, InvalidError (no reason).
+         *
+         *     Permission: `model.override` (role admin or higher).
+         */
+        post: operations["registry.override_alias"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1863,8 +1974,9 @@ export interface paths {
          * Which data a project's runs read and made, and which models came of them.
          * @description Which data a project's runs read and made, and which models came of them.
          *
-         *     ``of`` asks for what leads to and from one thing: ``dataset:NAME``, ``dataset:NAME@VERSION``, ``run:ID`` or
-         *     ``model:NAME/VERSION``. Runs of other projects and models of other teams appear where the caller may see them.
+         *     ``of`` asks for what leads to and from one thing: ``dataset:NAME``, ``dataset:NAME@VERSION``, ``run:ID``,
+         *     ``artifact:RUN/PATH`` or ``model:NAME/VERSION``. Runs of other projects and models of other teams appear where the
+         *     caller may see them. A file that a run made and another one read is an artifact, unless a dataset holds it.
          *
          *     Raises: NotFoundError, InvalidError.
          *
@@ -4064,6 +4176,10 @@ export interface components {
             };
             /** @default [] */
             latest: components["schemas"]["ModelVersion"][];
+            /** @default [] */
+            protected: string[];
+            /** @default  */
+            project: string;
         };
         /**
          * ModelVersion
@@ -4134,6 +4250,65 @@ export interface components {
         /** RegistrySetAliasBody */
         RegistrySetAliasBody: {
             version: number | null;
+            /** @default -1 */
+            expected: number;
+            /** @default  */
+            reason: string;
+        };
+        /**
+         * AliasMove
+         * @description An alias was pointed at a version, or taken away. Moves are never changed.
+         */
+        AliasMove: {
+            model: string;
+            alias: string;
+            version: number | null;
+            previous: number | null;
+            /** @enum {unknown} */
+            how: "deletion" | "override" | "review" | "rollback" | "set";
+            reviewed: boolean;
+            reason: string;
+            review_id: string;
+            evidence: components["schemas"]["AliasEvidence"];
+            by: string;
+            at: string;
+        };
+        /**
+         * AliasEvidence
+         * @description What a version stood on when an alias was pointed at it.
+         */
+        AliasEvidence: {
+            /** @default  */
+            run_id: string;
+            /** @default  */
+            run_name: string;
+            /** @default  */
+            revision: string;
+            /** @default  */
+            commit: string;
+            /** @default  */
+            level: string;
+            /** @default  */
+            verification: string;
+            /** @default 0 */
+            review: number;
+            /** @default [] */
+            approved_by: string[];
+        };
+        /** RegistryProtectModelBody */
+        RegistryProtectModelBody: {
+            aliases: string[];
+            /** @default  */
+            project: string;
+        };
+        /** RegistryRollbackAliasBody */
+        RegistryRollbackAliasBody: {
+            reason: string;
+        };
+        /** RegistryOverrideAliasBody */
+        RegistryOverrideAliasBody: {
+            version: number;
+            reason: string;
         };
         /**
          * DatasetVersion
@@ -4457,12 +4632,12 @@ export interface components {
         };
         /**
          * Node
-         * @description A dataset version, a run or a model version in a graph.
+         * @description A dataset version, a run, a file that a run made, or a model version in a graph.
          */
         Node: {
             id: string;
             /** @enum {unknown} */
-            kind: "dataset" | "model" | "run";
+            kind: "artifact" | "dataset" | "model" | "run";
             title: string;
             ref: string;
             /** @default {} */
@@ -5125,6 +5300,14 @@ export interface components {
             updated_at: string;
             approvals: number;
             approvals_needed: number;
+            /** @default  */
+            model: string;
+            /** @default 0 */
+            version: number;
+            /** @default  */
+            alias: string;
+            /** @default 0 */
+            alias_now: number;
         };
         /**
          * ReviewState
@@ -5175,7 +5358,7 @@ export interface components {
         };
         /**
          * NewReview
-         * @description A review to open on a run.
+         * @description A review to open on a run, or on the version of a model that the run made.
          */
         NewReview: {
             run_id: string;
@@ -5185,6 +5368,12 @@ export interface components {
             description: string;
             /** @default [] */
             reviewers: string[];
+            /** @default  */
+            model: string;
+            /** @default 0 */
+            version: number;
+            /** @default  */
+            alias: string;
         };
         /** ReviewApproveBody */
         ReviewApproveBody: {
@@ -12185,6 +12374,364 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["RegistrySetAliasBody"];
+            };
+        };
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Model"];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "registry.alias_history": {
+        parameters: {
+            query?: {
+                alias?: string;
+                at?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                model: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AliasMove"][];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "registry.protect_model": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RegistryProtectModelBody"];
+            };
+        };
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Model"];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "registry.rollback_alias": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model: string;
+                alias: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RegistryRollbackAliasBody"];
+            };
+        };
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Model"];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "registry.override_alias": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model: string;
+                alias: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RegistryOverrideAliasBody"];
             };
         };
         responses: {

@@ -50,6 +50,7 @@ export type Lineage = Schemas["Lineage"];
 export type LineageNode = Schemas["Node"];
 export type LineageEdge = Schemas["Edge"];
 export type Model = Schemas["Model"];
+export type AliasMove = Schemas["AliasMove"];
 export type ModelVersion = Schemas["ModelVersion"];
 export type Hit = Schemas["Hit"];
 export type Notification = Schemas["Notification"];

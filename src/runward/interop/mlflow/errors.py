@@ -22,6 +22,7 @@ STATUS = {
 }
 """HTTP status by MLflow's error code."""
 
+_BY_CODE = {"already_exists": "RESOURCE_ALREADY_EXISTS", "gate_closed": "PERMISSION_DENIED"}
 _BY_STATUS = {
     400: "INVALID_PARAMETER_VALUE",
     422: "INVALID_PARAMETER_VALUE",
@@ -72,7 +73,7 @@ def taken(message: str) -> MlflowError:
 
 def translated(error: RunwardError) -> MlflowError:
     """One of our errors in MLflow's words."""
-    code = "RESOURCE_ALREADY_EXISTS" if error.code == "already_exists" else _BY_STATUS.get(error.status)
+    code = _BY_CODE.get(error.code) or _BY_STATUS.get(error.status)
     return MlflowError(code or "INTERNAL_ERROR", str(error))
 
 

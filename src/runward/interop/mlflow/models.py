@@ -306,17 +306,19 @@ def _stage(stage: str) -> str:
 def transition(caller: Caller) -> Json:
     """Give a version a stage."""
     stage, present = _stage(caller.args.need("stage")), _version(caller)
-    if caller.args.flag("archive_existing_versions"):
-        if stage not in ("Staging", "Production"):
-            raise invalid(
-                f"Model version transition cannot archive existing model versions because '{stage}' is not an Active "
-                "stage. Valid stages are Staging, Production"
-            )
-        for other in _versions(caller, present.model):
-            if other.stage == stage and other.version != present.version:
-                patch = ModelPatch(stage="Archived")
-                caller.do("registry.update_version", model=other.model, version=other.version, patch=patch)
-    return _patched(caller, ModelPatch(stage=stage))
+    archives = caller.args.flag("archive_existing_versions")
+    if archives and stage not in ("Staging", "Production"):
+        raise invalid(
+            f"Model version transition cannot archive existing model versions because '{stage}' is not an Active "
+            "stage. Valid stages are Staging, Production"
+        )
+    # First what may be refused: then nothing is half done.
+    moved = _patched(caller, ModelPatch(stage=stage))
+    for other in _versions(caller, present.model) if archives else ():
+        if other.stage == stage and other.version != present.version:
+            patch = ModelPatch(stage="Archived")
+            caller.do("registry.update_version", model=other.model, version=other.version, patch=patch)
+    return moved
 
 
 def delete_version(caller: Caller) -> Json:

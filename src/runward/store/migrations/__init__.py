@@ -25,7 +25,9 @@ from runward.store.migrations import (
     m0010_verification_jobs,
     m0011_findings,
     m0012_packages,
-    m0013_hidden_runs,
+    m0013_promotion,
+    m0014_spans,
+    m0015_hidden_runs,
 )
 
 MIGRATIONS: list[ModuleType] = [
@@ -41,7 +43,9 @@ MIGRATIONS: list[ModuleType] = [
     m0010_verification_jobs,
     m0011_findings,
     m0012_packages,
-    m0013_hidden_runs,
+    m0013_promotion,
+    m0014_spans,
+    m0015_hidden_runs,
 ]
 """All migrations in order; the position (from 1) is the schema's version."""
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from runward.tracking.locks.model import Lock
-from runward.tracking.locks.names import rank_of
-from runward.tracking.locks.parsing import MAX_BYTES, parse
+from runward.tracking.locks.names import MAX_BYTES, rank_of
+from runward.tracking.locks.parsing import parse
 
 _COMPARED = {"uv", "pylock", "poetry", "pdm", "pipenv", "requirements", "conda-lock", "conda-explicit"}
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 
 from runward.tracking.capture.model import FileEntry
 
+MAX_BYTES = 8 << 20
+"""A larger file is not read."""
 _NAMES: list[tuple[str, str]] = [
     ("uv", r"uv\.lock"),
     ("pylock", r"pylock\.(?:[^.]+\.)?toml"),

@@ -13,10 +13,8 @@ import yaml
 
 from runward.tracking.locks import others, pythons
 from runward.tracking.locks.model import Lock
-from runward.tracking.locks.names import kind_of
+from runward.tracking.locks.names import MAX_BYTES, kind_of
 
-MAX_BYTES = 8 << 20
-"""A larger file is not read."""
 MAX_PACKAGES = 50_000
 _MAX_PROBLEMS = 50
 _MAX_DEPTH = 50

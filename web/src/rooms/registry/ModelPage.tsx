@@ -1,18 +1,73 @@
+import { Button } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { lazy, Suspense } from "react";
+import { lazy, Suspense, useState } from "react";
 import { Link } from "wouter";
 import { runQuery } from "@/api/queries";
-import type { Model, ModelVersion } from "@/api/types";
+import type { AliasMove, Model, ModelVersion } from "@/api/types";
+import { Badge } from "@/ui/Badge";
+import { badgeFor } from "@/ui/badges";
 import { Name, Section, Time } from "@/ui/bits";
-import { CopyAs, pythonString } from "@/ui/CopyAs";
+import { CopyAs, pythonString, shellQuote } from "@/ui/CopyAs";
 import { plural } from "@/ui/format";
 import { Page } from "@/ui/Page";
 import { Scroll } from "@/ui/Scroll";
 import { ErrorNote, Loaded, Loading } from "@/ui/states";
 import { useUrlState } from "@/ui/urlState";
-import { modelQuery, modelVersionsQuery } from "./models";
+import { RequestReview } from "@/ui/RequestReview";
+import { aliasMovesQuery, modelQuery, modelVersionsQuery } from "./models";
 
 const LineageView = lazy(() => import("@/ui/lineage/LineageView"));
+
+function Promote({ model, version }: { model: Model; version: ModelVersion }) {
+  const [opened, setOpened] = useState(false);
+  const alias = model.protected?.find((name) => !version.aliases?.includes(name)) ?? "";
+  return (
+    <>
+      <Button variant="default" size="compact-xs" disabled={!version.run_id} title={version.run_id ? undefined : "It names no run, so there is nothing to review"} onClick={() => setOpened(true)}>
+        Ask for promotion
+      </Button>
+      {opened && <RequestReview run={{ id: version.run_id, name: "" }} promotion={{ model: model.name, version: version.version, alias }} opened close={() => setOpened(false)} />}
+    </>
+  );
+}
+
+const HOW: Record<AliasMove["how"], string> = { set: "not protected", review: "approved", rollback: "rolled back", override: "past the review", deletion: "version deleted" };
+
+function Decided({ move }: { move: AliasMove }) {
+  const approved = move.evidence.approved_by ?? [];
+  const word = move.how === "review" ? <><Link href={`/reviews/${move.review_id}`}>#{move.evidence.review}</Link> approved by {approved.join(", ")}</> : <>{HOW[move.how]} by <Name>{move.by}</Name></>;
+  return <span className={move.how === "override" ? "tone-amber" : undefined}>{word}{move.reason && move.how !== "review" && <span className="muted">: <bdi>{move.reason}</bdi></span>}</span>;
+}
+
+/** Who pointed an alias at what, when, on what evidence. */
+function Moves({ model }: { model: string }) {
+  const query = useQuery(aliasMovesQuery(model));
+  return (
+    <Section title="Aliases" aside={query.data && <span className="muted small">{plural(query.data.length, "move")}</span>}>
+      <Loaded query={query} rows={2}>
+        {(moves) => moves.length === 0 ? <p className="muted">No alias was ever set.</p> : (
+          <Scroll label="Moves of aliases">
+            <table className="plain-table">
+              <thead><tr><th>Alias</th><th>Version</th><th>Decided</th><th className="wide">Run</th><th className="wide">Reproduced</th><th>When</th></tr></thead>
+              <tbody>
+                {moves.map((move) => (
+                  <tr key={`${move.at} ${move.alias}`}>
+                    <th scope="row" className="nowrap"><bdi>{move.alias}</bdi></th>
+                    <td className="nowrap">{move.previous ?? "–"} → {move.version ?? "none"}</td>
+                    <td><Decided move={move} /></td>
+                    <td className="wide">{move.evidence.run_id ? <Link href={`/runs/${move.evidence.run_id}`}><Name>{move.evidence.run_name || move.evidence.run_id}</Name></Link> : "–"}</td>
+                    <td className="wide">{move.evidence.level ? <Link href={`/reproductions/${move.evidence.verification}`}><Badge spec={badgeFor(move.evidence.level)} /></Link> : <span className="muted">not then</span>}</td>
+                    <td className="muted nowrap"><Time at={move.at} /></td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          </Scroll>
+        )}
+      </Loaded>
+    </Section>
+  );
+}
 
 function Versions({ versions, chosen, onChoose }: { versions: ModelVersion[]; chosen: ModelVersion | undefined; onChoose: (version: number) => void }) {
   return (
@@ -58,9 +113,10 @@ function Shown({ model }: { model: Model }) {
         const chosen = versions.find((version) => String(version.version) === url.get("version")) ?? versions[0];
         return (
           <>
-            <Section title="Versions" aside={<span className="muted small">{plural(versions.length, "version")}</span>}>
+            <Section title="Versions" aside={chosen ? <Promote key={chosen.version} model={model} version={chosen} /> : <span className="muted small">{plural(versions.length, "version")}</span>}>
               {versions.length ? <Versions versions={versions} chosen={chosen} onChoose={(version) => setUrl({ version: String(version) })} /> : <p className="muted">None yet.</p>}
             </Section>
+            <Moves model={model.name} />
             {chosen && <VersionLineage key={chosen.version} version={chosen} />}
           </>
         );
@@ -75,11 +131,14 @@ export default function ModelPage({ name }: { name: string }) {
   const trail: [string, string][] = [["Models & data", "/models"]];
   if (!query.data) return <Page title="Model" trail={trail}>{query.isError ? <ErrorNote error={query.error} retry={() => void query.refetch()} /> : <Loading rows={8} />}</Page>;
   const model = query.data;
-  const recipe = { cli: `runward data lineage model:${model.name}/1`, python: `versions = workspace.registry.list_versions(${pythonString(model.name)})\n` };
+  const recipe = { cli: `runward model history ${shellQuote(model.name)}`, python: `moves = workspace.registry.alias_history(${pythonString(model.name)})\n` };
   return (
     <Page title={model.name} trail={trail} actions={<CopyAs recipe={recipe} />}>
       {model.description && <p className="purpose"><bdi>{model.description}</bdi></p>}
-      <p className="byline muted">of {model.team} · by <Name>{model.created_by}</Name> · changed <Time at={model.updated_at} /></p>
+      <p className="byline muted">
+        of {model.team} · by <Name>{model.created_by}</Name> · changed <Time at={model.updated_at} />
+        {model.protected?.length ? <> · <bdi>{model.protected.join(", ")}</bdi> only by review{model.project && <> by the standards of <Link href={`/projects/${model.project}`}>{model.project}</Link></>}</> : " · no alias is protected"}
+      </p>
       <Shown model={model} />
     </Page>
   );

@@ -16,6 +16,12 @@ export const modelQuery = (model: string) => ({
   queryFn: ({ signal }: Context) => api.get("/api/v1/models/{model}", { path: { model }, signal }),
 });
 
+/** Every move of its aliases, newest first. */
+export const aliasMovesQuery = (model: string) => ({
+  queryKey: ["models", model, "moves"],
+  queryFn: ({ signal }: Context) => api.get("/api/v1/models/{model}/alias-moves", { path: { model }, signal }),
+});
+
 /** Its versions, newest first. */
 export const modelVersionsQuery = (model: string) => ({
   queryKey: ["models", model, "versions"],

@@ -4,12 +4,14 @@ import type { ReviewDetail } from "@/api/types";
 import { ErrorNote } from "@/ui/states";
 import { type Act, useAct } from "./queries";
 
-const OVER = { applied: "Applied: the run is a team result.", rejected: "Rejected.", withdrawn: "Withdrawn." } as const;
+const OVER = { applied: "Applied", rejected: "Rejected.", withdrawn: "Withdrawn." } as const;
 
 /** What is still missing, in sentences that say who can give it. */
 function Missing({ detail }: { detail: ReviewDetail }) {
   const over = OVER[detail.review.state as keyof typeof OVER];
-  if (over) return <p><strong>{over}</strong></p>;
+  const { review } = detail;
+  const outcome = review.state !== "applied" ? "" : review.model ? `: version ${review.version} became ${review.alias ?? ""}.` : ": the run is a team result.";
+  if (over) return <p><strong>{over}{outcome}</strong></p>;
   if (detail.missing.length === 0) return <p><strong>Nothing is missing.</strong></p>;
   return (
     <div>

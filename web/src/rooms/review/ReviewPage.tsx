@@ -43,8 +43,9 @@ export default function ReviewPage({ id }: { id: string }) {
     <Page fill title={review.title || review.run_name} trail={trail} actions={<CopyAs recipe={recipe} />}
       badges={<span className="badges"><Badge spec={badgeFor(review.state)} /><span className="muted">#{review.number}</span></span>}>
       <p className="byline muted">
-        <Name>{review.author}</Name> asks for <Link href={`/runs/${run.id}`}><Name>{run.name || run.id}</Name></Link> in <Link href={`/projects/${review.project}`}>{review.project}</Link> to
-        become a team result · <Time at={review.created_at} /> · revision <IdChip id={review.revision} label="revision" /> <Marks run={run} without="review" />
+        <Name>{review.author}</Name> asks for {review.model && <><Link href={`/models/${encodeURIComponent(review.model)}?version=${review.version}`}><Name>{`${review.model} ${review.version}`}</Name></Link> made by </>}
+        <Link href={`/runs/${run.id}`}><Name>{run.name || run.id}</Name></Link> in <Link href={`/projects/${review.project}`}>{review.project}</Link> to
+        become {review.model ? <><Name>{review.alias ?? ""}</Name>{review.alias_now ? ` in place of version ${review.alias_now}` : ""}</> : "a team result"} · <Time at={review.created_at} /> · revision <IdChip id={review.revision} label="revision" /> <Marks run={run} without="review" />
       </p>
       {review.description && <Markdown text={review.description} />}
       <div className="columns review-columns">

@@ -14,7 +14,7 @@ import { ErrorNote, Loading } from "@/ui/states";
 import { Tabs } from "@/ui/Tabs";
 import { useUrlState } from "@/ui/urlState";
 import { Beside } from "./comments/Beside";
-import { RequestReview } from "./RequestReview";
+import { RequestReview } from "@/ui/RequestReview";
 import { SummaryTab } from "./run/SummaryTab";
 
 const MetricsTab = lazy(() => import("./run/MetricsTab"));

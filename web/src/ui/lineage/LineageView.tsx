@@ -16,7 +16,8 @@ import { arrowsOf, filesOf, hrefOfNode, said } from "./words";
 
 const DRAWN = 80;
 const LISTED = 300;
-const SIGNS: Record<LineageNode["kind"], string> = { dataset: "▤", run: "▸", model: "◆" };
+const SIGNS: Record<LineageNode["kind"], string> = { dataset: "▤", run: "▸", artifact: "▫", model: "◆" };
+const COUNTED: [LineageNode["kind"], string][] = [["dataset", "dataset version"], ["run", "run"], ["artifact", "artifact"], ["model", "model version"]];
 
 function Graph({ lineage, focus }: { lineage: Lineage; focus: string }) {
   const [near, setNear] = useState("");
@@ -83,14 +84,15 @@ function Shown({ lineage, focus }: { lineage: Lineage; focus: string }) {
   const [url, setUrl] = useUrlState();
   const narrow = useMediaQuery("(max-width: 640px)") ?? false;
   const as = url.get("as") ?? (narrow ? "list" : "graph");
-  const runs = lineage.nodes.filter((node) => node.kind === "run").length;
-  const models = lineage.nodes.filter((node) => node.kind === "model").length;
-  const versions = lineage.nodes.length - runs - models;
+  const counted = COUNTED.flatMap(([kind, words]) => {
+    const count = lineage.nodes.filter((node) => node.kind === kind).length;
+    return count || kind !== "artifact" ? [plural(count, words)] : [];
+  });
   return (
     <>
       <div className="toolbar">
         <SegmentedControl size="xs" aria-label="Shown as" value={as} data={[{ value: "graph", label: "Graph" }, { value: "list", label: "List" }]} onChange={(value) => setUrl({ as: value })} />
-        <span className="muted">{plural(versions, "dataset version")}, {plural(runs, "run")}, {plural(models, "model version")}{lineage.truncated && "; there is more than the server shows at once"}</span>
+        <span className="muted">{counted.join(", ")}{lineage.truncated && "; there is more than the server shows at once"}</span>
       </div>
       {as === "list" ? <List lineage={lineage} focus={focus} /> : <Graph lineage={lineage} focus={focus} />}
       <p className="muted small">Joined by the digests of the files that runs read and wrote; nothing was declared.</p>
@@ -98,7 +100,7 @@ function Shown({ lineage, focus }: { lineage: Lineage; focus: string }) {
   );
 }
 
-/** What leads to a thing and what came of it: datasets, runs and models. */
+/** What leads to a thing and what came of it: datasets, runs, the files between runs, and models. */
 export default function LineageView({ project, of, focus }: { project: string; of: string; focus: string }) {
   const query = useQuery({
     queryKey: ["lineage", project, of],

@@ -18,6 +18,10 @@ export const filesOf = (edge: LineageEdge): string => (edge.files ? plural(edge.
 export function hrefOfNode(node: LineageNode): string {
   const [kind, rest = ""] = [node.kind, node.id.slice(node.id.indexOf(":") + 1)];
   if (kind === "run") return `/runs/${rest}/lineage`;
+  if (kind === "artifact") {
+    const [run = "", ...path] = rest.split("/");
+    return `/runs/${run}/artifacts?file=${encodeURIComponent(path.join("/"))}`;
+  }
   if (kind === "model") return `/models/${encodeURIComponent(rest.slice(0, rest.lastIndexOf("/")))}?version=${rest.slice(rest.lastIndexOf("/") + 1)}`;
   const [dataset = "", digest = ""] = rest.split("@");
   return `/data/${encodeURIComponent(dataset)}/lineage?version=${digest.slice(0, 12)}`;

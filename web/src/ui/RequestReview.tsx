@@ -3,11 +3,26 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { useLocation } from "wouter";
 import { api } from "@/api/client";
-import type { Run } from "@/api/types";
 import { ErrorNote } from "@/ui/states";
 
-/** Asks for a review of exactly this content of a run. */
-export function RequestReview({ run, opened, close }: { run: Run; opened: boolean; close: () => void }) {
+interface Promotion {
+  model: string;
+  version: number;
+  /** Proposed. */
+  alias: string;
+}
+
+interface Asked {
+  run: { id: string; name: string };
+  /** Of the version that the run made, instead of the run itself. */
+  promotion?: Promotion;
+  opened: boolean;
+  close: () => void;
+}
+
+/** Asks for a review of exactly this content of a run, or of the version of a model that it made. */
+export function RequestReview({ run, promotion, opened, close }: Asked) {
+  const [alias, setAlias] = useState(promotion?.alias ?? "");
   const [title, setTitle] = useState("");
   const [description, setDescription] = useState("");
   const [reviewers, setReviewers] = useState("");
@@ -16,7 +31,7 @@ export function RequestReview({ run, opened, close }: { run: Run; opened: boolea
   const request = useMutation({
     mutationFn: () =>
       api.post("/api/v1/reviews", {
-        body: { run_id: run.id, title, description, reviewers: reviewers.split(/[\s,]+/).filter(Boolean) },
+        body: { run_id: run.id, title, description, reviewers: reviewers.split(/[\s,]+/).filter(Boolean), ...(promotion && { model: promotion.model, version: promotion.version, alias }) },
       }),
     onSuccess: (detail) => {
       void client.invalidateQueries({ queryKey: ["reviews"] });
@@ -31,7 +46,8 @@ export function RequestReview({ run, opened, close }: { run: Run; opened: boolea
     <Modal opened={opened} onClose={close} title="Request a review" closeButtonProps={{ "aria-label": "Close" }}>
       <form className="stack" onSubmit={submit}>
         <p className="muted">The review is bound to the run’s present content: code, parameters, metrics, artifacts. Its checks run at once.</p>
-        <TextInput data-autofocus label="Title" placeholder={run.name} value={title} onChange={(event) => setTitle(event.currentTarget.value)} />
+        {promotion && <TextInput data-autofocus required label="Alias" description={`It points at version ${promotion.version} as soon as the review is applied.`} value={alias} onChange={(event) => setAlias(event.currentTarget.value)} />}
+        <TextInput data-autofocus={!promotion || undefined} label="Title" placeholder={promotion ? `${promotion.model} ${promotion.version} as ${alias}` : run.name} value={title} onChange={(event) => setTitle(event.currentTarget.value)} />
         <Textarea label="What should the reviewers know?" autosize minRows={3} value={description} onChange={(event) => setDescription(event.currentTarget.value)} />
         <TextInput label="Reviewers" description="Names, separated by commas. Empty: everybody who may approve." value={reviewers}
           onChange={(event) => setReviewers(event.currentTarget.value)} />

@@ -1,0 +1,78 @@
+"""``runward model`` as people type it: a version of theirs becomes production when somebody else approved it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+import runward
+from runward.governance.model import NewMember
+from runward.workspace import FolderWorkspace, open_folder
+from tests.cli.conftest import Cli
+
+
+@pytest.fixture
+def space(folder: Path, cli: Cli) -> FolderWorkspace:
+    """A finished run ``one`` with a model, and ben, who reviews."""
+    with runward.start(project="p", name="one", capture=False) as run:
+        run.log_metrics({"acc": 0.9})
+        (folder.parent / "weights.npy").write_bytes(b"weights")
+        run.log_artifact(str(folder.parent / "weights.npy"), "model/weights.npy")
+    space = open_folder(folder)
+    space.governance.create_member(NewMember(name="ben", role="reviewer"))
+    return space
+
+
+def test_from_a_run_to_production_and_who_decided(cli: Cli, space: FolderWorkspace, folder: Path) -> None:
+    made = cli.json("model", "register", "digits", "one")
+    assert (made["model"], made["version"], made["run_id"]) == ("digits", 1, space.tracking.resolve_run("one").id)
+    refused = cli("model", "alias", "digits", "production", "1")
+    assert refused.code == 1
+    assert "runward model request digits 1 production" in refused.err
+    asked = cli.json("model", "request", "digits", "1", "production", "--title", "Go live")
+    number = str(asked["review"]["number"])
+    assert "digits 1 as production, in place of none" in cli("review", "show", number).out
+    ben = open_folder(folder, "ben")
+    ben.review.approve(asked["review"]["id"], asked["review"]["revision"])
+    assert cli.json("model", "show", "digits")["model"]["aliases"] == {"production": 1}
+    assert "production → 1" in cli("model", "list").out
+    told = cli("model", "history", "digits").out
+    assert f"review #{number}, approved by ben: Go live" in told
+    assert "run one" in told
+    today, long_ago = datetime.now(UTC) + timedelta(days=1), "2001-01-01"
+    (move,) = cli.json("model", "history", "digits", "--alias", "production", "--at", today.strftime("%Y-%m-%d"))
+    assert (move["version"], move["reviewed"], move["evidence"]["approved_by"]) == (1, True, ["ben"])
+    assert cli.json("model", "history", "digits", "--at", long_ago) == []
+    assert "no alias was in force" in cli("model", "history", "digits", "--at", long_ago).out
+
+
+def test_maintainers_go_back_and_admins_past_it(cli: Cli, space: FolderWorkspace) -> None:
+    cli.json("model", "register", "digits", "one")
+    assert cli("model", "rollback", "digits", "production", "-m", "x").code == 2
+    assert cli("model", "override", "digits", "1", "production").code == 2
+    assert "production → 1" in cli("model", "override", "digits", "1", "production", "-m", "the night before").out
+    assert "PAST THE REVIEW" in cli("model", "history", "digits").out
+    assert cli.json("model", "protect", "digits", "--alias", "live", "--project", "p")["protected"] == ["live"]
+    assert cli.json("model", "alias", "digits", "production", "--remove", "--expect", "1")["aliases"] == {}
+    assert cli.json("model", "protect", "digits", "--none")["protected"] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("register", "digits", "one", "--artifact", "nowhere"), "no artifact 'nowhere'"),
+        (("show", "nothing"), "no model 'nothing'"),
+        (("history", "digits", "--at", "yesterday"), "is no date"),
+        (("alias", "digits", "candidate"), "give a version"),
+        (("alias", "digits", "v3", "1"), "cannot be used"),
+        (("request", "digits", "7", "production"), "no version 7"),
+        (("protect", "digits", "--none", "--alias", "x"), "exclude each other"),
+    ],
+)
+def test_mistakes_are_named(cli: Cli, space: FolderWorkspace, words: tuple[str, ...], said: str) -> None:
+    cli.json("model", "register", "digits", "one")
+    refused = cli("model", *words)
+    assert refused.code == 2
+    assert said in refused.err

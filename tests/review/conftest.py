@@ -1,0 +1,3 @@
+"""The corpus is read by the checks, not collected."""
+
+collect_ignore_glob = ["corpus/*"]
