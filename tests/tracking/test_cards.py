@@ -81,7 +81,7 @@ def test_every_change_of_a_run_outdates_its_card(space: FolderWorkspace, many: l
     assert repr(_listed(space)) == repr(_from_tables(space))
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(st.text("abc", min_size=1, max_size=3), VALUES | st.lists(VALUES, max_size=3), max_size=4))
 def test_a_card_holds_any_value(space: FolderWorkspace, params: dict[str, Any]) -> None:
     """Whole numbers of more than 64 bits have no place in a card: such a run is read from its tables."""

@@ -25,6 +25,8 @@ from runward.tracking.service import attached
 
 MAX_RUNS = 1000
 """Runs of one call at most."""
+MAX_ASKED = 500
+"""Ids of one question at most: they travel in its address."""
 
 
 class _Accepted(NamedTuple):
@@ -45,7 +47,7 @@ class IntakeService(Intake):
 
     def known_imports(self, run_ids: list[str]) -> list[KnownImport]:
         """See the contract."""
-        _check_count(run_ids)
+        _check_count(run_ids, MAX_ASKED)
         return storage.known(self.tx, readable_projects(self.call.actor), run_ids)
 
     def import_runs(self, project: str, runs: list[ForeignRun]) -> list[Taken]:
@@ -120,9 +122,9 @@ class IntakeService(Intake):
                 sql.insert_output(self.tx, item.run.id, item.run.output)
 
 
-def _check_count(items: Sequence[Any]) -> None:
-    if len(items) > MAX_RUNS:
-        raise InvalidError(f"{len(items):,} runs in one call, at most {MAX_RUNS} are allowed", hint="send several")
+def _check_count(items: Sequence[Any], most: int = MAX_RUNS) -> None:
+    if len(items) > most:
+        raise InvalidError(f"{len(items):,} runs in one call, at most {most} are allowed", hint="send several")
 
 
 def _fits(

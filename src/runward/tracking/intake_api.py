@@ -20,7 +20,7 @@ class Intake(Protocol):
 
     @operation("POST", "/projects/{project}/imports", may="run.write", on="project")
     def import_runs(self, project: str, runs: list[ForeignRun]) -> list[Taken]:
-        """Store whole runs (at most 500) with their own times and ends.
+        """Store whole runs (at most 1,000) with their own times and ends.
 
         A run that is there takes the source's params, series, artifacts and state; tags, comments and reviews that were
         added here stay. A run that cannot be stored is refused by name and costs the others nothing.

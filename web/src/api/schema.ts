@@ -1379,8 +1379,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Store whole runs (at most 500) with their own times and ends.
-         * @description Store whole runs (at most 500) with their own times and ends.
+         * Store whole runs (at most 1,000) with their own times and ends.
+         * @description Store whole runs (at most 1,000) with their own times and ends.
          *
          *     A run that is there takes the source's params, series, artifacts and state; tags, comments and reviews that were
          *     added here stay. A run that cannot be stored is refused by name and costs the others nothing.

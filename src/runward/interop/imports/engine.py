@@ -20,6 +20,7 @@ from runward.core.ids import Digest
 from runward.errors import InvalidError, NotFoundError
 from runward.interop.imports.clean import Cleaner, project_path
 from runward.interop.imports.model import Broken, Distant, File, Foreign, Head, Problem, Report, Source
+from runward.store.database import parts
 from runward.tracking.files import Files
 from runward.tracking.intake_model import (
     IMPORT_CLIENT,
@@ -140,7 +141,8 @@ class _Import:
     def _take(self, group: list[Head]) -> None:
         """Import those of a group that are missing or changed."""
         ids = {head: run_id_of(self._root, self.source.tool, head) for head in group}
-        known = {found.id: found for found in self.space.intake.known_imports(list(ids.values()))}
+        asked = parts(list(ids.values()))
+        known = {found.id: found for part in asked for found in self.space.intake.known_imports(list(part))}
         ids = {head: self._free_id(head, run_id, known) for head, run_id in ids.items()}
         due = []
         for head in group:
