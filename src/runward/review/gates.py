@@ -8,24 +8,32 @@ from collections.abc import Iterable, Sequence
 from runward.core.ids import Digest
 from runward.repro.model import Level
 from runward.repro.records import Verification
-from runward.review.model import CheckResult, EvidenceItem, MetricRule, Standards, Verdict
+from runward.review.model import BaselineRule, CheckResult, EvidenceItem, MetricRule, Standards, Verdict
 from runward.tracking.model import MetricSummary, Run, RunStatus
+from runward.tracking.organise_model import Deltas
 
+_NO_DELTAS = Deltas(None, [], [], [])
 VERIFIED = "verification"
 """How the name of the gate on verifications begins."""
 
 
-def evaluate(run: Run, standards: Standards, verifications: Sequence[Verification] = ()) -> list[CheckResult]:
-    """All gates of a run: it finished, its metrics are there, they hold, it is named, described and verified.
+def evaluate(
+    run: Run, standards: Standards, verifications: Sequence[Verification] = (), deltas: Deltas = _NO_DELTAS
+) -> list[CheckResult]:
+    """All gates of a run: it finished in time, its metrics are there and hold, it is named, described and verified.
 
     Args:
         run: The run.
         standards: Those in force.
         verifications: The run's, newest first.
+        deltas: The run and its repetitions against the project's baseline.
     """
     gates = [_finished(run)]
     gates += [_required(name, run.metrics.get(name)) for name in standards.required_metrics]
     gates += [_threshold(rule, run.metrics.get(rule.metric)) for rule in standards.thresholds]
+    gates += [_against_baseline(rule, run, deltas) for rule in standards.baseline]
+    if standards.max_wall_s:
+        gates.append(_in_time(run, standards.max_wall_s))
     if standards.naming:
         gates.append(_naming(run.name, standards))
     if standards.documentation_required:
@@ -71,6 +79,41 @@ def _threshold(rule: MetricRule, metric: MetricSummary | None) -> CheckResult:
     good = metric.last >= rule.value if rule.op == ">=" else metric.last <= rule.value
     words = "meets" if good else "misses"
     return _gate(gate, good, f"{rule.metric} = {metric.last:g} {words} {rule.op} {rule.value:g}", [_evidence(metric)])
+
+
+def _against_baseline(rule: BaselineRule, run: Run, deltas: Deltas) -> CheckResult:
+    """By interval and count; from one run on each side nothing can be decided."""
+    gate = f"{rule.metric} {rule.ask} than the baseline"
+    if deltas.baseline is None:
+        return _undecided(gate, "the project has no baseline to compare with")
+    if run.id in deltas.baseline_runs:
+        return _gate(gate, True, "the run belongs to the baseline itself")
+    delta = next((one for one in deltas.metrics if one.key == rule.metric), None)
+    if delta is None:
+        return _gate(gate, False, f"{rule.metric} cannot be compared: the run or the baseline has no number for it")
+    measured = f"{delta.value:g} (n = {delta.n}) against {delta.baseline:g} (n = {delta.baseline_n})"
+    if delta.low is None or delta.high is None:
+        return _undecided(
+            gate, f"{measured}: one run on each side says nothing about spread; add runs with other seeds"
+        )
+    said = f"{measured}: difference {delta.difference:+g}, 95 % interval {delta.low:+g} … {delta.high:+g} (Welch)"
+    evidence = [EvidenceItem(said, metric=rule.metric, value=delta.difference)]
+    if delta.verdict == "not distinguishable":
+        return _gate(gate, rule.ask == "not worse", f"{rule.metric} is not distinguishable from the baseline", evidence)
+    good = delta.verdict == rule.better
+    return _gate(gate, good, f"{rule.metric} is {'better' if good else 'worse'} than the baseline", evidence)
+
+
+def _undecided(gate: str, message: str) -> CheckResult:
+    return CheckResult(gate, "gate", Verdict.UNDECIDED, message, [], required=True)
+
+
+def _in_time(run: Run, most: float) -> CheckResult:
+    gate = f"wall time <= {most:g} s"
+    if run.started_at is None or run.ended_at is None:
+        return _undecided(gate, "it is not known when the run began and ended")
+    took = (run.ended_at - run.started_at).total_seconds()
+    return _gate(gate, took <= most, f"it took {took:.1f} s", [EvidenceItem(f"{took:.1f} s of {most:g}", value=took)])
 
 
 def name_problem(name: str, standards: Standards) -> str:

@@ -30,6 +30,16 @@ class MetricRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     value: float
 
 
+class BaselineRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A metric against the project's baseline, by the 95 % interval of the difference of the two groups' means."""
+
+    metric: str
+    better: Literal["higher", "lower"]
+    """Which way the metric gets better."""
+    ask: Literal["not worse", "better"] = "not worse"
+    """``not worse``: not distinguishable from the baseline is good enough; ``better``: it is not."""
+
+
 class Standards(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a team asks of the results in a project."""
 
@@ -37,6 +47,9 @@ class Standards(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     default_hyperparameters: dict[str, Any] = {}
     required_metrics: list[str] = []
     thresholds: list[MetricRule] = []
+    baseline: list[BaselineRule] = []
+    max_wall_s: float = 0.0
+    """The longest that a run may take, in seconds; 0 for any time."""
     naming: str = ""
     """A regular expression that run and experiment names must match; empty for none."""
     naming_help: str = ""

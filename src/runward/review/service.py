@@ -51,6 +51,7 @@ from runward.tracking.content import content_digest, detail_of, digest_of
 from runward.tracking.foreign import ANY_PROJECT
 from runward.tracking.marks import OUTDATED, publish_on_run, run_place, set_mark
 from runward.tracking.model import Run
+from runward.tracking.organise_api import Organise
 
 
 class ReviewService(Reviews):
@@ -97,7 +98,10 @@ class ReviewService(Reviews):
 
     def _evaluated(self, run: Run, project_id: str = "") -> list[CheckResult]:
         standards = _standards_of(self.call, project_id or run.project_id).standards
-        return evaluate(run, standards, self._verifications(run.id) if standards.require_level else [])
+        verifications = self._verifications(run.id) if standards.require_level else []
+        if not standards.baseline:
+            return evaluate(run, standards, verifications)
+        return evaluate(run, standards, verifications, self.call.use(Organise).deltas(run.id))
 
     def _verifications(self, run_id: str) -> list[Verification]:
         return self.call.use(Repro).list_verifications(run_id=run_id)
@@ -416,7 +420,9 @@ def _check_standards(standards: Standards) -> None:
     for rule in standards.thresholds:
         if not math.isfinite(rule.value):
             raise InvalidError(f"threshold of {rule.metric} is {rule.value}, which nothing can meet")
-    for metric in standards.required_metrics:
+    if not (math.isfinite(standards.max_wall_s) and standards.max_wall_s >= 0):
+        raise InvalidError(f"max_wall_s = {standards.max_wall_s}: give seconds, or 0 for any time")
+    for metric in [*standards.required_metrics, *(rule.metric for rule in standards.baseline)]:
         check_name(metric, "a required metric", limit=1000)
 
 

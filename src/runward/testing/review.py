@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import msgspec
@@ -18,9 +19,10 @@ from runward.errors import (
     StaleVersionError,
 )
 from runward.repro.records import NewVerification
-from runward.review.model import MetricRule, NewReview, ReviewDetail, ReviewState, Standards, Verdict
+from runward.review.model import BaselineRule, MetricRule, NewReview, ReviewDetail, ReviewState, Standards, Verdict
 from runward.testing.worlds import World, batch, name_of
 from runward.tracking.model import CapturePart, NewExperiment, NewRun, Run, RunEnd, RunPatch, RunStatus
+from runward.tracking.organise_model import NewBaseline
 from runward.workspace import Workspace
 
 
@@ -108,6 +110,8 @@ class ReviewSuite:
             ({"naming": "("}, "naming"),
             ({"approvals": -1}, "approvals"),
             ({"approvals": 21}, "approvals"),
+            ({"max_wall_s": -1.0}, "max_wall_s"),
+            ({"baseline": [BaselineRule("a\nb", "higher")]}, "required metric"),
             ({"thresholds": [MetricRule("acc", ">=", math.nan)]}, "acc"),
             ({"thresholds": [MetricRule("acc", "<=", math.inf)]}, "acc"),
             ({"required_metrics": ["a\nb"]}, "required metric"),
@@ -166,6 +170,53 @@ class ReviewSuite:
         closed = [gate for gate in report.results if gate.verdict != "pass"]
         assert bool(closed) is not passed
         assert all(gate.message for gate in closed)
+
+    @pytest.mark.parametrize(
+        ("theirs", "ours", "ask", "verdict", "said"),
+        [
+            ([0.90, 0.91, 0.92], [0.95, 0.96, 0.97], "better", "pass", "better than the baseline"),
+            ([0.90, 0.91, 0.92], [0.90, 0.91, 0.93], "not worse", "pass", "not distinguishable"),
+            ([0.90, 0.91, 0.92], [0.90, 0.91, 0.93], "better", "fail", "not distinguishable"),
+            ([0.90, 0.91, 0.92], [0.80, 0.81, 0.82], "not worse", "fail", "worse than the baseline"),
+            ([0.90, 0.91, 0.92], [0.95], "better", "fail", "not distinguishable"),
+            ([0.90], [0.95], "not worse", "undecided", "one run on each side"),
+            ([], [0.95], "not worse", "undecided", "no baseline"),
+            ([0.90, 0.91], [math.nan], "not worse", "fail", "no number"),
+        ],
+    )
+    def test_a_gate_compares_with_the_baseline(
+        self, world: World, theirs: list[float], ours: list[float], ask: Any, verdict: str, said: str
+    ) -> None:
+        """By the interval of the difference, with both counts; from two single runs nothing follows."""
+        space = world.member()
+
+        def repeated(name: str, values: list[float]) -> list[Run]:
+            end, base = RunStatus.FINISHED, {"model": name}
+            return [
+                world.run(space, metrics={"acc": value}, params={**base, "seed": seed}, end=end)
+                for seed, value in enumerate(values)
+            ]
+
+        if base := repeated("base", theirs):
+            world.owner.organise.set_baseline(world.project, NewBaseline([run.id for run in base]))
+        _standards(world, baseline=[BaselineRule("acc", "higher", ask)])
+        run = repeated("new", ours)[0]
+        (gate,) = (one for one in space.review.evaluate_gates(run.id).results if "baseline" in one.name)
+        assert (gate.verdict, said in gate.message) == (verdict, True), gate.message
+        if gate.evidence:
+            assert f"(n = {len(ours)})" in gate.evidence[0].message
+            assert f"(n = {len(theirs)})" in gate.evidence[0].message
+
+    def test_a_run_may_take_so_long_and_no_longer(self, world: World) -> None:
+        """In seconds from its start to its end."""
+        space = world.member()
+        _standards(world, max_wall_s=60.0)
+        begun = datetime(2026, 11, 21, 12, tzinfo=UTC)
+        for seconds, passed in ((60, True), (61, False)):
+            run = space.tracking.create_run(NewRun(project=world.project, started_at=begun))
+            ended = begun + timedelta(seconds=seconds)
+            space.tracking.end_run(run.id, RunEnd(RunStatus.FINISHED, ended_at=ended))
+            assert space.review.gates(run.id).passed is passed
 
     @pytest.mark.parametrize("end", [RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.TIMED_OUT])
     def test_only_a_finished_run_passes(self, world: World, end: RunStatus) -> None:

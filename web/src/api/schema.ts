@@ -5203,6 +5203,10 @@ export interface components {
             required_metrics: string[];
             /** @default [] */
             thresholds: components["schemas"]["MetricRule"][];
+            /** @default [] */
+            baseline: components["schemas"]["BaselineRule"][];
+            /** @default 0 */
+            max_wall_s: number;
             /** @default  */
             naming: string;
             /** @default  */
@@ -5230,6 +5234,20 @@ export interface components {
             /** @enum {unknown} */
             op: "<=" | ">=";
             value: number;
+        };
+        /**
+         * BaselineRule
+         * @description A metric against the project's baseline, by the 95 % interval of the difference of the two groups' means.
+         */
+        BaselineRule: {
+            metric: string;
+            /** @enum {unknown} */
+            better: "higher" | "lower";
+            /**
+             * @default not worse
+             * @enum {unknown}
+             */
+            ask: "better" | "not worse";
         };
         /**
          * GateReport
