@@ -21,11 +21,11 @@ def test_a_version_is_put_up_for_promotion_and_its_story_told(site: Site, visit:
     space.registry.create_version("promoted", NewVersion(f"runs:/{run.id}/model", run.id))
     space.registry.set_alias("promoted", "candidate", 1, reason="first")
     space.registry.override_alias("promoted", "production", 1, "the night before")
+    space.registry.set_alias("promoted", "production", None)
     page = visit.open("/models/promoted")
     page.get_by_text("past the review").wait_for()
     page.get_by_text("the night before").wait_for()
     assert barriers(page, "the model's page") == []
-    space.registry.set_alias("promoted", "production", None)
     page.get_by_role("button", name="Ask for promotion").click()
     dialog = page.get_by_role("dialog")
     assert dialog.get_by_label("Alias").input_value() == "production"

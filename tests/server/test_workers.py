@@ -35,7 +35,7 @@ def _serving(folder: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str
         yield process, json.loads(told)["url"]
     finally:
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)
+        print(process.communicate(timeout=30)[1])  # Shown where a test fails.
 
 
 @pytest.fixture

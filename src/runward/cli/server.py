@@ -65,6 +65,5 @@ def server(
     if workers == 1:
         running.serve()
     else:
-        bound.listen(2048)
         dispatcher.database.close()
         sys.exit(Workers(workers, bound, Serving(folder, database, blobs, allowed, tables_after_s)).run())

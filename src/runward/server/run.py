@@ -20,6 +20,7 @@ from runward.store.database import open_database
 from runward.store.objects import open_blobs
 from runward.workspace import open_dispatcher
 
+_BACKLOG = 2048
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -39,12 +40,16 @@ def open_store(folder: Path, database: str = "", blobs: str = "") -> Dispatcher:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A bound socket; port 0 takes a free one. Raises: ConflictError (port in use), InvalidError (host)."""
+    """A listening socket; port 0 takes a free one. Raises: ConflictError (port in use), InvalidError (host).
+
+    Who connects before somebody accepts waits: an address that was told can be called at once.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((host, port))
+        bound.listen(_BACKLOG)
     except OSError as error:
         bound.close()
         if error.errno == errno.EADDRINUSE:

@@ -269,7 +269,7 @@ class SqliteDatabase:
         size = connection.execute("PRAGMA page_size").fetchone()[0]
         if free * _WORTHWHILE < pages:
             return 0, f"{free * size:,} bytes are free inside the file and are used again: too little to write it anew"
-        before = self.path.stat().st_size
+        before = self._bytes_on_disk()
         try:
             with self._writing:
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -277,8 +277,13 @@ class SqliteDatabase:
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         except sqlite3.Error as error:
             return 0, f"the file could not be written anew ({error}); {free * size:,} free bytes in it are used again"
-        freed = max(before - self.path.stat().st_size, 0)
+        freed = max(before - self._bytes_on_disk(), 0)
         return freed, f"the file was written anew, {freed:,} bytes smaller"
+
+    def _bytes_on_disk(self) -> int:
+        """The file with its log, in which new pages wait."""
+        found = (self.path, self.path.with_name(f"{self.path.name}-wal"))
+        return sum(path.stat().st_size for path in found if path.exists())
 
     def close(self) -> None:
         """Close all connections that this object opened."""
