@@ -22,9 +22,8 @@ from runward.testing.objects import CREDENTIALS, ObjectStorage
 from runward.workspace import FolderWorkspace, open_folder
 from tests.cli.conftest import Cli
 from tests.extras import needs
-from tests.interop.test_dvc import content, run_dvc
+from tests.interop.test_dvc import CONTENTS, content, run_dvc
 
-CONTENTS = {"a.csv": b"id\n1\n", "sub/b.bin": b"\0" * 100_000, "sub/empty": b"", "same": b"id\n1\n", "día x": b"1"}
 SECRET = "hunter2-secret"
 
 

@@ -152,20 +152,20 @@ def check_stage(model: Model, version: int, stage: str) -> None:
         check_unprotected(model, alias, version)
 
 
-def rolled_back(call: Call, model: Model, alias: str) -> ModelVersion:
-    """The version that had an alias before, if it may have it again. Raises: ConflictError."""
+def rolled_back(call: Call, model: Model, alias: str) -> AliasMove:
+    """The move to the version that had an alias before, if it may have it again. Raises: ConflictError."""
     clause = Clause("a.model_id = ? AND a.alias = ?", (model.id, alias))
     moves = sql.moves(call.tx, clause, 1000)
     present = model.aliases.get(alias)
     before = next((move for move in moves if move.version not in (None, present)), None)
     if before is None or before.version is None:
         raise ConflictError(f"no other version of {model.name!r} had the alias {alias!r} before")
-    found = sql.versions(call.tx, model.id, before.version)
-    if not found:
+    found = version_of(call.tx, model.id, before.version)
+    if found is None:
         raise ConflictError(f"version {before.version}, which had the alias {alias!r} before, was deleted")
     if alias in model.protected:
-        _check_reviewed(call, before, found[0])
-    return found[0]
+        _check_reviewed(call, before, found)
+    return before
 
 
 def _check_reviewed(call: Call, before: AliasMove, version: ModelVersion) -> None:

@@ -134,31 +134,27 @@ def alias_target(tx: Tx, model_id: str, alias: str) -> int:
     return int(found or 0)
 
 
-def aliases_of(tx: Tx, model_id: str, version: int) -> list[str]:
-    """The aliases that point at a version."""
-    rows = tx.all("SELECT alias FROM model_aliases WHERE model_id = ? AND version = ?", (model_id, version))
-    return sorted(row[0] for row in rows)
-
-
 def moves(tx: Tx, where: Clause, limit: int) -> list[AliasMove]:
     """Moves of aliases that match a clause over ``a``, newest first."""
     rows = tx.all(f"{_MOVE} WHERE {where.sql} ORDER BY a.id DESC LIMIT ?", (*where.params, limit))
-    return [
-        AliasMove(
-            model=row[0],
-            alias=row[1],
-            version=row[2] or None,
-            previous=row[3] or None,
-            how=row[4],
-            reviewed=row[4] in ("review", "rollback"),
-            reason=row[5],
-            review_id=row[6],
-            evidence=msgspec.json.decode(row[7], type=AliasEvidence),
-            by=row[8],
-            at=from_us(row[9]),
-        )
-        for row in rows
-    ]
+    return [_move(row) for row in rows]
+
+
+def _move(row: Row) -> AliasMove:
+    evidence = msgspec.json.decode(row[7], type=AliasEvidence)
+    return AliasMove(
+        model=row[0],
+        alias=row[1],
+        version=row[2] or None,
+        previous=row[3] or None,
+        how=row[4],
+        reviewed=evidence.review > 0,
+        reason=row[5],
+        review_id=row[6],
+        evidence=evidence,
+        by=row[8],
+        at=from_us(row[9]),
+    )
 
 
 def set_alias(tx: Tx, model_id: str, alias: str, version: int | None) -> None:

@@ -25,7 +25,7 @@ from runward.governance.dispatch import Call
 from runward.governance.names import check_name
 from runward.governance.scopes import Clause, find_project, home_team, readable_teams
 from runward.registry import repository as sql
-from runward.registry.aliases import check_alias, check_stage, check_unprotected, move_alias, rolled_back
+from runward.registry.aliases import check_alias, check_stage, check_unprotected, model_of, move_alias, rolled_back
 from runward.registry.api import ANY_VERSION, Registry
 from runward.registry.model import (
     PROTECTED,
@@ -81,7 +81,7 @@ class RegistryService(Registry):
             raise AlreadyExistsError(f"there is a model {name!r} already", hint="choose another name")
 
     def _model(self, model_id: str) -> Model:
-        return sql.models(self.tx, Clause("m.id = ?", (model_id,)))[0]
+        return model_of(self.call, model_id)
 
     def _id(self, reference: str) -> str:
         found = sql.model_place(self.tx, reference)
@@ -190,8 +190,9 @@ class RegistryService(Registry):
     def delete_version(self, model: str, version: int) -> None:
         """See the contract."""
         model_id = self._id(model)
-        self._check_not_in_use(self._model(model_id), self._version(model_id, version).aliases)
-        for alias in sql.aliases_of(self.tx, model_id, version):
+        aliases = self._version(model_id, version).aliases
+        self._check_not_in_use(self._model(model_id), aliases)
+        for alias in aliases:
             move_alias(self.call, model_id, alias, None, "deletion", reason=f"version {version} was deleted")
         sql.delete_version(self.tx, model_id, version)
         self._touch(model_id)
@@ -259,7 +260,9 @@ class RegistryService(Registry):
         """See the contract."""
         found = self._locked(model, alias, None)
         before = rolled_back(self.call, found, alias)
-        move_alias(self.call, found.id, alias, before.version, "rollback", reason=_reason(reason))
+        # What let it in then stands behind it now; where nothing did, nothing does.
+        review = ("", before.evidence.review, before.evidence.approved_by)
+        move_alias(self.call, found.id, alias, before.version, "rollback", reason=_reason(reason), review=review)
         return self._model(found.id)
 
     def override_alias(self, model: str, alias: str, version: int, reason: str) -> Model:

@@ -225,6 +225,17 @@ class PromotionSuite:
         with pytest.raises(ConflictError, match="changed since"):
             maintainer.registry.rollback_alias(model.name, ALIAS, "and back")
 
+    def test_going_back_makes_nothing_reviewed(self, world: World, model: Candidate) -> None:
+        """An alias that was free then is protected now: what nobody reviewed does not come back."""
+        maintainer = world.member("maintainer")
+        for version in (1, 2):
+            maintainer.registry.set_alias(model.name, "eu", version)
+        maintainer.registry.rollback_alias(model.name, "eu", "free")
+        assert [move.reviewed for move in maintainer.registry.alias_history(model.name, "eu")] == [False] * 3
+        maintainer.registry.protect_model(model.name, ["eu"])
+        with pytest.raises(ConflictError, match="without a review"):
+            maintainer.registry.rollback_alias(model.name, "eu", "protected")
+
     def test_past_the_review_only_an_admin_goes_and_it_shows(self, world: World, model: Candidate) -> None:
         """Not even back to it later."""
         with pytest.raises(ForbiddenError):
