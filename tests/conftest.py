@@ -68,9 +68,17 @@ def _no_settings_of_the_developer(tmp_path_factory: pytest.TempPathFactory) -> I
     """A home of its own, and no workspace from the environment."""
     home: Path = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("RUNWARD_URL", "RUNWARD_TOKEN", "RUNWARD_DIR", "RUNWARD_PROJECT", "RUNWARD_JOURNAL"):
+        for name in (
+            "RUNWARD_URL",
+            "RUNWARD_TOKEN",
+            "RUNWARD_DIR",
+            "RUNWARD_PROJECT",
+            "RUNWARD_JOURNAL",
+            "RUNWARD_DEFAULTS",
+        ):
             patch.delenv(name, raising=False)
         patch.setenv("XDG_STATE_HOME", str(home / "state"))
+        patch.setenv("XDG_CONFIG_HOME", str(home / "config"))
         patch.setenv("GIT_AUTHOR_NAME", "tester")
         yield
 

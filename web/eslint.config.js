@@ -2,7 +2,7 @@ import jsxA11y from "eslint-plugin-jsx-a11y";
 import reactHooks from "eslint-plugin-react-hooks";
 import tseslint from "typescript-eslint";
 
-const rooms = ["tracking", "review", "repro", "knowledge", "coordination", "governance", "insights", "registry"];
+const rooms = ["tracking", "review", "repro", "knowledge", "coordination", "governance", "insights", "registry", "standards"];
 
 export default tseslint.config(
   { ignores: ["src/api/schema.ts"] },

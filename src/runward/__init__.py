@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from runward.config.buildable import Partial as Partial
     from runward.config.standards import TeamConfig as TeamConfig
     from runward.core.seeding import seed_everything as seed_everything
+    from runward.defaults import with_defaults as with_defaults
     from runward.execution.callbacks import EarlyStoppingCallback as EarlyStoppingCallback
     from runward.execution.entry import set_entry_point as set_entry_point
     from runward.execution.model import Results as Results
@@ -71,7 +72,11 @@ if TYPE_CHECKING:
     from runward.team.knowledge import store_results as store_results
     from runward.team.library import SharedModelConfig as SharedModelConfig
     from runward.team.library import TeamConfigLibrary as TeamConfigLibrary
+    from runward.team.shared import load_settings as load_settings
+    from runward.team.shared import publish_library as publish_library
+    from runward.team.shared import use_library as use_library
     from runward.team.standards import get_standards as get_standards
+    from runward.team.standards import get_team_config as get_team_config
     from runward.team.standards import merge_team_config as merge_team_config
     from runward.team.standards import set_standards as set_standards
     from runward.team.templates import TeamExperimentTemplate as TeamExperimentTemplate
@@ -100,6 +105,7 @@ if TYPE_CHECKING:
     from runward.tracking.client import log_table as log_table
     from runward.tracking.client import log_text as log_text
     from runward.tracking.client import set_tag as set_tag
+    from runward.tracking.slices import slices as slices
 
 _LAZY: dict[str, str] = {
     "CheckVerdict": "team.verdicts",
@@ -143,8 +149,10 @@ _LAZY: dict[str, str] = {
     "get_current_user": "team.knowledge",
     "get_recommendations": "team.knowledge",
     "get_standards": "team.standards",
+    "get_team_config": "team.standards",
     "get_timestamp": "team.knowledge",
     "identify_issues": "team.verdicts",
+    "load_settings": "team.shared",
     "log_artifact": "tracking.client",
     "log_artifacts": "tracking.client",
     "log_audio": "tracking.client",
@@ -161,6 +169,7 @@ _LAZY: dict[str, str] = {
     "notify_team": "team.knowledge",
     "performance_check": "team.checks",
     "performance_validation_config": "team.checks",
+    "publish_library": "team.shared",
     "quality_check": "team.checks",
     "quality_check_config": "team.checks",
     "scaffold": "team.templates",
@@ -172,11 +181,14 @@ _LAZY: dict[str, str] = {
     "set_standards": "team.standards",
     "set_tag": "tracking.client",
     "share_results": "team.knowledge",
+    "slices": "tracking.slices",
     "start": "face",
     "store_knowledge": "team.knowledge",
     "store_results": "team.knowledge",
     "sync": "face",
     "team_experiment_workflow": "team.workflow",
+    "use_library": "team.shared",
+    "with_defaults": "defaults",
 }
 """Each public name and the module that has it."""
 

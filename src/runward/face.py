@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from runward import workspace as w
+from runward.config.settings import flat_items, library_tags, origin_of, origins_in
 from runward.core.clock import utc_now
 from runward.core.ids import RunId, new_id
 from runward.core.opens import BEFORE_START
@@ -207,13 +208,18 @@ def _new_run(
         id=run_id or new_id(),
         project=project or default_project(),
         name=name,
-        params=[RunParam(key, plain(value)) for key, value in (params or {}).items()],
-        tags={str(key): str(value) for key, value in (tags or {}).items()},
+        params=_params(params or {}),
+        tags={**library_tags(params), **{str(key): str(value) for key, value in (tags or {}).items()}},
         seed=seed,
         purpose=purpose,
         experiment_id=experiment_id,
         started_at=utc_now(),
     )
+
+
+def _params(params: Mapping[str, Any]) -> list[RunParam]:
+    origins = origins_in(params)
+    return [RunParam(key, plain(value), origin_of(key, origins)) for key, value in flat_items(params).items()]
 
 
 def _begin(

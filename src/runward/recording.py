@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import os
 import sys
 import time
@@ -15,10 +16,11 @@ from typing import Any, NamedTuple
 import msgspec
 
 from runward import face
-from runward.config.merge import Origin, merge
 from runward.config.serialise import flatten_plain
+from runward.config.settings import library_tags, origin_of, origins_in
 from runward.core.clock import utc_now
 from runward.core.ids import new_id
+from runward.defaults import filled
 from runward.errors import GateClosedError, NotFoundError, RunwardError
 from runward.execution import experiment as execution
 from runward.execution.backend import RunEnd, RunHandle, RunOutcome, set_backend_factory
@@ -28,6 +30,7 @@ from runward.execution.plan import Plan
 from runward.execution.runner import COMMAND_FILE, Runner
 from runward.execution.spec import PAYLOAD_FILE, SOURCE_FILE, SPEC_FILE, given_name
 from runward.execution.worker import READS_FILE, RESULT_FILE, VALUE_FILE, read_plain
+from runward.review.feedback_model import CiVerdict, NewCiResult
 from runward.review.gates import name_problem
 from runward.review.model import GateReport, Standards
 from runward.tracking import journal as j
@@ -79,6 +82,21 @@ class _State(msgspec.Struct):
     origins: dict[str, dict[str, str]]
 
 
+_KEPT: dict[str, CiVerdict] = {"pass": "pass", "warn": "pass", "fail": "fail"}
+
+
+def kept_verdict(name: str, found: Any) -> NewCiResult:
+    """What is stored of a check's verdict: that of a team's check, or whatever a function of one's own returned.
+
+    A truth value, or what it has under ``passed``, is a yes or a no; anything else that names no verdict is undecided.
+    """
+    passed = found.get("passed") if isinstance(found, Mapping) else getattr(found, "passed", found)
+    by_truth = {True: "pass", False: "fail"}.get(passed) if isinstance(passed, bool) else None
+    said = _KEPT.get(str(getattr(found, "state", by_truth)), "undecided")
+    message = str(getattr(found, "message", "") or getattr(found, "reason", "") or f"returned {found!r:.200}")
+    return NewCiResult(name, said, message[:4000])
+
+
 class WorkspaceBackend:
     """Records an experiment in the workspace in force. See :class:`runward.execution.backend.Backend`."""
 
@@ -88,6 +106,7 @@ class WorkspaceBackend:
         self._project = ""
         self._tags: dict[str, str] = {}
         self._runs: dict[str, ActiveRun] = {}
+        self._experiment_of: dict[str, str] = {}
         self._pending: Background[PendingCapture] | None = None
         self._standards = Standards()
         self._experiment = NewExperiment(project="", name="")
@@ -176,7 +195,7 @@ class WorkspaceBackend:
         folder = self.space.state_dir / "journals" / run_id
         run = self._runs[run_id] = ActiveRun(run_id, folder)
         run.journal.append([j.CREATE, msgspec.to_builtins(new), msgspec.to_builtins(self._experiment)])
-        self._seeds[run_id] = seed
+        self._seeds[run_id], self._experiment_of[run_id] = seed, experiment_id
         self.uploader.follow(folder)
         return RunHandle(run_id, {RUN_VARIABLE: run_id, JOURNAL_VARIABLE: str(folder)})
 
@@ -184,16 +203,8 @@ class WorkspaceBackend:
         origins = self.origins.get(task_name, {})
         flat = flatten_plain(dict(config))
         return [
-            RunParam(key, plain(value), origins.get(key, "run")) for key, value in flat.items() if key != "_partial_"
+            RunParam(key, plain(value), origin_of(key, origins)) for key, value in flat.items() if key != "_partial_"
         ]
-
-    def team_defaults(self, project: str | None) -> dict[str, Any]:
-        """The default hyperparameters of the standards in force; none where the project or the server is not there."""
-        try:
-            found = self.space.review.get_standards(project or face.default_project())
-        except RunwardError:
-            return {}
-        return dict(found.standards.default_hyperparameters)
 
     def _captured(self) -> list[Part]:
         """The experiment's capture, made once for all of its runs."""
@@ -320,10 +331,17 @@ class WorkspaceBackend:
             self.space.tracking.set_metadata(experiment_id, plain(metadata))
 
     def end_experiment(self, experiment_id: str, state: TaskState, gates: Mapping[str, Any]) -> None:
-        """Record the experiment's end."""
+        """Record the experiment's end, and the verdicts of its checks on the content of each of its runs."""
         with contextlib.suppress(RunwardError):
             self._store_experiment(experiment_id)
             self.space.tracking.end_experiment(experiment_id, _STATUS.get(state, RunStatus.FAILED))
+        verdicts = {name: found for name, found in gates.items() if not isinstance(found, GateVerdict)}
+        for run_id in [run for run, experiment in self._experiment_of.items() if experiment == experiment_id]:
+            del self._experiment_of[run_id]
+            for name, found in verdicts.items():
+                # A check that cannot be kept costs nobody the experiment's end.
+                with contextlib.suppress(RunwardError):
+                    self.space.feedback.report_ci(run_id, kept_verdict(name, found))
 
     def entry_point(self, project: str | None) -> str | None:
         """The import path of the project's entry function for plain parameters."""
@@ -331,10 +349,10 @@ class WorkspaceBackend:
 
 
 class Experiment(execution.Experiment):
-    """An experiment that records to the workspace and fills in the team's defaults.
+    """An experiment that records to the workspace and fills in defaults.
 
-    A dict of parameters gets the team's default hyperparameters where it is silent (run > user > project > team), and
-    the origin of every value is recorded with the run. See :class:`runward.execution.experiment.Experiment`.
+    A dict of parameters gets defaults where it is silent (run > user > project > team; see
+    :func:`runward.defaults.with_defaults`), and the origin of every value is recorded with the run. See :class:`runward.execution.experiment.Experiment`.
     """
 
     def _begin(self, plan: Plan, executor: Executor) -> Runner:
@@ -342,6 +360,12 @@ class Experiment(execution.Experiment):
         if os.environ.get(PLAN_VARIABLE):
             sys.stdout.write(f"{plan}\n")
             raise SystemExit(0)
+        backend = self._connect()
+        for task in self._tasks:
+            given = task.what if task.parameters is None else task.parameters
+            task.tags.update(library_tags(given))
+            if isinstance(backend, WorkspaceBackend):
+                backend.origins[task.name] = origins_in(given)
         return super()._begin(plan, executor)
 
     def _add_parameters(
@@ -352,14 +376,11 @@ class Experiment(execution.Experiment):
         options: dict[str, Any],
     ) -> Task:
         backend = self._connect()
-        defaults = backend.team_defaults(self.project) if isinstance(backend, WorkspaceBackend) else {}
-        if not defaults or "_target_" in parameters:
-            return super()._add_parameters(parameters, name, dependencies, options)
-        merged = merge([(Origin.TEAM, defaults), (Origin.RUN, parameters)])
-        task = super()._add_parameters(dict(merged.values), name, dependencies, options)
-        assert isinstance(backend, WorkspaceBackend)
-        backend.origins[task.name] = {key: str(origin) for key, origin in merged.origins.items()}
-        return task
+        if "_target_" in parameters:
+            parameters = copy.deepcopy(parameters)
+        elif isinstance(backend, WorkspaceBackend):
+            parameters = filled(backend.space, self.project or face.default_project(), parameters)
+        return super()._add_parameters(parameters, name, dependencies, options)
 
 
 # Importing this module is what makes experiments record to the workspace: the face takes `Experiment` from here.

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from runward.coordination.api import Coordination
+from runward.coordination.hooks_api import Hooks
 from runward.core.call import Rooms
 from runward.core.loading import load
 from runward.core.operation import Operation, make_proxy
@@ -21,12 +22,17 @@ from runward.governance.dispatch import Dispatcher
 from runward.governance.model import Actor
 from runward.governance.signin import folder_actor, prepare_workspace
 from runward.insights.api import Reports
+from runward.insights.reviewed_api import Reviewed
 from runward.knowledge.api import Knowledge
+from runward.knowledge.libraries_api import Libraries
 from runward.registry.api import Registry
 from runward.repro.api import Repro
 from runward.repro.findings_api import Findings
 from runward.repro.jobs_api import Jobs
 from runward.review.api import Reviews
+from runward.review.feedback_api import Feedback
+from runward.review.forges.api import Forges
+from runward.review.standards_api import StandardsDesk
 from runward.store.blobs import Blobs
 from runward.store.database import Database, open_database
 from runward.store.folder import FolderBlobs
@@ -54,9 +60,15 @@ ROOMS = Rooms(
         "jobs": "runward.repro.jobs:ROOM",
         "findings": "runward.repro.findings:ROOM",
         "knowledge": "runward.knowledge.service:ROOM",
+        "libraries": "runward.knowledge.libraries:ROOM",
         "coordination": "runward.coordination.service:ROOM",
+        "hooks": "runward.coordination.hooks:ROOM",
         "review": "runward.review.service:ROOM",
+        "feedback": "runward.review.feedback:ROOM",
+        "forges": "runward.review.forges.service:ROOM",
+        "standards": "runward.review.standards:ROOM",
         "reports": "runward.insights.service:ROOM",
+        "reviewed": "runward.insights.reviewed:ROOM",
     }
 )
 """Every room of the house. The server's routes, its OpenAPI document and every client follow from this."""
@@ -97,9 +109,15 @@ class Workspace:
         self.jobs = cast(Jobs, make_proxy(Jobs, invoke))
         self.findings = cast(Findings, make_proxy(Findings, invoke))
         self.knowledge = cast(Knowledge, make_proxy(Knowledge, invoke))
+        self.libraries = cast(Libraries, make_proxy(Libraries, invoke))
         self.coordination = cast(Coordination, make_proxy(Coordination, invoke))
+        self.hooks = cast(Hooks, make_proxy(Hooks, invoke))
         self.review = cast(Reviews, make_proxy(Reviews, invoke))
+        self.feedback = cast(Feedback, make_proxy(Feedback, invoke))
+        self.forges = cast(Forges, make_proxy(Forges, invoke))
+        self.standards = cast(StandardsDesk, make_proxy(StandardsDesk, invoke))
         self.reports = cast(Reports, make_proxy(Reports, invoke))
+        self.reviewed = cast(Reviewed, make_proxy(Reviewed, invoke))
 
     @property
     def datasets(self) -> Datasets:

@@ -130,7 +130,7 @@ def test_lineage_is_walked_both_ways_by_keyboard(visit: Visitor, dataset: str) -
     page.keyboard.press("Enter")
     page.wait_for_url("**/runs/*/lineage")
     page.get_by_role("link", name=re.compile("^model measured 1 ?: came of reader")).click()
-    page.wait_for_url("**/models/measured?version=1")
+    page.wait_for_url("**/models/measured/1")
     page.get_by_role("link", name=re.compile("^dataset people 1.0.0 ?: .*was read by reader")).click()
     page.wait_for_url(f"**/data/{dataset}/lineage?version=*")
     page.get_by_role(

@@ -98,7 +98,16 @@ _COMMANDS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("runs", "delete"): ("one",),
     ("projects", "list"): (),
     ("projects", "create"): ("q/r",),
-    ("projects", "standards"): ("p",),
+    ("library", "list"): (),
+    ("standards", "show"): ("p",),
+    ("standards", "set"): ("p", "approvals=2"),
+    ("standards", "propose"): ("p", "approvals=2"),
+    ("standards", "history"): ("p",),
+    ("standards", "diff"): ("p",),
+    ("standards", "export"): ("p",),
+    ("standards", "files"): ("p", "--ci", "github"),
+    ("branch",): ("longer warmup",),
+    ("commit-message",): ("longer warmup", "Warm up"),
     ("review", "request"): ("one", "--title", "Look"),
     ("review", "list"): (),
     ("review", "gates"): ("one",),
@@ -128,6 +137,7 @@ def test_a_command_answers_people_and_programs(cli: Cli, filled: FolderWorkspace
         ("runs", "delete"),
         ("projects", "create"),
         ("review", "request"),
+        ("standards", "propose"),
         ("team", "create"),
         ("member", "create"),
     }:
@@ -185,12 +195,32 @@ def test_standards_are_set_from_a_file(cli: Cli, filled: FolderWorkspace, tmp_pa
     """A wrong field is named with the file."""
     good = tmp_path / "s.yaml"
     good.write_text("required_metrics: [loss]\nthresholds: [{metric: loss, op: '<=', value: 0.3}]\n")
-    assert cli.json("projects", "standards", "p", "--set", str(good))["version"] == 1
+    assert cli.json("standards", "set", "p", str(good))["version"] == 1
     (tmp_path / "bad.yaml").write_text("aprovals: 2\n")
-    said = cli("projects", "standards", "p", "--set", str(tmp_path / "bad.yaml"))
+    said = cli("standards", "set", "p", str(tmp_path / "bad.yaml"))
     assert said.code == 2
-    assert "bad.yaml" in said.err
-    assert "aprovals" in said.err
+    assert "'aprovals'" in said.err
+    assert "did you mean 'approvals'?" in said.err
+
+
+def test_standards_are_edited_compared_and_gone_back_to(cli: Cli, filled: FolderWorkspace) -> None:
+    """Single values keep the rest; every version stays, and going back is a new one."""
+    cli("standards", "set", "p", "approvals=2", "thresholds.accuracy=>=0.9", "default_hyperparameters.lr=1e-3")
+    said = cli("standards", "set", "p", "default_hyperparameters.lr=0.01", "--leave", "approvals")
+    assert "default_hyperparameters.lr: 0.001 → 0.01" in said.out
+    assert "approvals: no longer said (was 2)" in said.out
+    shown = {v["key"]: v for v in cli.json("standards", "show", "p")["values"]}
+    assert (shown["default_hyperparameters.lr"]["value"], shown["default_hyperparameters.lr"]["project"]) == (0.01, "p")
+    assert (shown["approvals"]["value"], shown["approvals"]["project"]) == (1, "")
+    assert cli("standards", "diff", "p", "1", "1").code == 0
+    assert cli("standards", "diff", "p").code == 1
+    assert cli.json("standards", "set", "p", "--back-to", "1")["version"] == 3
+    assert cli("standards", "diff", "p", "1", "3").out.strip() == "no difference"
+    assert [v["version"] for v in cli.json("standards", "history", "p")] == [3, 2, 1]
+    assert "say that already" in cli("standards", "set", "p", "approvals=2").out
+    for wrong in (("approvals=many",), ("approvals.x=1",), ("nowhere.yaml",), (), ("approvals=3", "--expect", "1")):
+        assert cli("standards", "set", "p", *wrong).code == 2
+    assert "approvals: expected `int`" in cli("standards", "set", "p", "approvals=many").err
 
 
 def test_a_member_is_granted_a_role_and_gets_a_token_that_can_be_ended(cli: Cli) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 import runward
 from runward.governance.model import NewMember
+from runward.testing.modelcards import ANSWERS
 from runward.workspace import FolderWorkspace, open_folder
 from tests.cli.conftest import Cli
 
@@ -76,3 +77,59 @@ def test_mistakes_are_named(cli: Cli, space: FolderWorkspace, words: tuple[str, 
     refused = cli("model", *words)
     assert refused.code == 2
     assert said in refused.err
+
+
+def test_what_a_version_is_and_what_its_card_lacks(cli: Cli, space: FolderWorkspace, folder: Path) -> None:
+    rows, sign = folder.parent / "rows.json", folder.parent / "signature.json"
+    rows.write_text("[[0.5]]")
+    sign.write_text('{"inputs": [{"dtype": "float32", "name": "x", "shape": [-1, 64]}]}')
+    cli.json("model", "register", "digits", "one", "--signature", str(sign), "--input-example", str(rows))
+    cli.json("model", "alias", "digits", "candidate", "1")
+    told = cli("model", "show", "digits", "candidate").out
+    for text in ("run         one", "takes       x: float32[?, 64]", "example     [[0.5]]", "card        not written"):
+        assert text in told
+    assert "weights.npy  7 B  unknown" in told
+    assert cli("model", "show", "digits", "nobody").code == 2
+    assert cli("model", "register", "digits", "one", "--signature", '{"inputs": 3}').code == 2
+    assert cli("model", "card", "digits", "1", "--check").code == 1
+    template = folder.parent / "card.md"
+    cli("model", "card", "digits", "1", "-o", str(template))
+    assert cli.json("model", "card", "digits", "1", "--file", str(template))["number"] == 0
+    written = [item for key in ANSWERS for item in ("--set", f"{key}={ANSWERS[key]}")]
+    assert "number 1, complete" in cli("model", "card", "digits", "1", *written).out
+    assert cli("model", "card", "digits", "1", "--check").code == 0
+    cli.json("model", "register", "digits", "one")
+    assert cli.json("model", "card", "digits", "2", "--from", "candidate")["fields"] == ANSWERS
+    assert cli("model", "card", "digits", "2", "--set", "usage=x").code == 2
+    assert cli("model", "card", "digits", "2", "--set", "owner").code == 2
+    assert "model-index:" in cli("model", "card", "digits", "2").out
+
+
+def test_what_serves_where(cli: Cli, space: FolderWorkspace) -> None:
+    cli.json("model", "register", "digits", "one")
+    cli.json("model", "alias", "digits", "candidate", "1")
+    assert "nothing of digits served then" in cli("model", "deployments", "digits", "--at", "now").out
+    done = cli("model", "deploy", "digits", "candidate", "--to", "eu", "--url", "https://eu.example.org", "-m", "pilot")
+    assert "eu: digits 1 live at https://eu.example.org" in done.out
+    assert "WARNING: no applied review let version 1 in" in done.err
+    assert cli("model", "deploy", "digits", "1", "--to", "eu", "--reviewed-only").code == 1
+    assert "serves      eu since" in cli("model", "show", "digits", "1").out
+    today = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%d")
+    (served,) = cli.json("model", "deployments", "digits", "--to", "eu", "--at", today)
+    assert (served["version"], served["alias"], served["reviewed"]) == (1, "candidate", False)
+    assert cli.json("model", "deployments", "digits", "--at", "2001-01-01") == []
+    assert "NOT REVIEWED" in cli("model", "deployments", "digits").out
+
+
+def test_a_version_is_handed_over_and_taken(cli: Cli, space: FolderWorkspace, folder: Path) -> None:
+    cli.json("model", "register", "digits", "one")
+    bundle = folder.parent / "out" / "digits.zip"
+    made = cli("model", "handoff", "digits", "1", "-o", str(bundle), "--offline")
+    assert made.code == 0, made.err
+    assert "no card: nobody answered" in made.err
+    assert ": checked" in cli("model", "accept", str(bundle), "--check-only").out
+    assert "nobody yet" in cli("model", "handoffs", "digits").out
+    assert ": accepted" in cli("model", "accept", str(bundle), "-m", "fine").out
+    assert "accepted this bundle already" in cli("model", "accept", str(bundle)).err
+    bundle.write_bytes(bundle.read_bytes().replace(b"weightsPK", b"WEIGHTSPK"))
+    assert cli("model", "accept", str(bundle), "--check-only").code == 1

@@ -151,14 +151,64 @@ def test_a_link_that_leads_out_is_not_followed(cli: Cli, repository: Path, tmp_p
     assert "link.py" not in json.dumps(said.json)
 
 
+def _at_ci(monkeypatch: pytest.MonkeyPatch, **variables: str) -> None:
+    for name in ("GITHUB_ACTIONS", "GITHUB_WORKSPACE", "GITHUB_STEP_SUMMARY", "CI_PROJECT_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+
 def test_ci_gets_a_line_a_finding(cli: Cli, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On GitHub as a command with the path from the checkout; its signs are kept as GitHub undoes them."""
+    (repository / "bad, odd.py").write_text("x = eval('1')\nprint(f'50%: {x}')\n")
+    asked = ("review", "check", str(repository / "bad, odd.py"), "--repo", str(repository), "--ci")
+    _at_ci(monkeypatch)
+    assert "bad, odd.py:1: loads_safely: eval() runs text as code" in cli(*asked).out.splitlines()
+    _at_ci(monkeypatch, GITHUB_ACTIONS="true", GITHUB_WORKSPACE=str(repository))
+    said = cli(*asked)
+    assert said.code == 1
+    wanted = "::error file=bad%2C odd.py,line=1,title=loads_safely::eval() runs text as code"
+    assert wanted in said.out.splitlines()
+    commands = [line for line in said.out.splitlines() if line.startswith("::")]
+    assert {line.split(" ")[0] for line in commands} == {"::error", "::warning"}
+    assert any(": " in line.partition(" file=")[2].partition("::")[2] for line in commands)
+
+
+def test_ci_gets_a_summary(cli: Cli, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On GitHub on the job's page by itself, elsewhere where it is asked for; added to what is there."""
     (repository / "bad.py").write_text("x = eval('1')\n")
-    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
-    said = cli("review", "check", str(repository / "bad.py"), "--repo", str(repository), "--ci")
-    assert "bad.py:1: loads_safely: eval() runs text as code" in said.out.splitlines()
-    monkeypatch.setenv("GITHUB_ACTIONS", "true")
-    said = cli("review", "check", str(repository / "bad.py"), "--repo", str(repository), "--ci")
-    assert "::warning file=bad.py,line=1,title=loads_safely::eval() runs text as code" in said.out.splitlines()
+    page, own = tmp_path / "page.md", tmp_path / "own.md"
+    page.write_text("before\n")
+    _at_ci(monkeypatch, GITHUB_STEP_SUMMARY=str(page), GITHUB_WORKSPACE=str(repository))
+    asked = ("review", "check", str(repository / "bad.py"), "--repo", str(repository))
+    cli(*asked)
+    assert page.read_text() == "before\n"
+    cli(*asked, "--ci")
+    cli(*asked, "--summary", str(own))
+    assert page.read_text() == "before\n" + own.read_text()
+    assert "no item fails? no: " in own.read_text().splitlines()[0]
+    assert any(line.startswith("| ✗ fail | `loads_safely` | ") for line in own.read_text().splitlines())
+    assert "- `bad.py:1` loads_safely: eval() runs text as code" in own.read_text().splitlines()
+
+
+def test_gitlab_gets_a_code_quality_report(cli: Cli, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As GitLab documents it; a finding is the same one when its line moves."""
+    file, report = repository / "bad.py", repository / "quality.json"
+    file.write_text("x = eval('1')\ny = eval('2')\nx = eval('1')\n")
+    _at_ci(monkeypatch, CI_PROJECT_DIR=str(repository))
+    asked = ("review", "check", str(file), "--repo", str(repository), "--code-quality", str(report))
+    assert cli(*asked).code == 1
+    found = json.loads(report.read_text())
+    assert all(set(one) == {"description", "check_name", "fingerprint", "severity", "location"} for one in found)
+    assert all(one["location"]["path"] == "bad.py" and one["location"]["lines"]["begin"] >= 1 for one in found)
+    unsafe = {one["location"]["lines"]["begin"]: one for one in found if one["check_name"] == "loads_safely"}
+    assert {one["severity"] for one in unsafe.values()} == {"blocker"}
+    assert set(unsafe) == {1, 2, 3}
+    assert len({one["fingerprint"] for one in found}) == len(found)
+    file.write_text("\n\n" + file.read_text())
+    cli(*asked)
+    moved = {one["fingerprint"] for one in json.loads(report.read_text()) if one["check_name"] == "loads_safely"}
+    assert moved == {one["fingerprint"] for one in unsafe.values()}
 
 
 def test_settings_of_the_repository_run_nothing(cli: Cli, repository: Path, tmp_path: Path) -> None:

@@ -101,6 +101,7 @@ def test_every_write_is_audited_and_no_read(folder_workspace: FolderWorkspace, r
         "reports.preview_report",
         "knowledge.recommend",
         "coordination.mark_read",
+        "review.mark_seen",
         "organise.set_favourite",
         "jobs.claim_verification_job",
         "jobs.renew_verification_job",

@@ -19,6 +19,7 @@ import pytest
 import runward as run
 from runward import shims
 from runward.errors import GateClosedError, InvalidError
+from runward.face import current_workspace
 from tests.public import stubs
 
 DOCUMENTS = Path(__file__).parent / "documents"
@@ -153,6 +154,11 @@ def test_the_samples_standards_decide_once_they_are_set(reader: Callable[[str], 
         gate = exp.run().gates["quality_check"]
     assert gate.verdict == "pass"
     assert {item.metric for item in gate.evidence} == {"accuracy", "loss", "training_time"}
+    space = current_workspace()
+    (measured,) = space.tracking.search_runs("lab", "name = 'main_experiment'").runs
+    assert [(kept.name, kept.verdict) for kept in space.feedback.list_ci_results(measured.id)] == [
+        ("quality_check", "pass")
+    ]
 
 
 def test_the_code_review_workflow_reports(reader: Callable[[str], Reader]) -> None:

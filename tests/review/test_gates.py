@@ -68,6 +68,7 @@ def test_a_threshold_is_its_comparison_for_finite_values_and_a_no_otherwise(
         (Standards(naming="[a-z]+-[0-9]+"), _run("cnn-1"), _run("CNN 1"), "CNN 1"),
         (Standards(naming="[a-z]+"), _run("cnn"), _run("cnn-1"), "cnn-1"),
         (Standards(documentation_required=True), _run(purpose="why"), _run(purpose=" "), "purpose"),
+        (Standards(documentation_required=True), _run(purpose="which rate?"), _run(purpose="TODO: say why"), "purpose"),
     ],
 )
 def test_each_standard_closes_its_gate_and_says_why(standards: Standards, good: Run, bad: Run, named: str) -> None:

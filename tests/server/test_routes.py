@@ -23,13 +23,14 @@ OPEN = {
     ("POST", "/api/v1/session/invitation"),
     ("DELETE", "/api/v1/session"),
     ("GET", "/api/v1/openapi.json"),
+    ("POST", "/api/v1/forge-hooks/{project_id}"),
     ("GET", "/healthz"),
     ("GET", "/shared/{secret}"),
     ("GET", "/version"),
     ("GET", "/health"),
     ("GET", "/{path:path}"),
 }
-"""What somebody without an account reaches: only a report by its link holds data, and only its own."""
+"""What somebody without an account reaches: only a report by its link holds data, and only its own; forges are proven."""
 
 
 def _routes(site: Site) -> list[BaseRoute]:

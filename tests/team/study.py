@@ -16,4 +16,6 @@ class Study(DocumentedExperiment):
         self.add_expected_output("loss", "The loss", "float").set_notes("Small.")
 
     def _run_experiment_logic(self, config: dict[str, Any]) -> Any:
-        return {} if config.get("name") == "forgetful" else {"loss": config["rate"]}
+        if config.get("name") == "forgetful":
+            return {}
+        return {"loss": "small" if config.get("name") == "wordy" else config["rate"]}

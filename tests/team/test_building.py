@@ -12,10 +12,11 @@ from runward.config.standards import TeamConfig, Threshold
 from runward.errors import AlreadyExistsError, GateClosedError, InvalidError, NotFoundError, TaskFailedError
 from runward.execution.entry import set_entry_point
 from runward.review.model import MetricRule, Standards
+from runward.review.standards_model import StandardsEdit
 from runward.team.components import ExperimentComponent, TeamExperimentBuilder
 from runward.team.knowledge import search_knowledge
 from runward.team.library import SharedModelConfig, TeamConfigLibrary
-from runward.team.standards import as_standards, get_standards, merge_team_config, set_standards
+from runward.team.standards import as_standards, get_standards, get_team_config, merge_team_config, set_standards
 from runward.team.workflow import code_review_workflow, team_experiment_workflow
 from tests.team import jobs
 from tests.team.stages import double, entry, load
@@ -103,8 +104,25 @@ def test_a_documented_experiment_keeps_its_promises() -> None:
     assert experiment.run().metrics == {"loss": 0.5}
     with pytest.raises(TaskFailedError, match="promised the output loss"):
         study.create_experiment({"name": "forgetful"}).run()
+    with pytest.raises(TaskFailedError, match="promised the output loss as float and returned str"):
+        study.create_experiment({"name": "wordy"}).run()
     with pytest.raises(InvalidError, match="declares no parameter 'rat'"):
         study.create_experiment({"rat": 1})
+
+
+def test_an_experiment_that_says_nothing_is_refused_where_documentation_is_required() -> None:
+    study = Study()
+    assert study.check_documentation() == []
+    study.create_experiment({}, require_documentation=True)
+    study.description = "TODO"
+    study.add_parameter("depth", "  ").add_expected_output("acc", "tbd", "float")
+    assert study.check_documentation() == [
+        "the description says nothing",
+        "parameter 'depth' says nothing",
+        "output 'acc' says nothing",
+    ]
+    with pytest.raises(GateClosedError, match="parameter 'depth' says nothing"):
+        study.create_experiment({}, require_documentation=True)
 
 
 def test_the_documentation_has_its_six_sections() -> None:
@@ -140,7 +158,14 @@ def test_a_teams_own_dataclass_becomes_the_projects_standards() -> None:
         MetricRule("accuracy", ">=", 0.9),
         MetricRule("training_time", "<=", 60),
     ]
-    assert set_standards(TheirConfig()).version == 2
+    assert set_standards(TheirConfig()).version == 1
+    face.current_workspace().standards.edit("lab/digits", StandardsEdit(values={"approvals": 3}))
+    assert set_standards(TheirConfig(required_metrics=["f1"])).version == 3
+    assert get_standards("lab/digits").approvals == 3
+    fetched = get_team_config("lab/digits")
+    assert (fetched.team_name, fetched.required_metrics, fetched.project_name) == ("Vision", ["f1"], "lab/digits")
+    assert fetched.performance_thresholds == {"accuracy": {"min": 0.9}, "training_time": {"max": 60}}
+    assert set_standards(fetched).version == 3
     with pytest.raises(NotFoundError):
         get_standards("nowhere")
 

@@ -11,8 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from runward.errors import AlreadyExistsError, InvalidError
-from runward.team.templates import TeamExperimentTemplate, TeamWorkflow, scaffold
+from runward.errors import AlreadyExistsError, InvalidError, NotFoundError
+from runward.team.shared import publish_library
+from runward.team.templates import (
+    BUILT_IN,
+    TeamExperimentTemplate,
+    TeamWorkflow,
+    made_in,
+    scaffold,
+    write_template,
+)
+from runward.team.upgrades import find_template, upgrade_experiments
 
 NAMES = ["New Model Training", "class", "3 layers", 'A "quoted" \\name\nwith """lines"""', "Größe & co.", "long " * 30]
 
@@ -43,6 +52,7 @@ def test_all_files_pass_the_linter_and_run(tmp_path: Path) -> None:
     assert all(path.is_file() for path in paths)
     for command in (
         ["check", "--isolated"],
+        *(["format", "--check", "--isolated", "--line-length", width] for width in ("88", "100", "120")),
         ["check", "--isolated", "--select", "D", "--config", "lint.pydocstyle.convention='google'", "experiments"],
     ):
         where = [] if "experiments" in command else ["."]
@@ -87,3 +97,69 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
 def test_a_name_that_files_cannot_carry_is_refused(name: str) -> None:
     with pytest.raises(InvalidError, match="no letter or digit"):
         TeamExperimentTemplate.create_experiment_template(name, "Ann")
+
+
+# templates of the team, and newer versions of them --------------------------------------------------------------------
+
+_FIRST = {
+    "experiments/@IDENTIFIER@.py": '"""@TITLE@ by @AUTHOR@, @DATE@."""\n\nRATE = 0.1\n\n\n\nSTEPS = 10\n\n\nprint(RATE, STEPS)\n',
+    "docs/@IDENTIFIER@.md": "@TITLE@\n@UNDERLINE@\n",
+    "old.txt": "old\n",
+    "gone.txt": "gone\n",
+}
+_SECOND = {
+    "experiments/@IDENTIFIER@.py": _FIRST["experiments/@IDENTIFIER@.py"].replace("STEPS = 10", "STEPS = 20"),
+    "docs/@IDENTIFIER@.md": "@TITLE@\n@UNDERLINE@\n\n## Question\n",
+    "gone.txt": "gone\n",
+    "tests/test_@IDENTIFIER@.py": "def test_it() -> None: ...\n",
+}
+
+
+def test_a_template_of_the_team_is_used_and_upgraded(tmp_path: Path) -> None:
+    """What only the template changed is taken, what only I changed stays, and what both changed is marked."""
+    publish_library("team/exp", {"files": _FIRST}, "1.0.0", kind="template")
+    found = find_template("team/exp", "^1.0")
+    for name in ("One try", "Another"):
+        (tmp_path / "old.txt").unlink(missing_ok=True)
+        (tmp_path / "gone.txt").unlink(missing_ok=True)
+        write_template(found, name, "Ann", tmp_path)
+    mine = tmp_path / "experiments" / "one_try.py"
+    assert mine.read_text().startswith('"""One try by Ann, 20')
+    mine.write_text(mine.read_text().replace("RATE = 0.1", "RATE = 0.5"))
+    other = tmp_path / "experiments" / "another.py"
+    other.write_text(other.read_text().replace("STEPS = 10", "STEPS = 99"))
+    (tmp_path / "gone.txt").unlink()
+    publish_library("team/exp", {"files": _SECOND}, "2.0.0", kind="template")
+    first = upgrade_experiments(tmp_path, "One try")[0]
+    assert (first.before, first.after) == ("1.0.0", "2.0.0")
+    assert {file.path: file.what for file in first.files} == {
+        "experiments/one_try.py": "merged",
+        "docs/one_try.md": "merged",
+        "tests/test_one_try.py": "added",
+        "old.txt": "removed",
+    }
+    assert "RATE = 0.5\n\n\n\nSTEPS = 20" in mine.read_text()
+    second = upgrade_experiments(tmp_path)
+    assert [(one.name, len(one.files)) for one in second] == [("One try", 0), ("Another", 3)]
+    assert {file.path: file.what for file in second[1].files}["experiments/another.py"] == "conflict"
+    assert "<<<<<<< yours\nSTEPS = 99\n" in other.read_text()
+    assert "STEPS = 20\n>>>>>>> template now" in other.read_text()
+    assert upgrade_experiments(tmp_path)[1].files == []
+    with pytest.raises(NotFoundError, match="'nobody'"):
+        upgrade_experiments(tmp_path, "nobody")
+    with pytest.raises(NotFoundError, match="nothing was made"):
+        upgrade_experiments(tmp_path / "docs")
+
+
+def test_the_built_in_template_is_up_to_date_when_new(tmp_path: Path) -> None:
+    scaffold("First try", "Ann", tmp_path)
+    assert made_in(tmp_path)["first_try"].version == BUILT_IN.version
+    assert upgrade_experiments(tmp_path)[0].files == []
+    with pytest.raises(NotFoundError, match="no version"):
+        find_template(BUILT_IN.name, "9.0.0")
+    publish_library("team/values", {"a": 1}, "1.0.0")
+    with pytest.raises(InvalidError, match="not a template"):
+        find_template("team/values")
+    (tmp_path / ".runward-new.yaml").write_text("x: {template: 1}\n")
+    with pytest.raises(InvalidError, match="cannot be read"):
+        made_in(tmp_path)

@@ -201,7 +201,7 @@ def _standards(team: dict[str, Any]) -> tuple[str, str, str]:
     team["ann"].review.set_standards("vision", STANDARDS)
     rules = ", ".join(f"{rule.metric} {rule.op} {rule.value:g}" for rule in STANDARDS.thresholds)
     text = f"ann (maintainer) and ben (reviewer); {rules}; names: {STANDARDS.naming_help}"
-    return text, "runward projects standards vision", "/projects/vision"
+    return text, "runward standards show vision", "/projects/vision"
 
 
 def _run(command: list[str], folder: Path, env: dict[str, str] | None = None) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,19 +10,10 @@ import click
 import msgspec
 
 from runward.cli.output import NO, YES, Output, pass_output, with_json
-from runward.errors import EnvironmentNotRebuiltError
 from runward.face import current_workspace
-from runward.repro.pylock import WrittenLock, write_pylock
-from runward.repro.uv import find_uv
-from runward.tracking.capture.model import EnvironmentSnapshot
+from runward.interop.runlock import lock_of_run
 from runward.tracking.environments_model import EnvironmentDifferences, PackageDifference, RunPackage
-from runward.tracking.locks.model import Lock
 from runward.tracking.locks.names import kind_of
-from runward.tracking.locks.parsing import parse
-from runward.workspace import Workspace
-
-_SOURCES = {"pylock", "uv"}
-"""The kinds of lock that say where files are."""
 
 
 @click.group()
@@ -102,7 +92,7 @@ def lock(output: Output, ref: str, target: Path | None, offline: bool) -> int:
     Nothing is resolved: the versions are those that ran. Exit code 1 if a package had to be left out.
     """
     space = current_workspace()
-    written = _written(space, space.tracking.resolve_run(ref).id, offline)
+    written = lock_of_run(space, space.tracking.resolve_run(ref).id, offline=offline)
     if target is None and not output.json:
         sys.stdout.write(written.text)
     elif target is not None:
@@ -115,17 +105,3 @@ def lock(output: Output, ref: str, target: Path | None, offline: bool) -> int:
     if target is not None or output.json:
         output.result({"file": str(target) if target else None} | msgspec.to_builtins(written), note)
     return NO if written.left_out else YES
-
-
-def _written(space: Workspace, run_id: str, offline: bool) -> WrittenLock:
-    document = space.files.capture(run_id, "environment")
-    snapshot = msgspec.json.decode(document, type=EnvironmentSnapshot)
-    uv = None
-    with contextlib.suppress(EnvironmentNotRebuiltError):
-        uv = find_uv()
-    return write_pylock(snapshot, _locks(space, run_id), run_id=run_id, uv=uv, offline=offline)
-
-
-def _locks(space: Workspace, run_id: str) -> list[Lock]:
-    listed = space.environments.environment(run_id).locks
-    return [parse(one.path, space.files.read(run_id, one.digest)) for one in listed if one.kind in _SOURCES]

@@ -9,10 +9,12 @@ from typing import get_args
 import click
 
 from runward.cli.output import Output, pass_output, with_json
+from runward.cli.review import story
 from runward.errors import InvalidError
 from runward.face import current_workspace
 from runward.knowledge.model import Evidence, NewPage, PageKind, Situation
 from runward.knowledge.tags import extract_tags
+from runward.review.model import Proposal
 
 
 @click.group()
@@ -29,6 +31,13 @@ def kb() -> None:
 @click.option("--run", "runs", multiple=True, help="A run that supports it.")
 @click.option("--code", type=click.Path(path_type=Path, exists=True), default=None, help="A file with a code example.")
 @click.option("--repository", default="")
+@click.option(
+    "--review",
+    "project",
+    default="",
+    metavar="PROJECT",
+    help="Ask for a review by PROJECT's rules; applied, it is published.",
+)
 @with_json
 @pass_output
 def publish(
@@ -41,6 +50,7 @@ def publish(
     runs: tuple[str, ...],
     code: Path | None,
     repository: str,
+    project: str,
 ) -> None:
     """Publish a page, or a new version of the page with this title."""
     space = current_workspace()
@@ -48,17 +58,20 @@ def publish(
         if str(source) != "-" and not source.is_file():
             raise InvalidError(f"{source} is no file")
         body = sys.stdin.read() if str(source) == "-" else source.read_text(encoding="utf-8")
-    page = space.knowledge.publish(
-        NewPage(
-            repository=repository,
-            kind=kind,
-            title=title,
-            body=body,
-            code_example=code.read_text(encoding="utf-8") if code else "",
-            tags=list(tag) or extract_tags(f"{title} {body}"),
-            evidence=[Evidence("run", space.tracking.resolve_run(ref).id) for ref in runs],
-        )
+    new = NewPage(
+        repository=repository,
+        kind=kind,
+        title=title,
+        body=body,
+        code_example=code.read_text(encoding="utf-8") if code else "",
+        tags=list(tag) or extract_tags(f"{title} {body}"),
+        evidence=[Evidence("run", space.tracking.resolve_run(ref).id) for ref in runs],
     )
+    if project:
+        asked = space.review.propose(project, Proposal(page=new))
+        output.result(asked, story(asked))
+        return
+    page = space.knowledge.publish(new)
     output.result(page, f"{page.kind} {page.title!r}, version {page.version} ({page.id})")
 
 

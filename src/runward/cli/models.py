@@ -12,7 +12,7 @@ from runward.cli.output import Output, pass_output, with_json
 from runward.cli.review import story
 from runward.errors import InvalidError, NotFoundError
 from runward.face import current_workspace
-from runward.registry.model import AliasMove, Model, ModelVersion, NewModel, NewVersion
+from runward.registry.model import AliasMove, Model
 from runward.review.model import NewReview
 
 _WORDS = {
@@ -24,15 +24,10 @@ _WORDS = {
 }
 
 
-@click.group()
-def model() -> None:
-    """Register models; see and move their aliases. A protected alias (production) moves only by an applied review."""
-
-
 _reason = click.option("--reason", "-m", default="", help="For the history.")
 
 
-@model.command("list")
+@click.command("list")
 @with_json
 @pass_output
 def list_models(output: Output) -> None:
@@ -42,51 +37,7 @@ def list_models(output: Output) -> None:
     output.table(found, ["model", "newest", "aliases", "team", "project"], rows)
 
 
-@model.command("show")
-@click.argument("name")
-@with_json
-@pass_output
-def show(output: Output, name: str) -> None:
-    """A model's versions: the run that made each, and its aliases."""
-    space = current_workspace()
-    found, versions = space.registry.get_model(name), space.registry.list_versions(name)
-    columns = ["version", "aliases", "run", "source", "by", "registered"]
-    rows = [[v.version, ", ".join(v.aliases), v.run_id, v.source, v.created_by, _when(v.created_at)] for v in versions]
-    output.table(
-        {"model": found, "versions": versions},
-        columns,
-        rows,
-        f"protected: {', '.join(found.protected) or 'no alias'}; reviews follow the standards of {found.project or 'no project yet'}",
-    )
-
-
-@model.command("register")
-@click.argument("name")
-@click.argument("run", metavar="RUN")
-@click.option("--artifact", default="model", show_default=True, help="The run's artifact, or folder of artifacts.")
-@click.option("--description", default="")
-@with_json
-@pass_output
-def register(output: Output, name: str, run: str, artifact: str, description: str) -> None:
-    """Add a version that a run made; a model that is not there yet is made. RUN as in `runward runs show`."""
-    space = current_workspace()
-    detail = space.tracking.get_run(space.tracking.resolve_run(run).id)
-    paths = [one.path for one in detail.artifacts]
-    if not any(path == artifact or path.startswith(f"{artifact}/") for path in paths):
-        raise NotFoundError(
-            f"run {detail.run.name!r} has no artifact {artifact!r}",
-            hint=f"--artifact, one of: {', '.join(sorted({path.split('/')[0] for path in paths})[:8]) or '(it has none)'}",
-        )
-    try:
-        space.registry.get_model(name)
-    except NotFoundError:
-        space.registry.create_model(NewModel(name))
-    source = f"runs:/{detail.run.id}/{artifact}"
-    made: ModelVersion = space.registry.create_version(name, NewVersion(source, detail.run.id, description=description))
-    output.result(made, f"{made.model} {made.version}, made by {detail.run.name}")
-
-
-@model.command("alias")
+@click.command("alias")
 @click.argument("name")
 @click.argument("alias")
 @click.argument("version", type=int, required=False)
@@ -102,7 +53,7 @@ def alias(output: Output, name: str, alias: str, version: int | None, remove: bo
     _moved(output, lambda space: space.registry.set_alias(name, alias, version, expect, reason), alias)
 
 
-@model.command("request")
+@click.command("request")
 @click.argument("name")
 @click.argument("version", type=int)
 @click.argument("alias")
@@ -129,7 +80,7 @@ def request(
     output.result(found, story(found))
 
 
-@model.command("history")
+@click.command("history")
 @click.argument("name")
 @click.option("--alias", default="", help="Of this alias only.")
 @click.option("--at", default="", metavar="DATE", help="What was in force then: 2026-11-21, or with a time.")
@@ -137,17 +88,18 @@ def request(
 @pass_output
 def history(output: Output, name: str, alias: str, at: str) -> None:
     """Every move of a model's aliases: who decided, when, on what evidence."""
-    found = current_workspace().registry.alias_history(name, alias, _moment(at) if at else None)
+    found = current_workspace().registry.alias_history(name, alias, moment(at) if at else None)
     if output.json:
         output.result(found)
         return
-    output.result(found, [line for move in found for line in _told(move)] or "no alias was in force")
+    output.result(found, [line for move in found for line in told(move)] or "no alias was in force")
 
 
-def _told(move: AliasMove) -> list[str]:
+def told(move: AliasMove) -> list[str]:
+    """A move of an alias in lines."""
     target = f"version {move.version}" if move.version else "nothing"
     before = f" (before: version {move.previous})" if move.previous else ""
-    evidence, lines = move.evidence, [f"{_when(move.at)}  {move.alias} → {target}{before}"]
+    evidence, lines = move.evidence, [f"{when(move.at)}  {move.alias} → {target}{before}"]
     how = f"  {_WORDS[move.how]} by {move.by}"
     if move.how == "review":
         how = f"  review #{evidence.review}, approved by {', '.join(evidence.approved_by)}"
@@ -161,7 +113,7 @@ def _told(move: AliasMove) -> list[str]:
     return lines
 
 
-@model.command("protect")
+@click.command("protect")
 @click.argument("name")
 @click.option("--alias", "aliases", multiple=True, help="A protected alias; several times for several.")
 @click.option("--none", is_flag=True, help="Protect no alias.")
@@ -180,7 +132,7 @@ def protect(output: Output, name: str, aliases: tuple[str, ...], none: bool, pro
     )
 
 
-@model.command("rollback")
+@click.command("rollback")
 @click.argument("name")
 @click.argument("alias")
 @_reason
@@ -191,7 +143,7 @@ def rollback(output: Output, name: str, alias: str, reason: str) -> None:
     _moved(output, lambda space: space.registry.rollback_alias(name, alias, reason), alias)
 
 
-@model.command("override")
+@click.command("override")
 @click.argument("name")
 @click.argument("version", type=int)
 @click.argument("alias")
@@ -212,11 +164,12 @@ def _aliases(found: Model) -> str:
     return ", ".join(f"{alias} → {version}" for alias, version in found.aliases.items())
 
 
-def _when(moment: datetime) -> str:
+def when(moment: datetime) -> str:
+    """A time as people here read it."""
     return moment.astimezone().strftime("%Y-%m-%d %H:%M")
 
 
-def _moment(text: str) -> datetime:
+def moment(text: str) -> datetime:
     """A date means its end: what was in force on that day."""
     try:
         found = datetime.fromisoformat(text)

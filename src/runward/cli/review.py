@@ -7,7 +7,16 @@ import click
 from runward.cli.output import NO, Output, pass_output, with_json
 from runward.errors import NotFoundError
 from runward.face import current_workspace
-from runward.review.model import CheckResult, NewReview, ReviewDetail, ReviewState, Verdict
+from runward.review.model import (
+    Change,
+    CheckResult,
+    NewReview,
+    ReviewComment,
+    ReviewDetail,
+    ReviewState,
+    Verdict,
+    Waiver,
+)
 from runward.workspace import Workspace
 
 _SIGNS = {"pass": "✓", "warn": "!", "fail": "✗", "undecided": "?", "needs_person": "☞"}
@@ -23,9 +32,8 @@ def find_review(space: Workspace, ref: str) -> str:
     number = ref.lstrip("#")
     if not number.isdigit():
         return ref
-    for found in space.review.list_reviews(limit=1000):
-        if found.number == int(number):
-            return found.id
+    for found in space.review.list_reviews(number=int(number)):
+        return found.id
     raise NotFoundError(f"there is no review #{number}", hint="`runward review list` shows them")
 
 
@@ -33,7 +41,8 @@ def check_lines(checks: list[CheckResult]) -> list[str]:
     """Checks with their evidence, for people."""
     lines = []
     for found in checks:
-        lines.append(f"  {_SIGNS[found.verdict]} {found.name}: {found.message}")
+        waived = f"  waived: {found.waived}" if found.waived else ""
+        lines.append(f"  {_SIGNS[found.verdict]} {found.name}: {found.message}{waived}")
         if found.verdict in (Verdict.FAIL, Verdict.WARN, Verdict.NEEDS_PERSON):
             lines += [
                 f"      {e.file}:{e.line} {e.message}" if e.file else f"      {e.message}" for e in found.evidence[:5]
@@ -41,23 +50,50 @@ def check_lines(checks: list[CheckResult]) -> list[str]:
     return lines
 
 
+_PLACES = {"moved": "now {line}", "outdated": "no longer there"}
+
+
+def _remark_lines(comments: list[ReviewComment]) -> list[str]:
+    """Threads with their answers, then what was said in the open."""
+    lines = []
+    for one in [c for c in comments if not c.thread]:
+        place = _PLACES.get(one.place, "").format(line=one.line)
+        done = f"resolved by {one.resolved_by}" if one.resolved_at else ""
+        told = ", ".join(text for text in (place, done) if text)
+        where = f"  [{one.id}: {one.anchor}{f'; {told}' if told else ''}]" if one.anchor else ""
+        lines.append(f"  {one.author}: {one.body}{where}")
+        lines += [f"    {answer.author}: {answer.body}" for answer in comments if answer.thread == one.id]
+    return lines
+
+
+def story_of(space: Workspace, detail: ReviewDetail) -> list[str]:
+    """A review for people, with what was decided on similar changes."""
+    similar = space.feedback.similar_rejections(detail.review.id)
+    return [*story(detail), *(f"  {one.sentence} ({', '.join(one.shared[:5])})" for one in similar)]
+
+
 def story(detail: ReviewDetail) -> list[str]:
     """A review for people."""
     r = detail.review
+    state = r.state.replace("_", " ") + (", not reviewed" if r.overridden else "")
+    base = f", compared with {detail.base.name}" if detail.base else ""
     return [
-        f"#{r.number} {r.title}  [{r.state.replace('_', ' ')}]  {r.id}",
+        f"#{r.number} {r.title}  [{state}]  {r.id}",
         *(
             [f"  {r.model} {r.version} as {r.alias}, in place of {f'version {r.alias_now}' if r.alias_now else 'none'}"]
             if r.model
             else []
         ),
-        f"  run {r.run_name} ({r.run_id}) in {r.project}, asked by {r.author}, revision {r.revision[:12]}",
+        f"  {f'run {r.run_name} ({r.run_id}) in' if r.run_id else f'{r.proposes} for'} {r.project}, asked by {r.author},"
+        f" revision {r.revision[:12]}{base}",
+        *(line for change in detail.changes if r.proposes for line in change.diff.splitlines()),
+        *([f"  because: {r.ending}"] if r.ending else []),
         *check_lines(detail.checks),
         *(
             f"  {v.reviewer}: {v.verdict.replace('_', ' ')}" + (" (outdated)" if v.outdated else "") + f" {v.comment}"
             for v in detail.votes
         ),
-        *(f"  {c.author}: {c.body}" + (f"  [{c.anchor}]" if c.anchor else "") for c in detail.comments),
+        *_remark_lines(detail.comments),
         *(f"  missing: {text}" for text in detail.missing),
     ]
 
@@ -67,25 +103,32 @@ def story(detail: ReviewDetail) -> list[str]:
 @click.option("--title", default="")
 @click.option("--description", default="")
 @click.option("--reviewer", multiple=True, help="Whom to tell; default: the team.")
+@click.option("--base", default="", help="The run to compare with; default: the project's baseline.")
+@click.option("--draft", is_flag=True, help="Not to be decided yet: `runward review open` asks the reviewers.")
 @with_json
 @pass_output
-def request(output: Output, run: str, title: str, description: str, reviewer: tuple[str, ...]) -> None:
+def request(
+    output: Output, run: str, title: str, description: str, reviewer: tuple[str, ...], base: str, draft: bool
+) -> None:
     """Open a review on a finished run and run its checks."""
     space = current_workspace()
-    found = space.review.request_review(
-        NewReview(space.tracking.resolve_run(run).id, title, description, list(reviewer))
-    )
-    output.result(found, story(found))
+    resolve = space.tracking.resolve_run
+    base_id = resolve(base).id if base else ""
+    new = NewReview(resolve(run).id, title, description, list(reviewer), draft=draft, base_id=base_id)
+    found = space.review.request_review(new)
+    output.result(found, story_of(space, found))
 
 
 @review.command("list")
 @click.option("--state", type=click.Choice([state.value for state in ReviewState]), default=None)
 @click.option("--project", "-p", default="")
+@click.option("--waiting", is_flag=True, help="Only those that wait for your decision, the oldest first.")
 @with_json
 @pass_output
-def list_reviews(output: Output, state: str | None, project: str) -> None:
+def list_reviews(output: Output, state: str | None, project: str, waiting: bool) -> None:
     """Reviews, newest first."""
-    found = current_workspace().review.list_reviews(ReviewState(state) if state else None, project)
+    reviews = current_workspace().review
+    found = reviews.list_reviews(ReviewState(state) if state else None, project, waiting=waiting)
     rows = [
         [f"#{r.number}", r.title, r.state, r.run_name, r.author, f"{r.approvals}/{r.approvals_needed}"] for r in found
     ]
@@ -100,7 +143,7 @@ def show(output: Output, ref: str) -> None:
     """A review with its evidence and what is still missing."""
     space = current_workspace()
     found = space.review.get_review(find_review(space, ref))
-    output.result(found, story(found))
+    output.result(found, story_of(space, found))
 
 
 @review.command("approve")
@@ -133,19 +176,6 @@ def request_changes(output: Output, ref: str, comment: str) -> None:
     output.result(found, story(found))
 
 
-@review.command("comment")
-@click.argument("ref", metavar="REVIEW")
-@click.option("--body", "-m", required=True)
-@click.option("--anchor", default="", help="file:line, params.KEY or metrics.KEY@STEP")
-@with_json
-@pass_output
-def comment(output: Output, ref: str, body: str, anchor: str) -> None:
-    """Add a remark."""
-    space = current_workspace()
-    found = space.review.comment(find_review(space, ref), body, anchor)
-    output.result(found, story(found))
-
-
 @review.command("withdraw")
 @click.argument("ref", metavar="REVIEW")
 @click.option("--reason", "-m", default="")
@@ -155,6 +185,82 @@ def withdraw(output: Output, ref: str, reason: str) -> None:
     """Withdraw a review of yours."""
     space = current_workspace()
     found = space.review.withdraw(find_review(space, ref), reason)
+    output.result(found, story(found))
+
+
+@review.command("reject")
+@click.argument("ref", metavar="REVIEW")
+@click.option("--reason", "-m", required=True)
+@with_json
+@pass_output
+def reject(output: Output, ref: str, reason: str) -> None:
+    """Reject a result for good."""
+    space = current_workspace()
+    found = space.review.reject(find_review(space, ref), reason)
+    output.result(found, story(found))
+
+
+@review.command("open")
+@click.argument("ref", metavar="REVIEW")
+@with_json
+@pass_output
+def open_draft(output: Output, ref: str) -> None:
+    """Ask the reviewers to decide on a draft."""
+    space = current_workspace()
+    found = space.review.open_draft(find_review(space, ref))
+    output.result(found, story(found))
+
+
+@review.command("update")
+@click.argument("ref", metavar="REVIEW")
+@click.argument("run", metavar="RUN")
+@click.option("--version", type=int, default=0, help="For a review of a model's version: the one that RUN made.")
+@click.option("--comment", "-m", default="", help="What is different now.")
+@with_json
+@pass_output
+def update(output: Output, ref: str, run: str, version: int, comment: str) -> None:
+    """Give a review the next attempt as its subject: threads are carried over, approvals become outdated."""
+    space = current_workspace()
+    change = Change(space.tracking.resolve_run(run).id, version, comment)
+    found = space.review.change_subject(find_review(space, ref), change)
+    output.result(found, story(found))
+
+
+@review.command("apply")
+@click.argument("ref", metavar="REVIEW")
+@with_json
+@pass_output
+def apply_review(output: Output, ref: str) -> None:
+    """Apply an approved review, where the standards leave that to a person."""
+    space = current_workspace()
+    found = space.review.apply_review(find_review(space, ref))
+    output.result(found, story(found))
+
+
+@review.command("waive")
+@click.argument("ref", metavar="REVIEW")
+@click.argument("check")
+@click.option("--reason", "-m", required=True)
+@with_json
+@pass_output
+def waive(output: Output, ref: str, check: str, reason: str) -> None:
+    """Let a CHECK not count on the present revision. For maintainers who had no part in the result."""
+    space = current_workspace()
+    review_id = find_review(space, ref)
+    present = space.review.get_review(review_id).review.revision
+    found = space.review.waive(review_id, Waiver(check, reason, present))
+    output.result(found, story(found))
+
+
+@review.command("override")
+@click.argument("ref", metavar="REVIEW")
+@click.option("--reason", "-m", required=True)
+@with_json
+@pass_output
+def override(output: Output, ref: str, reason: str) -> None:
+    """Apply a review without what is missing. For admins; it counts as not reviewed."""
+    space = current_workspace()
+    found = space.review.override(find_review(space, ref), reason)
     output.result(found, story(found))
 
 

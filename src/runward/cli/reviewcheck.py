@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
+import msgspec
 
 from runward.cli.output import NO, UNDECIDED, Output, pass_output, with_json
+from runward.cli.reviewci import code_quality as quality_report
+from runward.cli.reviewci import from_checkout, lines_of, summary
 from runward.errors import InvalidError
 from runward.review.checks import ITEMS, SAFETY, STRICT, CodeReport, Finding, check_code
 from runward.review.code.tree import Tree, folder_tree, root_of
@@ -26,6 +29,7 @@ _MAX_BYTES = 8_000_000
 _RANK = {Verdict.FAIL: 0, Verdict.NEEDS_PERSON: 1, Verdict.PASS: 2}
 _SHOWN = 5
 _SHA256 = 64
+_FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
 _NUMBER = re.compile(r"\d+")
 
 
@@ -207,22 +211,6 @@ def _story(report: CodeReport, findings: list[Finding], policy: dict[str, Any]) 
     return [*lines, f"{policy['name']}? {said}"] if report.results else ["nothing to check"]
 
 
-def _annotations(findings: list[Finding]) -> list[str]:
-    """A line a finding, as GitHub shows it beside the code where it runs there."""
-    if os.environ.get("GITHUB_ACTIONS") == "true":
-        return [
-            f"::warning file={_escaped(f.place.file)},line={f.place.line},title={f.rule}::{_escaped(f.place.message)}"
-            for f in findings
-        ]
-    return [f"{f.place.file}:{f.place.line}: {f.rule}: {f.place.message}" for f in findings]
-
-
-def _escaped(text: str) -> str:
-    for char, code in (("%", "%25"), ("\r", "%0D"), ("\n", "%0A"), (":", "%3A"), (",", "%2C")):
-        text = text.replace(char, code)
-    return text
-
-
 def _report(chosen: _Chosen, tree: Tree) -> CodeReport:
     return check_code(chosen.files, chosen.placed, tree)
 
@@ -237,10 +225,21 @@ def _report(chosen: _Chosen, tree: Tree) -> CodeReport:
 )
 @click.option("--base", default=None, metavar="REV", help="Only what changed since this revision: files and findings.")
 @click.option("--strict", is_flag=True, help="The six items that the checklist requires have to pass.")
-@click.option("--ci", is_flag=True, help="One line a finding; beside the code where GitHub runs it.")
+@click.option("--ci", is_flag=True, help="One line a finding; on GitHub beside the code and in the job's summary.")
+@click.option("--code-quality", type=_FILE, default=None, help="Write the findings as GitLab's Code Quality report.")
+@click.option("--summary", "told", type=_FILE, default=None, help="Add the outcome to this file as Markdown.")
 @with_json
 @pass_output
-def check(output: Output, paths: tuple[Path, ...], repo: Path | None, base: str | None, strict: bool, ci: bool) -> int:
+def check(
+    output: Output,
+    paths: tuple[Path, ...],
+    repo: Path | None,
+    base: str | None,
+    strict: bool,
+    ci: bool,
+    code_quality: Path | None,
+    told: Path | None,
+) -> int:
     """Check Python files and notebooks against the team's checklist, with file:line evidence.
 
     Nothing of them is imported or run. Exit code 1 if an item fails; with --base only if one is worse than there; with
@@ -258,7 +257,12 @@ def check(output: Output, paths: tuple[Path, ...], repo: Path | None, base: str 
         before = _report(_Chosen(texts, chosen.placed), tree)
         findings = _new(report, chosen.files, before, texts)
     policy, code = _policy(report, before, strict)
-    output.result(
-        _document(report, findings, policy), _annotations(findings) if ci else _story(report, findings, policy)
-    )
+    placed = from_checkout(repo)
+    if code_quality:
+        code_quality.write_bytes(msgspec.json.encode(quality_report(findings, chosen.files, placed)))
+    if told := told or (Path(page) if ci and (page := os.environ.get("GITHUB_STEP_SUMMARY")) else None):
+        with told.open("a", encoding="utf-8") as stream:
+            stream.write(summary(report, findings, policy, placed))
+    lines = lines_of(findings, policy["items"], placed) if ci else _story(report, findings, policy)
+    output.result(_document(report, findings, policy), lines)
     return code

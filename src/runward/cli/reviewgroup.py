@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import importlib
-
 import click
+
+from runward.core.loading import load
+
+_APART = {"check": "runward.cli.reviewcheck:check", "report": "runward.cli.reviewreport:report"}
 
 
 class _ReviewGroup(click.Group):
     """Finds its commands when they are called: ``check`` runs on every commit of people who have no workspace."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*_workspace_commands().list_commands(ctx), "check"])
+        return sorted([*_workspace_commands().list_commands(ctx), *_APART])
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name == "check":
-            found: click.Command = importlib.import_module("runward.cli.reviewcheck").check
+        if name in _APART:
+            found: click.Command = load(_APART[name])
             return found
         return _workspace_commands().get_command(ctx, name)
 
 
 def _workspace_commands() -> click.Group:
-    found: click.Group = importlib.import_module("runward.cli.review").review
+    found: click.Group = load("runward.cli.reviewtalk:review")
     return found
 
 

@@ -29,6 +29,14 @@ from runward.workspace import find_folder
     callback=span,
     help="Write points as Parquet beside the bytes when their run has been over for so long: 1h, 30m.",
 )
+@click.option("--url", default="", help="Where people reach this server; what is sent to others links to it.")
+@click.option(
+    "--hook-network",
+    "hook_networks",
+    multiple=True,
+    metavar="CIDR",
+    help="A network that is not public but that web hooks and forges may be in: 10.1.0.0/16.",
+)
 @click.option("--behind-proxy", is_flag=True, help="A TLS proxy stands in front: other hosts may connect.")
 @with_json
 @pass_output
@@ -41,10 +49,12 @@ def server(
     port: int,
     workers: int,
     tables_after_s: float | None,
+    url: str,
+    hook_networks: tuple[str, ...],
     behind_proxy: bool,
 ) -> None:
     """Serve a workspace until Ctrl-C. The first start prints a one-time link; there is no default password."""
-    from runward.server.run import RunningServer, Serving, check_exposure, first_link, listen, open_store
+    from runward.server.run import RunningServer, Serving, check_exposure, first_link, listen, note_address, open_store
     from runward.server.workers import Workers
 
     allowed = check_exposure(host, behind_proxy)
@@ -53,7 +63,9 @@ def server(
     dispatcher = open_store(folder, database, blobs)
     if tables_after_s is not None:
         arrow()
-    running = RunningServer(dispatcher, bound, allowed, tables_after_s)
+    if url:
+        note_address(dispatcher, url)
+    running = RunningServer(dispatcher, bound, allowed, tables_after_s, hook_networks)
     link = first_link(dispatcher)
     if output.json:
         output.result({"url": running.url, "first_sign_in": running.url + link if link else None})
@@ -66,4 +78,5 @@ def server(
         running.serve()
     else:
         dispatcher.database.close()
-        sys.exit(Workers(workers, bound, Serving(folder, database, blobs, allowed, tables_after_s)).run())
+        serving = Serving(folder, database, blobs, allowed, tables_after_s, hook_networks)
+        sys.exit(Workers(workers, bound, serving).run())

@@ -5,9 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal, TypeVar
+
+import msgspec
 
 from runward.errors import InvalidError
+
+Label = TypeVar("Label", bound=str)
+How = Literal["added", "removed", "changed"]
+
+
+class ValueChange(msgspec.Struct, frozen=True):
+    """A value that differs between two documents."""
+
+    key: str
+    """Dotted, such as ``optimizer.lr``."""
+    before: Any
+    after: Any
+    how: How
 
 
 class Origin(StrEnum):
@@ -45,13 +60,18 @@ def merge(layers: Sequence[tuple[Origin, Mapping[str, Any]]]) -> Merged:
     for origin, values in sorted(layers, key=lambda layer: -_STRONGEST_FIRST.index(layer[0])):
         if not isinstance(values, Mapping):
             raise InvalidError(f"the {origin} layer must be a mapping, got {type(values).__name__}")
-        _lay_over(merged.values, values, "", origin, merged.origins)
+        lay_over(merged.values, values, origin, merged.origins)
     return merged
 
 
-def _lay_over(
-    base: dict[str, Any], over: Mapping[str, Any], prefix: str, origin: Origin, origins: dict[str, Origin]
+def lay_over(
+    base: dict[str, Any], over: Mapping[str, Any], origin: Label, origins: dict[str, Label], prefix: str = ""
 ) -> None:
+    """Lay a stronger layer over ``base`` in place, and note its origin for every dotted key that it sets.
+
+    Raises:
+        InvalidError: A key is not text.
+    """
     for key, value in over.items():
         if not isinstance(key, str):
             raise InvalidError(f"the key {key!r} in the {origin} layer must be text")
@@ -61,13 +81,13 @@ def _lay_over(
             if not isinstance(inner, dict) or not inner:
                 _forget(path, origins)
                 inner = base[key] = {}
-            _lay_over(inner, value, f"{path}.", origin, origins)
+            lay_over(inner, value, origin, origins, f"{path}.")
         elif not (isinstance(value, Mapping) and isinstance(base.get(key), dict)):
             _forget(path, origins)
             base[key] = {} if isinstance(value, Mapping) else value
             origins[path] = origin
 
 
-def _forget(path: str, origins: dict[str, Origin]) -> None:
+def _forget(path: str, origins: dict[str, Label]) -> None:
     for key in [key for key in origins if key == path or key.startswith(f"{path}.")]:
         del origins[key]

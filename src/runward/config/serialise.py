@@ -29,6 +29,7 @@ from typing import Any
 from runward.config import yaml12
 from runward.config.buildable import Buildable, Config, Partial, as_buildable, is_buildable, unchecked
 from runward.config.identity import identify
+from runward.config.settings import Settings
 from runward.config.targets import Opaque, Reference
 from runward.config.tree import join
 from runward.errors import InvalidError
@@ -132,7 +133,7 @@ class _Encoder:
         if type(item) in (set, frozenset):
             parts = self._items(item, path)
             return {f"_{type(item).__name__}_": sorted(parts, key=lambda part: json.dumps(part, sort_keys=True))}
-        if type(item) is dict:
+        if type(item) in (dict, Settings):
             return self._mapping(item, path)
         if callable(item) and hasattr(item, "__qualname__"):
             return _encode_callable(identify(item))

@@ -147,10 +147,15 @@ def thresholds(config: Any) -> list[Threshold]:
         InvalidError: A threshold's direction is not clear, or its value is not a finite number.
     """
     declared = getattr(config, "performance_thresholds", None) or {}
-    return [limit for metric, value in declared.items() for limit in _read(str(metric), value)]
+    return [limit for metric, value in declared.items() for limit in read_thresholds(str(metric), value)]
 
 
-def _read(metric: str, value: Any) -> list[Threshold]:
+def read_thresholds(metric: str, value: Any) -> list[Threshold]:
+    """The limits that one metric's value says: ``">=0.9"``, ``{"min": 0.9}``, or ``0.9`` where the name says the way.
+
+    Raises:
+        InvalidError: As :func:`thresholds`.
+    """
     if isinstance(value, Threshold):
         return [value]
     if isinstance(value, str):

@@ -86,14 +86,13 @@ def _on_review(call: Call, event: Event) -> None:
         members = [member for member in named if member] or _team_of(call, event)
         notify(call, members, event.kind, f"Review wanted: {title}", event)
         return
-    words = {
-        "review.approved": "Approved",
-        "review.changes_requested": "Changes wanted",
-        "review.applied": "Now a team result",
-        "review.rejected": "Rejected",
-        "review.commented": "New comment",
-    }
-    notify(call, [author], event.kind, f"{words[event.kind]}: {title}", event, str(event.data.get("comment", "")))
+    readable = dict(members_at(call.tx, event.project_id))
+    said = str(event.data.get("comment", ""))
+    mentioned = [member for member in event.data.get("mentioned", []) if member in readable]
+    notify(call, mentioned, "review.mentioned", f"You were mentioned: {title}", event, said)
+    concerned = [author, *event.data.get("participants", []), *event.data.get("tell", [])]
+    others = [member for member in concerned if member in readable and member not in mentioned]
+    notify(call, others, event.kind, f"{_WORDS[event.kind]}: {title}", event, said)
 
 
 def _on_run_ended(call: Call, event: Event) -> None:
@@ -116,6 +115,14 @@ def _on_verified(call: Call, event: Event) -> None:
         notify(call, [str(member)], event.kind, title, Event(event.kind, *about), str(told["reason"]))
 
 
+def _on_ci(call: Call, event: Event) -> None:
+    """Who started the run and who asked for its review hear what CI found out."""
+    readable = dict(members_at(call.tx, event.project_id))
+    told = [member for member in event.data["participants"] if member in readable]
+    title = f"CI {event.data['name']} on {event.data['run_name']}: {event.data['verdict']}"
+    notify(call, told, event.kind, title, event, str(event.data["message"]))
+
+
 def _on_comment(call: Call, event: Event) -> None:
     """Who takes part hears of it; a mention reaches only those who may read the run."""
     readable = dict(members_at(call.tx, event.project_id))
@@ -130,17 +137,53 @@ def _on_page(call: Call, event: Event) -> None:
     notify(call, _team_of(call, event), event.kind, f"Published: {event.data.get('title', '')}", event)
 
 
-_REVIEW_EVENTS = ("requested", "approved", "changes_requested", "applied", "rejected", "commented")
+def _on_deployment(call: Call, event: Event) -> None:
+    told = event.data
+    words = {
+        "started": "is being deployed to",
+        "live": "is live on",
+        "failed": "failed on",
+        "retired": "no longer serves",
+    }
+    title = f"{told['title']} {told['version']} {words[told['state']]} {told['target']}"
+    notify(
+        call, _team_of(call, event), event.kind, title, event, "; ".join([*told["warnings"], told["note"]]).strip("; ")
+    )
+
+
+def _on_accepted(call: Call, event: Event) -> None:
+    """Who handed a model over hears that somebody took it."""
+    told = event.data
+    member = member_by_name(call.tx, told["handed_over_by"])
+    if member in dict(members_of_team(call.tx, event.team_id)):
+        title = f"{call.actor.name} accepted {told['title']} {told['version']}"
+        notify(call, [str(member)], event.kind, title, event, told["note"])
+
+
+_WORDS = {
+    "review.approved": "Approved",
+    "review.changes_requested": "Changes wanted",
+    "review.applied": "Approved and applied",
+    "review.rejected": "Rejected",
+    "review.commented": "New comment",
+    "review.changed": "Changed, your vote is outdated",
+    "review.outdated": "Changed, your approval is outdated",
+    "review.waived": "A check was waived",
+    "review.overridden": "Applied without a review",
+}
 ROOM = Room(
     Coordination,
     CoordinationService,
     {},
     {
-        **{f"review.{name}": (_on_review,) for name in _REVIEW_EVENTS},
+        **dict.fromkeys(("review.requested", *_WORDS), (_on_review,)),
         "run.ended": (_on_run_ended,),
         "verification.finished": (_on_verified,),
         "verification.failed": (_on_verified,),
         "comment.written": (_on_comment,),
+        "ci.reported": (_on_ci,),
         "page.published": (_on_page,),
+        "deployment.recorded": (_on_deployment,),
+        "model.accepted": (_on_accepted,),
     },
 )

@@ -32,6 +32,8 @@ PERMISSIONS: Final[dict[str, Role]] = {
     "view.read": Role.VIEWER,
     "view.write": Role.CONTRIBUTOR,
     "comment.read": Role.VIEWER,
+    # Where events go, and with which secrets.
+    "hook.manage": Role.MAINTAINER,
     "report.read": Role.VIEWER,
     "report.write": Role.CONTRIBUTOR,
     # What a link shows leaves the house.
@@ -47,6 +49,7 @@ PERMISSIONS: Final[dict[str, Role]] = {
     "model.override": Role.ADMIN,
     "knowledge.read": Role.VIEWER,
     "knowledge.write": Role.CONTRIBUTOR,
+    "library.manage": Role.MAINTAINER,
     "standards.read": Role.VIEWER,
     "standards.write": Role.MAINTAINER,
     "verification.read": Role.VIEWER,
@@ -55,6 +58,9 @@ PERMISSIONS: Final[dict[str, Role]] = {
     "review.request": Role.CONTRIBUTOR,
     "review.comment": Role.CONTRIBUTOR,
     "review.approve": Role.REVIEWER,
+    "ci.report": Role.CONTRIBUTOR,
+    "review.waive": Role.MAINTAINER,
+    "review.override": Role.ADMIN,
     "comment.write": Role.CONTRIBUTOR,
     "member.read": Role.VIEWER,
     "member.manage": Role.ADMIN,

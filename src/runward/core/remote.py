@@ -24,6 +24,9 @@ _COMPRESS_FROM = 2048
 _CHUNK = 1 << 20
 _CONNECT_S = 5.0
 
+_WITH_SLASHES = ("project", "library")
+"""Parameters of a path whose slashes travel as colons."""
+
 
 class HttpClient:
     """Keeps one connection a thread. Thread-safe."""
@@ -106,7 +109,7 @@ class HttpClient:
         for param in op.params:
             value = arguments[param.name]
             if param.place == "path":
-                text = str(value).replace("/", ":") if param.name == "project" else str(value)
+                text = str(value).replace("/", ":") if param.name in _WITH_SLASHES else str(value)
                 path = path.replace(f"{{{param.name}}}", urllib.parse.quote(text, safe=":"))
             elif param.place == "query":
                 query += _query(param.name, value)

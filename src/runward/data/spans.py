@@ -113,3 +113,28 @@ def find_due(database: Database, blobs: Blobs, limit: int = 1) -> int:
             tx.all(f"SELECT id FROM datasets WHERE id = ?{tx.for_update}", (dataset_id,))
             make_known(tx, blobs, dataset_id)
     return len(due)
+
+
+def datasets_read(tx: Tx, run_id: str) -> list[str]:
+    """The names of the datasets whose contents a run read."""
+    rows = tx.all(
+        """SELECT DISTINCT d.name FROM run_reads r JOIN dataset_spans s ON s.digest = r.digest
+           JOIN datasets d ON d.id = s.dataset_id WHERE r.run_id = ? ORDER BY d.name""",
+        (run_id,),
+    )
+    return [str(row[0]) for row in rows]
+
+
+def unversioned_reads(tx: Tx, run_id: str, most: int = 1000) -> list[str] | None:
+    """Paths of files that a run read and no dataset of its team holds; None where its reads were not captured."""
+    if tx.scalar("SELECT 1 FROM captures WHERE run_id = ? AND kind = 'reads'", (run_id,)) is None:
+        return None
+    rows = tx.all(
+        """SELECT DISTINCT u.path FROM run_reads u JOIN runs r ON r.id = u.run_id
+           JOIN projects p ON p.id = r.project_id WHERE u.run_id = ? AND NOT EXISTS (
+             SELECT 1 FROM dataset_spans s JOIN datasets d ON d.id = s.dataset_id
+             JOIN projects x ON x.id = d.project_id WHERE s.digest = u.digest AND x.team_id = p.team_id)
+           ORDER BY u.path LIMIT ?""",
+        (run_id, most),
+    )
+    return [str(row[0]) for row in rows]

@@ -125,7 +125,7 @@ class Experiment:
                 raise InvalidError(f"task {what.name!r} is complete: give name and options to Task(…) itself")
             return self._append(what)
         if isinstance(what, Mapping):
-            return self._add_parameters(dict(what), name, dependencies, options)
+            return self._add_parameters(what if isinstance(what, dict) else dict(what), name, dependencies, options)
         task = Task(name or _name_of(what), what, dependencies=dependencies, **options)
         return self._append(task)
 

@@ -29,7 +29,7 @@ from runward.governance.scopes import (
     role_on_workspace,
 )
 from runward.store.blobs import Blobs
-from runward.store.database import Database, Tx
+from runward.store.database import ClashError, Database, Tx
 
 Api = TypeVar("Api")
 T = TypeVar("T")
@@ -127,12 +127,26 @@ class Call:
         return self._role_at(scope) if scope else None
 
 
+_MOST_TRIES = 5
+"""So often a call is made again that the database undid for another one; each of them lets one of the others pass."""
+
+
+def _past_clashes(attempt: Callable[[], T]) -> T:
+    for _ in range(_MOST_TRIES):
+        try:
+            return attempt()
+        except ClashError:
+            continue
+    return attempt()
+
+
 class _Pending:
     """A call that waits for its group's commit."""
 
     def __init__(self, op: Operation, actor: Actor, arguments: Mapping[str, Any]) -> None:
         self.op, self.actor, self.arguments = op, actor, arguments
         self.done = False
+        self.tries = 0
         self.value: Any = None
         self.error: BaseException | None = None
 
@@ -177,6 +191,9 @@ class Dispatcher:
             raise
 
     def _call_alone(self, op: Operation, actor: Actor, arguments: Mapping[str, Any]) -> Any:
+        return _past_clashes(lambda: self._call_once(op, actor, arguments))
+
+    def _call_once(self, op: Operation, actor: Actor, arguments: Mapping[str, Any]) -> Any:
         with self.database.transaction(write=op.writes) as tx:
             call = Call(self, tx, actor)
             result = self._run(call, op, arguments)
@@ -212,7 +229,8 @@ class Dispatcher:
             # none is acknowledged without being stored and none fails for what another one did.
             for pending in group:
                 pending.error = pending.value = None
-                if len(group) > 1:
+                if len(group) > 1 or (isinstance(error, ClashError) and pending.tries < _MOST_TRIES):
+                    pending.tries += 1
                     self._commit([pending])
                 else:
                     pending.error = error

@@ -55,15 +55,31 @@ def page_of(report: Report, content: ReportContent, blobs: Blobs) -> str:
     """
     files = _Files(blobs)
     parts = "\n".join(_part(part, files) for part in content.parts)
-    title = escape(content.title)
+    header = f"<p class='muted'>{escape(content.project)} · {_state(report, content)}</p>"
+    footer = (
+        f"Written by {escape(report.author)} with Runward. {_state(report, content)} "
+        f"Digest of all that is shown: <span class='digest'>{content.digest}</span>"
+    )
+    return document(content.title, header, parts, footer)
+
+
+def document(title: str, header: str, body: str, footer: str, style: str = "") -> str:
+    """A whole page without scripts that loads nothing.
+
+    Args:
+        title: As text.
+        header: HTML below the title.
+        body: HTML of the page.
+        footer: HTML at its end.
+        style: Rules beside those that all pages have.
+    """
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="referrer" content="no-referrer">'
-        f'<meta name="robots" content="noindex"><title>{title}</title><style>{_style()}</style></head><body>'
-        f"<header><h1>{title}</h1><p class='muted'>{escape(content.project)} · {_state(report, content)}</p></header>"
-        f"<main>\n{parts}\n</main><footer>Written by {escape(report.author)} with Runward. {_state(report, content)} "
-        f"Digest of all that is shown: <span class='digest'>{content.digest}</span></footer></body></html>\n"
+        f'<meta name="robots" content="noindex"><title>{escape(title)}</title><style>{_style()}{style}</style></head><body>'
+        f"<header><h1>{escape(title)}</h1>{header}</header>"
+        f"<main>\n{body}\n</main><footer>{footer}</footer></body></html>\n"
     )
 
 
@@ -73,14 +89,15 @@ def _style() -> str:
     return _STYLE.replace("LIGHT", light).replace("DARK", dark) + lines
 
 
-def _time(at: datetime) -> str:
+def written_time(at: datetime) -> str:
+    """A time as pages write it."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _state(report: Report, content: ReportContent) -> str:
     if report.pin is None:
-        return f"Live: the values of {_time(content.at)}."
-    return f"Pinned on {_time(content.at)} by {escape(report.pin.by)}."
+        return f"Live: the values of {written_time(content.at)}."
+    return f"Pinned on {written_time(content.at)} by {escape(report.pin.by)}."
 
 
 def _part(part: ReportPart, files: _Files) -> str:
@@ -101,7 +118,8 @@ def _shown(value: Any) -> str:
     return f"<td>{escape(text)}</td>"
 
 
-def _grid(head: Sequence[str], rows: Sequence[str]) -> str:
+def grid(head: Sequence[str], rows: Sequence[str]) -> str:
+    """A table of rows in HTML that may be wider than the page."""
     columns = "".join(f"<th>{escape(name)}</th>" for name in head)
     return f"<div class='scroll'><table><thead><tr>{columns}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
 
@@ -123,7 +141,7 @@ def _runs(part: ReportPart, looks: dict[str, Look], files: _Files) -> str:
         f"{''.join(_shown(value) for value in values)}</tr>"
         for run, values in zip(part.runs, part.table.rows, strict=True)
     ]
-    return _grid(["run", "status", *part.table.columns], rows) + _count(part)
+    return grid(["run", "status", *part.table.columns], rows) + _count(part)
 
 
 def _params(part: ReportPart, looks: dict[str, Look], files: _Files) -> str:
@@ -131,9 +149,7 @@ def _params(part: ReportPart, looks: dict[str, Look], files: _Files) -> str:
         return ""
     if not part.table.rows:
         return "<p class='muted'>No param differs.</p>"
-    return _grid(part.table.columns, [f"<tr>{''.join(map(_shown, row))}</tr>" for row in part.table.rows]) + _count(
-        part
-    )
+    return grid(part.table.columns, [f"<tr>{''.join(map(_shown, row))}</tr>" for row in part.table.rows]) + _count(part)
 
 
 def _curves(part: ReportPart, looks: dict[str, Look], files: _Files) -> str:
@@ -166,7 +182,7 @@ def _groups(part: ReportPart, looks: dict[str, Look], files: _Files) -> str:
     ]
     metrics = [metric.key for metric in part.groups.groups[0].metrics] if part.groups.groups else []
     note = "<p class='muted small'>Mean and 95 % interval; Welch’s test against the first group.</p>"
-    return _grid([*part.groups.by, "n", *metrics], rows) + note
+    return grid([*part.groups.by, "n", *metrics], rows) + note
 
 
 def _media(part: ReportPart, looks: dict[str, Look], files: _Files) -> str:
@@ -224,7 +240,7 @@ def _text(data: bytes) -> str:
 
 def _table(data: bytes) -> str:
     found = msgspec.json.decode(data)
-    return _grid(
+    return grid(
         [str(name) for name in found["columns"]],
         [f"<tr>{''.join(map(_shown, row))}</tr>" for row in found["data"][:100]],
     )

@@ -56,6 +56,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     updated_at: datetime
     review_by: datetime | None
+    review_id: str = ""
+    """The applied review of exactly this version; empty where nobody reviewed it."""
 
 
 class PageVersion(msgspec.Struct, frozen=True):

@@ -28,7 +28,8 @@ class Body(msgspec.Struct, frozen=True):
 _decode = msgspec.json.Decoder(Body).decode
 _PAGE = """SELECT p.id, p.repository, t.name, p.kind, p.title, p.document, p.owner,
   (SELECT v.author FROM page_versions v WHERE v.page_id = p.id AND v.version = p.version), p.version, p.created_at,
-  p.updated_at, p.review_by FROM pages p JOIN teams t ON t.id = p.team_id"""
+  p.updated_at, p.review_by,
+  (SELECT v.review_id FROM page_versions v WHERE v.page_id = p.id AND v.version = p.version) FROM pages p JOIN teams t ON t.id = p.team_id"""
 
 
 def _page(row: Row) -> Page:
@@ -50,6 +51,7 @@ def _page(row: Row) -> Page:
         created_at=from_us(row[9]),
         updated_at=from_us(row[10]),
         review_by=from_us(row[11]) if row[11] is not None else None,
+        review_id=row[12] or "",
     )
 
 
@@ -117,6 +119,13 @@ def store_page(tx: Tx, page_id: str, team_id: str, new: NewPage, version: int, a
     tx.execute(
         "INSERT INTO page_versions (page_id, version, title, author, at, document) VALUES (?, ?, ?, ?, ?, ?)",
         (page_id, version, new.title, author, now, document),
+    )
+
+
+def set_reviewed(tx: Tx, page_id: str, version: int, review_id: str) -> None:
+    """Note the review that let a version in."""
+    tx.execute(
+        "UPDATE page_versions SET review_id = ? WHERE page_id = ? AND version = ?", (review_id, page_id, version)
     )
 
 

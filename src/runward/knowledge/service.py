@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from runward.core.call import Event, Room, Scope
+from runward.core.call import Room, Scope
 from runward.core.clock import from_us
-from runward.core.ids import PageId, new_id
-from runward.errors import InvalidError, NotFoundError
+from runward.errors import NotFoundError
 from runward.governance.dispatch import Call
-from runward.governance.names import check_name
 from runward.governance.scopes import home_team, readable_teams, visible_ids
 from runward.knowledge import repository as sql
 from runward.knowledge.api import Knowledge
@@ -24,10 +22,10 @@ from runward.knowledge.model import (
     SearchResult,
     Situation,
 )
+from runward.knowledge.publishing import check_page, publish_page
 from runward.knowledge.sources import load_document, search_index
 from runward.knowledge.tags import words_of
 
-_MAX_BODY = 1_000_000
 _CANDIDATES = 500
 _RECORDS = ("run", "experiment", "review")
 _PAGE_WEIGHT = 3.0
@@ -43,25 +41,10 @@ class KnowledgeService(Knowledge):
 
     def publish(self, new: NewPage) -> Page:
         """See the contract."""
-        check_name(new.title, "the page's title", limit=500)
-        if len(new.body) > _MAX_BODY or len(new.code_example) > _MAX_BODY:
-            raise InvalidError(f"the page has more than {_MAX_BODY:,} characters")
+        check_page(self.call, new)
         team_id = home_team(self.tx, self.call.actor, new.team)
         assert team_id is not None
-        self._check_evidence(new)
-        known = sql.find_page(self.tx, team_id, new)
-        if known and sql.is_same(self.tx, known[0], new):
-            return self.get_page(known[0])
-        page_id, version = (PageId(known[0]), known[1] + 1) if known else (PageId(new_id()), 1)
-        sql.store_page(self.tx, page_id, team_id, new, version, self.call.actor.name, self.call.now_us)
-        kind = "page.published" if version == 1 else "page.updated"
-        self.call.publish(Event(kind, "page", page_id, "", team_id, {"title": new.title, "kind": new.kind}))
-        return self.get_page(page_id)
-
-    def _check_evidence(self, new: NewPage) -> None:
-        for item in new.evidence:
-            if self.call.role_on(item.kind, item.id) is None:
-                raise NotFoundError(f"evidence {item.kind} {item.id!r} does not exist", hint="give the id of yours")
+        return self.get_page(publish_page(self.call, team_id, new, self.call.actor.name))
 
     def list_pages(self, repository: str = "", kind: PageKind | None = None, limit: int = 200) -> list[Page]:
         """See the contract."""

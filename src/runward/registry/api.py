@@ -7,8 +7,11 @@ from typing import ClassVar, Protocol
 
 from runward.core.operation import ON_LIST, operation
 from runward.registry.model import AliasMove, Model, ModelPatch, ModelVersion, NewModel, NewVersion
+from runward.registry.version_model import Card, CardChange, Deployment, Handoff, NewDeployment, VersionDetail
 
 ANY_VERSION = -1
+ANY_NUMBER = -1
+NEWEST = 0
 
 
 class Registry(Protocol):
@@ -51,6 +54,43 @@ class Registry(Protocol):
         """A model's versions, newest first."""
         ...
 
+    @operation("GET", "/models/{model}/versions/{version}", may="model.read", on="model")
+    def get_version(self, model: str, version: int) -> VersionDetail:
+        """What a version is: run, code, environment, files with their formats, signature, decisions. Raises: NotFoundError."""
+        ...
+
+    @operation("GET", "/models/{model}/versions/{version}/card", may="model.read", on="model")
+    def get_card(self, model: str, version: int, number: int = NEWEST) -> Card:
+        """A version's card as Markdown, from what people wrote and what is known of its run.
+
+        Args:
+            model: Name or id.
+            version: The version.
+            number: What it said when it was written for the so-manieth time; by default what it says now.
+
+        Raises: NotFoundError.
+        """
+        ...
+
+    @operation("PUT", "/models/{model}/versions/{version}/card", may="model.write", on="model")
+    def write_card(self, model: str, version: int, fields: dict[str, str], expected: int = ANY_NUMBER) -> Card:
+        """Write fields of a version's card; those left out stay, an empty text takes one away.
+
+        Args:
+            model: Name or id.
+            version: The version.
+            fields: Texts by key, such as ``intended_use``.
+            expected: The number that the card has to have now; by default any.
+
+        Raises: NotFoundError, InvalidError (no such field), StaleVersionError (somebody else wrote it meanwhile).
+        """
+        ...
+
+    @operation("GET", "/models/{model}/versions/{version}/card-history", may="model.read", on="model")
+    def card_history(self, model: str, version: int) -> list[CardChange]:
+        """Each time that a version's card was written, newest first. Raises: NotFoundError."""
+        ...
+
     @operation("PATCH", "/models/{model}/versions/{version}", may="model.write", on="model")
     def update_version(self, model: str, version: int, patch: ModelPatch) -> ModelVersion:
         """Change description, stage or tags. Raises: NotFoundError, InvalidError."""
@@ -91,6 +131,52 @@ class Registry(Protocol):
         With ``at``, the one move of each alias that was in force at that time; an alias that had been taken away is left
         out.
         """
+        ...
+
+    @operation("POST", "/models/{model}/deployments", may="model.write", on="model")
+    def record_deployment(self, model: str, new: NewDeployment) -> Deployment:
+        """Write down that a version was deployed, went live, failed or was retired at a target. Records are never changed.
+
+        Its warnings say what is not as a review let it in.
+
+        Raises:
+            NotFoundError: There is no such model or version.
+            InvalidError: The target or the address cannot be used.
+            ConflictError: It is to be retired where it does not serve.
+            StaleVersionError: The alias points elsewhere.
+            GateClosedError: ``reviewed_only``, and no review let it in.
+        """
+        ...
+
+    @operation("GET", "/models/{model}/deployments", may="model.read", on="model")
+    def list_deployments(self, model: str, target: str = "", limit: int = 200) -> list[Deployment]:
+        """The records of a model's deployments, newest first."""
+        ...
+
+    @operation("GET", "/models/{model}/serving", may="model.read", on="model")
+    def serving(self, model: str, target: str = "", at: datetime | None = None) -> list[Deployment]:
+        """What serves each target, or served it at a time: the record that made it live."""
+        ...
+
+    @operation("POST", "/models/{model}/handoffs", may="model.write", on="model")
+    def record_handoff(self, model: str, version: int, digest: str) -> Handoff:
+        """Write down that a bundle of a version was made to be handed over, by the digest of its manifest.
+
+        Raises: NotFoundError, InvalidError (no digest).
+        """
+        ...
+
+    @operation("POST", "/models/{model}/handoffs/accept", may="model.write", on="model")
+    def accept_handoff(self, model: str, digest: str, note: str = "") -> Handoff:
+        """Write down that the caller took over a bundle, by the digest of its manifest.
+
+        Raises: NotFoundError (no such bundle was handed over), ConflictError (somebody accepted it already), InvalidError.
+        """
+        ...
+
+    @operation("GET", "/models/{model}/handoffs", may="model.read", on="model")
+    def list_handoffs(self, model: str, version: int = 0) -> list[Handoff]:
+        """Bundles of a model, or of one version, newest first: who handed them over, and who accepted them."""
         ...
 
     @operation("PUT", "/models/{model}/protection", may="model.protect", on="model")

@@ -8,6 +8,25 @@ from typing import Any, Literal
 import msgspec
 
 
+class TensorField(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One input or output of a model."""
+
+    dtype: str
+    """Such as ``float32`` or ``string``."""
+    name: str = ""
+    """Empty where there is one without a name."""
+    shape: list[int] | None = None
+    """-1 stands for any length; None for one value a row, a column of a table."""
+    required: bool = True
+
+
+class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a model takes and gives."""
+
+    inputs: list[TensorField] = []
+    outputs: list[TensorField] = []
+
+
 class ModelVersion(msgspec.Struct, frozen=True, kw_only=True):
     """One version of a model: where its files lie and which run made them."""
 
@@ -65,6 +84,12 @@ class NewVersion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     logged_model_id: str = ""
     description: str = ""
     tags: dict[str, str] = {}
+    signature: Signature | None = None
+    """What it takes and gives; None to read it from MLflow's ``MLmodel``, where the files have one."""
+    input_example: Any = None
+    """A few rows of input, as JSON; None as above."""
+    expected_output: Any = None
+    """What the model gives for the example."""
 
 
 class ModelPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

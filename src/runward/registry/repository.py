@@ -11,6 +11,7 @@ import msgspec
 from runward.core.clock import from_us
 from runward.governance.scopes import Clause
 from runward.registry.model import AliasEvidence, AliasMove, Document, Model, ModelVersion
+from runward.registry.version_model import Deployment, DeploymentEvidence, Format, Handoff, ModelFile
 from runward.store.database import Row, Tx
 
 _MODEL = """SELECT m.id, m.name, t.name, m.description, m.created_by, m.created_at, m.updated_at, m.protected, p.path
@@ -28,6 +29,15 @@ class StoredFile(NamedTuple):
     path: str
     digest: str
     size: int
+
+
+class CardRow(NamedTuple):
+    """A card as it was written once."""
+
+    number: int
+    fields: dict[str, str]
+    author: str
+    at_us: int
 
 
 def model_place(tx: Tx, reference: str) -> tuple[str, str] | None:
@@ -164,15 +174,118 @@ def set_alias(tx: Tx, model_id: str, alias: str, version: int | None) -> None:
         tx.insert("model_aliases", {"model_id": model_id, "alias": alias, "version": version})
 
 
+def store_files(tx: Tx, model_id: str, version: int, files: Sequence[ModelFile]) -> None:
+    """Note the files of a version."""
+    tx.many(
+        "INSERT INTO version_files (model_id, version, path, digest, size, format) VALUES (?, ?, ?, ?, ?, ?)",
+        [(model_id, version, f.path, f.digest, f.size, msgspec.json.encode(f.format).decode()) for f in files],
+    )
+
+
+def files(tx: Tx, model_id: str, version: int) -> list[ModelFile]:
+    """The files that were noted of a version, by path."""
+    rows = tx.all(
+        "SELECT path, digest, size, format FROM version_files WHERE model_id = ? AND version = ? ORDER BY path",
+        (model_id, version),
+    )
+    return [
+        ModelFile(path=row[0], digest=row[1], size=row[2], format=msgspec.json.decode(row[3], type=Format))
+        for row in rows
+    ]
+
+
+def described(tx: Tx, model_id: str, version: int) -> tuple[str, str, str]:
+    """Signature, input example and expected output of a version, as JSON text; empty for none."""
+    row = tx.one(
+        "SELECT signature, input_example, expected_output FROM model_versions WHERE model_id = ? AND version = ?",
+        (model_id, version),
+    )
+    return (row[0], row[1], row[2]) if row else ("", "", "")
+
+
+def add_card(tx: Tx, model_id: str, version: int, values: dict[str, Any]) -> None:
+    """Store what a version's card says now."""
+    tx.insert("model_cards", {"model_id": model_id, "version": version, **values})
+
+
+def cards(tx: Tx, model_id: str, version: int, number: int | None = None) -> list[CardRow]:
+    """What a version's card said each time that it was written, newest first; or the one time with a number."""
+    condition, params = ("", ()) if number is None else (" AND number = ?", (number,))
+    rows = tx.all(
+        f"""SELECT number, fields, author, at FROM model_cards WHERE model_id = ? AND version = ?{condition}
+            ORDER BY number DESC""",
+        (model_id, version, *params),
+    )
+    return [CardRow(row[0], json.loads(row[1]), row[2], row[3]) for row in rows]
+
+
+def deployments(tx: Tx, where: Clause, limit: int = 100_000) -> list[Deployment]:
+    """Records of deployments that match a clause over ``d``, newest first."""
+    rows = tx.all(
+        f"""SELECT d.id, m.name, d.version, d.target, d.state, d.alias, d.url, d.note, d.reviewed, d.warnings, d.evidence,
+            d.author, d.at FROM deployments d JOIN models m ON m.id = d.model_id
+            WHERE {where.sql} ORDER BY d.id DESC LIMIT ?""",
+        (*where.params, limit),
+    )
+    return [
+        Deployment(
+            id=row[0],
+            model=row[1],
+            version=row[2],
+            target=row[3],
+            state=row[4],
+            alias=row[5],
+            url=row[6],
+            note=row[7],
+            reviewed=bool(row[8]),
+            warnings=json.loads(row[9]),
+            evidence=msgspec.json.decode(row[10], type=DeploymentEvidence),
+            by=row[11],
+            at=from_us(row[12]),
+        )
+        for row in rows
+    ]
+
+
+def handoffs(tx: Tx, where: Clause) -> list[Handoff]:
+    """Bundles that match a clause over ``h``, newest first."""
+    rows = tx.all(
+        f"""SELECT h.id, m.name, h.version, h.digest, h.author, h.at, h.accepted_by, h.accepted_at, h.note FROM handoffs h
+            JOIN models m ON m.id = h.model_id WHERE {where.sql} ORDER BY h.at DESC, h.id LIMIT 1000""",
+        where.params,
+    )
+    return [
+        Handoff(
+            id=row[0],
+            model=row[1],
+            version=row[2],
+            digest=row[3],
+            by=row[4],
+            at=from_us(row[5]),
+            accepted_by=row[6],
+            accepted_at=from_us(row[7]) if row[7] else None,
+            note=row[8],
+        )
+        for row in rows
+    ]
+
+
+def accept_handoff(tx: Tx, handoff_id: str, by: str, note: str, now: int) -> None:
+    """Note who accepted a bundle."""
+    tx.execute(
+        "UPDATE handoffs SET accepted_by = ?, accepted_at = ?, note = ? WHERE id = ?", (by, now, note, handoff_id)
+    )
+
+
 def delete_version(tx: Tx, model_id: str, version: int) -> None:
     """Remove a version with its tags and the aliases on it."""
-    for table in ("model_aliases", "model_tags", "model_versions"):
+    for table in ("model_aliases", "model_tags", "version_files", "model_cards", "model_versions"):
         tx.execute(f"DELETE FROM {table} WHERE model_id = ? AND version = ?", (model_id, version))
 
 
 def delete_model(tx: Tx, model_id: str) -> None:
     """Remove a model with all that is its own."""
-    for table in ("model_aliases", "model_tags", "model_versions"):
+    for table in ("model_aliases", "model_tags", "version_files", "model_cards", "model_versions"):
         tx.execute(f"DELETE FROM {table} WHERE model_id = ?", (model_id,))
     # The moves of its aliases stay: what happened happened.
     tx.execute("DELETE FROM models WHERE id = ?", (model_id,))

@@ -24,9 +24,12 @@ from runward.errors import (
 from runward.governance.dispatch import Call
 from runward.governance.names import check_name
 from runward.governance.scopes import Clause, find_project, home_team, readable_teams
+from runward.registry import deployments
 from runward.registry import repository as sql
 from runward.registry.aliases import check_alias, check_stage, check_unprotected, model_of, move_alias, rolled_back
-from runward.registry.api import ANY_VERSION, Registry
+from runward.registry.api import ANY_NUMBER, ANY_VERSION, NEWEST, Registry
+from runward.registry.cardwriting import card_history, card_of, write_card
+from runward.registry.contents import note_contents
 from runward.registry.model import (
     PROTECTED,
     STAGES,
@@ -37,6 +40,9 @@ from runward.registry.model import (
     NewModel,
     NewVersion,
 )
+from runward.registry.version_model import Card, CardChange, Deployment, Handoff, NewDeployment, VersionDetail
+from runward.registry.versions import version_detail
+from runward.store.blobs import check_digest
 from runward.tracking.foreign import ANY_PROJECT, ANY_RUN, any_project_scope, any_run_scope
 from runward.tracking.marks import run_place
 
@@ -138,6 +144,7 @@ class RegistryService(Registry):
         model_id = self._id(model)
         found = self._model(model_id)
         self._check_not_in_use(found, found.aliases)
+        deployments.check_serves_nothing(self.call, found)
         self._event("model.deleted", model_id, {"name": found.name})
         sql.delete_model(self.tx, model_id)
 
@@ -161,6 +168,7 @@ class RegistryService(Registry):
         author = {"created_by": self.call.actor.name, "created_at": now, "updated_at": now}
         self.tx.insert("model_versions", {**values, **said, **author})
         sql.set_tags(self.tx, model_id, version, _tags({**new.tags}))
+        note_contents(self.call, model_id, version, new)
         self._event("model.version_created", model_id, {"version": version, "run_id": new.run_id})
         return self._version(model_id, version)
 
@@ -173,6 +181,32 @@ class RegistryService(Registry):
     def list_versions(self, model: str) -> list[ModelVersion]:
         """See the contract."""
         return sql.versions(self.tx, self._id(model))
+
+    def get_version(self, model: str, version: int) -> VersionDetail:
+        """See the contract."""
+        model_id = self._id(model)
+        return version_detail(self.call, model_id, self._version(model_id, version))
+
+    def get_card(self, model: str, version: int, number: int = NEWEST) -> Card:
+        """See the contract."""
+        model_id = self._id(model)
+        return card_of(self.call, model_id, self._version(model_id, version), number)
+
+    def write_card(self, model: str, version: int, fields: dict[str, str], expected: int = ANY_NUMBER) -> Card:
+        """See the contract."""
+        model_id = self._id(model)
+        sql.lock_model(self.tx, model_id)
+        found = self._version(model_id, version)
+        changed = write_card(self.call, model_id, version, fields, expected)
+        if changed:
+            self._event("model.card_written", model_id, {"version": version, "fields": changed, "title": found.model})
+        return card_of(self.call, model_id, found)
+
+    def card_history(self, model: str, version: int) -> list[CardChange]:
+        """See the contract."""
+        model_id = self._id(model)
+        self._version(model_id, version)
+        return card_history(self.call, model_id, version)
 
     def update_version(self, model: str, version: int, patch: ModelPatch) -> ModelVersion:
         """See the contract."""
@@ -192,6 +226,7 @@ class RegistryService(Registry):
         model_id = self._id(model)
         aliases = self._version(model_id, version).aliases
         self._check_not_in_use(self._model(model_id), aliases)
+        deployments.check_serves_nothing(self.call, self._model(model_id), version)
         for alias in aliases:
             move_alias(self.call, model_id, alias, None, "deletion", reason=f"version {version} was deleted")
         sql.delete_version(self.tx, model_id, version)
@@ -242,6 +277,55 @@ class RegistryService(Registry):
         newest = "SELECT max(n.id) FROM alias_moves n WHERE n.model_id = a.model_id AND n.alias = a.alias AND n.at <= ?"
         clause = Clause(f"{words} AND a.version > 0 AND a.id = ({newest})", (*params, to_us(at)))
         return sql.moves(self.tx, clause, 1000)
+
+    def record_deployment(self, model: str, new: NewDeployment) -> Deployment:
+        """See the contract."""
+        model_id = self._id(model)
+        sql.lock_model(self.tx, model_id)
+        return deployments.record(self.call, self._model(model_id), self._version(model_id, new.version), new)
+
+    def list_deployments(self, model: str, target: str = "", limit: int = 200) -> list[Deployment]:
+        """See the contract."""
+        words, params = "d.model_id = ?", (self._id(model),)
+        clause = Clause(f"{words} AND d.target = ?", (*params, target)) if target else Clause(words, params)
+        return sql.deployments(self.tx, clause, min(max(limit, 1), 1000))
+
+    def serving(self, model: str, target: str = "", at: datetime | None = None) -> list[Deployment]:
+        """See the contract."""
+        return deployments.serving(self.call, self._id(model), target, to_us(at) if at else None)
+
+    def record_handoff(self, model: str, version: int, digest: str) -> Handoff:
+        """See the contract."""
+        model_id, handoff_id = self._id(model), new_id()
+        self._version(model_id, version)
+        made = {"id": handoff_id, "model_id": model_id, "version": version, "digest": check_digest(digest)}
+        accepted = {"accepted_by": "", "accepted_at": 0, "note": ""}
+        self.tx.insert("handoffs", {**made, "author": self.call.actor.name, "at": self.call.now_us, **accepted})
+        self._event("model.handed_over", model_id, {"version": version, "digest": digest})
+        return sql.handoffs(self.tx, Clause("h.id = ?", (handoff_id,)))[0]
+
+    def accept_handoff(self, model: str, digest: str, note: str = "") -> Handoff:
+        """See the contract."""
+        model_id = self._id(model)
+        sql.lock_model(self.tx, model_id)
+        found = sql.handoffs(self.tx, Clause("h.model_id = ? AND h.digest = ?", (model_id, check_digest(digest))))
+        if not found:
+            raise NotFoundError(
+                f"no bundle with the digest {digest[:12]} was handed over", hint=f"runward model handoffs {model}"
+            )
+        if found[0].accepted_by:
+            raise ConflictError(f"{found[0].accepted_by} accepted this bundle already")
+        sql.accept_handoff(self.tx, found[0].id, self.call.actor.name, _text(note), self.call.now_us)
+        told = {"version": found[0].version, "digest": digest, "title": found[0].model, "handed_over_by": found[0].by}
+        self._event("model.accepted", model_id, {**told, "note": note})
+        return sql.handoffs(self.tx, Clause("h.id = ?", (found[0].id,)))[0]
+
+    def list_handoffs(self, model: str, version: int = 0) -> list[Handoff]:
+        """See the contract."""
+        words, params = "h.model_id = ?", (self._id(model),)
+        return sql.handoffs(
+            self.tx, Clause(f"{words} AND h.version = ?", (*params, version)) if version else Clause(words, params)
+        )
 
     def protect_model(self, model: str, aliases: list[str], project: str = "") -> Model:
         """See the contract."""
@@ -301,7 +385,7 @@ ROOM = Room(
     RegistryService,
     {"model": _model_scope, ANY_RUN: any_run_scope, ANY_PROJECT: any_project_scope},
     {},
-    (BlobReference("SELECT digest FROM stored_files"),),
+    (BlobReference("SELECT digest FROM stored_files"), BlobReference("SELECT digest FROM version_files")),
     # A model's origin stays as long as the model does.
     ("SELECT run_id FROM model_versions",),
 )

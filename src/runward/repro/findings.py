@@ -10,6 +10,7 @@ import msgspec
 from runward.core.call import Room, Scope
 from runward.core.clock import from_us
 from runward.core.ids import new_id
+from runward.core.intervals import wilson
 from runward.errors import InvalidError, NotFoundError
 from runward.governance.dispatch import Call
 from runward.governance.scopes import project_scope, readable_projects
@@ -35,7 +36,6 @@ from runward.tracking.marks import publish_on_run
 LEVELS = ("basic", "environment", "statistical", "conceptual")
 STEADY = (REPEATS, AGREE)
 _MOST_BYTES = 4 << 20
-_Z = 1.959964
 _HINT = "`runward why` records what its reruns showed"
 
 
@@ -151,16 +151,6 @@ def _rate(level: str, outcomes: list[sql.Outcome]) -> LevelRate:
         low=low,
         high=high,
     )
-
-
-def wilson(hits: int, n: int) -> tuple[float | None, float | None]:
-    """The 95 % interval of a proportion (E. B. Wilson, J. Am. Stat. Assoc. 22, 1927); None of nothing."""
-    if n == 0:
-        return None, None
-    share, spread = hits / n, _Z * _Z / n
-    middle = (share + spread / 2) / (1 + spread)
-    half = _Z * math.sqrt(share * (1 - share) / n + spread / (4 * n)) / (1 + spread)
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def check_report(report: ExplanationReport) -> None:

@@ -6,13 +6,16 @@ from typing import ClassVar, Protocol
 
 from runward.core.operation import ON_LIST, operation
 from runward.review.model import (
+    Change,
     GateReport,
     NewReview,
+    Proposal,
     Review,
     ReviewDetail,
     ReviewState,
     Standards,
     StandardsVersion,
+    Waiver,
 )
 
 
@@ -42,13 +45,33 @@ class Reviews(Protocol):
         ...
 
     @operation("GET", "/reviews", may="review.read", on=ON_LIST)
-    def list_reviews(self, state: ReviewState | None = None, project: str = "", limit: int = 200) -> list[Review]:
-        """Reviews that the caller may see, newest first."""
+    def list_reviews(
+        self,
+        state: ReviewState | None = None,
+        project: str = "",
+        limit: int = 200,
+        number: int = 0,
+        waiting: bool = False,
+    ) -> list[Review]:
+        """Reviews that the caller may see, newest first; ``waiting`` for the caller's decision, oldest first."""
         ...
 
     @operation("POST", "/reviews", may="review.request", on="new.run_id")
     def request_review(self, new: NewReview) -> ReviewDetail:
         """Open a review on a finished run and run its checks. Raises: ConflictError (one is open), InvalidError."""
+        ...
+
+    @operation("POST", "/projects/{project}/proposals", may="review.request", on="project")
+    def propose(self, project: str, proposal: Proposal) -> ReviewDetail:
+        """Ask for a review of standards to be set, or of a page to be published; applied, it is so.
+
+        Raises: InvalidError (what nothing can meet, neither or both), ConflictError (one for the same is under way).
+        """
+        ...
+
+    @operation("PUT", "/reviews/{review_id}/proposal", may="review.request", on="review_id")
+    def revise(self, review_id: str, proposal: Proposal) -> ReviewDetail:
+        """Propose something else for the same; approvals become outdated. Only its author or a maintainer can."""
         ...
 
     @operation("GET", "/reviews/{review_id}", may="review.read", on="review_id")
@@ -77,9 +100,56 @@ class Reviews(Protocol):
         """Ask for changes; the comment says which."""
         ...
 
+    @operation("POST", "/reviews/{review_id}/open", may="review.request", on="review_id")
+    def open_draft(self, review_id: str) -> ReviewDetail:
+        """Open a draft for decisions; only its author or a maintainer can. Raises: InvalidTransitionError (no draft)."""
+        ...
+
+    @operation("POST", "/reviews/{review_id}/subject", may="review.request", on="review_id")
+    def change_subject(self, review_id: str, change: Change) -> ReviewDetail:
+        """Give the review the next attempt as its subject; approvals become outdated, threads are carried over.
+
+        Whoever does so does not decide on it. Raises: ConflictError (already its subject, or under review), InvalidError.
+        """
+        ...
+
+    @operation("POST", "/reviews/{review_id}/apply", may="review.request", on="review_id")
+    def apply_review(self, review_id: str) -> ReviewDetail:
+        """Apply an approved review, where the standards leave that to a person. Raises: GateClosedError (not yet)."""
+        ...
+
+    @operation("POST", "/reviews/{review_id}/waivers", may="review.waive", on="review_id")
+    def waive(self, review_id: str, waiver: Waiver) -> ReviewDetail:
+        """Let a check not count on the present revision, for a reason that stays with it.
+
+        Raises: NotFoundError (no such check), InvalidError, ForbiddenError (the caller had a part in the result).
+        """
+        ...
+
+    @operation("POST", "/reviews/{review_id}/override", may="review.override", on="review_id")
+    def override(self, review_id: str, reason: str) -> ReviewDetail:
+        """Apply a review without what is missing. It counts, and is shown, as *not reviewed*.
+
+        Raises: InvalidError (no reason), GateClosedError (there is nothing to apply).
+        """
+        ...
+
     @operation("POST", "/reviews/{review_id}/comments", may="review.comment", on="review_id")
-    def comment(self, review_id: str, body: str, anchor: str = "") -> ReviewDetail:
-        """Add a remark, optionally anchored to ``file:line``, ``params.key`` or ``metrics.key@step``."""
+    def comment(self, review_id: str, body: str, anchor: str = "", thread: int = 0) -> ReviewDetail:
+        """Add a remark; see :class:`runward.review.model.NewRemark`. One with an anchor begins a thread.
+
+        Raises: InvalidError (empty, too long, an anchor that names nothing), NotFoundError (no such thread).
+        """
+        ...
+
+    @operation("PUT", "/reviews/{review_id}/threads/{thread}", may="review.comment", on="review_id")
+    def resolve_thread(self, review_id: str, thread: int, resolved: bool = True) -> ReviewDetail:
+        """Resolve a thread, or open it again; its author or a reviewer can. Raises: ForbiddenError, NotFoundError."""
+        ...
+
+    @operation("PUT", "/reviews/{review_id}/seen", may="review.read", on="review_id", audit=False)
+    def mark_seen(self, review_id: str, revision: str, remark: int = 0) -> None:
+        """Note that the caller has seen a revision, and the remarks up to one. Raises: NotFoundError (no such revision)."""
         ...
 
     @operation("POST", "/reviews/{review_id}/withdraw", may="review.request", on="review_id")

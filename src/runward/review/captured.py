@@ -31,7 +31,7 @@ class CapturedCode(NamedTuple):
 
 def captured_code(call: Call, run_id: str) -> CapturedCode:
     """The code of a run; empty where none was captured."""
-    document = _document(call, run_id, "code")
+    document = captured_document(call, run_id, "code")
     entries = {
         e["path"]: e for e in document.get("files", []) if e["mode"] != "symlink" and e["size"] <= _MAX_FILE_BYTES
     }
@@ -44,7 +44,7 @@ def captured_code(call: Call, run_id: str) -> CapturedCode:
 
     tree = Tree(entries, read)
     touched = {*document.get("changed", []), *document.get("untracked", [])}
-    touched.add(_entry(document.get("subfolder", ""), _document(call, run_id, "process").get("entry", "")))
+    touched.add(_entry(document.get("subfolder", ""), captured_document(call, run_id, "process").get("entry", "")))
     code = [path for path in entries if path.endswith(_KINDS)]
     code.sort(key=lambda path: (path not in touched, "test" in path, path.count("/"), path))
     chosen = {path: tree.read(path) for path in code[:_MAX_FILES]}
@@ -52,7 +52,16 @@ def captured_code(call: Call, run_id: str) -> CapturedCode:
     return CapturedCode(subject, {path: text for path, text in chosen.items() if path not in subject}, tree)
 
 
-def _document(call: Call, run_id: str, kind: str) -> dict[str, Any]:
+def touched_files(call: Call, run_id: str) -> dict[str, str]:
+    """Digests, by path, of the entry of a run and of what was not committed when it started."""
+    document = captured_document(call, run_id, "code")
+    entry = _entry(document.get("subfolder", ""), captured_document(call, run_id, "process").get("entry", ""))
+    wanted = {*document.get("changed", []), *document.get("untracked", []), entry}
+    return {e["path"]: e["digest"] for e in document.get("files", []) if e["path"] in wanted and e["mode"] != "symlink"}
+
+
+def captured_document(call: Call, run_id: str, kind: str) -> dict[str, Any]:
+    """A captured document of a run; empty where there is none."""
     try:
         stored = find_capture(call, run_id, kind)
     except NotFoundError:

@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 
 from runward.core.ids import Digest
+from runward.core.said import is_said
 from runward.repro.model import Level
 from runward.repro.records import Verification
 from runward.review.model import BaselineRule, CheckResult, EvidenceItem, MetricRule, Standards, Verdict
+from runward.review.workflow import branch_gate
 from runward.tracking.model import MetricSummary, Run, RunStatus
 from runward.tracking.organise_model import Deltas
 
-_NO_DELTAS = Deltas(None, [], [], [])
+NO_DELTAS = Deltas(None, [], [], [])
+"""Where nothing is compared with a baseline."""
+NEVER_WAIVED = frozenset({"finished"})
+"""Checks without which there is no result."""
 VERIFIED = "verification"
 """How the name of the gate on verifications begins."""
 
 
 def evaluate(
-    run: Run, standards: Standards, verifications: Sequence[Verification] = (), deltas: Deltas = _NO_DELTAS
+    run: Run,
+    standards: Standards,
+    verifications: Sequence[Verification] = (),
+    deltas: Deltas = NO_DELTAS,
+    now: datetime | None = None,
 ) -> list[CheckResult]:
     """All gates of a run: it finished in time, its metrics are there and hold, it is named, described and verified.
 
@@ -27,6 +37,7 @@ def evaluate(
         standards: Those in force.
         verifications: The run's, newest first.
         deltas: The run and its repetitions against the project's baseline.
+        now: When the gates are evaluated; needed where the standards bound the age of a verification.
     """
     gates = [_finished(run)]
     gates += [_required(name, run.metrics.get(name)) for name in standards.required_metrics]
@@ -36,10 +47,13 @@ def evaluate(
         gates.append(_in_time(run, standards.max_wall_s))
     if standards.naming:
         gates.append(_naming(run.name, standards))
+    if branch := branch_gate(run.branch, standards):
+        gates.append(branch)
     if standards.documentation_required:
         gates.append(_documented(run))
     if standards.require_level:
-        gates.append(_verified(standards.require_level, verifications))
+        oldest = now - timedelta(days=standards.evidence_days) if now and standards.evidence_days else None
+        gates.append(_verified(standards, verifications, oldest))
     return gates
 
 
@@ -130,9 +144,9 @@ def _naming(name: str, standards: Standards) -> CheckResult:
 
 
 def _documented(run: Run) -> CheckResult:
-    return _gate(
-        "documentation", bool(run.purpose.strip()), "a purpose is given" if run.purpose else "no purpose given"
-    )
+    said = "the purpose is no more than a note that it is to be written" if run.purpose.strip() else "no purpose given"
+    good = is_said(run.purpose)
+    return _gate("documentation", good, "a purpose is given" if good else said)
 
 
 def standing(verifications: Iterable[Verification]) -> Verification | None:
@@ -158,7 +172,8 @@ def _rank(level: str) -> int:
     return list(Level).index(Level(level))
 
 
-def _verified(required: str, verifications: Sequence[Verification]) -> CheckResult:
+def _verified(standards: Standards, verifications: Sequence[Verification], oldest: datetime | None) -> CheckResult:
+    required = standards.require_level
     gate, wanted = f"{VERIFIED} {required}", f"a verification of level {required} is required"
     found = standing(verifications)
     if found is None:
@@ -170,6 +185,8 @@ def _verified(required: str, verifications: Sequence[Verification]) -> CheckResu
     if _rank(found.level) < _rank(required):
         earned = f"level {found.level}" if found.level != Level.NONE else "no level"
         return _gate(gate, False, f"{wanted}; {earned} was earned", [_about(found)])
+    if oldest is not None and found.at < oldest:
+        return _gate(gate, False, f"{wanted}; the last is older than {standards.evidence_days:g} days", [_about(found)])
     return _gate(gate, True, f"verified at level {found.level}", [_about(found)])
 
 

@@ -21,11 +21,11 @@ from runward.review.model import NewReview
 from runward.store.database import Tx
 from runward.tracking.model import Run
 
-Subject = tuple[str, int, str]
+Promotion = tuple[str, int, str]
 """Model id, version and alias; empty for a run itself."""
 
 
-def promotion_of(call: Call, new: NewReview, run: Run) -> Subject:
+def promotion_of(call: Call, new: NewReview, run: Run) -> Promotion:
     """What a new review is about. Raises: NotFoundError (model, version), InvalidError (they do not belong together)."""
     if not new.model:
         if new.version or new.alias:
@@ -74,7 +74,10 @@ def promotion_missing(tx: Tx, row: sql.ReviewRow) -> list[str]:
     return [f"Version {row.version} of {row.model or 'the model'} was deleted: reject or withdraw this review."]
 
 
-def promote(call: Call, row: sql.ReviewRow, approved_by: list[str]) -> None:
-    """Move the alias, in the transaction that applies the review."""
+def promote(call: Call, row: sql.ReviewRow, approved_by: list[str], *, overridden: str = "") -> None:
+    """Move the alias, in the transaction that applies the review; ``overridden`` is why it moves without one."""
+    if overridden:
+        move_alias(call, row.model_id, row.alias, row.version, "override", reason=overridden)
+        return
     review = (row.id, row.number, approved_by)
     move_alias(call, row.model_id, row.alias, row.version, "review", reason=row.title, review=review)

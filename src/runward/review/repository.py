@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -13,35 +13,11 @@ from runward.review.model import (
     CheckResult,
     GateReport,
     Review,
-    ReviewComment,
     ReviewState,
-    Standards,
-    StandardsVersion,
 )
 from runward.store.database import Row, Tx, placeholders
 
 _results = msgspec.json.Decoder(list[CheckResult]).decode
-_standards = msgspec.json.Decoder(Standards).decode
-_NEAREST = """WITH RECURSIVE up(id, parent_id, depth) AS (
-  SELECT id, parent_id, 0 FROM projects WHERE id = ?
-  UNION ALL SELECT p.id, p.parent_id, up.depth + 1 FROM projects p JOIN up ON p.id = up.parent_id)
-  SELECT p.path, s.version, s.document, s.author, s.at FROM up JOIN standards s ON s.project_id = up.id
-  JOIN projects p ON p.id = up.id ORDER BY up.depth, s.version DESC LIMIT 1"""
-
-
-def standards_for(tx: Tx, project_id: str) -> StandardsVersion | None:
-    """The newest standards of the project, else of its nearest parent that has some."""
-    row = tx.one(_NEAREST, (project_id,))
-    return StandardsVersion(row[0], row[1], _standards(row[2]), row[3], from_us(row[4])) if row else None
-
-
-def add_standards(tx: Tx, project_id: str, standards: Standards, author: str, now: int) -> None:
-    """Store a new version of a project's standards."""
-    version = int(tx.scalar("SELECT COALESCE(max(version), 0) FROM standards WHERE project_id = ?", (project_id,)))
-    tx.execute(
-        "INSERT INTO standards (project_id, version, document, author, at) VALUES (?, ?, ?, ?, ?)",
-        (project_id, version + 1, msgspec.json.encode(standards).decode(), author, now),
-    )
 
 
 def store_gates(tx: Tx, run_id: str, digest: str, results: list[CheckResult], passed: bool, now: int) -> None:
@@ -62,11 +38,12 @@ def gates(tx: Tx, run_id: str, present: Digest) -> GateReport | None:
     return GateReport(RunId(run_id), row[0], bool(row[1]), _results(row[2]), row[0] != present, from_us(row[3]))
 
 
-_UNDER_WAY = "'open', 'changes_requested'"
+_UNDER_WAY = "'draft', 'open', 'changes_requested', 'approved'"
 _REVIEW = """SELECT w.id, w.number, w.title, w.description, w.state, w.run_id, r.name, p.path, w.author, w.reviewers,
-  w.created_at, w.updated_at, COALESCE(NULLIF(m.project_id, ''), r.project_id), w.author_id, w.model_id, m.name, w.version,
-  w.alias, a.version
-  FROM reviews w JOIN runs r ON r.id = w.run_id JOIN projects p ON p.id = r.project_id
+  w.created_at, w.updated_at, COALESCE(NULLIF(m.project_id, ''), p.id), w.author_id, w.model_id, m.name, w.version,
+  w.alias, a.version, w.editor_id, w.base_id, w.overridden, w.ending,
+  w.proposes, w.object_id, w.proposal, p.team_id
+  FROM reviews w LEFT JOIN runs r ON r.id = w.run_id JOIN projects p ON p.id = COALESCE(r.project_id, w.project_id)
   LEFT JOIN models m ON m.id = w.model_id LEFT JOIN model_aliases a ON a.model_id = w.model_id AND a.alias = w.alias"""
 
 
@@ -94,6 +71,16 @@ class ReviewRow(msgspec.Struct, frozen=True):
     version: int
     alias: str
     alias_now: int
+    editor_id: str
+    """Who gave it its present subject."""
+    base_id: str
+    overridden: bool
+    ending: str
+    proposes: Literal["", "standards", "page"]
+    """``standards`` or ``page``; empty for a run, or the version that it made."""
+    object_id: str
+    proposal: str
+    team_id: str
 
     def shown(self, revision: Digest, approvals: int, needed: int) -> Review:
         """The review for a list."""
@@ -117,6 +104,9 @@ class ReviewRow(msgspec.Struct, frozen=True):
             version=self.version,
             alias=self.alias,
             alias_now=self.alias_now,
+            overridden=self.overridden,
+            ending=self.ending,
+            proposes=self.proposes,
         )
 
 
@@ -128,8 +118,8 @@ def _review(row: Row) -> ReviewRow:
         title=row[2],
         description=row[3],
         state=ReviewState(row[4]),
-        run_id=row[5],
-        run_name=row[6],
+        run_id=RunId(row[5] or ""),
+        run_name=row[6] or "",
         project=row[7],
         author=row[8],
         reviewers=reviewers,
@@ -142,6 +132,14 @@ def _review(row: Row) -> ReviewRow:
         version=row[16],
         alias=row[17],
         alias_now=row[18] or 0,
+        editor_id=row[19] or row[13],
+        base_id=row[20],
+        overridden=bool(row[21]),
+        ending=row[22],
+        proposes=row[23],
+        object_id=row[24],
+        proposal=row[25],
+        team_id=row[26],
     )
 
 
@@ -157,17 +155,39 @@ def lock_review(tx: Tx, review_id: str) -> None:
     tx.one(f"SELECT id FROM reviews WHERE id = ?{tx.for_update}", (review_id,))
 
 
-def reviews(tx: Tx, projects: Clause, state: str | None, limit: int) -> list[ReviewRow]:
+class Wanted(NamedTuple):
+    """Which reviews a list is to hold."""
+
+    state: str | None
+    number: int
+    waiting: bool
+    """Only those that can be decided, the oldest first."""
+    limit: int
+
+
+def reviews(tx: Tx, projects: Clause, wanted: Wanted) -> list[ReviewRow]:
     """Reviews of some projects, newest first."""
-    sql, params = f"{_REVIEW} WHERE r.deleted_at IS NULL AND r.project_id IN {projects.sql}", list(projects.params)
-    if state:
-        sql, params = f"{sql} AND w.state = ?", [*params, state]
-    return [_review(row) for row in tx.all(f"{sql} ORDER BY w.created_at DESC LIMIT ?", [*params, limit])]
+    where, params = f"r.deleted_at IS NULL AND p.id IN {projects.sql}", list(projects.params)
+    for condition, value in (("w.state = ?", wanted.state), ("w.number = ?", wanted.number)):
+        if value:
+            where, params = f"{where} AND {condition}", [*params, value]
+    if wanted.waiting:
+        where += " AND w.state IN ('open', 'changes_requested')"
+    order = "w.created_at" if wanted.waiting else "w.created_at DESC"
+    return [
+        _review(row) for row in tx.all(f"{_REVIEW} WHERE {where} ORDER BY {order} LIMIT ?", [*params, wanted.limit])
+    ]
 
 
 def open_reviews_of(tx: Tx, run_id: str) -> list[ReviewRow]:
     """The reviews under way of a run, and of versions that it made."""
     return [_review(row) for row in tx.all(f"{_REVIEW} WHERE w.run_id = ? AND w.state IN ({_UNDER_WAY})", (run_id,))]
+
+
+def open_proposals(tx: Tx, object_id: str) -> list[ReviewRow]:
+    """The reviews under way of what is to become of a project's standards or of a page."""
+    where = f"w.object_id = ? AND w.state IN ({_UNDER_WAY})"
+    return [_review(row) for row in tx.all(f"{_REVIEW} WHERE {where}", (object_id,))]
 
 
 def open_promotions(tx: Tx, model_id: str, alias: str) -> list[ReviewRow]:
@@ -184,9 +204,10 @@ def insert_review(tx: Tx, values: dict[str, Any]) -> int:
     return number
 
 
-def set_state(tx: Tx, review_id: str, state: ReviewState, now: int) -> None:
-    """Change a review's state."""
-    tx.execute("UPDATE reviews SET state = ?, updated_at = ? WHERE id = ?", (state, now, review_id))
+def set_columns(tx: Tx, review_id: str, values: dict[str, Any]) -> None:
+    """Change a review; keys are column names."""
+    assigned = ", ".join(f"{name} = ?" for name in values)
+    tx.execute(f"UPDATE reviews SET {assigned} WHERE id = ?", (*values.values(), review_id))
 
 
 def store_checks(tx: Tx, review_id: str, digest: str, results: list[CheckResult], now: int) -> None:
@@ -222,17 +243,53 @@ def votes(tx: Tx, review_id: str) -> list[Row]:
     )
 
 
-def add_comment(tx: Tx, review_id: str, author: str, body: str, anchor: str, now: int) -> None:
-    """Store a remark."""
+def add_waiver(tx: Tx, review_id: str, digest: str, check: str, reason: str, author: str, now: int) -> None:
+    """Note that a check shall not count on a revision."""
     tx.execute(
-        "INSERT INTO review_comments (review_id, author, at, body, anchor) VALUES (?, ?, ?, ?, ?)",
-        (review_id, author, now, body, anchor),
+        """INSERT INTO review_waivers (review_id, digest, name, reason, author, at) VALUES (?, ?, ?, ?, ?, ?)
+           ON CONFLICT (review_id, digest, name) DO UPDATE SET reason = excluded.reason, author = excluded.author,
+           at = excluded.at""",
+        (review_id, digest, check, reason, author, now),
     )
 
 
-def comments(tx: Tx, review_id: str) -> list[ReviewComment]:
-    """A review's remarks, oldest first."""
+def waivers(tx: Tx, review_id: str, digest: str) -> dict[str, str]:
+    """Why checks do not count on a revision, by their names."""
     rows = tx.all(
-        "SELECT id, author, at, body, anchor FROM review_comments WHERE review_id = ? ORDER BY id", (review_id,)
+        "SELECT name, reason, author FROM review_waivers WHERE review_id = ? AND digest = ?", (review_id, digest)
     )
-    return [ReviewComment(row[0], row[1], from_us(row[2]), row[3], row[4]) for row in rows]
+    return {row[0]: f"{row[1]} ({row[2]})" for row in rows}
+
+
+_REMARK = "SELECT id, author, at, body, anchor, thread, place, resolved_by, resolved_at, author_id FROM review_comments"
+
+
+class RemarkRow(NamedTuple):
+    """A remark as stored."""
+
+    id: int
+    author: str
+    at: int
+    body: str
+    anchor: str
+    thread: int
+    place: str
+    resolved_by: str
+    resolved_at: int
+    author_id: str
+
+
+def remarks(tx: Tx, review_id: str) -> list[RemarkRow]:
+    """A review's remarks, oldest first."""
+    return [RemarkRow(*row) for row in tx.all(f"{_REMARK} WHERE review_id = ? ORDER BY id", (review_id,))]
+
+
+def thread(tx: Tx, review_id: str, remark_id: int) -> RemarkRow | None:
+    """The remark that begins a thread; None where the review has no such thread."""
+    row = tx.one(f"{_REMARK} WHERE review_id = ? AND id = ? AND thread = 0 AND anchor <> ''", (review_id, remark_id))
+    return RemarkRow(*row) if row else None
+
+
+def set_resolved(tx: Tx, remark_id: int, by: str, at: int) -> None:
+    """Note who resolved a thread; nobody at 0 opens it again."""
+    tx.execute("UPDATE review_comments SET resolved_by = ?, resolved_at = ? WHERE id = ?", (by, at, remark_id))

@@ -3,58 +3,50 @@
 from __future__ import annotations
 
 import json
-import math
-import re
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
-import msgspec
-
+from runward.config.targets import did_you_mean
 from runward.core.call import Event, Room, Scope
-from runward.core.clock import from_us
-from runward.core.ids import Digest, ReviewId, new_id
-from runward.core.permissions import PERMISSIONS
+from runward.core.ids import ReviewId, new_id
 from runward.errors import (
     ConflictError,
-    ForbiddenError,
     GateClosedError,
     InvalidError,
     InvalidTransitionError,
     NotFoundError,
-    StaleVersionError,
 )
 from runward.governance.dispatch import Call
 from runward.governance.names import check_name
-from runward.governance.scopes import find_project, members_at, project_scope
-from runward.registry.aliases import hold_aliases
-from runward.repro.api import Repro
-from runward.repro.records import Verification
+from runward.governance.scopes import project_scope
 from runward.review import repository as sql
 from runward.review.api import Reviews
-from runward.review.captured import captured_code
-from runward.review.checks import check_code
-from runward.review.gates import VERIFIED, evaluate, name_problem, passed, standing, summary
+from runward.review.gatekeeping import on_named, on_renamed, standards_of
+from runward.review.gates import NEVER_WAIVED
+from runward.review.lifecycle import Lifecycle
 from runward.review.model import (
-    CheckResult,
-    GateReport,
+    Change,
+    NewRemark,
     NewReview,
+    Proposal,
     Review,
     ReviewDetail,
     ReviewState,
-    Standards,
-    StandardsVersion,
-    Verdict,
     Vote,
+    Waiver,
 )
-from runward.review.promotion import promote, promotion_digest, promotion_missing, promotion_of
+from runward.review.opening import check_alone, default_base, ended_run, readable_run
+from runward.review.promotion import promotion_of
+from runward.review.proposals import subject_of
+from runward.review.proposing import proposed
+from runward.review.revisions import has_revision, mark_seen, newest_revision, revisions, seen_by
+from runward.review.subjects import Subject, base_run
 from runward.tracking.api import Tracking
-from runward.tracking.content import content_digest, detail_of, digest_of
-from runward.tracking.foreign import ANY_PROJECT
-from runward.tracking.marks import OUTDATED, publish_on_run, run_place, set_mark
-from runward.tracking.model import Run
-from runward.tracking.organise_api import Organise
+from runward.tracking.content import content_digest
+from runward.tracking.marks import OUTDATED, run_place, set_mark
 
 
-class ReviewService(Reviews):
+class ReviewService(Lifecycle, Reviews):
     """See :class:`Reviews`."""
 
     room: ClassVar[str] = "review"
@@ -62,368 +54,312 @@ class ReviewService(Reviews):
     def __init__(self, call: Call) -> None:
         self.call, self.tx = call, call.tx
 
-    # standards and gates --------------------------------------------------------------------------------------------
-
-    def get_standards(self, project: str) -> StandardsVersion:
-        """See the contract."""
-        found = find_project(self.tx, project)
-        assert found is not None
-        return _standards_of(self.call, found.id)
-
-    def set_standards(self, project: str, standards: Standards) -> StandardsVersion:
-        """See the contract."""
-        _check_standards(standards)
-        found = find_project(self.tx, project)
-        assert found is not None
-        sql.add_standards(self.tx, found.id, standards, self.call.actor.name, self.call.now_us)
-        data = {"title": f"Standards of {found.path}"}
-        self.call.publish(Event("standards.updated", "project", found.id, found.id, found.team_id, data))
-        return self.get_standards(project)
-
-    def gates(self, run_id: str) -> GateReport:
-        """See the contract."""
-        found = sql.gates(self.tx, run_id, content_digest(self.tx, run_id))
-        if found is None:
-            raise NotFoundError(f"the gates of run {run_id} were not evaluated yet", hint="they are when the run ends")
-        run = self.call.use(Tracking).get_run(run_id).run
-        present = self._evaluated(run)
-        return msgspec.structs.replace(found, outdated=found.outdated or present != found.results)
-
-    def evaluate_gates(self, run_id: str) -> GateReport:
-        """See the contract."""
-        digest = self.note_gates(run_id)
-        stored = sql.gates(self.tx, run_id, digest)
-        assert stored is not None
-        return stored
-
-    def _evaluated(self, run: Run, project_id: str = "") -> list[CheckResult]:
-        standards = _standards_of(self.call, project_id or run.project_id).standards
-        verifications = self._verifications(run.id) if standards.require_level else []
-        if not standards.baseline:
-            return evaluate(run, standards, verifications)
-        return evaluate(run, standards, verifications, self.call.use(Organise).deltas(run.id))
-
-    def _verifications(self, run_id: str) -> list[Verification]:
-        return self.call.use(Repro).list_verifications(run_id=run_id)
-
-    def note_gates(self, run_id: str) -> Digest:
-        """Evaluate a run's gates and store what they say of the digest that is returned."""
-        detail = detail_of(self.tx, run_id)
-        results = self._evaluated(detail.run)
-        digest = digest_of(detail)
-        sql.store_gates(self.tx, run_id, digest, results, passed(results), self.call.now_us)
-        set_mark(self.call, run_id, "gates", "passed" if passed(results) else "closed", digest)
-        data: dict[str, object] = {"passed": passed(results), "summary": summary(results, digest)}
-        publish_on_run(self.call, "gates.evaluated", "run", run_id, run_id, data)
-        return digest
-
     # reviews --------------------------------------------------------------------------------------------------------
 
-    def list_reviews(self, state: ReviewState | None = None, project: str = "", limit: int = 200) -> list[Review]:
+    def list_reviews(
+        self,
+        state: ReviewState | None = None,
+        project: str = "",
+        limit: int = 200,
+        number: int = 0,
+        waiting: bool = False,
+    ) -> list[Review]:
         """See the contract."""
-        rows = sql.reviews(self.tx, self.call.visible_projects(project), state, min(max(limit, 1), 1000))
-        return [self._shown(row) for row in rows]
+        wanted = sql.Wanted(state, number, waiting, min(max(limit, 1), 1000))
+        rows = sql.reviews(self.tx, self.call.visible_projects(project), wanted)
+        found = []
+        for row in rows:
+            subject = subject_of(self.call, row)
+            votes = self._votes(row, subject)
+            if not waiting or self._awaits(row, subject, votes):
+                found.append(self._shown(row, subject, votes))
+        return found
 
-    def _shown(self, row: sql.ReviewRow) -> Review:
-        revision = self._revision(row)
-        needed = _standards_of(self.call, row.project_id).standards.approvals
-        votes = [vote for vote in self._votes(row, revision) if vote.counts and vote.verdict == "approve"]
-        return row.shown(revision, len(votes), needed)
+    def _awaits(self, row: sql.ReviewRow, subject: Subject, votes: Sequence[Vote]) -> bool:
+        """Whether the caller may decide, and has not."""
+        me = self.call.actor.name
+        decided = any(vote.counts and vote.reviewer == me for vote in votes)
+        return not decided and not self._why_not(row, subject)
+
+    def _shown(self, row: sql.ReviewRow, subject: Subject, votes: Sequence[Vote]) -> Review:
+        needed = standards_of(self.call, row.project_id).standards.approvals
+        approvals = sum(vote.counts and vote.verdict == "approve" for vote in votes)
+        return row.shown(subject.revision, approvals, needed)
 
     def request_review(self, new: NewReview) -> ReviewDetail:
         """See the contract."""
-        run = self.call.use(Tracking).get_run(new.run_id).run
-        if not run.status.is_terminal:
-            raise InvalidTransitionError(
-                f"run {run.name!r} is still running", hint="ask for a review when it has ended"
-            )
+        run = ended_run(self.call, new.run_id)
         subject = promotion_of(self.call, new, run)
-        for existing in sql.open_reviews_of(self.tx, run.id):
-            if (existing.model_id, existing.version, existing.alias) == subject:
-                of = (
-                    f"{existing.model} {existing.version} for {existing.alias!r}"
-                    if existing.alias
-                    else f"run {run.name!r}"
-                )
-                raise ConflictError(f"review #{existing.number} of {of} is open already", review_id=existing.id)
-        if not new.model and any(mark.kind == "team_result" and mark.label != OUTDATED for mark in run.marks):
-            raise ConflictError(f"run {run.name!r} is a team result already")
+        check_alone(self.call, run, subject, new.model)
         what = f"{new.model} {new.version} as {new.alias}" if new.model else f"Review of {run.name}"
         title = check_name(new.title or what, "the review's title")
-        review_id, now, actor = ReviewId(new_id()), self.call.now_us, self.call.actor
-        number = sql.insert_review(
-            self.tx,
-            {
-                "id": review_id,
-                "run_id": run.id,
-                "title": title,
-                "description": new.description,
-                "state": ReviewState.OPEN,
-                "author": actor.name,
-                "author_id": actor.member_id,
-                "reviewers": json.dumps(new.reviewers),
-                "created_at": now,
-                "updated_at": now,
-                **dict(zip(("model_id", "version", "alias"), subject, strict=True)),
-            },
-        )
-        row = sql.review(self.tx, review_id)
-        self._run_checks(row, run)
-        self._mark(row, ReviewState.OPEN)
-        data: dict[str, object] = {
-            "title": title,
-            "number": number,
-            "reviewers": new.reviewers,
-            "author_id": actor.member_id,
+        base_id = readable_run(self.call, new.base_id).id if new.base_id else default_base(self.call, run, subject)
+        about = {
+            "run_id": run.id,
+            "base_id": base_id,
+            **dict(zip(("model_id", "version", "alias"), subject, strict=True)),
         }
-        publish_on_run(self.call, "review.requested", "review", review_id, run.id, data)
+        return self._begin(title, new, about)
+
+    def propose(self, project: str, proposal: Proposal) -> ReviewDetail:
+        """See the contract."""
+        place = self.call.project(project)
+        title, about = proposed(self.call, place, proposal)
+        for existing in sql.open_proposals(self.tx, about["object_id"]):
+            raise ConflictError(
+                f"review #{existing.number} proposes something for it already",
+                hint="revise that one, or withdraw it",
+                review_id=existing.id,
+            )
+        return self._begin(check_name(proposal.title or title, "the review's title"), proposal, about)
+
+    def revise(self, review_id: str, proposal: Proposal) -> ReviewDetail:
+        """See the contract."""
+        row = self._open(review_id)
+        if not row.proposes:
+            raise InvalidError("this review is about a run", hint="give it another one: runward review update")
+        self._check_author(row, "revise")
+        place = self.call.project(row.project)
+        _, about = proposed(self.call, place, proposal)
+        if (about["proposes"], about["object_id"]) != (row.proposes, row.object_id):
+            raise InvalidError(
+                f"this review proposes {row.proposes} of something else", hint="withdraw it, propose anew"
+            )
+        self._give_subject(row, {"proposal": about["proposal"]}, proposal.description)
+        return self.get_review(review_id)
+
+    def _begin(self, title: str, new: NewReview | Proposal, about: Mapping[str, Any]) -> ReviewDetail:
+        """Store a review and run its checks."""
+        review_id, now, actor = ReviewId(new_id()), self.call.now_us, self.call.actor
+        who = {"author": actor.name, "author_id": actor.member_id, "editor_id": actor.member_id}
+        said = {"title": title, "description": new.description, "reviewers": json.dumps(new.reviewers)}
+        state = ReviewState.DRAFT if new.draft else ReviewState.OPEN
+        stored = {"id": review_id, "state": state, "created_at": now, "updated_at": now, **who, **said, **about}
+        sql.insert_review(self.tx, stored)
+        row = sql.review(self.tx, review_id)
+        self._run_checks(row, subject_of(self.call, row))
+        self._mark(row, row.state)
+        self._event(row, "review.drafted" if new.draft else "review.requested", "")
+        return self.get_review(review_id)
+
+    def change_subject(self, review_id: str, change: Change) -> ReviewDetail:
+        """See the contract."""
+        row = self._open(review_id)
+        run = ended_run(self.call, change.run_id)
+        if not row.run_id:
+            raise InvalidError("this review is about a proposal", hint="withdraw it and propose again")
+        version = change.version if row.model_id else 0
+        asked = NewReview(run.id, model=row.model, version=version, alias=row.alias)
+        subject = promotion_of(self.call, asked, run)
+        if run.id == row.run_id and version == row.version:
+            raise ConflictError(f"review #{row.number} is about run {run.name!r} already")
+        if run_place(self.call, run.id)[0] != run_place(self.call, row.run_id)[0]:
+            raise InvalidError(
+                f"run {run.name!r} lies in {run.project!r}, the review in {row.project!r}", hint="open a new review"
+            )
+        check_alone(self.call, run, subject, row.model)
+        self._mark(row, ReviewState.WITHDRAWN)
+        self._give_subject(row, {"run_id": run.id, "version": version}, change.comment)
+        return self.get_review(review_id)
+
+    def _give_subject(self, row: sql.ReviewRow, values: dict[str, Any], comment: str) -> None:
+        """Make something else the subject; who did so is involved from now on."""
+        changed = {**values, "editor_id": self.call.actor.member_id, "updated_at": self.call.now_us}
+        sql.set_columns(self.tx, row.id, changed)
+        row = sql.review(self.tx, row.id)
+        self._run_checks(row, subject_of(self.call, row))
+        if comment.strip():
+            self._add_remark(row, subject_of(self.call, row), NewRemark(comment))
+        self._settle(row)
+        self._event(row, "review.changed", comment, tell=self._voters(row))
+
+    def open_draft(self, review_id: str) -> ReviewDetail:
+        """See the contract."""
+        row = self._open(review_id)
+        if row.state is not ReviewState.DRAFT:
+            raise InvalidTransitionError(f"review #{row.number} is no draft: it is {row.state.replace('_', ' ')}")
+        self._check_author(row, "open")
+        self._set_state(row, ReviewState.OPEN)
+        row = sql.review(self.tx, row.id)
+        self._event(row, "review.requested", "")
+        self._settle(row)
         return self.get_review(review_id)
 
     def run_checks(self, review_id: str) -> ReviewDetail:
         """See the contract."""
         row = self._open(review_id)
-        self._run_checks(row, self.call.use(Tracking).get_run(row.run_id).run)
+        self._run_checks(row, subject_of(self.call, row))
         self._settle(row)
         return self.get_review(review_id)
-
-    def _run_checks(self, row: sql.ReviewRow, run: Run) -> None:
-        self.note_gates(run.id)
-        code = captured_code(self.call, run.id)
-        placed = {path: path for path in code.subject}
-        judged = check_code(code.subject, placed, code.tree, also=code.rest)
-        results = [*self._gates_of(row, run), *judged.results]
-        sql.store_checks(self.tx, row.id, self._revision(row), results, self.call.now_us)
-
-    def _gates_of(self, row: sql.ReviewRow, run: Run) -> list[CheckResult]:
-        """The gates as the review sees them: a model's project may ask for more than the run's own."""
-        return self._evaluated(run, row.project_id)
-
-    def _revision(self, row: sql.ReviewRow) -> Digest:
-        """What a decision is about: for a promotion also which version the alias leaves."""
-        content = content_digest(self.tx, row.run_id)
-        return promotion_digest(self.tx, row, content) if row.model_id else content
 
     def get_review(self, review_id: str) -> ReviewDetail:
         """See the contract."""
         row = sql.review(self.tx, review_id)
-        tracking = self.call.use(Tracking)
-        run = tracking.get_run(row.run_id).run
-        shown = self._shown(row)
-        checks = sql.checks(self.tx, review_id, shown.revision)
-        why_not = self._why_not(row)
+        tracking, subject = self.call.use(Tracking), subject_of(self.call, row)
+        checks = self._checks(row, subject.revision)
+        votes, remarks = self._votes(row, subject), self._remarks(row, subject)
+        conditions = [] if row.state.is_terminal else self._conditions(row, subject, votes, checks, remarks)
+        why_not = self._why_not(row, subject)
         return ReviewDetail(
-            review=shown,
-            run=run,
+            review=self._shown(row, subject, votes),
+            run=tracking.get_run(row.run_id).run if row.run_id else None,
             checks=checks,
-            votes=self._votes(row, shown.revision),
-            comments=sql.comments(self.tx, review_id),
-            missing=[] if row.state.is_terminal else self._missing(row, run, shown.revision),
-            changes=tracking.uncommitted(row.run_id),
+            votes=votes,
+            comments=remarks,
+            missing=[one.said for one in conditions if not one.met],
+            changes=subject.changes(),
             may_approve=not why_not,
+            may=self._may(row, why_not),
             why_not=why_not,
-            verification=self._level(run),
+            verification=self._level(row.run_id) if row.run_id else "",
+            conditions=conditions,
+            revisions=revisions(self.tx, review_id),
+            seen=seen_by(self.tx, review_id, self.call.actor.member_id),
+            base=base_run(self.call, row.base_id),
         )
-
-    def _votes(self, row: sql.ReviewRow, revision: Digest) -> list[Vote]:
-        involved = self._involved(row)
-        deciding = {member_id for member_id, _ in members_at(self.tx, row.project_id, PERMISSIONS["review.approve"])}
-        return [
-            Vote(
-                reviewer=member,
-                verdict=verdict,
-                comment=comment,
-                revision=digest,
-                at=from_us(at),
-                outdated=digest != revision,
-                counts=digest == revision and member_id in deciding and member_id not in involved,
-            )
-            for member_id, member, verdict, comment, digest, at in sql.votes(self.tx, row.id)
-        ]
-
-    def _involved(self, row: sql.ReviewRow) -> dict[str, str]:
-        """Whose approval never counts, and why: the review's author and who started the run."""
-        creator_id = self.tx.scalar("SELECT creator_id FROM runs WHERE id = ?", (row.run_id,))
-        return {creator_id: "you started this run", row.author_id: "you asked for this review"}
-
-    def _why_not(self, row: sql.ReviewRow) -> str:
-        if row.state.is_terminal:
-            return f"the review is {row.state}"
-        role = self.call.role_on(ANY_PROJECT, row.project_id)
-        if role is None or role < PERMISSIONS["review.approve"]:
-            return "approving needs the role reviewer in this project"
-        reason = self._involved(row).get(self.call.actor.member_id, "")
-        return f"{reason}: your own approval does not count" if reason else ""
-
-    def _missing(self, row: sql.ReviewRow, run: Run, revision: Digest) -> list[str]:
-        standards = _standards_of(self.call, row.project_id).standards
-        missing = promotion_missing(self.tx, row) if row.model_id else []
-        checks = sql.checks(self.tx, row.id, revision)
-        if not checks:
-            missing.append("The checks did not run on the present revision: run them again.")
-        for check in checks:
-            if check.required and check.verdict not in (Verdict.PASS, Verdict.WARN):
-                missing.append(f"{check.name}: {check.message}. {_way_out(check, run, standards)}")
-        votes = [vote for vote in self._votes(row, revision) if vote.counts]
-        approvals = sum(vote.verdict == "approve" for vote in votes)
-        if approvals < standards.approvals:
-            involved = " and ".join(dict.fromkeys([row.author, run.created_by]))
-            missing.append(f"{standards.approvals - approvals} approval(s) by a reviewer other than {involved}.")
-        missing += [f"{vote.reviewer} asked for changes." for vote in votes if vote.verdict == "request_changes"]
-        return missing
-
-    def _level(self, run: Run) -> str:
-        """The level that stands; what was verified before a change proves nothing of what came after it."""
-        found = standing(self._verifications(run.id))
-        return found.level if found is not None and found.level != "none" else ""
 
     def on_verified(self, run_id: str) -> None:
         """Let a new verification count at once: in the run's gates and in the review that is under way."""
         under_way = sql.open_reviews_of(self.tx, run_id)
         asking = {run_place(self.call, run_id)[0], *(row.project_id for row in under_way)}
-        if not any(_standards_of(self.call, project_id).standards.require_level for project_id in asking):
-            return
+        if any(standards_of(self.call, project_id).standards.require_level for project_id in asking):
+            self.count_again(run_id)
+
+    def count_again(self, run_id: str) -> None:
+        """Let what came in from elsewhere count: in the run's gates and in the reviews that are under way."""
         self.note_gates(run_id)
-        run = self.call.use(Tracking).get_run(run_id).run
-        for row in (self._open(found.id) for found in under_way):
-            revision = self._revision(row)
+        for row in (self._open(found.id) for found in sql.open_reviews_of(self.tx, run_id)):
+            revision = subject_of(self.call, row).revision
             # Where the checks did not run on this content they still have to, and nothing is settled without them.
             if checks := sql.checks(self.tx, row.id, revision):
-                others = [check for check in checks if check.group != "gate"]
-                sql.store_checks(self.tx, row.id, revision, [*self._gates_of(row, run), *others], self.call.now_us)
+                results = self._with_gates(row, [check for check in checks if check.group == "code"])
+                sql.store_checks(self.tx, row.id, revision, results, self.call.now_us)
                 self._settle(row)
+
+    def on_changed(self, run_id: str) -> None:
+        """What was approved is so no more; who approved is told once."""
+        for row in sql.open_reviews_of(self.tx, run_id):
+            subject = subject_of(self.call, row)
+            known = newest_revision(self.tx, row.id)
+            if known and known != subject.revision:
+                self._note_revision(row, subject)
+                self._settle(row)
+                if any(vote[4] == known for vote in sql.votes(self.tx, row.id)):
+                    self._event(row, "review.outdated", "", tell=self._voters(row))
+
+    # decisions ------------------------------------------------------------------------------------------------------
 
     def approve(self, review_id: str, revision: str = "", comment: str = "") -> ReviewDetail:
         """See the contract."""
-        row = self._open(review_id)
-        if why_not := self._why_not(row):
-            raise ForbiddenError(why_not, hint="another reviewer of the team has to approve it")
+        row = self._decided_by_caller(review_id)
+        subject = subject_of(self.call, row)
+        self._check_revision(revision, subject)
         # The standards may have changed since the checks ran: what is applied meets those in force now.
-        self._run_checks(row, self.call.use(Tracking).get_run(row.run_id).run)
-        self._vote(row, "approve", revision, comment)
+        self._run_checks(row, subject)
+        self._vote(row, "approve", subject, comment)
         self._event(row, "review.approved", comment)
         self._settle(row)
         return self.get_review(review_id)
 
     def request_changes(self, review_id: str, comment: str, revision: str = "") -> ReviewDetail:
         """See the contract."""
-        row = self._open(review_id)
+        row = self._undrafted(review_id)
         if not comment.strip():
             raise InvalidError("comment is empty", hint="say what should change")
-        self._vote(row, "request_changes", revision, comment)
+        subject = subject_of(self.call, row)
+        self._check_revision(revision, subject)
+        self._note_revision(row, subject)
+        self._vote(row, "request_changes", subject, comment)
         self._set_state(row, ReviewState.CHANGES_REQUESTED)
         self._event(row, "review.changes_requested", comment)
         return self.get_review(review_id)
 
-    def _vote(self, row: sql.ReviewRow, verdict: str, revision: str, comment: str) -> None:
-        present = self._revision(row)
-        if revision and revision != present:
-            raise StaleVersionError(
-                f"you looked at revision {revision[:12]}, the present one is {present[:12]}",
-                hint="look again, then decide",
-            )
-        actor = self.call.actor
-        sql.add_vote(self.tx, row.id, (actor.member_id, actor.name), (verdict, comment, present), self.call.now_us)
+    def _vote(self, row: sql.ReviewRow, verdict: str, subject: Subject, comment: str) -> None:
+        actor, vote = self.call.actor, (verdict, comment, subject.revision)
+        sql.add_vote(self.tx, row.id, (actor.member_id, actor.name), vote, self.call.now_us)
 
-    def _settle(self, row: sql.ReviewRow) -> None:
-        """Apply the review in this very transaction as soon as nothing is missing."""
-        run = self.call.use(Tracking).get_run(row.run_id).run
-        revision = self._revision(row)
-        votes = [vote for vote in self._votes(row, revision) if vote.counts]
-        if self._missing(row, run, revision):
-            changes = any(vote.verdict == "request_changes" for vote in votes)
-            self._set_state(row, ReviewState.CHANGES_REQUESTED if changes else ReviewState.OPEN)
-            return
-        self._set_state(row, ReviewState.APPLIED)
-        if row.model_id:
-            promote(self.call, row, [vote.reviewer for vote in votes])
-        else:
-            set_mark(self.call, row.run_id, "team_result", revision, row.id)
-        self._event(row, "review.applied", "")
+    def apply_review(self, review_id: str) -> ReviewDetail:
+        """See the contract."""
+        row = self._undrafted(review_id)
+        self._run_checks(row, subject_of(self.call, row))
+        self._settle(row, by_hand=True)
+        found = self.get_review(review_id)
+        if found.missing:
+            raise GateClosedError(f"review #{row.number} cannot be applied: {found.missing[0]}", gates=found.missing)
+        return found
 
-    def _set_state(self, row: sql.ReviewRow, state: ReviewState) -> None:
-        sql.set_state(self.tx, row.id, state, self.call.now_us)
-        self._mark(row, state)
+    def waive(self, review_id: str, waiver: Waiver) -> ReviewDetail:
+        """See the contract."""
+        row = self._decided_by_caller(review_id)
+        subject = subject_of(self.call, row)
+        self._check_revision(waiver.revision, subject)
+        known = {check.name: check for check in sql.checks(self.tx, row.id, subject.revision)}
+        if waiver.check not in known:
+            raise NotFoundError(f"there is no check {waiver.check!r}", hint=did_you_mean(waiver.check, known))
+        if not waiver.reason.strip():
+            raise InvalidError("reason is empty", hint="say why it does not have to hold here")
+        if waiver.check in NEVER_WAIVED:
+            raise InvalidError(f"check {waiver.check!r} cannot be waived", hint="mend it, or have an admin override")
+        by = self.call.actor.name
+        sql.add_waiver(self.tx, row.id, subject.revision, waiver.check, waiver.reason.strip(), by, self.call.now_us)
+        self._event(row, "review.waived", f"{waiver.check}: {waiver.reason}")
+        self._settle(row)
+        return self.get_review(review_id)
 
-    def _mark(self, row: sql.ReviewRow, state: ReviewState) -> None:
-        """A run's mark is about the run itself, not about a version that it made."""
-        if not row.model_id:
-            set_mark(self.call, row.run_id, "review", state, row.id)
+    def override(self, review_id: str, reason: str) -> ReviewDetail:
+        """See the contract."""
+        row = self._undrafted(review_id)
+        if not reason.strip():
+            raise InvalidError("reason is empty", hint="say why it cannot wait for a review")
+        subject = subject_of(self.call, row)
+        if lacking := [one.said for one in subject.conditions() if not one.met]:
+            raise GateClosedError(lacking[0], gates=lacking)
+        self._note_revision(row, subject)
+        self._end(row, ReviewState.APPLIED, reason, overridden=1)
+        subject.apply([], overridden=reason.strip())
+        self._event(row, "review.overridden", reason)
+        return self.get_review(review_id)
 
-    def _open(self, review_id: str) -> sql.ReviewRow:
+    # conversation ---------------------------------------------------------------------------------------------------
+
+    def comment(self, review_id: str, body: str, anchor: str = "", thread: int = 0) -> ReviewDetail:
+        """See the contract."""
         sql.lock_review(self.tx, review_id)
         row = sql.review(self.tx, review_id)
-        if row.state.is_terminal:
-            raise InvalidTransitionError(f"review #{row.number} is {row.state}", hint="open a new review")
-        if row.model_id:
-            # Two promotions to one alias are decided one after the other: the later one sees where the alias went.
-            hold_aliases(self.tx, row.model_id)
-            row = sql.review(self.tx, review_id)
-        return row
-
-    def _event(self, row: sql.ReviewRow, kind: str, comment: str) -> None:
-        data: dict[str, object] = {
-            "title": row.title,
-            "number": row.number,
-            "comment": comment,
-            "author_id": row.author_id,
-        }
-        publish_on_run(self.call, kind, "review", row.id, row.run_id, data)
-
-    def comment(self, review_id: str, body: str, anchor: str = "") -> ReviewDetail:
-        """See the contract."""
-        if not body.strip():
-            raise InvalidError("body is empty", hint="say something")
-        row = sql.review(self.tx, review_id)
-        sql.add_comment(self.tx, review_id, self.call.actor.name, body, anchor, self.call.now_us)
-        self._event(row, "review.commented", body)
+        told = self._add_remark(row, subject_of(self.call, row), NewRemark(body, anchor, thread))
+        self._event(row, "review.commented", body[:300], said=told)
         return self.get_review(review_id)
+
+    def resolve_thread(self, review_id: str, thread: int, resolved: bool = True) -> ReviewDetail:
+        """See the contract."""
+        row = self._open(review_id)
+        self._resolve(row, thread, resolved)
+        self._event(row, "review.thread_resolved" if resolved else "review.thread_reopened", "")
+        self._settle(row)
+        return self.get_review(review_id)
+
+    def mark_seen(self, review_id: str, revision: str, remark: int = 0) -> None:
+        """See the contract."""
+        if not has_revision(self.tx, review_id, revision):
+            raise NotFoundError(f"review {review_id} never was at revision {revision[:80]!r}")
+        mark_seen(self.tx, review_id, self.call.actor.member_id, revision, remark, self.call.now_us)
 
     def withdraw(self, review_id: str, reason: str = "") -> ReviewDetail:
         """See the contract."""
         row = self._open(review_id)
-        role = self.call.role_on("run", row.run_id)
-        if self.call.actor.member_id != row.author_id and (role is None or role < PERMISSIONS["project.update"]):
-            raise ForbiddenError(f"only {row.author} or a maintainer can withdraw this review")
-        self._set_state(row, ReviewState.WITHDRAWN)
-        publish_on_run(
-            self.call, "review.withdrawn", "review", row.id, row.run_id, {"title": row.title, "comment": reason}
-        )
+        self._check_author(row, "withdraw")
+        self._end(row, ReviewState.WITHDRAWN, reason)
+        self._event(row, "review.withdrawn", reason)
         return self.get_review(review_id)
 
     def reject(self, review_id: str, reason: str) -> ReviewDetail:
         """See the contract."""
-        row = self._open(review_id)
+        row = self._undrafted(review_id)
         if not reason.strip():
             raise InvalidError("reason is empty", hint="say why the result is rejected")
-        self._set_state(row, ReviewState.REJECTED)
+        self._end(row, ReviewState.REJECTED, reason)
         self._event(row, "review.rejected", reason)
         return self.get_review(review_id)
-
-
-def _standards_of(call: Call, project_id: str) -> StandardsVersion:
-    return sql.standards_for(call.tx, project_id) or StandardsVersion("", 0, Standards(), "", None)
-
-
-def _way_out(check: CheckResult, run: Run, standards: Standards) -> str:
-    if check.name.startswith(VERIFIED):
-        return f"Anybody can run `runward verify {run.id} --level {standards.require_level}`, or have a worker do it."
-    return "The author can mend it with a new run."
-
-
-def _check_standards(standards: Standards) -> None:
-    try:
-        re.compile(standards.naming)
-    except re.error as error:
-        raise InvalidError(f"naming {standards.naming!r} is no regular expression: {error}") from error
-    if not 0 <= standards.approvals <= 20:
-        raise InvalidError(f"approvals = {standards.approvals}: 0 to 20 can be asked")
-    for rule in standards.thresholds:
-        if not math.isfinite(rule.value):
-            raise InvalidError(f"threshold of {rule.metric} is {rule.value}, which nothing can meet")
-    if not (math.isfinite(standards.max_wall_s) and standards.max_wall_s >= 0):
-        raise InvalidError(f"max_wall_s = {standards.max_wall_s}: give seconds, or 0 for any time")
-    for metric in [*standards.required_metrics, *(rule.metric for rule in standards.baseline)]:
-        check_name(metric, "a required metric", limit=1000)
 
 
 def _on_run_ended(call: Call, event: Event) -> None:
@@ -432,6 +368,10 @@ def _on_run_ended(call: Call, event: Event) -> None:
 
 def _on_verified(call: Call, event: Event) -> None:
     ReviewService(call).on_verified(str(event.data["run_id"]))
+
+
+def _on_ci(call: Call, event: Event) -> None:
+    ReviewService(call).count_again(event.object_id)
 
 
 def _on_changed(call: Call, event: Event) -> None:
@@ -444,22 +384,15 @@ def _on_changed(call: Call, event: Event) -> None:
     result = marks.get("team_result")
     if result is not None and result.label not in (digest, OUTDATED):
         set_mark(call, event.object_id, "team_result", OUTDATED, result.ref)
-
-
-def _on_renamed(call: Call, event: Event) -> None:
-    if "name" in event.data:
-        _on_named(call, event)
-
-
-def _on_named(call: Call, event: Event) -> None:
-    """Refuse a name that breaks the project's rule, in the transaction that would have created it."""
-    standards = _standards_of(call, event.project_id).standards
-    if problem := name_problem(str(event.data.get("name", "")), standards):
-        raise GateClosedError(problem, hint=f"the rule is {standards.naming!r}", gates=["naming"])
+    ReviewService(call).on_changed(event.object_id)
 
 
 def _scope(call: Call, review_id: str) -> Scope | None:
-    row = call.tx.one("SELECT r.project_id FROM reviews w JOIN runs r ON r.id = w.run_id WHERE w.id = ?", (review_id,))
+    row = call.tx.one(
+        """SELECT COALESCE(r.project_id, w.project_id) FROM reviews w LEFT JOIN runs r ON r.id = w.run_id
+           WHERE w.id = ? AND r.deleted_at IS NULL""",
+        (review_id,),
+    )
     return project_scope(call.tx, row[0]) if row else None
 
 
@@ -471,8 +404,9 @@ ROOM = Room(
         "run.ended": (_on_run_ended,),
         "run.changed": (_on_changed,),
         "verification.recorded": (_on_verified,),
-        "run.started": (_on_named,),
-        "run.updated": (_on_renamed,),
-        "experiment.started": (_on_named,),
+        "ci.reported": (_on_ci,),
+        "run.started": (on_named,),
+        "run.updated": (on_renamed,),
+        "experiment.started": (on_named,),
     },
 )

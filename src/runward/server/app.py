@@ -63,7 +63,7 @@ class Server:
         async def endpoint(request: Request) -> Response:
             # Who is not known may not make this server take in much, nor unpack and parse anything.
             actor = None if _is_short(request) else await in_thread(lambda: self.actor(request))
-            data = b"" if op.body is None else await _received(request)
+            data = b"" if op.body is None else await received(request)
             response: Response = await in_thread(lambda: self._answer(op, request, actor, data))
             return response
 
@@ -102,7 +102,7 @@ def answer(request: Request, value: Any) -> Response:
 
 async def read_body(request: Request) -> bytes:
     """The body, unpacked. Raises: InvalidError (too large, not valid zstd)."""
-    return _unpacked(request, await _received(request))
+    return _unpacked(request, await received(request))
 
 
 def _is_short(request: Request) -> bool:
@@ -111,12 +111,13 @@ def _is_short(request: Request) -> bool:
     return "transfer-encoding" not in request.headers and length.isdecimal() and int(length) <= _SHORT_BYTES
 
 
-async def _received(request: Request) -> bytes:
-    data = bytearray()
+async def received(request: Request, limit: int = 0) -> bytes:
+    """The body as it came. Raises: InvalidError (too large)."""
+    data, limit = bytearray(), limit or _MAX_BODY_BYTES
     async for chunk in request.stream():
         data += chunk
-        if len(data) > _MAX_BODY_BYTES:
-            raise InvalidError(f"the body is larger than {_MAX_BODY_BYTES >> 20} MiB")
+        if len(data) > limit:
+            raise InvalidError(f"the body is larger than {limit >> 20} MiB")
     return bytes(data)
 
 

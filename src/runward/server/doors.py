@@ -22,11 +22,14 @@ from runward.errors import ForbiddenError, InvalidError, NotFoundError
 from runward.governance.signin import SESSION_LASTS, end_session, sign_in_by_link
 from runward.insights.page import POLICY
 from runward.insights.service import SHARED, shared_page
-from runward.server.app import COOKIE, Server, door, in_thread, read_body
+from runward.review.forges.service import INCOMING, receive
+from runward.server.app import COOKIE, Server, door, in_thread, read_body, received
 from runward.server.pulse import heartbeat
 from runward.server.transport import downloads, uploads
 
 STATIC = Path(__file__).parent / "static"
+MAX_HOOK_BYTES = 5 << 20
+"""Who sends it is not known before it was read."""
 _HEARTBEAT_S = 15.0
 _TEXTS = {".js": "text/javascript", ".css": "text/css"}
 
@@ -53,7 +56,7 @@ class InvitationBody(msgspec.Struct, forbid_unknown_fields=True):
 
 def doors(server: Server) -> list[BaseRoute]:
     """All hand-written routes; the web app's catch-all is last."""
-    return [*_sign_in(server), *uploads(server), *downloads(server), *_live(server), *_site(server)]
+    return [*_sign_in(server), *uploads(server), *downloads(server), *_live(server), *_forges(server), *_site(server)]
 
 
 def _sign_in(server: Server) -> list[BaseRoute]:
@@ -108,6 +111,16 @@ def _with_session(request: Request, secret: str) -> Response:
         secure=request.url.scheme == "https",
     )
     return response
+
+
+def _forges(server: Server) -> list[BaseRoute]:
+    async def incoming(request: Request) -> Response:
+        data = await received(request, MAX_HOOK_BYTES)
+        headers, project_id = {k.lower(): v for k, v in request.headers.items()}, request.path_params["project_id"]
+        noted = await in_thread(lambda: receive(server.dispatcher, project_id, headers, data))
+        return JSONResponse({"noted": noted})
+
+    return [door(INCOMING, incoming)]
 
 
 def _live(server: Server) -> list[BaseRoute]:

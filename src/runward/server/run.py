@@ -11,6 +11,7 @@ from pathlib import Path
 import uvicorn
 from starlette.applications import Starlette
 
+from runward.core.outbound import check_url
 from runward.core.permissions import Role
 from runward.errors import ConflictError, InvalidError, StoreError
 from runward.governance.dispatch import Dispatcher
@@ -37,6 +38,16 @@ def open_store(folder: Path, database: str = "", blobs: str = "") -> Dispatcher:
         ) from error
     store = open_database(database or f"sqlite:///{folder / 'runward.db'}")
     return open_dispatcher(store, open_blobs(blobs or folder / "blobs", folder / "spool"), folder)
+
+
+def note_address(dispatcher: Dispatcher, url: str) -> None:
+    """Keep the address at which people reach the server: what leaves the house links to it. Raises: InvalidError."""
+    address = check_url(url, "--url").geturl().rstrip("/")
+    with dispatcher.database.transaction(write=True) as tx:
+        tx.execute(
+            "INSERT INTO workspace (key, value) VALUES ('url', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            (address,),
+        )
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -99,11 +110,12 @@ class Serving:
     blobs: str
     allowed_hosts: frozenset[str] | None
     tables_after_s: float | None
+    hook_networks: tuple[str, ...] = ()
 
     def __call__(self, bound: socket.socket) -> None:
         """Serve on a socket until a termination signal. Raises: as :func:`open_store`."""
         dispatcher = open_store(self.folder, self.database, self.blobs)
-        RunningServer(dispatcher, bound, self.allowed_hosts, self.tables_after_s).serve()
+        RunningServer(dispatcher, bound, self.allowed_hosts, self.tables_after_s, self.hook_networks).serve()
 
 
 class _Server(uvicorn.Server):
@@ -127,11 +139,14 @@ class RunningServer:
         bound: socket.socket,
         allowed_hosts: frozenset[str] | None,
         tables_after_s: float | None = None,
+        hook_networks: tuple[str, ...] = (),
     ) -> None:
         self.socket = bound
         host, port = bound.getsockname()[:2]
         self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        app = create_app(dispatcher, allowed_hosts=allowed_hosts, tables_after_s=tables_after_s)
+        app = create_app(
+            dispatcher, allowed_hosts=allowed_hosts, tables_after_s=tables_after_s, hook_networks=hook_networks
+        )
         config = uvicorn.Config(
             app,
             log_level="warning",

@@ -202,6 +202,10 @@ class Database(Protocol):
         ...
 
 
+class ClashError(StoreError):
+    """Two transactions waited for each other, and this one was undone. Done again it will pass."""
+
+
 class SqliteDatabase:
     """A workspace's database in one file: WAL, ``synchronous=FULL``, one connection per thread."""
 
@@ -320,6 +324,7 @@ class PostgresDatabase:
                 "PostgreSQL needs psycopg, which is not installed", hint="pip install 'runward[postgres]'"
             ) from error
         self._psycopg = psycopg
+        self._clashes = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
         self.url = url
         self._local = threading.local()
         self._opened: list[Any] = []
@@ -332,6 +337,10 @@ class PostgresDatabase:
             connection = self._psycopg.connect(self.url, autocommit=True, connect_timeout=10)
             for setting in _PLANNING:
                 connection.execute(setting)
+        except self._clashes as error:
+            raise ClashError(
+                f"PostgreSQL undid it for another transaction: {error}", hint="try again: nothing of it is stored"
+            ) from error
         except self._psycopg.Error as error:
             raise StoreError(
                 f"PostgreSQL is not reachable: {error}", hint="check --database and that it runs"
@@ -351,6 +360,10 @@ class PostgresDatabase:
                 yield Tx(connection, self.dialect)
         except self._psycopg.IntegrityError as error:
             raise ConflictError(f"the database refused the change: {error}") from error
+        except self._clashes as error:
+            raise ClashError(
+                f"PostgreSQL undid it for another transaction: {error}", hint="try again: nothing of it is stored"
+            ) from error
         except self._psycopg.Error as error:
             raise StoreError(
                 f"PostgreSQL could not do it: {error}", hint="try again, or run `runward doctor`"

@@ -37,8 +37,9 @@ _BY_MODULE = {
         "store_results",
     ),
     "library": ("SharedModelConfig", "TeamConfigLibrary"),
+    "shared": ("load_settings", "publish_library", "use_library"),
     "templates": ("TeamExperimentTemplate", "TeamWorkflow", "scaffold"),
-    "standards": ("get_standards", "merge_team_config", "set_standards"),
+    "standards": ("get_standards", "get_team_config", "merge_team_config", "set_standards"),
     "verdicts": (
         "CheckVerdict",
         "calculate_review_score",

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 # The face, because its names load when they are used: a task that unpickles such an experiment needs none of them.
 import runward as run
+from runward.core.said import is_said
 from runward.errors import GateClosedError, InvalidError
+from runward.team.declared import type_problem, version_problem
 
 if TYPE_CHECKING:
     from runward.execution.experiment import Experiment
@@ -38,7 +40,7 @@ class DocumentedExperiment:
         self.notes = ""
 
     def add_dependency(self, dependency: str, version: str | None = None) -> Self:
-        """Declare a package, and the version the experiment was written for."""
+        """Declare a package, and what its version must be: a version, or clauses of PEP 440 such as ``>=1.12,<3``."""
         self.dependencies.append({"name": dependency, **({"version": version} if version else {})})
         return self
 
@@ -48,7 +50,7 @@ class DocumentedExperiment:
         return self
 
     def add_expected_output(self, name: str, description: str, data_type: str) -> Self:
-        """Declare a key of the dict that the experiment returns."""
+        """Declare a key of the dict that the experiment returns, and the name of its value's type."""
         self.expected_outputs[name] = {"description": description, "type": data_type}
         return self
 
@@ -62,6 +64,9 @@ class DocumentedExperiment:
 
         Returns:
             One sentence for each package that is not there or has another version; empty if all agree.
+
+        Raises:
+            InvalidError: What is declared is no version and no specifier.
         """
         problems = []
         for dependency in self.dependencies:
@@ -70,11 +75,30 @@ class DocumentedExperiment:
             except importlib.metadata.PackageNotFoundError:
                 problems.append(f"{dependency['name']} is not installed")
                 continue
-            if dependency.get("version", installed) != installed:
-                problems.append(f"{dependency['name']} is {installed}, declared is {dependency['version']}")
+            if problem := version_problem(dependency.get("version", installed), installed):
+                problems.append(f"{dependency['name']} is {problem}")
         return problems
 
-    def create_experiment(self, config: Mapping[str, Any], *, require_dependencies: bool = False) -> Experiment:
+    def check_documentation(self) -> list[str]:
+        """Look for what is declared without a word: template text such as ``TODO`` says nothing either.
+
+        Returns:
+            One sentence for each thing that is not described; empty if all is.
+        """
+        described = {
+            "the description": self.description,
+            "the author": self.author,
+            **{f"parameter {name!r}": item["description"] for name, item in self.parameters.items()},
+            **{f"output {name!r}": item["description"] for name, item in self.expected_outputs.items()},
+        }
+        problems = [f"{what} says nothing" for what, text in described.items() if not is_said(str(text))]
+        if not self.expected_outputs:
+            problems.append("no output is declared: add_expected_output")
+        return problems
+
+    def create_experiment(
+        self, config: Mapping[str, Any], *, require_dependencies: bool = False, require_documentation: bool = False
+    ) -> Experiment:
         """The experiment with one task that runs the logic with the configuration.
 
         What :meth:`check_dependencies` finds is kept in ``metadata["dependency_problems"]``.
@@ -82,11 +106,18 @@ class DocumentedExperiment:
         Args:
             config: Values of the parameters; declared defaults fill in the rest.
             require_dependencies: Refuse if a declared package is missing or has another version.
+            require_documentation: Refuse if :meth:`check_documentation` finds anything.
 
         Raises:
-            InvalidError: The configuration has a parameter that is not declared.
-            GateClosedError: A dependency problem, with ``require_dependencies``.
+            InvalidError: The configuration has a parameter that is not declared, or a declared version is none.
+            GateClosedError: A problem with dependencies or documentation, where that is required.
         """
+        if require_documentation and (unsaid := self.check_documentation()):
+            raise GateClosedError(
+                f"{self.name!r} is not documented: {'; '.join(unsaid)}",
+                hint="describe it: what is empty or says TODO counts as missing",
+                gates=["documentation"],
+            )
         problems = self.check_dependencies()
         if problems and require_dependencies:
             raise GateClosedError(
@@ -120,6 +151,14 @@ class DocumentedExperiment:
                 f"{self.name!r} promised the output {', '.join(absent)} and did not return it",
                 hint="return a dict with every key declared by add_expected_output",
             )
+        for key, item in self.expected_outputs.items():
+            if result[key] is None:
+                logger.warning("%s promised the output %s (%s) and returned None", self.name, key, item["type"])
+            elif found := type_problem(item["type"], result[key]):
+                raise InvalidError(
+                    f"{self.name!r} promised the output {key} as {item['type']} and returned {found}",
+                    hint="return what was promised, or change add_expected_output",
+                )
         logger.info("Completed experiment %s", self.name)
         return result
 

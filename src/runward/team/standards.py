@@ -5,17 +5,34 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+import msgspec
+
 from runward.config.merge import Merged, Origin, merge
 from runward.config.standards import TeamConfig, Threshold, thresholds
 from runward.errors import InvalidError, NotFoundError
 from runward.execution.model import Results
 from runward.face import current_workspace
 from runward.review.model import MetricRule, Standards, StandardsVersion
+from runward.review.standards_model import StandardsEdit
 from runward.tracking.model import NewProject
+
+_FIELDS = (
+    "name",
+    "default_hyperparameters",
+    "required_metrics",
+    "thresholds",
+    "naming",
+    "review_required",
+    "documentation_required",
+    "sharing_enabled",
+)
+"""What a TeamConfig says of standards, in the words of standards."""
 
 
 def set_standards(config: Any, project: str = "") -> StandardsVersion:
     """Put a team's standards in force for a project, as a new version. The project is made where missing.
+
+    What a TeamConfig does not know (approvals, review rules) stays as it is, and so does the version where nothing differs.
 
     Args:
         config: A TeamConfig, or any object or mapping with its fields (such as a team's own dataclass).
@@ -26,10 +43,34 @@ def set_standards(config: Any, project: str = "") -> StandardsVersion:
         ForbiddenError: You are not a maintainer of the project.
     """
     team = TeamConfig.from_object(config)
+    said = msgspec.to_builtins(as_standards(team))
+    known = {field: said[field] for field in _FIELDS if field != "naming" or team.naming}
     workspace = current_workspace()
     path = project or team.project_name
     workspace.tracking.create_project(NewProject(path, exist_ok=True))
-    return workspace.review.set_standards(path, as_standards(team))
+    return workspace.standards.edit(path, StandardsEdit(values=known))
+
+
+def get_team_config(project: str) -> TeamConfig:
+    """The standards in force for a project as a TeamConfig, with what the projects above it say.
+
+    Raises:
+        NotFoundError: There is no such project.
+    """
+    found = current_workspace().standards.in_force(project)
+    limits: dict[str, dict[str, float]] = {}
+    for rule in found.standards.thresholds:
+        limits.setdefault(rule.metric, {})["min" if rule.op == ">=" else "max"] = rule.value
+    said = {
+        field: getattr(found.standards, field) for field in _FIELDS if field not in ("name", "thresholds", "naming")
+    }
+    return TeamConfig(
+        found.standards.name,
+        found.project,
+        **said,
+        performance_thresholds=limits,
+        naming=found.standards.naming or None,
+    )
 
 
 def get_standards(project: str) -> Standards:

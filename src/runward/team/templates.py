@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
+from runward.config.yaml12 import dump, load
 from runward.errors import AlreadyExistsError, InvalidError
+from runward.review.workflow import branch_name, commit_message
 
+NOTED = ".runward-new.yaml"
+"""The file in a project's folder that says what experiments were made from; it belongs into git."""
 _LONGEST = 48
 """Characters of a name that files and functions carry, so that imports stay within a line."""
 
@@ -20,8 +25,7 @@ class TeamWorkflow:
     @staticmethod
     def create_feature_branch(experiment_name: str) -> str:
         """The branch of a new experiment, such as ``feature/new_model_20250724`` (today's local date)."""
-        clean = re.sub(r"[^a-zA-Z0-9]", "_", experiment_name.lower())
-        return f"feature/{clean}_{datetime.now():%Y%m%d}"
+        return branch_name(experiment_name, "feature-branch")
 
     @staticmethod
     def create_experiment_file_structure(experiment_name: str) -> dict[str, str]:
@@ -36,7 +40,7 @@ class TeamWorkflow:
     @staticmethod
     def generate_commit_message(experiment_name: str, changes: Sequence[str]) -> str:
         """A commit message with one line for each change."""
-        return f"feat: {experiment_name}\n\n" + "\n".join(f"- {change}" for change in changes)
+        return commit_message(experiment_name, changes)
 
 
 class TeamExperimentTemplate:
@@ -49,7 +53,7 @@ class TeamExperimentTemplate:
         Raises:
             InvalidError: The name has no letter or digit.
         """
-        return _fill(_EXPERIMENT, experiment_name, author)
+        return fill(_EXPERIMENT, _values(experiment_name, author, f"{datetime.now():%Y-%m-%d}"))
 
 
 def identifier_of(experiment_name: str) -> str:
@@ -83,28 +87,86 @@ def scaffold(name: str, author: str = "", folder: str | Path = ".") -> list[Path
         InvalidError: The name has no letter or digit.
         AlreadyExistsError: One of the files is there; nothing is written then.
     """
-    places = TeamWorkflow.create_experiment_file_structure(identifier_of(name))
-    texts = [_EXPERIMENT, _CONFIG, _TEST, _DOCUMENT]
-    paths = [Path(folder) / place for place in places.values()]
-    if taken := [path for path in paths if path.exists()]:
+    return write_template(BUILT_IN, name, author, folder)
+
+
+class Template(NamedTuple):
+    """Files to begin an experiment with, in one version."""
+
+    name: str
+    version: str
+    files: Mapping[str, str]
+    """Text by path; both may have ``@TITLE@``, ``@LITERAL@``, ``@AUTHOR@``, ``@DATE@``, ``@IDENTIFIER@``, ``@UNDERLINE@``."""
+
+    def filled(self, name: str, author: str, date: str) -> dict[str, str]:
+        """The files for an experiment. Raises: InvalidError (the name has no letter or digit)."""
+        values = _values(name, author, date)
+        return {fill(path, values): fill(text, values) for path, text in self.files.items()}
+
+
+def write_template(template: Template, name: str, author: str, folder: str | Path) -> list[Path]:
+    """Write a template's files, and note in ``.runward-new.yaml`` what they were made from, for a later upgrade.
+
+    Raises:
+        InvalidError: The name has no letter or digit.
+        AlreadyExistsError: One of the files is there; nothing is written then.
+    """
+    made = Made(template.name, template.version, name, author, f"{datetime.now():%Y-%m-%d}")
+    texts = {Path(folder) / path: text for path, text in template.filled(name, author, made.date).items()}
+    if taken := [path for path in texts if path.exists()]:
         raise AlreadyExistsError(f"{taken[0]} is there already", hint="choose another name, or remove the file")
-    for path, text in zip(paths, texts, strict=True):
+    for path, text in texts.items():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(_fill(text, name, author), encoding="utf-8")
-    return paths
+        path.write_text(text, encoding="utf-8")
+    note_made(Path(folder), made)
+    return list(texts)
 
 
-def _fill(template: str, name: str, author: str) -> str:
+class Made(NamedTuple):
+    """What the files of an experiment were made from."""
+
+    template: str
+    version: str
+    name: str
+    author: str
+    date: str
+
+
+def made_in(folder: Path) -> dict[str, Made]:
+    """What was made in a folder, by the experiment's identifier.
+
+    Raises:
+        InvalidError: ``.runward-new.yaml`` was changed by hand and cannot be read.
+    """
+    path = folder / NOTED
+    noted = load(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    try:
+        return {key: Made(**values) for key, values in dict(noted or {}).items()}
+    except (TypeError, ValueError) as error:
+        raise InvalidError(f"{path} cannot be read: {error}", hint="restore it from git") from error
+
+
+def note_made(folder: Path, made: Made) -> None:
+    """Note what the files of an experiment were made from."""
+    noted = {key: one._asdict() for key, one in {**made_in(folder), identifier_of(made.name): made}.items()}
+    (folder / NOTED).write_text(dump(noted), encoding="utf-8")
+
+
+def _values(name: str, author: str, date: str) -> dict[str, str]:
     title = _one_line(name)
-    values = {
+    return {
         "TITLE": title,
         "LITERAL": _literal(title),
         "AUTHOR": _one_line(author) or "unknown",
-        "DATE": f"{datetime.now():%Y-%m-%d}",
+        "DATE": date,
         "IDENTIFIER": identifier_of(name),
         "UNDERLINE": "=" * len(title),
     }
-    return re.sub(r"@(\w+)@", lambda match: values[match[1]], template)
+
+
+def fill(text: str, values: Mapping[str, str]) -> str:
+    """Text with the placeholders that are known filled in; others stay as they are."""
+    return re.sub(r"@([A-Z]+)@", lambda match: values.get(match[1], match[0]), text)
 
 
 def _one_line(text: str) -> str:
@@ -143,7 +205,10 @@ import runward as run
 logger = logging.getLogger(__name__)
 
 
-def train_model(model_config: dict[str, Any], training_config: dict[str, Any]) -> dict[str, float]:
+def train_model(
+    model_config: dict[str, Any],
+    training_config: dict[str, Any],
+) -> dict[str, float]:
     """Train; put your training here. This one walks down a parabola.
 
     Args:
@@ -171,7 +236,8 @@ def train_model(model_config: dict[str, Any], training_config: dict[str, Any]) -
 
 
 def create_@IDENTIFIER@_experiment(
-    model_config: dict[str, Any], training_config: dict[str, Any]
+    model_config: dict[str, Any],
+    training_config: dict[str, Any],
 ) -> run.Experiment:
     """Create the experiment.
 
@@ -187,14 +253,23 @@ def create_@IDENTIFIER@_experiment(
     """
     if not model_config or not training_config:
         raise ValueError("Model and training configuration are required")
-    task = run.Task("@IDENTIFIER@", run.Partial(train_model, model_config, training_config))
-    experiment = run.Experiment([task], name=@LITERAL@)
+    task = run.Task(
+        "@IDENTIFIER@",
+        run.Partial(train_model, model_config, training_config),
+    )
+    experiment = run.Experiment(
+        [task],
+        name=@LITERAL@,
+    )
     logger.info("Created %s", experiment.name)
     return experiment
 
 
 if __name__ == "__main__":
-    example = create_@IDENTIFIER@_experiment({"start": 3.0}, {"epochs": 20, "learning_rate": 0.1})
+    example = create_@IDENTIFIER@_experiment(
+        {"start": 3.0},
+        {"epochs": 20, "learning_rate": 0.1},
+    )
     print(example.run().metrics)
 '''
 
@@ -215,15 +290,21 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from configs import @IDENTIFIER@_config
-from experiments import @IDENTIFIER@
-
-MODEL_CONFIG, TRAINING_CONFIG = @IDENTIFIER@_config.MODEL_CONFIG, @IDENTIFIER@_config.TRAINING_CONFIG
-create_experiment, train_model = @IDENTIFIER@.create_@IDENTIFIER@_experiment, @IDENTIFIER@.train_model
+from configs.@IDENTIFIER@_config import (
+    MODEL_CONFIG,
+    TRAINING_CONFIG,
+)
+from experiments.@IDENTIFIER@ import (
+    create_@IDENTIFIER@_experiment as create_experiment,
+)
+from experiments.@IDENTIFIER@ import (
+    train_model,
+)
 
 
 def test_training_lowers_the_loss() -> None:
-    assert train_model(MODEL_CONFIG, TRAINING_CONFIG)["loss"] < MODEL_CONFIG["start"] ** 2
+    loss = train_model(MODEL_CONFIG, TRAINING_CONFIG)["loss"]
+    assert loss < MODEL_CONFIG["start"] ** 2
 
 
 @pytest.mark.parametrize("configs", [({}, TRAINING_CONFIG), (MODEL_CONFIG, {})])
@@ -236,7 +317,8 @@ def test_an_empty_configuration_is_refused(configs: tuple[dict, dict]) -> None:
 
 def test_the_experiment_has_its_task() -> None:
     experiment = create_experiment(MODEL_CONFIG, TRAINING_CONFIG)
-    assert [task.name for task in experiment.tasks] == ["@IDENTIFIER@"]
+    names = [task.name for task in experiment.tasks]
+    assert names == ["@IDENTIFIER@"]
 '''
 
 _DOCUMENT = """@TITLE@
@@ -270,3 +352,17 @@ What this experiment finds out, and what would count as an answer.
 ## Notes
 
 """
+
+BUILT_IN = Template(
+    "runward/experiment",
+    "1.0.0",
+    {
+        "experiments/@IDENTIFIER@.py": _EXPERIMENT,
+        "configs/@IDENTIFIER@_config.py": _CONFIG,
+        "tests/test_@IDENTIFIER@.py": _TEST,
+        "docs/experiments/@IDENTIFIER@.md": _DOCUMENT,
+    },
+)
+"""What `runward new` writes where no template of the team is named."""
+OLDER: list[Template] = []
+"""Earlier versions of it, from which experiments can be upgraded."""

@@ -8,8 +8,7 @@ from typing import Any
 
 from runward.execution.model import Results, TaskState, Unevaluated
 from runward.review.model import EvidenceItem, Verdict
-
-_WORTH = {Verdict.PASS: 1.0, Verdict.WARN: 0.5}
+from runward.review.report import WORTH, advice, score_value, severity
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class CheckVerdict:
     @property
     def passed(self) -> bool:
         """Whether the gate is open: passed, perhaps with a warning. Undecided is not a pass."""
-        return self.verdict in _WORTH
+        return self.verdict in WORTH
 
     @property
     def state(self) -> str:
@@ -86,8 +85,7 @@ def calculate_review_score(results: Results) -> float:
     """
     if not results.gates or not results.succeeded:
         return 0.0
-    worth = sum(_WORTH.get(read_verdict(gate), 0.0) for gate in results.gates.values())
-    return round(100 * worth / len(results.gates), 1)
+    return score_value(read_verdict(gate) for gate in results.gates.values())
 
 
 def identify_issues(results: Results) -> list[dict[str, Any]]:
@@ -108,8 +106,7 @@ def identify_issues(results: Results) -> list[dict[str, Any]]:
                 _issue(name, str(verdict), item.message or _message(gate), item)
                 for item in getattr(gate, "evidence", None) or [EvidenceItem(_message(gate))]
             ]
-    order = [str(verdict) for verdict in (Verdict.FAIL, Verdict.UNDECIDED, Verdict.NEEDS_PERSON, Verdict.WARN)]
-    return sorted(issues, key=lambda issue: order.index(issue["verdict"]))
+    return sorted(issues, key=lambda issue: severity(Verdict(issue["verdict"])))
 
 
 def _issue(check: str, verdict: str, message: str, item: EvidenceItem) -> dict[str, Any]:
@@ -132,9 +129,8 @@ def generate_recommendations(results: Results) -> list[str]:
 
 
 def _advice(issue: Mapping[str, Any]) -> str:
-    place = f" ({issue['file']}:{issue['line']})" if issue["file"] else ""
-    verb = {"fail": "Mend", "warn": "Look at"}.get(issue["verdict"], "Decide")
-    return f"{verb} {issue['check']}: {issue['message']}{place}"
+    place = f"{issue['file']}:{issue['line']}" if issue["file"] else ""
+    return advice(Verdict(issue["verdict"]), issue["check"], issue["message"], place)
 
 
 def determine_approval_status(results: Results, review_required: bool = True) -> str:

@@ -20,7 +20,7 @@ from runward.errors import (
 )
 from runward.registry.model import ModelPatch, NewModel, NewVersion
 from runward.repro.records import NewVerification
-from runward.review.model import NewReview, Review, ReviewState, Standards
+from runward.review.model import Change, NewReview, Review, ReviewState, Standards, Waiver
 from runward.testing.worlds import World, batch, name_of
 from runward.tracking.model import Run, RunStatus
 from runward.workspace import Workspace
@@ -69,6 +69,10 @@ _ATTEMPTS = (
     "reject",
     "check",
     "describe",
+    "waive",
+    "override review",
+    "apply",
+    "subject",
 )
 _MAY_MOVE = {
     ("reviewer", "approve"),
@@ -76,7 +80,7 @@ _MAY_MOVE = {
     ("maintainer", "rollback"),
     ("maintainer", "remove"),
     # Of a review whose approval was outdated by a move that another one took back.
-    *((role, "check") for role in ("contributor", "reviewer", "maintainer")),
+    *((role, kind) for kind in ("check", "apply") for role in ("contributor", "reviewer", "maintainer")),
 }
 
 
@@ -105,6 +109,14 @@ def _attempt(space: Workspace, model: Candidate, kind: str, chance: random.Rando
             space.review.reject(review, "no")
         case "check":
             space.review.run_checks(review)
+        case "waive":
+            space.review.waive(review, Waiver("finished", "r"))
+        case "override review":
+            space.review.override(review, "r")
+        case "apply":
+            space.review.apply_review(review)
+        case "subject":
+            space.review.change_subject(review, Change(model.runs[version - 1].id, version))
         case _:
             registry.update_model(model.name, ModelPatch(description=new_id()))
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from runward.config.settings import flat_items, library_tags, origin_of, origins_in
 from runward.core.hashing import digest_bytes, digest_file
 from runward.errors import InvalidError, NotFoundError, RunwardError
 from runward.governance.names import check_name
@@ -212,10 +213,18 @@ class ActiveRun(MediaLog):
         self.log_params({key: value})
 
     def log_params(self, params: Mapping[str, Any]) -> None:
-        """Record parameters: text, numbers, truth values, None, and lists and dicts of them; others as their text."""
-        found = {str(key): plain(value) for key, value in params.items() if self._key_fits(str(key), "param")}
+        """Record parameters: text, numbers, truth values, None, and lists and dicts of them; others as their text.
+
+        Of :class:`runward.config.settings.Settings` the origins are recorded too, and dicts inside become dotted keys.
+        """
+        origins = origins_in(params)
+        items = flat_items(params).items()
+        found = {str(key): plain(value) for key, value in items if self._key_fits(str(key), "param")}
         if found:
-            self._write([j.PARAMS, found])
+            known = {key: origin_of(key, origins) for key in found} if origins else {}
+            self._write([j.PARAMS, found, known] if origins else [j.PARAMS, found])
+        for key, value in library_tags(params).items():
+            self.set_tag(key, value)
 
     def set_tag(self, key: str, value: Any) -> None:
         """Set a tag, a short text to find the run by."""

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from runward.tracking.model import CapturePart, FileChange, Plain
+from runward.tracking.notebooks import outputs, read_cells, sources
 
 MAX_BYTES = 400_000
 Read = Callable[[str], bytes | None]
@@ -41,16 +42,27 @@ def changed_files(read: Read, before: bytes, after: bytes) -> list[FileChange]:
             continue
         kind = "removed" if path not in new else "added" if path not in old else "modified"
         was, now = (old.get(path) or (None, ""))[0], (new.get(path) or (None, ""))[0]
-        changes.append(FileChange(path, kind, _diff(read, path, was, now)))  # type: ignore[arg-type]
+        changes += [FileChange(name, kind, diff) for name, diff in _diffs(read, path, was, now)]  # type: ignore[arg-type]
     return changes
 
 
-def _diff(read: Read, path: str, was: str | None, now: str | None) -> str:
+def _diffs(read: Read, path: str, was: str | None, now: str | None) -> list[tuple[str, str]]:
+    """A file's diff by its path; of a notebook that of its cells, and apart from it that of its outputs."""
     before, after = _text(read, was), _text(read, now)
     if before is None or after is None:
-        return ""
+        return [(path, "")]
+    if path.endswith(".ipynb"):
+        old, new = ([] if not text else read_cells(text) for text in (before, after))
+        if old is not None and new is not None:
+            shown = [(path, _unified(path, sources(old), sources(new), context=20))]
+            printed = _unified(path, outputs(old), outputs(new))
+            return shown + ([(f"{path} (outputs)", printed)] if printed else [])
+    return [(path, _unified(path, before, after))]
+
+
+def _unified(path: str, before: str, after: str, context: int = 3) -> str:
     lines = difflib.unified_diff(
-        before.splitlines(keepends=True), after.splitlines(keepends=True), f"a/{path}", f"b/{path}"
+        before.splitlines(keepends=True), after.splitlines(keepends=True), f"a/{path}", f"b/{path}", n=context
     )
     return "".join(line if line.endswith("\n") else line + "\n" for line in lines)
 
@@ -63,11 +75,11 @@ def file_changes(read: Read, capture: bytes) -> list[FileChange]:
     changes = []
     for group, kind in (("changed", "modified"), ("untracked", "added"), ("deleted", "removed")):
         for path in document.get(group) or []:
-            shown = pieces.get(path, "")
+            shown = [(path, pieces.get(path, ""))]
             if group == "untracked":
                 digest = next((f.get("digest") for f in document.get("files", []) if f["path"] == path), None)
-                shown = _diff(read, path, None, digest) if digest else ""
-            changes.append(FileChange(path, kind, shown))  # type: ignore[arg-type]
+                shown = _diffs(read, path, None, digest) if digest else [(path, "")]
+            changes += [FileChange(name, kind, diff) for name, diff in shown]  # type: ignore[arg-type]
     return changes
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 import msgspec
 
 from runward.core.call import Event, Scope
 from runward.core.clock import from_us
 from runward.core.ids import new_id
+from runward.core.mentions import mentioned
 from runward.core.permissions import Role
 from runward.errors import ForbiddenError, InvalidError, InvalidTransitionError, NotFoundError, StaleVersionError
 from runward.governance.dispatch import Call
@@ -19,7 +18,6 @@ from runward.tracking.organise_model import Anchor, Comment, CommentVersion, New
 
 _COMMENT = """SELECT id, run_id, thread_id, anchor, author, at, version, body, removed_at,
   edited_at, removed_by, resolved_at, resolved_by FROM comments"""
-_MENTION = re.compile(r"(?<![\w@])@([\w.\-]+)")
 MAX_BODY = 20_000
 
 
@@ -110,7 +108,7 @@ class Comments:
         data: dict[str, object] = {
             "run_name": run.name,
             "participants": [owner, *(row[0] for row in authors)],
-            "mentioned": sorted({name.rstrip(".") for name in _MENTION.findall(body)}),
+            "mentioned": mentioned(body),
             "comment": body[:300],
         }
         self.call.publish(Event(kind, "run", run_id, run.project_id, team_id, data))

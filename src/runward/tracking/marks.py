@@ -15,6 +15,11 @@ def set_mark(call: Call, run_id: str, kind: str, label: str, ref: str) -> None:
     sql.set_mark(call.tx, run_id, (kind, label, ref), call.now_us)
 
 
+def clear_mark(call: Call, run_id: str, kind: str) -> None:
+    """Take a mark away: what it said is so no more."""
+    call.tx.execute("DELETE FROM marks WHERE run_id = ? AND kind = ?", (run_id, kind))
+
+
 def run_place(call: Call, run_id: str) -> tuple[str, str]:
     """(project id, team id) of a run."""
     row = call.tx.one(

@@ -105,7 +105,8 @@ class RunParam(msgspec.Struct, frozen=True):
     key: str
     value: Plain
     origin: str = "run"
-    """``run``, ``user``, ``project``, ``team`` or ``default``."""
+    """``run``, ``user``, ``project PATH vN`` or ``team PATH vN`` (whose standards, which version), ``default``, or
+    ``library NAME VERSION``."""
 
 
 class MetricSummary(msgspec.Struct, frozen=True, gc=False):
@@ -277,6 +278,8 @@ class Batch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     params: dict[str, Plain] = {}
     tags: dict[str, str] = {}
     output: list[OutputChunk] = []
+    origins: dict[str, str] = {}
+    """Where params came from, by key; ``run`` for those that are not here."""
 
 
 class Ack(msgspec.Struct, frozen=True):

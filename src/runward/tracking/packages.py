@@ -59,6 +59,14 @@ def set_installed(tx: Tx, run_id: str, summary: Mapping[str, Plain]) -> None:
     _point(tx, run_id, "packages", set_id)
 
 
+def installed(tx: Tx, run_id: str) -> dict[str, str] | None:
+    """What was installed for a run, versions by normalised name; None where it was not captured."""
+    set_id = tx.scalar("SELECT set_id FROM run_packages WHERE run_id = ? AND kind = 'packages'", (run_id,))
+    if set_id is None:
+        return None
+    return {row[0]: row[1] for row in tx.all("SELECT key, value FROM packages WHERE set_id = ?", (set_id,))}
+
+
 def set_locks(tx: Tx, run_id: str, summary: Mapping[str, Plain], uploaded: Mapping[str, int]) -> None:
     """Remember a run's lock files; their packages are listed later.
 

@@ -257,7 +257,7 @@ class TrackingService(Places, Tracking):
         if points:
             storage.insert_segment(self.tx, run_id, batch.client, batch.first, points, pack_segment(batch.points))
             storage.add_summaries(self.tx, project_id, run_id, summaries)
-        sql.set_params(self.tx, project_id, run_id, [RunParam(key, value) for key, value in batch.params.items()])
+        sql.set_params(self.tx, project_id, run_id, _given(batch))
         sql.set_tags(self.tx, project_id, run_id, batch.tags)
         sql.insert_output(self.tx, run_id, batch.output)
         if (batch.points or batch.params) and RunStatus(status).is_terminal:
@@ -447,6 +447,10 @@ def _experiment_scope(call: Call, experiment_id: str) -> Scope | None:
 def _project_scope(call: Call, reference: str) -> Scope | None:
     found = call.find_project(reference)
     return call.project_scope(found.id) if found else None
+
+
+def _given(batch: Batch) -> list[RunParam]:
+    return [RunParam(key, value, batch.origins.get(key, "run")) for key, value in batch.params.items()]
 
 
 def _place_scope(call: Call, place: str) -> Scope | None:

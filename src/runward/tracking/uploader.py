@@ -70,6 +70,7 @@ class _Gathered:
     def __init__(self) -> None:
         self.columns: dict[str, Columns] = {}
         self.params: dict[str, Any] = {}
+        self.origins: dict[str, str] = {}
         self.tags: dict[str, str] = {}
         self.output: list[OutputChunk] = []
 
@@ -79,6 +80,7 @@ class _Gathered:
             self._add_points(*fields)
         elif frame.kind == j.PARAMS:
             self.params.update(fields[0])
+            self.origins.update(fields[1] if len(fields) > 1 else dict.fromkeys(self.origins.keys() & fields[0], "run"))
         elif frame.kind == j.TAGS:
             self.tags.update(fields[0])
         elif frame.kind == j.OUTPUT:
@@ -249,6 +251,7 @@ class JournalUpload:
             params=gathered.params,
             tags=gathered.tags,
             output=gathered.output,
+            origins=gathered.origins,
         )
         self.destination.tracking.append(self.reader.run_id, batch)
 

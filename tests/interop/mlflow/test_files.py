@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from runward.governance.dispatch import Dispatcher
 from runward.governance.model import NewToken
 from runward.governance.signin import folder_actor
 from runward.server.run import RunningServer, open_store
+from runward.testing.modelversions import MLMODEL
 from runward.testing.objects import ObjectStorage
 from runward.workspace import FolderWorkspace
 from tests.interop.mlflow.conftest import API, Site
@@ -68,6 +70,31 @@ def test_a_page_uploads_little_and_only_where_its_member_may(site: Site) -> None
         "error_code": "INVALID_PARAMETER_VALUE",
         "message": "Invalid path",
     }
+
+
+def test_a_version_of_a_logged_model_is_what_its_mlmodel_says(site: Site) -> None:
+    """Files with their formats, signature and example: of a logged model, and of a folder of a run."""
+    experiment = site.experiment("described models")
+    run = site.run(experiment)
+    made = site.post("logged-models", {"experiment_id": experiment, "source_run_id": run}).json["model"]["info"]
+    logged, of_run = made["artifact_uri"].removeprefix("mlflow-artifacts:"), f"/{experiment}/{run}/artifacts/model"
+    for root in (logged, of_run):
+        assert _send(site, "PUT", f"{FILES}{root}/MLmodel", MLMODEL.encode()).status == 200
+        assert _send(site, "PUT", f"{FILES}{root}/input_example.json", b"[[1.5]]").status == 200
+        assert _send(site, "PUT", f"{FILES}{root}/model.pkl", pickle.dumps([1])).status == 200
+    site.post("registered-models/create", {"name": "described"})
+    for new in (
+        {"source": f"models:/{made['model_id']}", "model_id": made["model_id"]},
+        {"source": f"mlflow-artifacts:{of_run}", "run_id": run},
+    ):
+        assert site.post("model-versions/create", {"name": "described", **new}).status == 200
+    for version in (1, 2):
+        found = site.owner.registry.get_version("described", version)
+        formats = {file.path: file.format.name for file in found.files}
+        assert formats == {"MLmodel": "MLmodel", "input_example.json": "JSON", "model.pkl": "pickle"}
+        assert found.signature is not None
+        assert [field.name for field in found.signature.inputs] == ["a", "b"]
+        assert (found.input_example, found.evidence.run_id, found.fixed) == ([[1.5]], run, True)
 
 
 def test_files_of_a_model_version_and_of_a_logged_model(site: Site) -> None:

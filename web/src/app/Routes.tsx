@@ -16,11 +16,15 @@ const ReproductionsPage = lazy(() => import("@/rooms/repro/ReproductionsPage"));
 const ReproductionPage = lazy(() => import("@/rooms/repro/ReproductionPage"));
 const WhyPage = lazy(() => import("@/rooms/repro/WhyPage"));
 const KnowledgePage = lazy(() => import("@/rooms/knowledge/KnowledgePage"));
+const LibrariesPage = lazy(() => import("@/rooms/knowledge/libraries/LibrariesPage"));
+const LibraryPage = lazy(() => import("@/rooms/knowledge/libraries/LibraryPage"));
+const StandardsPage = lazy(() => import("@/rooms/standards/StandardsPage"));
 const KnowledgeArticle = lazy(() => import("@/rooms/knowledge/ArticlePage"));
 const InboxPage = lazy(() => import("@/rooms/coordination/InboxPage"));
 const QueuePage = lazy(() => import("@/rooms/coordination/QueuePage"));
 const ModelsPage = lazy(() => import("@/rooms/registry/ModelsPage"));
 const ModelPage = lazy(() => import("@/rooms/registry/ModelPage"));
+const VersionPage = lazy(() => import("@/rooms/registry/VersionPage"));
 const DatasetPage = lazy(() => import("@/rooms/registry/data/DatasetPage"));
 const InsightsPage = lazy(() => import("@/rooms/insights/InsightsPage"));
 const ReportsPage = lazy(() => import("@/rooms/insights/ReportsPage"));
@@ -63,9 +67,13 @@ export function Routes() {
                 <Route path="/reproductions/:id">{(p) => <ReproductionPage id={p.id} />}</Route>
                 <Route path="/why/:id">{(p) => <WhyPage key={p.id} id={p.id} />}</Route>
                 <Route path="/models"><ModelsPage /></Route>
+                <Route path="/models/:name/:version">{(p) => <VersionPage key={`${p.name} ${p.version}`} name={p.name} version={p.version} />}</Route>
                 <Route path="/models/:name">{(p) => <ModelPage key={p.name} name={p.name} />}</Route>
                 <Route path="/data/:dataset/:tab?">{(p) => <DatasetPage key={p.dataset} reference={p.dataset} tab={p.tab ?? "history"} />}</Route>
                 <Route path="/knowledge"><KnowledgePage /></Route>
+                <Route path="/libraries"><LibrariesPage /></Route>
+                <Route path="/libraries/*">{(p) => <LibraryPage key={p["*"]} name={p["*"] ?? ""} />}</Route>
+                <Route path="/standards/*">{(p) => <StandardsPage key={p["*"]} path={p["*"] ?? ""} />}</Route>
                 <Route path="/knowledge/:id">{(p) => <KnowledgeArticle id={p.id} />}</Route>
                 <Route path="/queue"><QueuePage /></Route>
                 <Route path="/insights"><InsightsPage /></Route>

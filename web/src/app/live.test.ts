@@ -12,6 +12,7 @@ describe("staleKeys", () => {
   it("asks for the review and for the marks on runs", () => {
     expect(staleKeys(change("review.approved"))).toEqual(expect.arrayContaining([["review", "o1"], ["runs"]]));
   });
+  it("asks for models when one is deployed", () => expect(staleKeys(change("deployment.recorded"))).toContainEqual(["models"]));
   it("always asks for something", () => expect(staleKeys(change("something.new"))).toEqual([["inbox"]]));
 });
 

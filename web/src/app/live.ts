@@ -19,7 +19,8 @@ export function staleKeys({ kind, object_id: id }: Change): QueryKey[] {
   if (kind.startsWith("verification.")) return [["verifications"], ["verification", id], ["runs"], ["run"], ["inbox"]];
   if (kind.startsWith("explanation.")) return [["explanations"], ["explanation", id]];
   if (kind.startsWith("dataset.")) return [["datasets"], ["dataset"], ["lineage"]];
-  if (kind.startsWith("model.")) return [["models"], ["lineage"]];
+  if (kind.startsWith("model.")) return [["models"], ["lineage"], ["inbox"]];
+  if (kind.startsWith("deployment.")) return [["models"], ["inbox"]];
   if (kind.startsWith("page.")) return [["pages"], ["page", id], ["search"], ["inbox"]];
   if (kind.startsWith("report.")) return [["report", id], ["reports"]];
   if (kind.startsWith("project.") || kind.startsWith("experiment.")) return [["projects"], ["runs"]];

@@ -20,7 +20,7 @@ export const PLACES: Place[] = [
 
 export const ADMIN: Place = { label: "Admin", href: "/admin", icon: "admin" };
 
-const ALSO: Record<string, string[]> = { "/projects": ["/runs", "/compare"], "/models": ["/data"], "/reproductions": ["/why"] };
+const ALSO: Record<string, string[]> = { "/projects": ["/runs", "/compare", "/standards"], "/knowledge": ["/libraries"], "/models": ["/data"], "/reproductions": ["/why"] };
 
 /** Whether a place is where the reader is. */
 export function isHere(place: Place, location: string): boolean {

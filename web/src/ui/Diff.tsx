@@ -1,11 +1,19 @@
+import { Fragment, type ReactNode } from "react";
 import type { FileChange } from "@/api/types";
-import { countChanges, parseDiff } from "./diffLines";
+import { anchorsOf, countChanges, parseDiff } from "./diffLines";
 
 const WORDS = { added: "added", removed: "removed", modified: "modified" } as const;
 
+/** What stands between the lines of a diff, by `file:line` (`notebook#cell`), and how one begins to say something there. */
+export interface Notes {
+  at: (anchor: string) => ReactNode;
+  ask?: (anchor: string, text: string) => void;
+}
+
 /** One changed file as a unified diff with line numbers; signs stand beside the colours. */
-export function FileDiff({ file }: { file: FileChange }) {
+export function FileDiff({ file, notes }: { file: FileChange; notes?: Notes }) {
   const lines = parseDiff(file.diff);
+  const anchors = anchorsOf(file.path, lines);
   const { plus, minus } = countChanges(lines);
   return (
     <details className="diff" open={lines.length < 400}>
@@ -18,13 +26,24 @@ export function FileDiff({ file }: { file: FileChange }) {
         <div className="diff-scroll" tabIndex={0} role="region" aria-label={`Changes in ${file.path}`}>
           <table>
             <tbody>
-              {lines.map((line, i) => (
-                <tr key={i} className={`diff-${line.kind}`}>
-                  <td className="diff-no" aria-hidden="true">{line.before ?? ""}</td>
-                  <td className="diff-no" aria-hidden="true">{line.after ?? ""}</td>
-                  <td className="diff-text"><span className="diff-sign">{line.sign}</span>{line.text}</td>
-                </tr>
-              ))}
+              {lines.map((line, i) => {
+                const anchor = anchors[i] ?? "";
+                const said = anchor && notes?.at(anchor);
+                return (
+                  <Fragment key={i}>
+                    <tr className={`diff-${line.kind}`}>
+                      <td className="diff-no" aria-hidden="true">{line.before ?? ""}</td>
+                      <td className="diff-no">
+                        {anchor && notes?.ask
+                          ? <button type="button" className="diff-ask" aria-label={`Say something about ${anchor}`} title="Say something here" onClick={() => notes.ask?.(anchor, line.text)}>{line.after ?? "¶"}</button>
+                          : <span aria-hidden="true">{line.after ?? ""}</span>}
+                      </td>
+                      <td className="diff-text"><span className="diff-sign">{line.sign}</span>{line.text}</td>
+                    </tr>
+                    {said && <tr className="diff-said"><td colSpan={3}>{said}</td></tr>}
+                  </Fragment>
+                );
+              })}
             </tbody>
           </table>
         </div>
@@ -36,7 +55,7 @@ export function FileDiff({ file }: { file: FileChange }) {
 }
 
 /** All changed files, or a sentence that there are none. */
-export function Diffs({ files, none }: { files: FileChange[]; none: string }) {
+export function Diffs({ files, none, notes }: { files: FileChange[]; none: string; notes?: Notes }) {
   if (files.length === 0) return <p className="muted">{none}</p>;
-  return <div className="diffs">{files.map((file) => <FileDiff key={file.path} file={file} />)}</div>;
+  return <div className="diffs">{files.map((file) => <FileDiff key={file.path} file={file} notes={notes} />)}</div>;
 }

@@ -23,6 +23,9 @@ export const BADGES = {
   team_result: spec("✓", "team result", "green", "A review of exactly this content was approved and applied."),
   in_review: spec("◌", "in review", "accent", "A review is open."),
   changes_requested: spec("✎", "changes requested", "amber", "A reviewer asked for changes."),
+  not_reviewed: spec("!", "not reviewed", "amber", "An admin let it pass without what the review still asked for; the reason is written down."),
+  draft: spec("✐", "draft", "grey", "It is being prepared; nobody is asked to decide yet."),
+  approved: spec("✓", "approved", "green", "Nothing is missing; somebody has to apply it."),
   rejected: spec("✗", "rejected", "red", "A review ended with a no and a reason."),
   withdrawn: spec("–", "withdrawn", "grey", "The review was taken back."),
   outdated: spec("⟳", "outdated", "amber", "The run changed after the evidence was given; it no longer counts."),
@@ -47,13 +50,14 @@ export function badgeFor(word: string): BadgeSpec {
 /** The badge for what an upper room noted on a run. */
 export function badgeOfMark(mark: Mark): BadgeSpec {
   if (mark.kind === "team_result" && mark.label !== "outdated") return BADGES.team_result;
+  if (mark.kind === "not_reviewed" && mark.label !== "outdated") return BADGES.not_reviewed;
   return badgeFor(mark.label || mark.kind);
 }
 
 /** Where the evidence behind a mark is shown. */
 export function hrefOfMark(mark: Mark, runId: string): string {
   if (mark.kind === "verification") return `/reproductions/${mark.ref}`;
-  if (mark.kind === "review" || mark.kind === "team_result") return `/reviews/${mark.ref}`;
+  if (["review", "team_result", "not_reviewed"].includes(mark.kind)) return `/reviews/${mark.ref}`;
   return `/runs/${runId}`;
 }
 

@@ -37,3 +37,12 @@ export function countChanges(lines: DiffLine[]): { plus: number; minus: number }
   const of = (kind: DiffLine["kind"]) => lines.filter((line) => line.kind === kind).length;
   return { plus: of("add"), minus: of("del") };
 }
+
+const CELL = /^# %% cell (\d+)$/;
+
+/** Where a remark on each line belongs: `file:line` of the new text, of a notebook the head of a cell; empty for neither. */
+export function anchorsOf(path: string, lines: DiffLine[]): string[] {
+  if (path.endsWith(" (outputs)")) return lines.map(() => "");
+  if (!path.endsWith(".ipynb")) return lines.map((line) => (line.after === undefined ? "" : `${path}:${line.after}`));
+  return lines.map((line) => (line.kind === "same" || line.kind === "add" ? (CELL.exec(line.text)?.[1] ?? "") : "")).map((cell) => cell && `${path}#${cell}`);
+}

@@ -44,5 +44,6 @@ export const KEYS: [string, string][] = [
   ["c", "Compare the selected runs"],
   ["t", "Discuss the chart in focus"],
   ["r", "Request a review of the row or run"],
+  ["a  e", "In a review: approve, ask for changes"],
   ["?", "This list"],
 ];

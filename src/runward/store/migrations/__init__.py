@@ -28,6 +28,10 @@ from runward.store.migrations import (
     m0013_promotion,
     m0014_spans,
     m0015_hidden_runs,
+    m0016_conversation,
+    m0017_versions,
+    m0018_deliveries,
+    m0019_libraries,
 )
 
 MIGRATIONS: list[ModuleType] = [
@@ -46,6 +50,10 @@ MIGRATIONS: list[ModuleType] = [
     m0013_promotion,
     m0014_spans,
     m0015_hidden_runs,
+    m0016_conversation,
+    m0017_versions,
+    m0018_deliveries,
+    m0019_libraries,
 ]
 """All migrations in order; the position (from 1) is the schema's version."""
 

@@ -69,6 +69,7 @@ function Body({ page }: { page: Article }) {
             ["Owner", <Name key="o">{page.owner}</Name>],
             ["Last author", <Name key="a">{page.author}</Name>],
             ["Changed", <Time key="t" at={page.updated_at} />],
+            ["Reviewed", page.review_id ? <Link key="r" href={`/reviews/${page.review_id}`}>this version was</Link> : "this version was not"],
             ["Review by", page.review_by ? page.review_by.slice(0, 10) : "no date set"],
             ["Repository", <span key="r" className="mono">{page.repository}</span>],
             ["Team", page.team],

@@ -1,4 +1,4 @@
-import { SegmentedControl, TextInput } from "@mantine/core";
+import { Button, SegmentedControl, TextInput } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useLocation } from "wouter";
@@ -91,7 +91,7 @@ export default function KnowledgePage() {
     ? { cli: `runward kb search ${shellQuote(wanted)}`, python: `found = workspace.knowledge.search(${pythonString(wanted)})\n` }
     : { cli: `runward kb list${kind === "all" ? "" : ` --kind ${kind}`}`, python: `pages = workspace.knowledge.list_pages(${kind === "all" ? "" : `kind=${pythonString(kind)}`})\n` };
   return (
-    <Page title="Knowledge" trail={[]} actions={<CopyAs recipe={recipe} />}>
+    <Page title="Knowledge" trail={[]} actions={<><CopyAs recipe={recipe} /><Button variant="default" size="xs" component={Link} href="/libraries">Shared configurations</Button></>}>
       <div className="toolbar">
         <TextInput className="grow" data-filter type="search" value={text} onChange={(event) => setUrl({ q: event.currentTarget.value })}
           aria-label="Search pages, runs, experiments and reviews" placeholder="Search pages, runs, experiments, reviews  ( / )" />

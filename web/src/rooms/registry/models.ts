@@ -22,6 +22,39 @@ export const aliasMovesQuery = (model: string) => ({
   queryFn: ({ signal }: Context) => api.get("/api/v1/models/{model}/alias-moves", { path: { model }, signal }),
 });
 
+/** Where its versions were deployed, newest first. */
+export const deploymentsQuery = (model: string) => ({
+  queryKey: ["models", model, "deployments"],
+  queryFn: ({ signal }: Context) => api.get("/api/v1/models/{model}/deployments", { path: { model }, signal }),
+});
+
+/** What serves each target now. */
+export const servingQuery = (model: string) => ({
+  queryKey: ["models", model, "serving"],
+  queryFn: ({ signal }: Context) => api.get("/api/v1/models/{model}/serving", { path: { model }, signal }),
+});
+
+/** All that is known of one version. */
+export const modelVersionQuery = (model: string, version: number) => ({
+  queryKey: ["models", model, "versions", version],
+  queryFn: ({ signal }: Context) => api.get("/api/v1/models/{model}/versions/{version}", { path: { model, version }, signal }),
+});
+
+/** Its card. */
+export const cardQuery = (model: string, version: number) => ({
+  queryKey: ["models", model, "versions", version, "card"],
+  queryFn: ({ signal }: Context) => api.get("/api/v1/models/{model}/versions/{version}/card", { path: { model, version }, signal }),
+});
+
+/** Bundles of it that were handed over. */
+export const handoffsQuery = (model: string, version: number) => ({
+  queryKey: ["models", model, "versions", version, "handoffs"],
+  queryFn: ({ signal }: Context) => api.get("/api/v1/models/{model}/handoffs", { path: { model }, query: { version }, signal }),
+});
+
+/** Where a version's page is. */
+export const hrefOfVersion = (model: string, version: number | string) => `/models/${encodeURIComponent(model)}/${version}`;
+
 /** Its versions, newest first. */
 export const modelVersionsQuery = (model: string) => ({
   queryKey: ["models", model, "versions"],

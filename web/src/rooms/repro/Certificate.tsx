@@ -3,18 +3,10 @@ import type { VerificationDetail } from "@/api/types";
 import { Facts, IdChip, Section } from "@/ui/bits";
 import { CodeBlock } from "@/ui/CodeBlock";
 import { formatUtc, formatValue, plural } from "@/ui/format";
+import { saveText } from "@/ui/save";
 import { statementOf } from "./report";
 
 const NAMED = 12;
-
-/** Saves a document as a file. */
-function download(name: string, content: unknown): void {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([JSON.stringify(content, null, 2)], { type: "application/json" }));
-  link.download = name;
-  link.click();
-  URL.revokeObjectURL(link.href);
-}
 
 /** The signed statement, with what it names, and how others check it. */
 export function Certificate({ detail }: { detail: VerificationDetail }) {
@@ -25,7 +17,7 @@ export function Certificate({ detail }: { detail: VerificationDetail }) {
   const inputs = Object.entries((statement?.predicate.inputs as Record<string, string> | undefined) ?? {});
   const unchecked = statement?.predicate.unchecked as unknown[] | undefined;
   return (
-    <Section title="Certificate" aside={<Button variant="default" size="compact-xs" onClick={() => download(file, certificate)}>Download</Button>}>
+    <Section title="Certificate" aside={<Button variant="default" size="compact-xs" onClick={() => saveText(file, JSON.stringify(certificate, null, 2), "application/json")}>Download</Button>}>
       {statement ? (
         <Facts rows={[
           ["States", `${formatValue(statement.predicate.verdict)}, level ${formatValue(statement.predicate.level)}`],

@@ -70,7 +70,7 @@ export default function ProjectPage({ path }: { path: string }) {
   const pictured = selection.ids.length ? loaded.filter((run) => selection.set.has(run.id)) : loaded.slice(0, 5);
   const recipe = by.length ? groupRecipe(grouping) : recipeOf(view, url.has("cols") ? chosen.filter((id) => /^(metrics|params)\./.test(id)) : []);
   return (
-    <Page fill title={path.split("/").at(-1) ?? path} trail={projectTrail(path).slice(0, -1)} actions={<><CopyAs recipe={recipe} /><Button variant="default" size="xs" component={Link} href={`/reports?project=${encodeURIComponent(path)}`}>Reports</Button></>}>
+    <Page fill title={path.split("/").at(-1) ?? path} trail={projectTrail(path).slice(0, -1)} actions={<><CopyAs recipe={recipe} /><Button variant="default" size="xs" component={Link} href={`/standards/${path}`}>Standards</Button><Button variant="default" size="xs" component={Link} href={`/reports?project=${encodeURIComponent(path)}`}>Reports</Button></>}>
       <SubProjects path={path} />
       <div className="toolbar">
         <FilterBar key={where} where={where} error={error} keys={keys} onApply={(q) => setUrl({ q })} />

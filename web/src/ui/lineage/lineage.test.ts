@@ -42,7 +42,7 @@ it("keeps what is nearest to the focus and counts what is left out", () => {
 
 it("leads from a node to its page and says its arrows in words", () => {
   expect(hrefOfNode(node("dataset:abc@0123456789abcdef"))).toBe("/data/abc/lineage?version=0123456789ab");
-  expect(hrefOfNode(node("model:a/b/3"))).toBe("/models/a%2Fb?version=3");
+  expect(hrefOfNode(node("model:a/b/3"))).toBe("/models/a%2Fb/3");
   expect(hrefOfNode(node("artifact:r1/out/a b.bin"))).toBe("/runs/r1/artifacts?file=out%2Fa%20b.bin");
   expect(arrowsOf(node("run:a"), CHAIN)).toBe("read dataset:d@1, made dataset:e@1");
 });

@@ -22,7 +22,7 @@ export function hrefOfNode(node: LineageNode): string {
     const [run = "", ...path] = rest.split("/");
     return `/runs/${run}/artifacts?file=${encodeURIComponent(path.join("/"))}`;
   }
-  if (kind === "model") return `/models/${encodeURIComponent(rest.slice(0, rest.lastIndexOf("/")))}?version=${rest.slice(rest.lastIndexOf("/") + 1)}`;
+  if (kind === "model") return `/models/${encodeURIComponent(rest.slice(0, rest.lastIndexOf("/")))}/${rest.slice(rest.lastIndexOf("/") + 1)}`;
   const [dataset = "", digest = ""] = rest.split("@");
   return `/data/${encodeURIComponent(dataset)}/lineage?version=${digest.slice(0, 12)}`;
 }

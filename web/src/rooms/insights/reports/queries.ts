@@ -1,5 +1,6 @@
 import { keepPreviousData, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { api } from "@/api/client";
+import { fileName, saveText } from "@/ui/save";
 import type { Draft } from "./blocks";
 
 /** The reports of a project and those below it. */
@@ -60,10 +61,5 @@ export const useRevoke = () => useChange((id: string) => api.delete("/api/v1/rep
 /** The report as one HTML document, saved as a file. */
 export async function download(id: string, title: string): Promise<void> {
   const html = await api.get("/api/v1/reports/{report_id}/page", { path: { report_id: id } });
-  const url = URL.createObjectURL(new Blob([html], { type: "text/html" }));
-  const anchor = document.createElement("a");
-  anchor.href = url;
-  anchor.download = `${title.replace(/[^\p{L}\p{N}]+/gu, "-").slice(0, 80) || "report"}.html`;
-  anchor.click();
-  URL.revokeObjectURL(url);
+  saveText(`${fileName(title, "report")}.html`, html, "text/html");
 }

@@ -3,7 +3,7 @@ import { type ReactNode, useEffect, useRef } from "react";
 import type { Anchor, RunDetail } from "@/api/types";
 import { Loaded } from "@/ui/states";
 import { useUrlState } from "@/ui/urlState";
-import { Composer } from "./Composer";
+import { Composer } from "@/ui/Composer";
 import { useComments, useSay } from "./queries";
 import { ThreadView } from "./ThreadView";
 import { type About, aboutOf, isAbout, isEmpty, threadsOf } from "./threads";

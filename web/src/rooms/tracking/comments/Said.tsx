@@ -5,7 +5,7 @@ import type { Comment } from "@/api/types";
 import { Name, Time } from "@/ui/bits";
 import { Markdown } from "@/ui/Markdown";
 import { ErrorNote, Loaded } from "@/ui/states";
-import { Composer } from "./Composer";
+import { Composer } from "@/ui/Composer";
 import { useEdit, useRemove, useVersions } from "./queries";
 
 function Versions({ comment }: { comment: Comment }) {

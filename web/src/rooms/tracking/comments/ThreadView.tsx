@@ -4,7 +4,7 @@ import { Link } from "wouter";
 import { Name, Time } from "@/ui/bits";
 import { plural } from "@/ui/format";
 import { ErrorNote } from "@/ui/states";
-import { Composer } from "./Composer";
+import { Composer } from "@/ui/Composer";
 import { useSay, useSettle } from "./queries";
 import { Said } from "./Said";
 import { placeOf, type Thread, wordsOf } from "./threads";

@@ -8,16 +8,6 @@ const keyOf = (run: string) => ["run", run, "comments"];
 export const useComments = (run: string) =>
   useQuery({ queryKey: keyOf(run), queryFn: ({ signal }) => api.get("/api/v1/runs/{run_id}/comments", { path: { run_id: run }, signal }) });
 
-/** The members whom an @ reaches in a project. */
-export const useReaders = (project: string, wanted: boolean) =>
-  useQuery({
-    queryKey: ["readers", project],
-    queryFn: ({ signal }) => api.get("/api/v1/projects/{project}/readers", { path: { project }, signal }),
-    enabled: wanted,
-    staleTime: 300_000,
-    retry: false,
-  });
-
 /** A comment as it was, version by version. */
 export const useVersions = (id: string, version: number, wanted: boolean) =>
   useQuery({

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Comment } from "@/api/types";
-import { aboutOf, isAbout, isEmpty, mentionAt, placeOf, threadsOf, withMention, wordsOf } from "./threads";
+import { mentionAt, withMention } from "@/ui/mentions";
+import { aboutOf, isAbout, isEmpty, placeOf, threadsOf, wordsOf } from "./threads";
 
 const said = (id: string, thread_id = id, more: Partial<Comment> = {}): Comment => ({
   id, thread_id, run_id: "r1", anchor: { kind: "run", key: "", step: null }, author: "ada", at: "2026-01-01T00:00:00Z", version: 1, body: "x", removed: false, edited_at: null, removed_by: "", resolved_at: null, resolved_by: "", ...more,

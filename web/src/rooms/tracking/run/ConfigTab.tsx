@@ -1,4 +1,5 @@
 import { TextInput } from "@mantine/core";
+import { Link } from "wouter";
 import type { RunDetail } from "@/api/types";
 import { Name } from "@/ui/bits";
 import { formatValue, plural } from "@/ui/format";
@@ -6,9 +7,17 @@ import { Empty } from "@/ui/states";
 import { useUrlState } from "@/ui/urlState";
 import { Scroll } from "@/ui/Scroll";
 
-const ORIGINS: Record<string, string> = {
-  run: "given to this run", user: "the person’s defaults", project: "the project’s standards", team: "the team’s defaults", default: "default of the code",
-};
+const ORIGINS: Record<string, string> = { run: "given to this run", user: "the person’s own defaults", project: "the project’s standards", team: "the team’s standards", default: "default of the code" };
+
+/** Where a value came from, in words, with a link to whose standards or which shared configuration said it. */
+function Origin({ origin }: { origin: string }) {
+  const [word = "", name = "", version = ""] = origin.split(" ");
+  if (word === "library" && name) return <><Link href={`/libraries/${name}`}>{name}</Link> {version}</>;
+  if ((word === "project" || word === "team") && name) {
+    return <>standards of <Link href={`/standards/${name}`}>{name}</Link>, {version}</>;
+  }
+  return <>{ORIGINS[word] ?? origin}</>;
+}
 
 /** Every parameter with the place its value came from. */
 export default function ConfigTab({ detail }: { detail: RunDetail }) {
@@ -33,7 +42,7 @@ export default function ConfigTab({ detail }: { detail: RunDetail }) {
               <tr key={param.key}>
                 <th scope="row" className="mono"><Name>{param.key}</Name></th>
                 <td className="mono break"><bdi>{formatValue(param.value)}</bdi></td>
-                <td className="muted">{ORIGINS[param.origin] ?? param.origin}</td>
+                <td className="muted"><Origin origin={param.origin} /></td>
               </tr>
             ))}
           </tbody>

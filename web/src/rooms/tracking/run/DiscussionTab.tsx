@@ -5,7 +5,7 @@ import { Section } from "@/ui/bits";
 import { Loaded } from "@/ui/states";
 import { useRowKeys } from "@/ui/useRowKeys";
 import { useUrlState } from "@/ui/urlState";
-import { Composer } from "../comments/Composer";
+import { Composer } from "@/ui/Composer";
 import { useComments, useSay } from "../comments/queries";
 import { ThreadView } from "../comments/ThreadView";
 import { isEmpty, placeOf, type Thread, threadsOf } from "../comments/threads";

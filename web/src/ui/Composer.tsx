@@ -1,9 +1,9 @@
 import { Button, Textarea } from "@mantine/core";
 import { type KeyboardEvent, useId, useRef, useState } from "react";
 import { flushSync } from "react-dom";
-import { ErrorNote } from "@/ui/states";
-import { useReaders } from "./queries";
-import { mentionAt, withMention } from "./threads";
+import { useReaders } from "@/api/readers";
+import { mentionAt, withMention } from "./mentions";
+import { ErrorNote } from "./states";
 
 const OFFERED = 6;
 
@@ -14,6 +14,8 @@ interface Props {
   initial?: string;
   busy: boolean;
   error: unknown;
+  /** A text that a button puts in. */
+  template?: { label: string; text: string };
   onSend: (body: string, done: () => void) => void;
   onCancel?: () => void;
 }
@@ -27,7 +29,7 @@ function useOffers(project: string, text: string, caret: number, dismissed: stri
 }
 
 /** A field for Markdown. Ctrl and Enter send, Escape leaves, and a name after an @ is completed. */
-export function Composer({ project, label, action, initial = "", busy, error, onSend, onCancel }: Props) {
+export function Composer({ project, label, action, initial = "", busy, error, template, onSend, onCancel }: Props) {
   const [text, setText] = useState(initial);
   const [caret, setCaret] = useState(initial.length);
   const [at, setAt] = useState(0);
@@ -76,6 +78,7 @@ export function Composer({ project, label, action, initial = "", busy, error, on
       {error != null && <ErrorNote error={error} />}
       <div className="composer-actions">
         <Button type="submit" size="xs" disabled={!text.trim() || busy}>{action}</Button>
+        {template && <Button size="xs" variant="default" disabled={busy || text.includes(template.text)} onClick={() => { setText((now) => now + template.text); field.current?.focus(); }}>{template.label}</Button>}
         {onCancel && <Button size="xs" variant="subtle" onClick={onCancel}>Cancel</Button>}
       </div>
     </form>

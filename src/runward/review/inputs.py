@@ -1,0 +1,61 @@
+"""Gates on what a run stands on: the packages that were installed, the data that it read."""
+
+from __future__ import annotations
+
+import re
+
+from runward.data.spans import unversioned_reads
+from runward.errors import InvalidError
+from runward.review.model import CheckResult, EvidenceItem, Standards, Verdict
+from runward.store.database import Tx
+from runward.tracking.capture.environment import normalised_name
+from runward.tracking.locks.versions import satisfies
+from runward.tracking.packages import installed
+
+_PACKAGE = re.compile(r"\s*(?P<name>[A-Za-z0-9][\w.-]*)\s*(?P<versions>.*)")
+_SHOWN = 20
+
+
+def package_rule(text: str) -> tuple[str, str]:
+    """Name and version specifier of ``torch<2.1``. Raises: InvalidError."""
+    found = _PACKAGE.fullmatch(text)
+    if found is None:
+        raise InvalidError(f"forbidden_packages: {text[:80]!r} names no package", hint="such as torch<2.1, or a name")
+    satisfies("1.0", found["versions"])
+    return normalised_name(found["name"]), found["versions"]
+
+
+def input_gates(tx: Tx, run_id: str, standards: Standards) -> list[CheckResult]:
+    """The gates on packages and data that the standards ask for; what was not captured is undecided."""
+    gates = []
+    if standards.forbidden_packages:
+        gates.append(_packages(installed(tx, run_id), standards.forbidden_packages))
+    if standards.data_versioned:
+        gates.append(_data(unversioned_reads(tx, run_id)))
+    return gates
+
+
+def _packages(present: dict[str, str] | None, rules: list[str]) -> CheckResult:
+    if present is None:
+        return _gate("packages", Verdict.UNDECIDED, "it was not captured which packages were installed")
+    found = [
+        EvidenceItem(f"{name} {present[name]} is installed; {rule!r} is forbidden")
+        for rule, (name, versions) in ((rule, package_rule(rule)) for rule in rules)
+        if name in present and satisfies(present[name], versions)
+    ]
+    if found:
+        return _gate("packages", Verdict.FAIL, f"{len(found)} forbidden package(s) installed", found)
+    return _gate("packages", Verdict.PASS, f"none of {len(present)} packages is forbidden")
+
+
+def _data(loose: list[str] | None) -> CheckResult:
+    if loose is None:
+        return _gate("data", Verdict.UNDECIDED, "it was not captured what the run read")
+    if loose:
+        found = [EvidenceItem("is in no version of a dataset: runward data add", path) for path in loose[:_SHOWN]]
+        return _gate("data", Verdict.FAIL, f"{len(loose)} file(s) that the run read are not versioned", found)
+    return _gate("data", Verdict.PASS, "all that the run read is in versions of datasets")
+
+
+def _gate(name: str, verdict: Verdict, message: str, evidence: list[EvidenceItem] | None = None) -> CheckResult:
+    return CheckResult(name, "gate", verdict, message, evidence or [], required=True)

@@ -1,0 +1,70 @@
+"""A reviewer's page: what changed since they looked, threads at lines, keys that decide."""
+
+from __future__ import annotations
+
+import pytest
+
+from runward.governance.model import NewMember
+from runward.review.model import Change, NewReview
+from runward.testing.reviewrules import coded
+from runward.testing.worlds import batch
+from runward.tracking.model import NewProject, NewRun, Run
+from runward.workspace import FolderWorkspace, open_folder
+from tests.browser.conftest import Site, Visitor, barriers
+
+pytestmark = pytest.mark.browser
+PROJECT = "vision/reviewed"
+CODE = "import sys\n\n\ndef rate(step):\n    return 0.1 / step\n\n\nprint(rate(1), sys.argv)\n"
+
+
+class _Place:
+    """As much of a world as :func:`coded` asks for."""
+
+    project = PROJECT
+
+    def run(self, space: FolderWorkspace, metrics: dict[str, float], params: dict[str, object]) -> Run:
+        run = space.tracking.create_run(NewRun(project=PROJECT))
+        space.tracking.append(run.id, batch(0, {key: [(0, value)] for key, value in metrics.items()}))
+        return run
+
+
+def _attempt(space: FolderWorkspace, code: str) -> Run:
+    return coded(_Place(), space, {"train.py": code})  # type: ignore[arg-type]
+
+
+def test_a_reviewer_talks_at_lines_and_comes_back(site: Site, visit: Visitor) -> None:
+    """A thread with a suggestion begins at a line; after the next attempt the page says what is new, and a key decides."""
+    owner = site.workspace
+    owner.tracking.create_project(NewProject(PROJECT, exist_ok=True))
+    owner.governance.create_member(NewMember(name="ina", role="contributor"))
+    ina = open_folder(owner.dispatcher.folder, "ina")
+    base, first, second = (_attempt(ina, CODE.replace("0.1", rate)) for rate in ("0.1", "0.2", "0.3"))
+    review = ina.review.request_review(NewReview(first.id, "A higher rate", base_id=base.id)).review
+    page = visit.open(f"/reviews/{review.id}")
+    page.get_by_text("Still missing").wait_for()
+    assert barriers(page, "the review") == []
+    page.get_by_role("button", name="Say something about train.py:5").click()
+    page.get_by_role("button", name="Suggest a change").click()
+    field = page.get_by_role("textbox", name="About train.py:5")
+    assert "    return 0.2 / step" in field.input_value()
+    field.fill(f"Zero?\n{field.input_value()}")
+    page.get_by_role("button", name="Begin a thread").click()
+    thread = page.get_by_role("region", name="Thread about train.py:5", exact=True)
+    with page.expect_response(lambda answer: answer.url.endswith("/seen")):
+        thread.get_by_text("runward review take").wait_for()
+    ina.review.change_subject(review.id, Change(second.id, comment="higher still"))
+    page.reload()
+    since = page.get_by_label("Since you looked")
+    since.get_by_text("1 new remark").wait_for()
+    since.get_by_role("button", name="compare with the one you saw").click()
+    page.get_by_text("return 0.3 / step").wait_for()
+    page.get_by_text("no longer there").wait_for()
+    page.get_by_role("button", name="Resolve", exact=True).click()
+    page.get_by_text("resolved by").wait_for()
+    page.locator("h1").click()
+    page.keyboard.press("e")
+    assert page.get_by_label("Comment", exact=True).evaluate("field => field === document.activeElement")
+    page.locator("h1").click()
+    page.keyboard.press("a")
+    page.get_by_text("Applied: the run is a team result.").wait_for()
+    assert barriers(page, "the applied review") == []

@@ -1,0 +1,5 @@
+from runward.testing.feedback import FeedbackSuite
+
+
+class TestFeedback(FeedbackSuite):
+    pass

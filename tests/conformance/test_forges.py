@@ -1,0 +1,5 @@
+from runward.testing.forges import ForgesSuite
+
+
+class TestForges(ForgesSuite):
+    pass

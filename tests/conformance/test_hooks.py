@@ -1,0 +1,5 @@
+from runward.testing.hooks import HooksSuite
+
+
+class TestHooks(HooksSuite):
+    pass

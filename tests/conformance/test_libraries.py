@@ -1,0 +1,5 @@
+from runward.testing.libraries import LibrariesSuite
+
+
+class TestLibraries(LibrariesSuite):
+    pass

@@ -1,0 +1,5 @@
+from runward.testing.reviewed import ReviewedSuite
+
+
+class TestReviewed(ReviewedSuite):
+    pass

@@ -1,0 +1,5 @@
+from runward.testing.standards import StandardsSuite
+
+
+class TestStandards(StandardsSuite):
+    pass
