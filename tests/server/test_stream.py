@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 from urllib.parse import urlsplit
 
+from runward.server.pulse import Change, Pulse
 from runward.testing.worlds import batch
 from runward.tracking.model import NewProject, NewRun
 from tests.server.conftest import Site
@@ -42,3 +44,16 @@ def test_a_page_hears_of_points_and_events_of_its_own_teams_only(site: Site) -> 
     assert project.id.encode() in line
     for response in (ours, theirs):
         response.close()
+
+
+def test_what_happens_before_the_first_look_is_told_too(site: Site) -> None:
+    """A page may be open for a while before anybody looks: its changes count from when it was opened."""
+    pulse = Pulse(site.owner.dispatcher.database)
+    mine = pulse.subscribe(site.owner.actor)
+    run = site.owner.tracking.create_run(NewRun(project="p", name="early"))
+
+    async def look() -> list[Change]:
+        async with pulse.lifespan(None):
+            return await asyncio.to_thread(lambda: mine.get(timeout=10))
+
+    assert run.id in [change.object_id for change in asyncio.run(look())]

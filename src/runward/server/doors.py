@@ -128,7 +128,8 @@ def _live(server: Server) -> list[BaseRoute]:
         actor = await in_thread(lambda: server.actor(request))
 
         async def messages() -> AsyncIterator[bytes]:
-            with server.pulse.subscribe(actor) as changes:
+            changes = await in_thread(lambda: server.pulse.subscribe(actor))
+            try:
                 yield heartbeat()
                 quiet_since = time.monotonic()
                 while not server.pulse.stopping.is_set() and not await request.is_disconnected():
@@ -141,6 +142,8 @@ def _live(server: Server) -> list[BaseRoute]:
                     if time.monotonic() - quiet_since > _HEARTBEAT_S:
                         quiet_since = time.monotonic()
                         yield heartbeat()
+            finally:
+                server.pulse.leave(changes)
 
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(messages(), media_type="text/event-stream", headers=headers)

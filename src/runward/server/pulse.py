@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any, NamedTuple
 
 import msgspec
@@ -40,21 +40,27 @@ class _Tail:
 
     def __init__(self, table: str, columns: str) -> None:
         self.table, self.columns = table, columns
-        self.last = -1
+        self.last = 0
         self.seen: set[int] = set()
 
-    def new(self, tx: Tx) -> list[tuple[Any, ...]]:
-        if self.last < 0:
-            self.last = int(tx.scalar(f"SELECT COALESCE(max(id), 0) FROM {self.table}"))
-            return []
-        since = max(self.last - _LOOK_BACK, 0)
-        rows = tx.all(f"SELECT id, {self.columns} FROM {self.table} WHERE id > ? ORDER BY id LIMIT 5000", (since,))
-        fresh = [row for row in rows if row[0] not in self.seen and row[0] > self.last - _LOOK_BACK]
-        if not self.seen:
-            fresh = [row for row in fresh if row[0] > self.last]
-        self.seen = {row[0] for row in rows}
+    def skip(self, tx: Tx) -> None:
+        """Everything up to now is old."""
+        self.last = int(tx.scalar(f"SELECT COALESCE(max(id), 0) FROM {self.table}"))
+        self.passed(self._rows(tx))
+
+    def fresh(self, tx: Tx) -> list[tuple[Any, ...]]:
+        """Rows that `passed` was not told of."""
+        return [row for row in self._rows(tx) if row[0] not in self.seen]
+
+    def passed(self, rows: list[tuple[Any, ...]]) -> None:
+        """These rows were delivered."""
+        self.seen |= {row[0] for row in rows}
         self.last = max([self.last, *self.seen])
-        return fresh
+        self.seen = {row for row in self.seen if row > self.last - _LOOK_BACK}
+
+    def _rows(self, tx: Tx) -> list[tuple[Any, ...]]:
+        since = self.last - _LOOK_BACK
+        return tx.all(f"SELECT id, {self.columns} FROM {self.table} WHERE id > ? ORDER BY id LIMIT 5000", (since,))
 
 
 class Pulse:
@@ -62,8 +68,14 @@ class Pulse:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self._tails = (
+            _Tail("events", "kind, object_kind, object_id, project_id, team_id"),
+            _Tail("segments", "run_id"),
+        )
         self._subscribers: dict[queue.SimpleQueue[list[Change]], Actor] = {}
         self._mutex = threading.Lock()
+        # Held while the tails move, so that who subscribes knows from where on changes are told.
+        self._looking = threading.Lock()
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -84,36 +96,39 @@ class Pulse:
         """Look now: something was changed through this server."""
         self._wake.set()
 
-    @contextlib.contextmanager
-    def subscribe(self, actor: Actor) -> Iterator[queue.SimpleQueue[list[Change]]]:
-        """A queue of changes for one open page."""
+    def subscribe(self, actor: Actor) -> queue.SimpleQueue[list[Change]]:
+        """A queue for one open page: every change after this call arrives there. Reads the database; end it by `leave`."""
         mine: queue.SimpleQueue[list[Change]] = queue.SimpleQueue()
-        with self._mutex:
-            self._subscribers[mine] = actor
-        self._wake.set()
-        try:
-            yield mine
-        finally:
+        with self._looking:
+            if not self._subscribers:
+                with self.database.transaction(write=False) as tx:
+                    for tail in self._tails:
+                        tail.skip(tx)
             with self._mutex:
-                del self._subscribers[mine]
+                self._subscribers[mine] = actor
+        self._wake.set()
+        return mine
+
+    def leave(self, mine: queue.SimpleQueue[list[Change]]) -> None:
+        """The page was closed."""
+        with self._mutex:
+            self._subscribers.pop(mine, None)
 
     def _loop(self) -> None:
-        events = _Tail("events", "kind, object_kind, object_id, project_id, team_id")
-        segments = _Tail("segments", "run_id")
         while not self._stop.is_set():
             self._wake.wait(INTERVAL_S if self._subscribers else None)
             self._wake.clear()
             if self._subscribers and not self._stop.is_set():
-                with contextlib.suppress(Exception):
+                with contextlib.suppress(Exception), self._looking:
                     # The next look comes in less than a second; a database that is away must not end live updates.
-                    self._look(events, segments)
+                    self._look(*self._tails)
                 self._stop.wait(0.1)
 
     def _look(self, events: _Tail, segments: _Tail) -> None:
         with self.database.transaction(write=False) as tx:
-            changes = [Change(*row[1:]) for row in events.new(tx)]
-            runs = dict.fromkeys(row[1] for row in segments.new(tx))
-            for run_id in runs:
+            happened, stored = events.fresh(tx), segments.fresh(tx)
+            changes = [Change(*row[1:]) for row in happened]
+            for run_id in dict.fromkeys(row[1] for row in stored):
                 row = tx.one("SELECT project_id FROM runs WHERE id = ?", (run_id,))
                 changes.append(Change("run.points", "run", run_id, row[0] if row else "", ""))
             if not changes:
@@ -128,6 +143,8 @@ class Pulse:
                 own = [c for c in changes if c.project_id in projects or (not c.project_id and c.team_id in teams)]
                 if own:
                     mine.put(own)
+        events.passed(happened)
+        segments.passed(stored)
 
 
 def heartbeat() -> bytes:

@@ -1,5 +1,6 @@
+import { InfiniteQueryObserver, QueryClient } from "@tanstack/react-query";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { staleKeys, throttled } from "./live";
+import { refresh, staleKeys, throttled } from "./live";
 import { isHere, PLACES } from "./nav";
 
 beforeEach(() => vi.useFakeTimers());
@@ -14,6 +15,36 @@ describe("staleKeys", () => {
   });
   it("asks for models when one is deployed", () => expect(staleKeys(change("deployment.recorded"))).toContainEqual(["models"]));
   it("always asks for something", () => expect(staleKeys(change("something.new"))).toEqual([["inbox"]]));
+});
+
+describe("refresh", () => {
+  it("does not throw away the page that somebody asked for, and asks again when it is there", async () => {
+    const client = new QueryClient();
+    const asked: number[] = [];
+    const answers: (() => void)[] = [];
+    const observer = new InfiniteQueryObserver(client, {
+      queryKey: ["dataset", "d", "history"],
+      queryFn: ({ pageParam }) => {
+        asked.push(pageParam);
+        return new Promise<number>((resolve) => answers.push(() => resolve(pageParam)));
+      },
+      initialPageParam: 0,
+      getNextPageParam: (last: number) => last + 1,
+    });
+    const answer = async () => {
+      answers.splice(0).forEach((give) => give());
+      await vi.advanceTimersByTimeAsync(1);
+    };
+    const stop = observer.subscribe(() => undefined);
+    await answer();
+    void observer.fetchNextPage();
+    void refresh(client, ["dataset"]);
+    await vi.advanceTimersByTimeAsync(1);
+    await answer();
+    expect(observer.getCurrentResult().data?.pages).toEqual([0, 1]);
+    expect(asked).toEqual([0, 1, 0]);
+    stop();
+  });
 });
 
 describe("throttled", () => {

@@ -57,9 +57,22 @@ function isCheap(query: Query): boolean {
   return !Array.isArray(pages) || pages.length <= PAGES_KEPT_FRESH;
 }
 
-async function refresh(client: QueryClient, queryKey: QueryKey): Promise<void> {
+/** Whether a further page is on its way: asking again now would cancel what somebody clicked for. */
+function isGrowing(query: Query): boolean {
+  const meta = query.state.fetchMeta as { fetchMore?: unknown } | null;
+  return query.state.fetchStatus === "fetching" && Boolean(meta?.fetchMore);
+}
+
+/** Asks again for what is looked at; a table that is just growing afterwards. */
+export async function refresh(client: QueryClient, queryKey: QueryKey): Promise<void> {
   await client.invalidateQueries({ queryKey, refetchType: "none" });
-  await client.refetchQueries({ queryKey, type: "active", predicate: isCheap });
+  const growing = client.getQueryCache().findAll({ queryKey, type: "active", predicate: isGrowing });
+  const later = growing.map(async (query) => {
+    await query.promise?.catch(() => undefined);
+    await client.refetchQueries({ queryKey: query.queryKey, exact: true, type: "active", predicate: isCheap });
+  });
+  await client.refetchQueries({ queryKey, type: "active", predicate: (query) => isCheap(query) && !isGrowing(query) });
+  await Promise.all(later);
 }
 
 /** One stream for the whole app: what changes on the server is asked for again. */
