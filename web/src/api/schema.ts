@@ -6728,6 +6728,8 @@ export interface components {
              * @enum {unknown}
              */
             proposes: "" | "page" | "standards";
+            /** @default [] */
+            also: string[];
         };
         /**
          * ReviewState
@@ -6759,6 +6761,8 @@ export interface components {
             seen: components["schemas"]["Seen"] | null;
             /** @default null */
             base: components["schemas"]["Run"] | null;
+            /** @default [] */
+            further: components["schemas"]["Run"][];
         };
         /**
          * Vote
@@ -6842,7 +6846,7 @@ export interface components {
         };
         /**
          * NewReview
-         * @description A review to open on a run, or on the version of a model that the run made.
+         * @description A review to open on a run, on several that are one result, or on the version of a model that the run made.
          */
         NewReview: {
             run_id: string;
@@ -6862,6 +6866,8 @@ export interface components {
             draft: boolean;
             /** @default  */
             base_id: string;
+            /** @default [] */
+            also: string[];
         };
         /**
          * Proposal
@@ -6904,6 +6910,8 @@ export interface components {
             version: number;
             /** @default  */
             comment: string;
+            /** @default [] */
+            also: string[];
         };
         /**
          * Waiver
@@ -7316,6 +7324,8 @@ export interface components {
             alias: string;
             /** @default  */
             proposes: string;
+            /** @default [] */
+            also: string[];
         };
         /**
          * Score
