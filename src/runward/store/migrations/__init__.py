@@ -33,6 +33,7 @@ from runward.store.migrations import (
     m0018_deliveries,
     m0019_libraries,
     m0020_review_groups,
+    m0021_audit_chain,
 )
 
 MIGRATIONS: list[ModuleType] = [
@@ -56,6 +57,7 @@ MIGRATIONS: list[ModuleType] = [
     m0018_deliveries,
     m0019_libraries,
     m0020_review_groups,
+    m0021_audit_chain,
 ]
 """All migrations in order; the position (from 1) is the schema's version."""
 
