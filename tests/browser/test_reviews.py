@@ -70,6 +70,30 @@ def test_a_reviewer_talks_at_lines_and_comes_back(site: Site, visit: Visitor) ->
     assert barriers(page, "the applied review") == []
 
 
+def test_evidence_stands_beside_committed_code(site: Site, visit: Visitor) -> None:
+    """Lines that no diff shows are shown where a check is about them, and can be talked about."""
+    owner = site.workspace
+    owner.tracking.create_project(NewProject(PROJECT, exist_ok=True))
+    code = "import pickle\n" + "".join(f"# note {n}\n" for n in range(40)) + "y = pickle.load(open('y', 'rb'))\n"
+    run = _attempt(owner, code)
+    review = owner.review.request_review(NewReview(run.id, "An unsafe one")).review
+    page = visit.open(f"/reviews/{review.id}")
+    shown = page.get_by_role("region", name="Code of train.py", exact=True)
+    shown.get_by_text("y = pickle.load").wait_for()
+    assert shown.get_by_text("# note 20").count() == 0
+    assert shown.locator(".line-evidence").filter(has_text="loads safely").count() >= 1
+    page.get_by_role("button", name="Whole file").click()
+    shown.get_by_text("# note 20").wait_for()
+    page.get_by_role("button", name="Say something about train.py:42").click()
+    page.get_by_role("textbox", name="About train.py:42").fill("Safetensors?")
+    page.get_by_role("button", name="Begin a thread").click()
+    page.get_by_role("region", name="Thread about train.py:42", exact=True).get_by_text("Safetensors?").wait_for()
+    assert barriers(page, "committed code") == []
+    page = visit.open(f"/runs/{run.id}/code")
+    page.get_by_role("button", name="train.py").click()
+    page.get_by_role("region", name="Code of train.py", exact=True).get_by_text("# note 20").wait_for()
+
+
 def test_repetitions_are_reviewed_as_one_result(site: Site, visit: Visitor) -> None:
     """Chosen in the project's table; the page shows each run and what all of them measured."""
     owner, project = site.workspace, "vision/repeated"

@@ -102,6 +102,9 @@ class ReviewGroupsSuite:
         (safety,) = [check for check in found.checks if check.name == "loads_safely"]
         assert (safety.verdict, safety.required) == (Verdict.FAIL, True)
         assert {item.file for item in safety.evidence if "pickle" in item.message} == {f"train.py ({other.name})"}
+        assert author.tracking.code_file(other.id, "train.py").text.startswith("import pickle")
+        with pytest.raises(NotFoundError, match=r"other\.py"):
+            author.tracking.code_file(other.id, "other.py")
         (change,) = found.changes
         assert change.path == f"train.py ({other.name})"
         assert "+import pickle" in change.diff

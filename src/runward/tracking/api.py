@@ -11,6 +11,7 @@ from runward.tracking.model import (
     Artifact,
     Batch,
     CapturePart,
+    CodeFile,
     Comparison,
     Experiment,
     FileChange,
@@ -202,6 +203,11 @@ class Tracking(Protocol):
     @operation("GET", "/comparisons", may="run.read", on=ON_LIST)
     def compare(self, run_ids: list[str]) -> Comparison:
         """Runs side by side: params, metrics, environment, and the code of the first two. Raises: NotFoundError."""
+        ...
+
+    @operation("GET", "/runs/{run_id}/code-file", may="run.read", on="run_id")
+    def code_file(self, run_id: str, path: str) -> CodeFile:
+        """A file of the captured code. Raises: NotFoundError (none was captured under this path)."""
         ...
 
     @operation("GET", "/runs/{run_id}/code-diff", may="run.read", on="run_id")

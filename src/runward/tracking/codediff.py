@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from runward.tracking.model import CapturePart, FileChange, Plain
+from runward.tracking.model import CapturePart, CodeFile, FileChange, Plain
 from runward.tracking.notebooks import outputs, read_cells, sources
 from runward.tracking.patches import reverted
 
@@ -91,6 +91,17 @@ def file_changes(read: Read, capture: bytes) -> list[FileChange]:
                 shown = shown if before is None else _notebook_diffs(path, before, now) or shown
             changes += [FileChange(name, kind, diff) for name, diff in shown]  # type: ignore[arg-type]
     return changes
+
+
+def code_text(read: Read, capture: bytes, path: str) -> CodeFile | None:
+    """A captured file as people read it; None where there is none of this path."""
+    document: dict[str, Any] = msgspec.json.decode(capture)
+    item = next((one for one in document.get("files", []) if one["path"] == path), None)
+    if item is None:
+        return None
+    text = (_text(read, item.get("digest")) or "") if item.get("mode") != "symlink" else ""
+    cells = read_cells(text) if path.endswith(".ipynb") and text else None
+    return CodeFile(path, text if cells is None else sources(cells), int(item.get("size", 0)))
 
 
 def _split(text: str) -> dict[str, str]:

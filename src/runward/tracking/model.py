@@ -345,6 +345,16 @@ class FileChange(msgspec.Struct, frozen=True):
     """Unified diff; empty for binary or very large files."""
 
 
+class CodeFile(msgspec.Struct, frozen=True):
+    """A file of the code that a run ran with, as text."""
+
+    path: str
+    text: str
+    """Of a notebook the cells, without what they printed; empty for what is binary or very large."""
+    size: int
+    """Bytes of the file."""
+
+
 class Comparison(msgspec.Struct, frozen=True):
     """Several runs side by side; ``code`` compares the first two."""
 

@@ -35,7 +35,7 @@ from runward.tracking import packages, storage
 from runward.tracking import repository as sql
 from runward.tracking.api import Tracking
 from runward.tracking.checks import check_artifact_path, check_key, check_run_id, check_text
-from runward.tracking.codediff import MAX_BYTES, changed_files, environment_of, file_changes
+from runward.tracking.codediff import MAX_BYTES, changed_files, code_text, environment_of, file_changes
 from runward.tracking.compaction import read_series
 from runward.tracking.finding import ProjectKeys, find_page
 from runward.tracking.garbage import lock as garbage_lock
@@ -48,6 +48,7 @@ from runward.tracking.model import (
     Artifact,
     Batch,
     CapturePart,
+    CodeFile,
     ComparedRow,
     Comparison,
     FileChange,
@@ -396,6 +397,18 @@ class TrackingService(Places, Tracking):
             environment=_rows(environment),
             code=changed_files(self._reader(runs[:2]), code[0], code[1]) if len(code) == 2 else [],
         )
+
+    def code_file(self, run_id: str, path: str) -> CodeFile:
+        """See the contract."""
+        code = next((part for part in sql.captures(self.tx, run_id) if part.kind == "code"), None)
+        found = (
+            code_text(self._reader([sql.run(self.tx, run_id)]), self.call.blobs.read(code.digest), path)
+            if code
+            else None
+        )
+        if found is None:
+            raise NotFoundError(f"no file {path[:200]!r} was captured with run {run_id}", hint="see the run's Code tab")
+        return found
 
     def uncommitted(self, run_id: str) -> list[FileChange]:
         """See the contract."""

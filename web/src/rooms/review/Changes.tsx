@@ -4,14 +4,16 @@ import { Link } from "wouter";
 import type { CheckResult, Comparison, ReviewDetail, Run } from "@/api/types";
 import { VERDICTS } from "@/ui/badges";
 import { Figure, Section } from "@/ui/bits";
-import { Diffs, type Notes } from "@/ui/Diff";
-import { formatValue } from "@/ui/format";
+import { codeFileQuery } from "@/ui/codeFile";
+import { Diffs, FileText, type Notes } from "@/ui/Diff";
+import { formatValue, plural } from "@/ui/format";
 import { Scroll } from "@/ui/Scroll";
 import { Group, ofFurther } from "./Group";
 import { deltasQuery } from "./queries";
 import { standsAt, type Thread } from "./talk";
 import { AskButton, SaidAt, useTalk } from "./Thread";
 
+const MOST_FILES = 20;
 type RunReview = ReviewDetail & { run: Run };
 
 interface Props {
@@ -19,6 +21,8 @@ interface Props {
   threads: Thread[];
   /** The two runs side by side, where there is one to compare with. */
   compared: Comparison | undefined;
+  /** Lines by file that checks and threads are about, and that no diff shows. */
+  pointed: Map<string, number[]>;
 }
 
 const at = (threads: Thread[], anchor: string): Thread[] => threads.filter((thread) => standsAt(thread.first) === anchor);
@@ -156,6 +160,14 @@ function useNotes(detail: ReviewDetail, threads: Thread[]): Notes {
   return { at: said, ask: (anchor, text) => ask({ anchor, text }) };
 }
 
+/** A file that checks or threads are about, where they are. */
+function Pointed({ run, path, focus, notes }: { run: string; path: string; focus: number[]; notes: Notes }) {
+  const query = useQuery(codeFileQuery(run, path));
+  if (query.isPending) return <p className="muted small mono">{path} …</p>;
+  if (query.isError) return <>{[...new Set(focus)].map((line) => <div key={line}>{notes.at(`${path}:${line}`)}</div>)}</>;
+  return <FileText path={path} text={query.data.text} focus={focus} notes={notes} />;
+}
+
 /** What a proposal would change. */
 export function ProposedChange({ detail, threads }: { detail: ReviewDetail; threads: Thread[] }) {
   const notes = useNotes(detail, threads);
@@ -164,7 +176,7 @@ export function ProposedChange({ detail, threads }: { detail: ReviewDetail; thre
 
 /** What the review is about: figures, parameters, environment, code, each beside what it is compared with. */
 export function Changes(props: Props) {
-  const { detail, threads, compared } = props;
+  const { detail, threads, compared, pointed } = props;
   const { run, changes } = detail;
   const notes = useNotes(detail, threads);
   return (
@@ -180,6 +192,12 @@ export function Changes(props: Props) {
       ) : (
         <Section title="Code that was not committed" aside={<Link href={`/runs/${run.id}/code`}>All code</Link>}>
           <Diffs files={changes} none={run.commit ? `None: the run is commit ${run.commit.slice(0, 8)} as it stands.` : "No difference was captured."} notes={notes} />
+        </Section>
+      )}
+      {pointed.size > 0 && (
+        <Section title="Code the checks are about" aside={<span className="muted small">as it ran</span>}>
+          <div className="diffs">{[...pointed].slice(0, MOST_FILES).map(([path, focus]) => <Pointed key={path} run={run.id} path={path} focus={focus} notes={notes} />)}</div>
+          {pointed.size > MOST_FILES && <p className="muted small">{plural(pointed.size - MOST_FILES, "more file")} under All code.</p>}
         </Section>
       )}
     </div>

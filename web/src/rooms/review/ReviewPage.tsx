@@ -21,7 +21,7 @@ import { comparisonQuery, markSeen, reviewQuery, useAct } from "./queries";
 import { ReportMenu } from "./ReportMenu";
 import { SimilarNote } from "./SimilarNote";
 import { Since } from "./Since";
-import { placesIn, standsAt, threadsOf } from "./talk";
+import { placesIn, pointedAt, standsAt, threadsOf } from "./talk";
 import { TalkProvider } from "./Thread";
 
 function ChecksPart({ detail }: { detail: ReviewDetail }) {
@@ -76,9 +76,10 @@ function Loaded({ detail }: { detail: ReviewDetail }) {
   const files = other ? compared.data?.code : detail.changes;
   const places = useMemo(() => placesIn(files ?? []), [files]);
   const threads = threadsOf(detail.comments);
+  const pointed = useMemo(() => (run ? pointedAt(detail, threadsOf(detail.comments), places) : new Map<string, number[]>()), [detail, places, run]);
   const placed = threads.filter(({ first }) => {
     const at = standsAt(first);
-    return places.has(at) || /^(params|metrics)\./.test(at);
+    return places.has(at) || /^(params|metrics)\./.test(at) || pointed.has(at.replace(/:\d+$/, ""));
   });
   useSeen(detail);
   const choices = !run ? [] : [
@@ -94,7 +95,7 @@ function Loaded({ detail }: { detail: ReviewDetail }) {
       <Since detail={{ ...detail, seen }} me={me} onCompare={(run) => setUrl({ against: run })} />
       {choices.length > 1 && <div className="toolbar"><SegmentedControl size="xs" aria-label="Compare" data={choices} value={against} onChange={(value) => setUrl({ against: value === (base ? "base" : "none") ? null : value })} /></div>}
       <div className="columns review-columns">
-        {!run ? <ProposedChange detail={detail} threads={threads} /> : other && !compared.data ? (compared.isError ? <ErrorNote error={compared.error} retry={() => void compared.refetch()} /> : <Loading rows={10} />) : <Changes detail={{ ...detail, run }} threads={threads} compared={other ? compared.data : undefined} />}
+        {!run ? <ProposedChange detail={detail} threads={threads} /> : other && !compared.data ? (compared.isError ? <ErrorNote error={compared.error} retry={() => void compared.refetch()} /> : <Loading rows={10} />) : <Changes detail={{ ...detail, run }} threads={threads} compared={other ? compared.data : undefined} pointed={pointed} />}
         <div>
           <ChecksPart detail={detail} />
           <Conversation detail={detail} threads={threads} placed={placed} />

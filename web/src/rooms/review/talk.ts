@@ -29,6 +29,19 @@ export function standsAt({ anchor, place, line = 0, excerpt = [] }: Remark): str
 /** All places of the files shown. */
 export const placesIn = (files: FileChange[]): Set<string> => new Set(files.flatMap((file) => anchorsOf(file.path, parseDiff(file.diff))).filter(Boolean));
 
+/** Lines of committed code that checks or threads are about, by file: what no diff shows. */
+export function pointedAt(detail: Pick<ReviewDetail, "checks">, threads: Thread[], shown: Set<string>): Map<string, number[]> {
+  const said = threads.map(({ first }) => /^(.+):(\d+)$/.exec(standsAt(first))).filter((found) => found !== null);
+  const seen = detail.checks.filter((check) => check.verdict !== "pass").flatMap((check) => check.evidence.filter((item) => item.file && item.line).map((item) => [item.file, item.line] as const));
+  const pointed = new Map<string, number[]>();
+  for (const [file, line] of [...said.map((found) => [found[1] ?? "", Number(found[2])] as const), ...seen]) {
+    // Code that only a further run had is shown as its difference from the first run's.
+    if (!file || !line || shown.has(`${file}:${line}`) || file.endsWith(")")) continue;
+    pointed.set(file, [...(pointed.get(file) ?? []), line]);
+  }
+  return pointed;
+}
+
 /** What changed since the reader looked: parts of the subject, and remarks of others. */
 export function newsOf({ seen, review, revisions = [], comments }: Pick<ReviewDetail, "seen" | "review" | "revisions" | "comments">, me: string) {
   const remarks = comments.filter((one) => one.id > (seen?.remark ?? 0) && one.author !== me);

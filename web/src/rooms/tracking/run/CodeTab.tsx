@@ -3,15 +3,22 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { api } from "@/api/client";
 import type { RunDetail } from "@/api/types";
+import { codeFileQuery } from "@/ui/codeFile";
 import { Facts, IdChip, Section } from "@/ui/bits";
-import { Diffs } from "@/ui/Diff";
+import { Diffs, FileText } from "@/ui/Diff";
 import { formatBytes, plural } from "@/ui/format";
 import { Empty, Loaded } from "@/ui/states";
 import { type CodeCapture, useCapture } from "../captures";
 
 const SHOWN = 300;
 
-function Files({ files }: { files: CodeCapture["files"] }) {
+function OneFile({ run, path }: { run: string; path: string }) {
+  const query = useQuery(codeFileQuery(run, path));
+  return <Loaded query={query}>{(file) => <FileText path={path} text={file.text} />}</Loaded>;
+}
+
+function Files({ run, files }: { run: string; files: CodeCapture["files"] }) {
+  const [opened, setOpened] = useState("");
   const [wanted, setWanted] = useState("");
   const shown = files.filter((file) => file.path.toLowerCase().includes(wanted.toLowerCase()));
   return (
@@ -22,7 +29,7 @@ function Files({ files }: { files: CodeCapture["files"] }) {
         <tbody>
           {shown.slice(0, SHOWN).map((file) => (
             <tr key={file.path}>
-              <td className="mono break">{file.path}</td>
+              <td className="mono break"><button type="button" className="link" onClick={() => setOpened(opened === file.path ? "" : file.path)} aria-expanded={opened === file.path}>{file.path}</button>{opened === file.path && <OneFile run={run} path={file.path} />}</td>
               <td className="num">{formatBytes(file.size)}</td>
               <td className="wide"><IdChip id={file.digest} label="digest" /></td>
             </tr>
@@ -61,7 +68,7 @@ export default function CodeTab({ detail }: { detail: RunDetail }) {
             <Section title="Uncommitted changes">
               <Loaded query={changes}>{(files) => <Diffs files={files} none="Nothing was uncommitted: the commit is the code." />}</Loaded>
             </Section>
-            <Files files={found.files ?? []} />
+            <Files run={run.id} files={found.files ?? []} />
           </>
         )
       }
