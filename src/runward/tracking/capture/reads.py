@@ -20,6 +20,7 @@ from runward.core.hashing import digest_file
 from runward.tracking.capture.model import FileRead, ReadMethod, encode_path
 
 _MAX_DIGEST_BYTES = 2 << 30
+_OWN_FILES = ("/keys/audit.key", "/keys/signing.pem", "/audit/checkpoints.jsonl")
 _CODE_SUFFIXES = (".py", ".pyc", ".pyi", ".pyd", ".so", ".pth")
 _SYSTEM_FOLDERS = ("/proc", "/sys", "/dev", "/etc", "/usr", "/lib", "/lib64", "/run")
 _WRITE_FLAGS = os.O_WRONLY | os.O_TRUNC
@@ -184,7 +185,9 @@ def _ignored_folders() -> tuple[str, ...]:
         *sysconfig.get_paths().values(),
         site.getusersitepackages(),
     }
-    return tuple(f"{folder.rstrip('/')}/" for folder in (*_SYSTEM_FOLDERS, *prefixes) if folder not in ("", "/"))
+    # What Runward itself reads is no data of the run; least of all its keys.
+    own = os.environ.get("RUNWARD_DIR", "") and os.path.abspath(os.environ["RUNWARD_DIR"])
+    return tuple(f"{folder.rstrip('/')}/" for folder in (*_SYSTEM_FOLDERS, *prefixes, own) if folder not in ("", "/"))
 
 
 def _is_input(path: str, ignored: tuple[str, ...]) -> bool:
@@ -198,4 +201,4 @@ def _is_input(path: str, ignored: tuple[str, ...]) -> bool:
         "/.git/",
         "/.venv/",
     )
-    return not (path.startswith(ignored) or path.endswith(_CODE_SUFFIXES) or any(part in path for part in inner))
+    return not (path.startswith(ignored) or path.endswith((*_CODE_SUFFIXES, *_OWN_FILES)) or any(part in path for part in inner))
