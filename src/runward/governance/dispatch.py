@@ -88,6 +88,10 @@ class Call:
         for hook in self._dispatcher.rooms.hooks.get(event.kind, ()):
             hook(self, event)
 
+    def note(self, what: str, kind: str, object_id: str) -> None:
+        """Note in the audit trail that an operation was carried out as a part of another one."""
+        self._dispatcher._note(self, what, kind, object_id, "ok")
+
     def project(self, reference: str) -> ProjectRow:
         """A project by id or path. Raises: NotFoundError (there is none, or it is not visible to the caller)."""
         found = self.find_project(reference)

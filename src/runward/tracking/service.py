@@ -222,7 +222,7 @@ class TrackingService(Places, Tracking):
     def append(self, run_id: str, batch: Batch) -> Ack:
         """See the contract."""
         check_name(batch.client, "the client's id", limit=64)
-        expected = storage.next_frame(self.tx, run_id, batch.client)
+        expected = storage.take_frames(self.tx, run_id, batch.client, batch.first, batch.count)
         if batch.first > expected:
             raise ConflictError(
                 f"frames {expected} to {batch.first - 1} of client {batch.client} are missing",
@@ -238,7 +238,9 @@ class TrackingService(Places, Tracking):
                 expected=expected,
             )
         self._store(run_id, batch)
-        storage.set_next_frame(self.tx, run_id, batch.client, batch.first + batch.count)
+        if batch.end is not None:
+            self._end(run_id, batch.end)
+            self.call.note("tracking.end_run", "run", run_id)
         return Ack(next=batch.first + batch.count)
 
     def _store(self, run_id: str, batch: Batch) -> None:
@@ -265,6 +267,10 @@ class TrackingService(Places, Tracking):
 
     def end_run(self, run_id: str, end: RunEnd) -> Run:
         """See the contract."""
+        self._end(run_id, end)
+        return sql.run(self.tx, run_id)
+
+    def _end(self, run_id: str, end: RunEnd) -> None:
         if not end.status.is_terminal:
             raise InvalidError(f"status {end.status!r} is no end", hint="finished, failed, cancelled or timed_out")
         row = self.tx.one(
@@ -276,7 +282,7 @@ class TrackingService(Places, Tracking):
         # A clock may have been set back meanwhile: no run ends before it began.
         ended = max(to_us(end.ended_at) if end.ended_at else self.call.now_us, row[1])
         if row[0] == end.status or ended < storage.resumed_at(self.tx, run_id):
-            return sql.run(self.tx, run_id)
+            return
         if RunStatus(row[0]).is_terminal:
             raise InvalidTransitionError(
                 f"run {run_id} is over: it {row[0]}", hint=f"start a new run, or this one with run_id={run_id!r}"
@@ -292,7 +298,6 @@ class TrackingService(Places, Tracking):
             },
         )
         self.call.publish(Event("run.ended", "run", run_id, row[2], scope.team_id, {"status": end.status}))
-        return sql.run(self.tx, run_id)
 
     def resume_run(self, run_id: str, at: datetime | None = None) -> Run:
         """See the contract."""

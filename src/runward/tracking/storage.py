@@ -15,22 +15,23 @@ from runward.tracking.model import RESUMED_TAG
 from runward.tracking.points import Summary
 
 
-def next_frame(tx: Tx, run_id: str, client: str) -> int:
-    """The frame expected next from a client; the row stays locked until the commit."""
-    sql = f"SELECT next_frame FROM journals WHERE run_id = ? AND client = ?{tx.for_update}"
-    found = tx.scalar(sql, (run_id, client))
-    if found is None:
-        insert = (
-            "INSERT INTO journals (run_id, client, next_frame) VALUES (?, ?, 0) ON CONFLICT (run_id, client) DO NOTHING"
-        )
-        # Another request of the same client may have been quicker.
-        found = 0 if tx.execute(insert, (run_id, client)) else tx.scalar(sql, (run_id, client))
-    return int(found)
+def take_frames(tx: Tx, run_id: str, client: str, first: int, count: int) -> int:
+    """The frame expected from a client. If that is the first of ``count`` frames, they count as stored from now on.
 
-
-def set_next_frame(tx: Tx, run_id: str, client: str, frame: int) -> None:
-    """Remember how far a client's journal is stored."""
-    tx.execute("UPDATE journals SET next_frame = ? WHERE run_id = ? AND client = ?", (frame, run_id, client))
+    Another request of the same client waits for the commit, and then sees how far the journal is stored.
+    """
+    if count > 0:
+        # One statement, whichever of the two it is: most journals of short runs come in one batch.
+        if first:
+            sql = "UPDATE journals SET next_frame = ? WHERE run_id = ? AND client = ? AND next_frame = ?"
+            taken = tx.execute(sql, (first + count, run_id, client, first))
+        else:
+            sql = """INSERT INTO journals (run_id, client, next_frame) VALUES (?, ?, ?) ON CONFLICT (run_id, client)
+                     DO UPDATE SET next_frame = excluded.next_frame WHERE journals.next_frame = 0"""
+            taken = tx.execute(sql, (run_id, client, count))
+        if taken:
+            return first
+    return int(tx.scalar("SELECT next_frame FROM journals WHERE run_id = ? AND client = ?", (run_id, client)) or 0)
 
 
 def insert_segment(tx: Tx, run_id: str, client: str, first: int, points: int, data: bytes) -> None:
