@@ -46,8 +46,6 @@ class Call:
         self.actor = actor
         self.now: datetime = utc_now()
         self.events: list[Event] = []
-        self._known: dict[tuple[str, object], object] = {}
-        self._known_at = tx.changes
 
     @property
     def now_us(self) -> int:
@@ -102,22 +100,14 @@ class Call:
 
     def find_project(self, reference: str) -> ProjectRow | None:
         """A project by id or path, whoever may see it."""
-        return self._once(("project", reference), lambda: find_project(self.tx, reference))
+        return find_project(self.tx, reference)
 
     def project_scope(self, project_id: str) -> Scope | None:
         """Where a project lies that is not deleted."""
-        return self._once(("scope", project_id), lambda: project_scope(self.tx, project_id))
+        return project_scope(self.tx, project_id)
 
     def _role_at(self, scope: Scope) -> Role | None:
-        return self._once(("role", scope), lambda: role_at(self.tx, self.actor, scope))
-
-    def _once(self, key: tuple[str, object], find: Callable[[], T]) -> T:
-        """What was found before, as long as this transaction has changed nothing since."""
-        if self._known_at != self.tx.changes:
-            self._known, self._known_at = {}, self.tx.changes
-        if key not in self._known:
-            self._known[key] = find()
-        return cast(T, self._known[key])
+        return role_at(self.tx, self.actor, scope)
 
     def visible_projects(self, project: str = "") -> Clause:
         """The ids of a project and those below it, or of all that the caller may read, as a subquery.

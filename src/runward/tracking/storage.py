@@ -93,6 +93,15 @@ def runs_to_compact(tx: Tx, limit: int) -> list[tuple[str, bool]]:
     return [(row[0], bool(row[1])) for row in tx.all(sql, (limit,))]
 
 
+def keep_segments(tx: Tx, run_id: str, below: int) -> None:
+    """Nothing waits for compaction in a run that is over with fewer points than ``below``, all of them in segments."""
+    tx.execute(
+        """UPDATE runs SET tail = 0 WHERE id = ? AND NOT EXISTS (SELECT 1 FROM blocks WHERE run_id = ?)
+           AND (SELECT COALESCE(sum(points), 0) FROM segments WHERE run_id = ?) < ?""",
+        (run_id, run_id, run_id, below),
+    )
+
+
 def segment_sizes(tx: Tx, run_id: str) -> list[tuple[int, int]]:
     """(id, points) of a run's segments in order of arrival."""
     rows = tx.all("SELECT id, points FROM segments WHERE run_id = ? ORDER BY id", (run_id,))
@@ -136,7 +145,9 @@ def _delete(tx: Tx, table: str, column: str, ids: Sequence[int]) -> int:
 
 def count_folded(tx: Tx, run_id: str, segments: int) -> None:
     """So many segments of a run need no compaction any more."""
-    tx.execute("UPDATE runs SET tail = tail - ? WHERE id = ?", (segments, run_id))
+    # What came in after the end of a run that stays in segments is fewer than there are.
+    sql = "UPDATE runs SET tail = CASE WHEN tail > ? THEN tail - ? ELSE 0 END WHERE id = ?"
+    tx.execute(sql, (segments, segments, run_id))
 
 
 def resumed_at(tx: Tx, run_id: str) -> int:
