@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import AsyncIterator, Sequence
 from typing import cast
 
@@ -21,7 +22,7 @@ from runward.errors import RunwardError
 from runward.governance.checkpoints import Checkpointer
 from runward.governance.dispatch import Dispatcher
 from runward.server import foreign
-from runward.server.app import Server, door, error_response
+from runward.server.app import Server, door, error_response, in_thread
 from runward.server.deliveries import Deliveries
 from runward.server.doors import doors
 from runward.server.middleware import Border, direct, host_allowed
@@ -65,10 +66,15 @@ def create_app(
         hook_networks: Networks that web hooks and forges may be in although they are not public, as ``10.0.0.0/8``.
     """
     server = Server(dispatcher, allowed_hosts=allowed_hosts)
-    document, allowed = openapi(dispatcher.operations.values()), networks(hook_networks)
+    allowed = networks(hook_networks)
+
+    @functools.cache
+    def document() -> bytes:
+        # When it is first asked for: it takes a sixth of a server's start, and few ask.
+        return encode(openapi(dispatcher.operations.values()), JSON)
 
     async def serve_openapi(request: Request) -> Response:
-        return Response(encode(document, JSON), media_type=JSON)
+        return Response(await in_thread(document), media_type=JSON)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: object) -> AsyncIterator[None]:
