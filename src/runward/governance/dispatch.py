@@ -141,6 +141,9 @@ class _Pending:
     def __init__(self, op: Operation, actor: Actor, arguments: Mapping[str, Any]) -> None:
         self.op, self.actor, self.arguments = op, actor, arguments
         self.done = False
+        self.turn = threading.Lock()
+        """Held until the call is done, or is the one that commits the next group."""
+        self.turn.acquire()
         self.tries = 0
         self.value: Any = None
         self.error: BaseException | None = None
@@ -158,8 +161,9 @@ class Dispatcher:
         self.audit_key = AuditKey(folder)
         self.listeners: list[Listener] = []
         self._mutex = threading.Lock()
-        self._leader = threading.Lock()
         self._waiting: list[_Pending] = []
+        self._is_led = False
+        """Whether a group is being committed, after which the next one follows."""
 
     @property
     def operations(self) -> dict[str, Operation]:
@@ -201,14 +205,30 @@ class Dispatcher:
         mine = _Pending(op, actor, arguments)
         with self._mutex:
             self._waiting.append(mine)
-        with self._leader:
-            if not mine.done:
-                with self._mutex:
-                    group, self._waiting = self._waiting, []
-                self._commit(group)
+            leads, self._is_led = not self._is_led, True
+        if not leads:
+            mine.turn.acquire()
+        if not mine.done:
+            self._lead()
         if mine.error is not None:
             raise mine.error
         return mine.value
+
+    def _lead(self) -> None:
+        """Commit the group that waits, then let the next one be committed by the first that waits for it.
+
+        Who is done goes at once: it must not wait for that commit too.
+        """
+        with self._mutex:
+            group, self._waiting = self._waiting, []
+        try:
+            self._commit(group)
+        finally:
+            with self._mutex:
+                heirs = self._waiting[:1]
+                self._is_led = bool(heirs)
+            for pending in [*heirs, *group]:
+                pending.turn.release()
 
     def _commit(self, group: list[_Pending]) -> None:
         events: list[Event] = []
