@@ -62,7 +62,7 @@ def serving(command: list[str], url: str, cwd: Path) -> Iterator[tuple[int, floa
             try:
                 with urllib.request.urlopen(url, timeout=5):
                     break
-            except (urllib.error.URLError, ConnectionError):
+            except (urllib.error.URLError, ConnectionError, TimeoutError):
                 if process.poll() is not None:
                     raise
                 time.sleep(0.005)
