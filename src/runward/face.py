@@ -26,13 +26,14 @@ from runward.core.seeding import seed_everything
 from runward.errors import ConflictError, InvalidError, NotFoundError, RunwardError
 from runward.tracking import client
 from runward.tracking import journal as j
+from runward.tracking.adoption import adopt
 from runward.tracking.captor import Captor
 from runward.tracking.capture.preload import Shim
 from runward.tracking.client import ActiveRun, RunwardWarning
 from runward.tracking.media import plain
-from runward.tracking.model import NewProject, NewRun, RunDetail, RunParam
+from runward.tracking.model import NewRun, RunDetail, RunParam
 from runward.tracking.sharing import ScriptHooks, is_first_process, is_rank_0, last_steps
-from runward.tracking.uploader import Uploader, adopt
+from runward.tracking.uploader import Uploader, create_run
 
 _lock = threading.Lock()
 _current: list[w.Workspace] = []
@@ -226,8 +227,8 @@ def _begin(
     new: NewRun, project: str, capture: bool, command: list[str] | None = None, shim: Shim | None = None
 ) -> ActiveRun:
     space = current_workspace()
-    _create(space, new)
-    run, captor = _open(space, new, capture, command, shim=shim)
+    is_created = _create(space, new)
+    run, captor = _open(space, new, capture, command, shim=shim, is_created=is_created)
     _capture(run, captor, new)
     _adopt_once(space)
     return run
@@ -254,6 +255,7 @@ def _open(
     *,
     uploads: bool = True,
     shim: Shim | None = None,
+    is_created: bool = False,
 ) -> tuple[ActiveRun, Captor | None]:
     """A run's journal, with all that makes the run as its first entry, on its way into the store."""
     before = {} if command is not None else dict(BEFORE_START.stop())
@@ -263,7 +265,7 @@ def _open(
     run = ActiveRun(RunId(new.id), folder, ScriptHooks(uploader, space.tidy, captor))
     run.journal.append([j.CREATE, msgspec.to_builtins(new)])
     if uploader is not None:
-        uploader.follow(folder)
+        uploader.follow(folder, new.project if is_created else "")
     return run, captor
 
 
@@ -335,14 +337,16 @@ def _add(run: ActiveRun, name: str, params: Mapping[str, Any] | None, tags: Mapp
     return run
 
 
-def _create(space: w.Workspace, new: NewRun) -> None:
+def _create(space: w.Workspace, new: NewRun) -> bool:
+    """Whether the store has the run now; if it is away, the journal's first entry creates it later."""
     try:
-        space.tracking.create_project(NewProject(path=new.project, exist_ok=True))
-        space.tracking.create_run(new)
+        create_run(space.tracking, new)
     except RunwardError as error:
         if not error.retryable:
             raise
         _warn_kept(error.message)
+        return False
+    return True
 
 
 def _warn_kept(reason: str) -> None:

@@ -214,8 +214,7 @@ tags = {f"t{k}": "v" for k in range(5)}
 
 def record():
     run = remote.tracking.create_run(NewRun(project="bench", params=params, tags=tags))
-    remote.tracking.append(run.id, Batch("bench", 0, 1, points))
-    remote.tracking.end_run(run.id, RunEnd(RunStatus.FINISHED))
+    remote.tracking.append(run.id, Batch("bench", 0, 1, points, end=RunEnd(RunStatus.FINISHED)))
 
 record()
 print("ready", flush=True)

@@ -62,7 +62,7 @@ def serving(command: list[str], url: str, cwd: Path) -> Iterator[tuple[int, floa
             try:
                 with urllib.request.urlopen(url, timeout=5):
                     break
-            except (urllib.error.URLError, ConnectionError):
+            except (urllib.error.URLError, ConnectionError, TimeoutError):
                 if process.poll() is not None:
                     raise
                 time.sleep(0.005)
@@ -170,7 +170,7 @@ def _raced(program: str, url: str, token: str, pid: int, clients: int, count: in
 
 
 def recorded_runs(folder: Path, database: str = "") -> Iterator[Row]:
-    """Whole runs through HTTP, three durable acknowledgements each, from processes of their own."""
+    """Whole runs through HTTP as `run.start` and `finish` send them: two durable acknowledgements each."""
     clients, count = 4, 100
     with _ready(folder / ("runs-postgresql" if database else "runs-sqlite"), database) as (url, token, pid):
         seconds, cpu = _raced(programs.RECORDER, url, token, pid, clients, count)

@@ -18,10 +18,10 @@ import runward
 from runward import face
 from runward.core.ids import new_id
 from runward.tracking import journal as j
+from runward.tracking.adoption import adopt
 from runward.tracking.client import RunwardWarning
 from runward.tracking.journal import journals_in
 from runward.tracking.model import NewRun, RunStatus
-from runward.tracking.uploader import adopt
 from runward.workspace import Workspace, open_folder
 from tests.durability.site import HERE, ServerProcess, Traffic, line_of, wait_for
 

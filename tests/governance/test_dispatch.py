@@ -24,7 +24,7 @@ def run_id(folder_workspace: FolderWorkspace) -> str:
 
 
 def _together(space: FolderWorkspace, calls: list[tuple[str, Batch]]) -> list[Any]:
-    """Results (or errors) of appends that wait for one commit: the first holds the leader's place until all wait."""
+    """Results (or errors) of appends that wait for one commit, which is made as soon as all wait."""
     dispatcher = space.dispatcher
     op = dispatcher.operations["tracking.append"]
     found: list[Any] = [None] * len(calls)
@@ -35,12 +35,13 @@ def _together(space: FolderWorkspace, calls: list[tuple[str, Batch]]) -> list[An
         except (RunwardError, ZeroDivisionError) as error:
             found[index] = error
 
-    with dispatcher._leader:
-        threads = [threading.Thread(target=send, args=(i, *call)) for i, call in enumerate(calls)]
-        for thread in threads:
-            thread.start()
-        while len(dispatcher._waiting) < len(calls):
-            threading.Event().wait(0.001)
+    dispatcher._is_led = True
+    threads = [threading.Thread(target=send, args=(i, *call)) for i, call in enumerate(calls)]
+    for thread in threads:
+        thread.start()
+    while len(dispatcher._waiting) < len(calls):
+        threading.Event().wait(0.001)
+    dispatcher._lead()
     for thread in threads:
         thread.join(10)
     return found
@@ -125,3 +126,20 @@ def test_what_fails_late_takes_everything_with_it(folder_workspace: FolderWorksp
     with pytest.raises(ZeroDivisionError):
         fail()
     assert space.tracking.list_projects() == []
+
+
+def test_calls_of_many_threads_are_all_carried_out(folder_workspace: FolderWorkspace, run_id: str) -> None:
+    """Whoever comes while a group is committed leads the next one or is in it; nobody waits for ever."""
+    space = folder_workspace
+
+    def send(client: int) -> None:
+        for frame in range(20):
+            space.tracking.append(run_id, batch(frame, {"v": [(frame, 1.0)]}, client=f"c{client}"))
+
+    threads = [threading.Thread(target=send, args=(client,)) for client in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert space.tracking.series(run_id, ["v"]).series[0].n == 8 * 20
+    assert (space.dispatcher._waiting, space.dispatcher._is_led) == ([], False)

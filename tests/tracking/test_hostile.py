@@ -17,10 +17,10 @@ from runward.core.codec import JSON, decode
 from runward.errors import ConflictError, InvalidError
 from runward.testing.worlds import batch
 from runward.tracking import journal as j
+from runward.tracking.adoption import adopt
 from runward.tracking.client import ActiveRun, RunwardWarning
 from runward.tracking.journal import Journal, journals_in
 from runward.tracking.model import Batch, NewProject, NewRun, RunEnd, RunStatus
-from runward.tracking.uploader import adopt
 from runward.workspace import FolderWorkspace
 
 

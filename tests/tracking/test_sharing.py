@@ -22,10 +22,10 @@ import runward
 from runward import face
 from runward.errors import AlreadyExistsError, InvalidError, NotFoundError, StoreError
 from runward.tracking import client
+from runward.tracking.adoption import adopt
 from runward.tracking.client import ActiveRun, RunwardWarning
 from runward.tracking.journal import journals_in
 from runward.tracking.model import RunDetail, RunEnd, RunStatus
-from runward.tracking.uploader import adopt
 from runward.workspace import FolderWorkspace
 from tests.conftest import stop_uploads
 from tests.extras import needs

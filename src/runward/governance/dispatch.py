@@ -46,8 +46,6 @@ class Call:
         self.actor = actor
         self.now: datetime = utc_now()
         self.events: list[Event] = []
-        self._known: dict[tuple[str, object], object] = {}
-        self._known_at = tx.changes
 
     @property
     def now_us(self) -> int:
@@ -88,6 +86,10 @@ class Call:
         for hook in self._dispatcher.rooms.hooks.get(event.kind, ()):
             hook(self, event)
 
+    def note(self, what: str, kind: str, object_id: str) -> None:
+        """Note in the audit trail that an operation was carried out as a part of another one."""
+        self._dispatcher._note(self, what, kind, object_id, "ok")
+
     def project(self, reference: str) -> ProjectRow:
         """A project by id or path. Raises: NotFoundError (there is none, or it is not visible to the caller)."""
         found = self.find_project(reference)
@@ -98,22 +100,14 @@ class Call:
 
     def find_project(self, reference: str) -> ProjectRow | None:
         """A project by id or path, whoever may see it."""
-        return self._once(("project", reference), lambda: find_project(self.tx, reference))
+        return find_project(self.tx, reference)
 
     def project_scope(self, project_id: str) -> Scope | None:
         """Where a project lies that is not deleted."""
-        return self._once(("scope", project_id), lambda: project_scope(self.tx, project_id))
+        return project_scope(self.tx, project_id)
 
     def _role_at(self, scope: Scope) -> Role | None:
-        return self._once(("role", scope), lambda: role_at(self.tx, self.actor, scope))
-
-    def _once(self, key: tuple[str, object], find: Callable[[], T]) -> T:
-        """What was found before, as long as this transaction has changed nothing since."""
-        if self._known_at != self.tx.changes:
-            self._known, self._known_at = {}, self.tx.changes
-        if key not in self._known:
-            self._known[key] = find()
-        return cast(T, self._known[key])
+        return role_at(self.tx, self.actor, scope)
 
     def visible_projects(self, project: str = "") -> Clause:
         """The ids of a project and those below it, or of all that the caller may read, as a subquery.
@@ -147,6 +141,9 @@ class _Pending:
     def __init__(self, op: Operation, actor: Actor, arguments: Mapping[str, Any]) -> None:
         self.op, self.actor, self.arguments = op, actor, arguments
         self.done = False
+        self.turn = threading.Lock()
+        """Held until the call is done, or is the one that commits the next group."""
+        self.turn.acquire()
         self.tries = 0
         self.value: Any = None
         self.error: BaseException | None = None
@@ -164,8 +161,9 @@ class Dispatcher:
         self.audit_key = AuditKey(folder)
         self.listeners: list[Listener] = []
         self._mutex = threading.Lock()
-        self._leader = threading.Lock()
         self._waiting: list[_Pending] = []
+        self._is_led = False
+        """Whether a group is being committed, after which the next one follows."""
 
     @property
     def operations(self) -> dict[str, Operation]:
@@ -207,14 +205,30 @@ class Dispatcher:
         mine = _Pending(op, actor, arguments)
         with self._mutex:
             self._waiting.append(mine)
-        with self._leader:
-            if not mine.done:
-                with self._mutex:
-                    group, self._waiting = self._waiting, []
-                self._commit(group)
+            leads, self._is_led = not self._is_led, True
+        if not leads:
+            mine.turn.acquire()
+        if not mine.done:
+            self._lead()
         if mine.error is not None:
             raise mine.error
         return mine.value
+
+    def _lead(self) -> None:
+        """Commit the group that waits, then let the next one be committed by the first that waits for it.
+
+        Who is done goes at once: it must not wait for that commit too.
+        """
+        with self._mutex:
+            group, self._waiting = self._waiting, []
+        try:
+            self._commit(group)
+        finally:
+            with self._mutex:
+                heirs = self._waiting[:1]
+                self._is_led = bool(heirs)
+            for pending in [*heirs, *group]:
+                pending.turn.release()
 
     def _commit(self, group: list[_Pending]) -> None:
         events: list[Event] = []

@@ -17,6 +17,9 @@ _CHAIN = """WITH RECURSIVE up(id, parent_id, team_id, deleted_at, depth) AS (
 ) SELECT id, team_id, deleted_at FROM up ORDER BY depth"""
 
 
+_PROJECTS, _PATHS, _GRANTS = frozenset({"projects"}), frozenset({"projects", "project_paths"}), frozenset({"grants"})
+
+
 class Clause(NamedTuple):
     """A piece of SQL with its parameters."""
 
@@ -36,7 +39,7 @@ class ProjectRow(NamedTuple):
 
 def project_scope(tx: Tx, project_id: str, *, deleted: bool = False) -> Scope | None:
     """Scope of a project by id; None where there is none, or where it is deleted and ``deleted`` is not asked for."""
-    rows = tx.all(_CHAIN, (project_id,))
+    rows = tx.once(_PROJECTS, ("chain", project_id), lambda: tx.all(_CHAIN, (project_id,)))
     if not rows or (rows[0][2] is not None and not deleted):
         return None
     return Scope(tuple(row[0] for row in rows), rows[0][1])
@@ -44,6 +47,10 @@ def project_scope(tx: Tx, project_id: str, *, deleted: bool = False) -> Scope | 
 
 def find_project(tx: Tx, reference: str) -> ProjectRow | None:
     """A project by id or path; in a path ``:`` may stand for ``/``. Where nothing lies now, who lay there last."""
+    return tx.once(_PATHS, ("project", reference), lambda: _find_project(tx, reference))
+
+
+def _find_project(tx: Tx, reference: str) -> ProjectRow | None:
     path = reference.replace(":", "/")
     sql = "SELECT id, team_id, parent_id, path, name FROM projects WHERE deleted_at IS NULL AND "
     row = tx.one(f"{sql}(id = ? OR path = ?)", (reference, path)) or tx.one(
@@ -54,6 +61,10 @@ def find_project(tx: Tx, reference: str) -> ProjectRow | None:
 
 def role_at(tx: Tx, actor: Actor, scope: Scope) -> Role | None:
     """The highest role that the actor holds at a scope, capped by their token."""
+    return tx.once(_GRANTS, ("role", actor.member_id, actor.role_cap, scope), lambda: _role_at(tx, actor, scope))
+
+
+def _role_at(tx: Tx, actor: Actor, scope: Scope) -> Role | None:
     projects = placeholders(scope.projects) or "NULL"
     found = tx.scalar(
         f"""SELECT max(role) FROM grants WHERE member_id = ? AND (scope_kind = 'workspace'

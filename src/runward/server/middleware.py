@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from urllib.parse import urlsplit
 
 from starlette.datastructures import MutableHeaders
-from starlette.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runward.core.codec import PROBLEM, problem
 from runward.errors import InvalidError, RunwardError
+from runward.server.app import Handler, error_response
 
 log = logging.getLogger("runward.server")
 
@@ -24,6 +27,7 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+_RAW = [(name.lower().encode(), value.encode()) for name, value in {**HEADERS, "Vary": "Accept-Encoding"}.items()]
 
 
 class Border:
@@ -48,29 +52,56 @@ class Border:
                     headers.setdefault(name, value)
             await send(message)
 
-        if not self._host_allowed(scope):
+        if not host_allowed(scope, self.allowed_hosts):
             refusal = InvalidError("this server does not answer to that Host name", hint="use the address it printed")
-            await _respond(refusal, 421, scope, receive, send_with_headers)
+            await _problem(refusal, 421)(scope, receive, send_with_headers)
             return
         try:
             await self.app(scope, receive, send_with_headers)
         except Exception:
             # The border to HTTP: a defect becomes one 500 with its trace in our log and nothing of it in the answer.
-            log.exception("defect while answering %s %s", scope["method"], scope["path"])
+            defect = _noted_defect(scope)
             if started:
                 raise
-            await _respond(RunwardError("the server made a mistake"), 500, scope, receive, send_with_headers)
-
-    def _host_allowed(self, scope: Scope) -> bool:
-        if self.allowed_hosts is None:
-            return True
-        header = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
-        try:
-            return (urlsplit(f"//{header}").hostname or "") in self.allowed_hosts
-        except ValueError:
-            return False
+            await defect(scope, receive, send_with_headers)
 
 
-async def _respond(error: RunwardError, status: int, scope: Scope, receive: Receive, send: Send) -> None:
-    body = {**problem(error), "status": status}
-    await JSONResponse(body, status_code=status, media_type=PROBLEM)(scope, receive, send)
+def host_allowed(scope: Scope, allowed: frozenset[str] | None) -> bool:
+    """Whether a request names a host that is answered."""
+    if allowed is None:
+        return True
+    header = next((value for name, value in scope["headers"] if name == b"host"), b"")
+    return _hostname(header) in allowed
+
+
+@functools.lru_cache(maxsize=64)
+def _hostname(header: bytes) -> str:
+    try:
+        return urlsplit(f"//{header.decode('latin-1')}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def _noted_defect(scope: Scope) -> Response:
+    log.exception("defect while answering %s %s", scope["method"], scope["path"])
+    return _problem(RunwardError("the server made a mistake"), 500)
+
+
+def _problem(error: RunwardError, status: int) -> Response:
+    return JSONResponse({**problem(error), "status": status}, status_code=status, media_type=PROBLEM)
+
+
+async def direct(request: Request, endpoint: Handler) -> None:
+    """Answer a request of a program as the border would, past the layers that browsers and streams need.
+
+    They take as long as a small write itself.
+    """
+    try:
+        response = await endpoint(request)
+    except RunwardError as error:
+        response = error_response(error)
+    except Exception:  # noqa: BLE001
+        # The same border as above.
+        response = _noted_defect(request.scope)
+    response.raw_headers.extend(_RAW)
+    await response(request.scope, request.receive, request._send)

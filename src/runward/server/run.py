@@ -152,6 +152,8 @@ class RunningServer:
             # A server in somebody's process leaves their log handlers open: uvicorn's own set-up would close them.
             log_config=None,
             log_level="warning",
+            access_log=False,
+            ws="none",
             timeout_graceful_shutdown=3,
             server_header=False,
             lifespan="on",

@@ -9,11 +9,12 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import re
 import sqlite3
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar, cast
 
 from runward.errors import ConflictError, InvalidError, MissingExtraError, StoreError
 
@@ -24,6 +25,8 @@ _PLANNING = ("SET jit = off", "SET random_page_cost = 1.1")
 """Our queries take milliseconds: compiling them costs more than they do; and disks that seek are gone."""
 T = TypeVar("T")
 _LISTED = 500
+_KEPT = 100_000
+_WORD = re.compile(r"\w+")
 _WORTHWHILE = 5
 """A database file is written anew when at least one in so many of its pages is free."""
 
@@ -42,15 +45,54 @@ def parts(values: Sequence[T]) -> Iterator[Sequence[T]]:
 class Tx:
     """A running transaction. Not thread-safe: it belongs to the thread that opened it."""
 
-    def __init__(self, connection: Any, dialect: Dialect) -> None:
+    def __init__(self, connection: Any, dialect: Dialect, kept: set[Hashable] | None = None) -> None:
         self._connection = connection
         self.dialect = dialect
-        self.changes = 0
-        """How many statements changed something, so far: what was read before the last one may no longer hold."""
+        self._found: dict[tuple[frozenset[str], Hashable], Any] = {}
+        self._kept: set[Hashable] = set() if kept is None else kept
+        self._new: set[Hashable] = set()
+        # One for all statements of PostgreSQL, whose answers are read before the next one: making it takes longer than
+        # a small statement.
+        self._cursor: Any = None
+
+    def once(self, tables: frozenset[str], key: Hashable, find: Callable[[], T]) -> T:
+        """What was found before, as long as no statement of this transaction named one of the tables it comes from.
+
+        Args:
+            tables: All tables that the answer depends on.
+            key: What it is the answer to.
+            find: Reads it.
+        """
+        if (tables, key) not in self._found:
+            self._found[tables, key] = find()
+        return cast(T, self._found[tables, key])
+
+    def is_kept(self, fact: Hashable) -> bool:
+        """Whether a fact is known that never ceases to hold, from this transaction or one that was committed before."""
+        return fact in self._kept or fact in self._new
+
+    def keep(self, facts: Iterable[Hashable]) -> None:
+        """Remember facts that hold once this transaction is committed, for as long as the database is there."""
+        self._new.update(facts)
+
+    def committed(self) -> None:
+        """The transaction holds, and so do its facts."""
+        if len(self._kept) + len(self._new) > _KEPT:
+            self._kept.clear()
+        self._kept |= self._new
+
+    def _changes(self, sql: str) -> None:
+        if sql.startswith("ROLLBACK"):
+            self._found.clear()
+            self._new.clear()
+        elif self._found:
+            words = _words(sql)
+            for found in [found for found in self._found if not words.isdisjoint(found[0])]:
+                del self._found[found]
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> int:
         """Run a statement; returns the number of rows it touched."""
-        self.changes += 1
+        self._changes(sql)
         return int(self._run(sql, params).rowcount)
 
     @property
@@ -71,7 +113,7 @@ class Tx:
             return
         for row in rows:
             _storable(row)
-        self.changes += 1
+        self._changes(sql)
         if self.dialect == "sqlite":
             self._connection.executemany(sql, rows)
         else:
@@ -96,12 +138,14 @@ class Tx:
         elif rows:
             # One statement and one parameter a column: a statement a row takes several times as long.
             lists = ", ".join(f"?::{kind}[]" for kind in columns.values())
-            values = [list(column) for column in zip(*rows, strict=True)]
+            for row in rows:
+                _storable(row)
+            values = [_array(column) for column in zip(*rows, strict=True)]
             self.execute(f"{statement} SELECT * FROM unnest({lists}) {conflict}", values)
 
     def bulk(self, table: str, columns: str, rows: Iterable[Sequence[Any]]) -> int:
         """Insert many rows, which need not fit into memory, by the fastest way there is; returns how many."""
-        self.changes += 1
+        self._changes(table)
         if self.dialect == "sqlite":
             chosen = placeholders(columns.split(","))
             done = self._connection.executemany(f"INSERT INTO {table} ({columns}) VALUES ({chosen})", rows)
@@ -119,7 +163,12 @@ class Tx:
 
     def each(self, sql: str, params: Sequence[Any] = ()) -> Iterator[Row]:
         """The rows of a query one by one: a long answer never lies in memory as a whole (SQLite)."""
-        yield from self._run(sql, params)
+        if self.dialect == "sqlite":
+            yield from self._run(sql, params)
+        else:
+            # Not the cursor of the others: it is read while they run.
+            with self._connection.cursor(binary=True) as cursor:
+                yield from cursor.execute(_to_psycopg(sql), _storable(params))
 
     def listed(
         self, sql: str, values: Sequence[Any], before: Sequence[Any] = (), after: Sequence[Any] = ()
@@ -146,7 +195,9 @@ class Tx:
         params = _storable(params)
         if self.dialect == "sqlite":
             return self._connection.execute(sql, params)
-        return self._connection.execute(_to_psycopg(sql), params, binary=True)
+        if self._cursor is None:
+            self._cursor = self._connection.cursor(binary=True)
+        return self._cursor.execute(_to_psycopg(sql), params)
 
 
 def _storable(params: Sequence[Any]) -> Sequence[Any]:
@@ -171,6 +222,23 @@ def _is_unicode(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _array(values: Sequence[str | float | None]) -> str:
+    """Values as PostgreSQL writes an array: psycopg's way of making one takes twice as long as sending the statement."""
+    return f"{{{','.join(map(_element, values))}}}"
+
+
+def _element(value: str | float | None) -> str:
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}"'
+    return "NULL" if value is None else repr(value)
+
+
+@functools.lru_cache(maxsize=1024)
+def _words(sql: str) -> frozenset[str]:
+    return frozenset(_WORD.findall(sql))
 
 
 @functools.lru_cache(maxsize=1024)
@@ -217,6 +285,7 @@ class SqliteDatabase:
         self._local = threading.local()
         self._writing = threading.RLock()
         self._opened: list[sqlite3.Connection] = []
+        self._kept = set[Hashable]()
 
     def _connect(self) -> sqlite3.Connection:
         # A connection must not cross a fork: the child would share file locks with its parent.
@@ -252,14 +321,16 @@ class SqliteDatabase:
         connection = self._connect()
         # Threads of one process queue on a lock instead of polling SQLite's busy handler.
         with self._writing if write else contextlib.nullcontext():
+            tx = Tx(connection, self.dialect, self._kept)
             try:
                 connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
                 try:
-                    yield Tx(connection, self.dialect)
+                    yield tx
                 except BaseException:
                     connection.execute("ROLLBACK")
                     raise
                 connection.execute("COMMIT")
+                tx.committed()
             except sqlite3.Error as error:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
@@ -328,6 +399,7 @@ class PostgresDatabase:
         self.url = url
         self._local = threading.local()
         self._opened: list[Any] = []
+        self._kept = set[Hashable]()
 
     def _connect(self) -> Any:
         connection = getattr(self._local, "connection", None)
@@ -353,11 +425,13 @@ class PostgresDatabase:
     def transaction(self, *, write: bool) -> Iterator[Tx]:
         """See :meth:`Database.transaction`."""
         connection = self._connect()
+        tx = Tx(connection, self.dialect, self._kept)
         try:
             # A statement of PostgreSQL sees what is committed when it begins, in a transaction or not: a reader needs
             # none, and saves two trips.
             with connection.transaction() if write else contextlib.nullcontext():
-                yield Tx(connection, self.dialect)
+                yield tx
+            tx.committed()
         except self._psycopg.IntegrityError as error:
             raise ConflictError(f"the database refused the change: {error}") from error
         except self._clashes as error:

@@ -7,9 +7,9 @@ import struct
 
 import pytest
 
-from runward.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
+from runward.errors import ConflictError, ForbiddenError, InvalidError, InvalidTransitionError, NotFoundError
 from runward.testing.worlds import BAD_NAMES, World, batch, bits, values_of
-from runward.tracking.model import Batch, MetricSummary, OutputChunk, Points, RunStatus, Series
+from runward.tracking.model import Batch, MetricSummary, OutputChunk, Points, RunEnd, RunStatus, Series
 from runward.workspace import Workspace
 
 SPECIAL = [math.nan, math.inf, -math.inf, -0.0, 0.0, 5e-324, -5e-324, 2.2250738585072014e-308, 1.7976931348623157e308]
@@ -63,6 +63,32 @@ class SeriesSuite:
         run = world.run(space)
         space.tracking.append(run.id, batch(0, {"loss": [(0, 1.0)]}, count=7))
         assert space.tracking.append(run.id, batch(0, count=0)).next == 7
+
+    def test_the_last_batch_brings_the_end(self, world: World) -> None:
+        """It ends the run as `end_run` does, with its event and its line in the audit trail, and only once."""
+        space = world.member()
+        run = world.run(space)
+        last = Batch("c", 0, 2, tags={"a": "1"}, end=RunEnd(RunStatus.FAILED, 3, "boom"))
+        assert space.tracking.append(run.id, last).next == 2
+        assert space.tracking.append(run.id, last).next == 2
+        found = space.tracking.get_run(run.id).run
+        assert (found.status, found.exit_code, found.error, found.tags) == (RunStatus.FAILED, 3, "boom", {"a": "1"})
+        assert found.ended_at is not None
+        assert [entry.kind for entry in space.tracking.history(run.id)].count("run.ended") == 1
+        noted = world.owner.governance.audit(object_id=run.id).events
+        assert [(event.operation, event.outcome) for event in noted] == [("tracking.end_run", "ok")]
+
+    def test_an_end_that_is_refused_takes_its_batch_along(self, world: World) -> None:
+        """Of a run that ended in another way; without the end the batch is stored."""
+        space = world.member()
+        run = world.run(space)
+        space.tracking.end_run(run.id, RunEnd(RunStatus.FINISHED))
+        with pytest.raises(InvalidTransitionError):
+            space.tracking.append(run.id, Batch("c", 0, 1, tags={"a": "1"}, end=RunEnd(RunStatus.FAILED)))
+        assert space.tracking.get_run(run.id).run.tags == {}
+        assert space.tracking.append(run.id, Batch("c", 0, 1, tags={"a": "1"})).next == 1
+        found = space.tracking.get_run(run.id).run
+        assert (found.status, found.tags) == (RunStatus.FINISHED, {"a": "1"})
 
     def test_clients_count_on_their_own(self, world: World) -> None:
         """Two processes of a run do not share a position."""

@@ -143,10 +143,10 @@ class Tracking(Protocol):
 
     @operation("POST", "/runs/{run_id}/batches", may="run.write", on="run_id", audit=False, grouped=True)
     def append(self, run_id: str, batch: Batch) -> Ack:
-        """Store a batch of points, params, tags and output durably.
+        """Store a batch of points, params, tags and output durably, and the run's end if the batch has it.
 
         Raises: ConflictError (a gap; ``details['expected']`` is the frame that is missing), InvalidError (columns of
-        unequal length).
+        unequal length), InvalidTransitionError (it ended before, in another way: nothing of the batch is stored).
         """
         ...
 

@@ -224,7 +224,7 @@ class _Search:
         tables = Clause(f"{values} CROSS JOIN runs r{self._joins}", ())
         match = _early(self._matching(self._condition.clause), alias)
         where = Clause(f"r.id = {alias}.run_id AND {valued.sql} AND {match.sql}", (*valued.params, *match.params))
-        return self._select(tables, where, self._terms[1:], limit, after)
+        return self._select(tables, where, self._terms[1:], limit, after, valued=True)
 
     def _select(
         self,
@@ -235,7 +235,9 @@ class _Search:
         after: list[Any] | None,
         *,
         counted: bool = False,
+        valued: bool = False,
     ) -> list[Row]:
+        """The rows in order. ``valued``: the conditions leave out the rows in which the first term has no value."""
         names = [f"v{number}" for number in range(len(self._terms))]
         columns = ", ".join(f"{term.column} AS {name}" for term, name in zip(self._terms, names, strict=True))
         joins = "".join(term.join.sql for term in joined)
@@ -249,9 +251,12 @@ class _Search:
             beyond = _after(self._terms, after)
             condition, params = f"{condition} AND {beyond.sql}", [*params, *beyond.params]
         places = names if counted else [term.column for term in self._terms]
+        # PostgreSQL's indexes have missing values first when they are read downwards: said of a term that has none, it
+        # would sort all runs instead of reading the first ones.
+        nulls = ["" if valued and term is self._terms[0] else _nulls(term) for term in self._terms]
         order = ", ".join(
-            f"{place} {'DESC' if term.descending else 'ASC'}{_nulls(term)}"
-            for place, term in zip(places, self._terms, strict=True)
+            f"{place} {'DESC' if term.descending else 'ASC'}{last}"
+            for place, term, last in zip(places, self._terms, nulls, strict=True)
         )
         sql = f"SELECT {columns} FROM {tables.sql}{joins} WHERE {condition}"
         if counted:

@@ -165,10 +165,13 @@ def marks_of(tx: Tx, ids: Sequence[str]) -> dict[str, list[Mark]]:
 
 def note_keys(tx: Tx, project_id: str, kind: str, keys: Iterable[str]) -> None:
     """Remember that runs of a project have keys of a kind (``metric``, ``param``, ``tag``)."""
-    wanted = sorted(set(keys))
+    # They are never forgotten, so one that was stored once need not be looked for again.
+    if not (wanted := sorted({key for key in keys if not tx.is_kept((project_id, kind, key))})):
+        return
     sql = "SELECT key FROM run_keys WHERE project_id = ? AND kind = ? AND key IN ({})"
     known = {row[0] for row in tx.listed(sql, wanted, before=(project_id, kind))}
     tx.many(
         "INSERT INTO run_keys (project_id, kind, key) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
         [(project_id, kind, key) for key in wanted if key not in known],
     )
+    tx.keep((project_id, kind, key) for key in wanted)

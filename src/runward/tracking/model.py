@@ -264,7 +264,7 @@ class OutputChunk(msgspec.Struct, frozen=True):
     at: float
 
 
-class Batch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Batch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Frames ``first`` to ``first + count - 1`` of one client's journal.
 
     The server keeps the number of the next frame it expects from (run, client). What it has already is passed over,
@@ -280,6 +280,8 @@ class Batch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     output: list[OutputChunk] = []
     origins: dict[str, str] = {}
     """Where params came from, by key; ``run`` for those that are not here."""
+    end: RunEnd | None = None
+    """How the run ended, if what is in the batch is the last of it: stored with it, or not at all."""
 
 
 class Ack(msgspec.Struct, frozen=True):

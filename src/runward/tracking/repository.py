@@ -9,7 +9,7 @@ from typing import Any
 
 from runward.core.clock import from_us, to_us
 from runward.core.ids import ExperimentId, RunId
-from runward.governance.scopes import Clause
+from runward.governance.scopes import Clause, ProjectRow
 from runward.store.database import Row, Tx
 from runward.tracking.cards import CARD, FEW, fill
 from runward.tracking.keyed import Keys, decode, encode, note_keys
@@ -225,17 +225,20 @@ def run(tx: Tx, run_id: str) -> Run:
     return find_runs(tx, Clause("r.id = ?", (run_id,)), Clause("r.id", ()), 1)[0]
 
 
+_EXPERIMENT_NAME = "SELECT name FROM experiments WHERE id = ?"
+
+
 def insert_run(
-    tx: Tx, run_id: str, project_id: str, new: NewRun, author: tuple[str, str], times: tuple[int, int]
-) -> None:
-    """Store a run; ``author`` is (id, name), ``times`` are (created, started)."""
+    tx: Tx, run_id: RunId, project: ProjectRow, new: NewRun, author: tuple[str, str], times: tuple[int, int]
+) -> Run:
+    """Store a run; ``author`` is (id, name), ``times`` are (created, started). Returns it as it is with params and tags."""
     tx.execute(
         """INSERT INTO runs (id, project_id, experiment_id, name, purpose, status, created_by, creator_id, created_at,
            started_at, error, seed, git_commit, git_branch, rerun_of, fingerprint, revision)
            VALUES (?, ?, ?, ?, ?, 'running', ?, ?, ?, ?, '', ?, '', '', ?, '', 1)""",
         (
             run_id,
-            project_id,
+            project.id,
             new.experiment_id,
             new.name,
             new.purpose,
@@ -245,6 +248,33 @@ def insert_run(
             new.seed,
             new.rerun_of,
         ),
+    )
+    # Built and not read back: that would take as long as storing it.
+    return Run(
+        id=run_id,
+        name=new.name,
+        project_id=project.id,
+        project=project.path,
+        experiment_id=ExperimentId(new.experiment_id) if new.experiment_id else None,
+        experiment=tx.scalar(_EXPERIMENT_NAME, (new.experiment_id,)) if new.experiment_id else None,
+        status=RunStatus.RUNNING,
+        purpose=new.purpose,
+        created_by=author[1],
+        created_at=from_us(times[0]),
+        started_at=from_us(times[1]),
+        ended_at=None,
+        duration_s=None,
+        exit_code=None,
+        error="",
+        seed=new.seed,
+        commit="",
+        branch="",
+        dirty=None,
+        rerun_of=RunId(new.rerun_of) if new.rerun_of else None,
+        fingerprint="",
+        revision=1,
+        params=dict(sorted({param.key: decode(encode(param.value)) for param in new.params}.items())),
+        tags=dict(sorted(new.tags.items())),
     )
 
 

@@ -36,7 +36,7 @@ from runward.tracking import repository as sql
 from runward.tracking.api import Tracking
 from runward.tracking.checks import check_artifact_path, check_key, check_run_id, check_text
 from runward.tracking.codediff import MAX_BYTES, changed_files, code_text, environment_of, file_changes
-from runward.tracking.compaction import read_series
+from runward.tracking.compaction import SMALL_POINTS, read_series
 from runward.tracking.finding import ProjectKeys, find_page
 from runward.tracking.garbage import lock as garbage_lock
 from runward.tracking.keyed import keys_of, params_of
@@ -131,11 +131,11 @@ class TrackingService(Places, Tracking):
         started = to_us(new.started_at) if new.started_at else self.call.now_us
         author = (self.call.actor.member_id, self.call.actor.name)
         named = msgspec.structs.replace(new, name=name)
-        sql.insert_run(self.tx, run_id, project.id, named, author, (self.call.now_us, started))
+        stored = sql.insert_run(self.tx, run_id, project, named, author, (self.call.now_us, started))
         sql.set_params(self.tx, project.id, run_id, new.params)
         sql.set_tags(self.tx, project.id, run_id, new.tags)
         self._publish("run.started", "run", run_id, project, {"name": name})
-        return sql.run(self.tx, run_id)
+        return stored
 
     def _same_run(self, new: NewRun, project: ProjectRow) -> Run | None:
         row = self.tx.one("SELECT project_id, creator_id, deleted_at FROM runs WHERE id = ?", (new.id,))
@@ -223,7 +223,7 @@ class TrackingService(Places, Tracking):
     def append(self, run_id: str, batch: Batch) -> Ack:
         """See the contract."""
         check_name(batch.client, "the client's id", limit=64)
-        expected = storage.next_frame(self.tx, run_id, batch.client)
+        expected = storage.take_frames(self.tx, run_id, batch.client, batch.first, batch.count)
         if batch.first > expected:
             raise ConflictError(
                 f"frames {expected} to {batch.first - 1} of client {batch.client} are missing",
@@ -239,7 +239,9 @@ class TrackingService(Places, Tracking):
                 expected=expected,
             )
         self._store(run_id, batch)
-        storage.set_next_frame(self.tx, run_id, batch.client, batch.first + batch.count)
+        if batch.end is not None:
+            self._end(run_id, batch.end)
+            self.call.note("tracking.end_run", "run", run_id)
         return Ack(next=batch.first + batch.count)
 
     def _store(self, run_id: str, batch: Batch) -> None:
@@ -266,10 +268,14 @@ class TrackingService(Places, Tracking):
 
     def end_run(self, run_id: str, end: RunEnd) -> Run:
         """See the contract."""
+        self._end(run_id, end)
+        return sql.run(self.tx, run_id)
+
+    def _end(self, run_id: str, end: RunEnd) -> None:
         if not end.status.is_terminal:
             raise InvalidError(f"status {end.status!r} is no end", hint="finished, failed, cancelled or timed_out")
         row = self.tx.one(
-            f"SELECT status, started_at, project_id FROM runs WHERE id = ?{self.tx.for_update}", (run_id,)
+            f"SELECT status, started_at, project_id, tail FROM runs WHERE id = ?{self.tx.for_update}", (run_id,)
         )
         assert row is not None
         scope = self.call.project_scope(row[2])
@@ -277,7 +283,7 @@ class TrackingService(Places, Tracking):
         # A clock may have been set back meanwhile: no run ends before it began.
         ended = max(to_us(end.ended_at) if end.ended_at else self.call.now_us, row[1])
         if row[0] == end.status or ended < storage.resumed_at(self.tx, run_id):
-            return sql.run(self.tx, run_id)
+            return
         if RunStatus(row[0]).is_terminal:
             raise InvalidTransitionError(
                 f"run {run_id} is over: it {row[0]}", hint=f"start a new run, or this one with run_id={run_id!r}"
@@ -292,8 +298,10 @@ class TrackingService(Places, Tracking):
                 "ended_at": ended,
             },
         )
+        if row[3]:
+            # Now and not later: that would be a commit of its own for each short run.
+            storage.keep_segments(self.tx, run_id, SMALL_POINTS)
         self.call.publish(Event("run.ended", "run", run_id, row[2], scope.team_id, {"status": end.status}))
-        return sql.run(self.tx, run_id)
 
     def resume_run(self, run_id: str, at: datetime | None = None) -> Run:
         """See the contract."""

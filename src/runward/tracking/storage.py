@@ -15,22 +15,23 @@ from runward.tracking.model import RESUMED_TAG
 from runward.tracking.points import Summary
 
 
-def next_frame(tx: Tx, run_id: str, client: str) -> int:
-    """The frame expected next from a client; the row stays locked until the commit."""
-    sql = f"SELECT next_frame FROM journals WHERE run_id = ? AND client = ?{tx.for_update}"
-    found = tx.scalar(sql, (run_id, client))
-    if found is None:
-        insert = (
-            "INSERT INTO journals (run_id, client, next_frame) VALUES (?, ?, 0) ON CONFLICT (run_id, client) DO NOTHING"
-        )
-        # Another request of the same client may have been quicker.
-        found = 0 if tx.execute(insert, (run_id, client)) else tx.scalar(sql, (run_id, client))
-    return int(found)
+def take_frames(tx: Tx, run_id: str, client: str, first: int, count: int) -> int:
+    """The frame expected from a client. If that is the first of ``count`` frames, they count as stored from now on.
 
-
-def set_next_frame(tx: Tx, run_id: str, client: str, frame: int) -> None:
-    """Remember how far a client's journal is stored."""
-    tx.execute("UPDATE journals SET next_frame = ? WHERE run_id = ? AND client = ?", (frame, run_id, client))
+    Another request of the same client waits for the commit, and then sees how far the journal is stored.
+    """
+    if count > 0:
+        # One statement, whichever of the two it is: most journals of short runs come in one batch.
+        if first:
+            sql = "UPDATE journals SET next_frame = ? WHERE run_id = ? AND client = ? AND next_frame = ?"
+            taken = tx.execute(sql, (first + count, run_id, client, first))
+        else:
+            sql = """INSERT INTO journals (run_id, client, next_frame) VALUES (?, ?, ?) ON CONFLICT (run_id, client)
+                     DO UPDATE SET next_frame = excluded.next_frame WHERE journals.next_frame = 0"""
+            taken = tx.execute(sql, (run_id, client, count))
+        if taken:
+            return first
+    return int(tx.scalar("SELECT next_frame FROM journals WHERE run_id = ? AND client = ?", (run_id, client)) or 0)
 
 
 def insert_segment(tx: Tx, run_id: str, client: str, first: int, points: int, data: bytes) -> None:
@@ -92,6 +93,15 @@ def runs_to_compact(tx: Tx, limit: int) -> list[tuple[str, bool]]:
     return [(row[0], bool(row[1])) for row in tx.all(sql, (limit,))]
 
 
+def keep_segments(tx: Tx, run_id: str, below: int) -> None:
+    """Nothing waits for compaction in a run that is over with fewer points than ``below``, all of them in segments."""
+    tx.execute(
+        """UPDATE runs SET tail = 0 WHERE id = ? AND NOT EXISTS (SELECT 1 FROM blocks WHERE run_id = ?)
+           AND (SELECT COALESCE(sum(points), 0) FROM segments WHERE run_id = ?) < ?""",
+        (run_id, run_id, run_id, below),
+    )
+
+
 def segment_sizes(tx: Tx, run_id: str) -> list[tuple[int, int]]:
     """(id, points) of a run's segments in order of arrival."""
     rows = tx.all("SELECT id, points FROM segments WHERE run_id = ? ORDER BY id", (run_id,))
@@ -135,7 +145,9 @@ def _delete(tx: Tx, table: str, column: str, ids: Sequence[int]) -> int:
 
 def count_folded(tx: Tx, run_id: str, segments: int) -> None:
     """So many segments of a run need no compaction any more."""
-    tx.execute("UPDATE runs SET tail = tail - ? WHERE id = ?", (segments, run_id))
+    # What came in after the end of a run that stays in segments is fewer than there are.
+    sql = "UPDATE runs SET tail = CASE WHEN tail > ? THEN tail - ? ELSE 0 END WHERE id = ?"
+    tx.execute(sql, (segments, segments, run_id))
 
 
 def resumed_at(tx: Tx, run_id: str) -> int:

@@ -33,7 +33,6 @@ from runward.tracking.captured import referenced
 from runward.tracking.files import Files
 from runward.tracking.journal import Frame, JournalReader, journals_in
 from runward.tracking.model import (
-    RESUMED_TAG,
     Batch,
     CapturePart,
     NewArtifact,
@@ -43,7 +42,6 @@ from runward.tracking.model import (
     OutputChunk,
     Points,
     RunEnd,
-    RunPatch,
     RunStatus,
 )
 from runward.tracking.points import Columns, empty_columns, pack_columns
@@ -132,14 +130,44 @@ def _inline(frame: Frame) -> dict[Digest, bytes]:
     return {Digest(frame.fields[1]): frame.fields[3]} if len(frame.fields) > 3 else {}
 
 
+def create_run(tracking: Tracking, new: NewRun, experiment: NewExperiment | None = None) -> None:
+    """Create a run, and what it belongs to where that is missing. Raises: as :meth:`Tracking.create_run`."""
+    if experiment is None:
+        # Most projects are there: one call instead of two.
+        try:
+            tracking.create_run(new)
+            return
+        except NotFoundError:
+            pass
+    tracking.create_project(NewProject(path=new.project, exist_ok=True))
+    if experiment is not None:
+        with contextlib.suppress(AlreadyExistsError):
+            tracking.create_experiment(experiment)
+    tracking.create_run(new)
+
+
+def _end_of(status: str, exit_code: int | None, error: str, at: float) -> RunEnd:
+    return RunEnd(RunStatus(status), exit_code, error, from_us(int(at * 1e6)))
+
+
 class JournalUpload:
     """One journal's way into the store."""
 
-    def __init__(self, path: Path, destination: Destination, project: str = "", *, is_sibling: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        destination: Destination,
+        project: str = "",
+        *,
+        is_sibling: bool = False,
+        is_created: bool = False,
+    ) -> None:
+        """``is_created``: this process created the run a moment ago, so that nobody has to ask what is stored of it."""
         self.reader, self._is_sibling = JournalReader(path), is_sibling
         self.path, self.destination, self.project = path, destination, project
         self.ended = self.resumed = False
-        self._position: int | None = None
+        # Should it be wrong, the store says which frame it expects.
+        self._position: int | None = 0 if is_created else None
 
     def push(self) -> bool:
         """Send what is new; returns whether there was anything.
@@ -190,21 +218,17 @@ class JournalUpload:
         first = next(iter(self.reader.frames(1)), None)
         if first is not None and first.kind == j.CREATE:
             new = msgspec.convert(first.fields[0], NewRun)
-            tracking = self.destination.tracking
+            experiment = msgspec.convert(first.fields[1], NewExperiment) if any(first.fields[1:]) else None
             # What another member of this machine began is there already; whether this one may write to it is decided
             # by the batches.
-            tracking.create_project(NewProject(path=new.project, exist_ok=True))
-            if len(first.fields) > 1 and first.fields[1]:
-                with contextlib.suppress(AlreadyExistsError):
-                    tracking.create_experiment(msgspec.convert(first.fields[1], NewExperiment))
             with contextlib.suppress(AlreadyExistsError):
-                self._create_run(new)
+                self._create_run(new, experiment)
             self.project = new.project
         self.reader.rewind_to(0)
 
-    def _create_run(self, new: NewRun) -> None:
+    def _create_run(self, new: NewRun, experiment: NewExperiment | None) -> None:
         try:
-            self.destination.tracking.create_run(new)
+            create_run(self.destination.tracking, new, experiment)
         except GateClosedError as error:
             # The training is done: its name is refused, its results are not.
             log.warning("run %s is stored as run-%s: %s", new.name, new.id[:6], error.message)
@@ -212,25 +236,36 @@ class JournalUpload:
             self.destination.tracking.create_run(msgspec.structs.replace(new, name=f"run-{new.id[:6]}", tags=tags))
 
     def _send(self, frames: list[Frame]) -> None:
-        """Store frames; the end is acknowledged after it was carried out, so that a break in between repeats it."""
+        """Store frames; the run's end goes with what was logged before it, so that both are stored or none."""
         at = next((index for index, frame in enumerate(frames) if frame.kind in (j.END, j.RESUME)), None)
         if at is None:
             self._append(frames)
             return
+        if frames[at].kind == j.END:
+            self._send_end(frames, at)
+            return
         if at:
             self._append(frames[:at])
-        if frames[at].kind == j.RESUME:
-            self._resume(frames[at].fields[0])
-            self._append(frames[at : at + 1])
-            if rest := frames[at + 1 :]:
-                self._send(rest)
-            return
+        self._resume(frames[at].fields[0])
+        self._append(frames[at : at + 1])
+        if rest := frames[at + 1 :]:
+            self._send(rest)
+
+    def _send_end(self, frames: list[Frame], at: int) -> None:
         if not self._is_sibling:
             self._push_siblings()
-        self._end(*frames[at].fields)
-        self._append(frames[at:])
+        end = _end_of(*frames[at].fields)
+        try:
+            self._append(frames[: at + 1], end)
+        except InvalidTransitionError as refused:
+            # Another process of the run, or who took it for dead, ended it before: the first end stays.
+            log.warning("%s", refused.message)
+            self._append(frames[: at + 1])
+        self.ended = True
+        if rest := frames[at + 1 :]:
+            self._append(rest)
 
-    def _append(self, frames: list[Frame]) -> None:
+    def _append(self, frames: list[Frame], end: RunEnd | None = None) -> None:
         gathered = _Gathered()
         artifacts, small = list[NewArtifact](), dict[Digest, bytes]()
         for frame in frames:
@@ -252,6 +287,7 @@ class JournalUpload:
             tags=gathered.tags,
             output=gathered.output,
             origins=gathered.origins,
+            end=end,
         )
         self.destination.tracking.append(self.reader.run_id, batch)
 
@@ -291,24 +327,14 @@ class JournalUpload:
 
     def _send_captures(self, told: list[tuple[Any, Digest, dict[str, Any]]]) -> None:
         parts = [CapturePart(kind, digest, summary) for kind, digest, summary in told]
-        for part in parts:
-            digests = [part.digest, *referenced(self.destination.local_blobs, part)]
-            self.destination.files.put_many(self._project(), digests)
+        local = self.destination.local_blobs
+        digests = [digest for part in parts for digest in (part.digest, *referenced(local, part))]
+        self.destination.files.put_many(self._project(), list(dict.fromkeys(digests)))
         self.destination.tracking.put_captures(self.reader.run_id, parts)
 
     def _resume(self, at: float) -> None:
         self.destination.tracking.resume_run(self.reader.run_id, from_us(int(at * 1e6)))
         self.resumed = True
-
-    def _end(self, status: str, exit_code: int | None, error: str, at: float) -> None:
-        ended_at = from_us(int(at * 1e6))
-        end = RunEnd(RunStatus(status), exit_code, error, ended_at)
-        try:
-            self.destination.tracking.end_run(self.reader.run_id, end)
-        except InvalidTransitionError as refused:
-            # Another process of the run, or who took it for dead, ended it before: the first end stays.
-            log.warning("%s", refused.message)
-        self.ended = True
 
     def close(self, *, remove: bool) -> None:
         """Let go of the journal; ``remove`` deletes it, and its folder when it was the last one."""
@@ -326,6 +352,7 @@ class Uploader:
         self._make = make_destination
         self._destination: Destination | None = None
         self._folders: set[Path] = set()
+        self._created: dict[Path, str] = {}
         self._uploads: dict[Path, JournalUpload] = {}
         # Two locks: `follow` is called by training code and must never wait for a network.
         self._lock = threading.Lock()
@@ -337,10 +364,12 @@ class Uploader:
         self.refused: dict[Path, RunwardError] = {}
         """Journals' folders that the store refused for good, and why."""
 
-    def follow(self, folder: Path) -> None:
-        """Upload the journals that appear in a folder."""
+    def follow(self, folder: Path, project: str = "") -> None:
+        """Upload the journals that appear in a folder; with a ``project`` their run was just created in it."""
         with self._lock:
             self._folders.add(folder)
+            if project:
+                self._created[folder] = project
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._loop, name="runward-upload", daemon=True)
                 self._thread.start()
@@ -383,6 +412,7 @@ class Uploader:
             del self._uploads[path]
             with self._lock:
                 self._folders.discard(path.parent)
+                self._created.pop(path.parent, None)
 
     def _open(self, path: Path) -> None:
         if path in self._uploads or j.has_uploader(path):
@@ -390,7 +420,8 @@ class Uploader:
         if self._destination is None:
             self._destination = self._make()
         try:
-            self._uploads[path] = JournalUpload(path, self._destination)
+            project = self._created.get(path.parent, "")
+            self._uploads[path] = JournalUpload(path, self._destination, project, is_created=bool(project))
         except CorruptedError as error:
             self._complain(error)
 
@@ -413,76 +444,10 @@ class Uploader:
                     del self._uploads[path]
             with self._lock:
                 self._folders.discard(folder)
+                self._created.pop(folder, None)
         return not journals_in(folder)
 
     def stop(self) -> None:
         """End the thread; the journals stay."""
         self._stop = True
         self._wake.set()
-
-
-def adopt(folder: Path, destination: Destination) -> tuple[int, list[str]]:
-    """Upload journals that a dead process left behind; a run whose process is gone is ended as failed.
-
-    Returns: how many journals are stored now, and what is in the way of the others.
-    """
-    paths = journals_in(folder) if folder.exists() else []
-    stored, problems = 0, list[str]()
-    for run_folder in dict.fromkeys(path.parent for path in paths):
-        count, found = _adopt_run([path for path in paths if path.parent == run_folder], destination)
-        stored, problems = stored + count, problems + found
-    return stored, problems
-
-
-def _adopt_run(paths: list[Path], destination: Destination) -> tuple[int, list[str]]:
-    """All journals of one run together: only then is it known whether one of them has the run's end."""
-    uploads, problems = list[JournalUpload](), list[str]()
-    for path in paths:
-        try:
-            uploads.append(JournalUpload(path, destination))
-        except (CorruptedError, OSError) as error:
-            problems.append(f"{path}: {error}")
-    done = False
-    if uploads and all(upload.reader.writer_is_gone() for upload in uploads):
-        try:
-            _push_whole_run(uploads, destination)
-            done = True
-        except RunwardError as error:
-            problems.append(f"{paths[0].parent}: {error.message}")
-    for upload in uploads:
-        upload.close(remove=done)
-    return len(uploads) if done else 0, problems
-
-
-def _push_whole_run(uploads: list[JournalUpload], destination: Destination) -> None:
-    for upload in uploads:
-        upload.create_if_asked()
-    for upload in uploads:
-        while upload.push():
-            pass
-        _note_torn(upload, destination)
-    resumed = any(upload.resumed for upload in uploads)
-    newer = set(journals_in(uploads[0].path.parent)) - {upload.path for upload in uploads}
-    if not newer and (resumed or not any(upload.ended for upload in uploads)):
-        _end_orphan(uploads[0], destination, resumed)
-
-
-def _note_torn(upload: JournalUpload, destination: Destination) -> None:
-    """Say on the run that its journal ended in an entry that was not whole; everything before it is stored."""
-    if upload.reader.torn:
-        kept = upload.reader.next_frame
-        log.warning("the journal of run %s ends in a broken entry; %s entries are stored", upload.reader.run_id, kept)
-        patch = RunPatch(tags={"runward.torn": f"the journal broke off after {kept} entries"})
-        with contextlib.suppress(RunwardError):
-            destination.tracking.update_run(upload.reader.run_id, patch)
-
-
-def _end_orphan(upload: JournalUpload, destination: Destination, resumed: bool) -> None:
-    try:
-        run = destination.tracking.get_run(upload.reader.run_id).run
-    except NotFoundError:
-        return
-    # What was taken up again on another machine is not over because its first process is gone.
-    if not run.status.is_terminal and (resumed or RESUMED_TAG not in run.tags):
-        error = "the process ended without finishing the run"
-        destination.tracking.end_run(run.id, RunEnd(RunStatus.FAILED, None, error))

@@ -557,11 +557,11 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Store a batch of points, params, tags and output durably.
-         * @description Store a batch of points, params, tags and output durably.
+         * Store a batch of points, params, tags and output durably, and the run's end if the batch has it.
+         * @description Store a batch of points, params, tags and output durably, and the run's end if the batch has it.
          *
          *     Raises: ConflictError (a gap; ``details['expected']`` is the frame that is missing), InvalidError (columns of
-         *     unequal length).
+         *     unequal length), InvalidTransitionError (it ended before, in another way: nothing of the batch is stored).
          *
          *     Permission: `run.write` (role contributor or higher).
          */
@@ -4599,6 +4599,8 @@ export interface components {
             origins: {
                 [key: string]: string;
             };
+            /** @default null */
+            end: components["schemas"]["RunEnd"] | null;
         };
         /**
          * Points
