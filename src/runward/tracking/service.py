@@ -13,6 +13,7 @@ import msgspec
 from runward.core.call import BlobReference, Event, Room, Scope
 from runward.core.clock import from_us, to_us
 from runward.core.ids import RunId, new_id
+from runward.core.usage import Usage
 from runward.errors import (
     AlreadyExistsError,
     ConflictError,
@@ -34,7 +35,7 @@ from runward.store.blobs import check_digest
 from runward.tracking import packages, storage
 from runward.tracking import repository as sql
 from runward.tracking.api import Tracking
-from runward.tracking.checks import check_artifact_path, check_key, check_run_id, check_text
+from runward.tracking.checks import check_artifact_path, check_key, check_run_id, check_text, usage_columns
 from runward.tracking.codediff import MAX_BYTES, changed_files, environment_of, file_changes
 from runward.tracking.compaction import read_series
 from runward.tracking.finding import ProjectKeys, find_page
@@ -289,6 +290,7 @@ class TrackingService(Places, Tracking):
                 "exit_code": end.exit_code,
                 "error": end.error[-4000:].replace("\0", "␀"),
                 "ended_at": ended,
+                **usage_columns(end.usage),
             },
         )
         self.call.publish(Event("run.ended", "run", run_id, row[2], scope.team_id, {"status": end.status}))
@@ -302,7 +304,7 @@ class TrackingService(Places, Tracking):
         if RunStatus(row[0]).is_terminal and moment > (row[1] or 0):
             self._content_changed(run_id)
             open_again = {"status": RunStatus.RUNNING, "exit_code": None, "error": "", "ended_at": None}
-            sql.update_run(self.tx, run_id, open_again)
+            sql.update_run(self.tx, run_id, open_again | usage_columns(Usage()))
             tags = {RESUMED_TAG: from_us(moment).isoformat()}
             sql.set_tags(self.tx, run_place(self.call, run_id)[0], run_id, tags)
             self._run_event("run.resumed", run_id, {})

@@ -14,6 +14,7 @@ import msgspec
 
 from runward.core.clock import from_us
 from runward.core.ids import Digest
+from runward.core.usage import Usage
 from runward.errors import (
     AlreadyExistsError,
     ConflictError,
@@ -300,9 +301,9 @@ class JournalUpload:
         self.destination.tracking.resume_run(self.reader.run_id, from_us(int(at * 1e6)))
         self.resumed = True
 
-    def _end(self, status: str, exit_code: int | None, error: str, at: float) -> None:
+    def _end(self, status: str, exit_code: int | None, error: str, at: float, used: Any = None) -> None:
         ended_at = from_us(int(at * 1e6))
-        end = RunEnd(RunStatus(status), exit_code, error, ended_at)
+        end = RunEnd(RunStatus(status), exit_code, error, ended_at, msgspec.convert(used or {}, Usage))
         try:
             self.destination.tracking.end_run(self.reader.run_id, end)
         except InvalidTransitionError as refused:

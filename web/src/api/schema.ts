@@ -4348,6 +4348,14 @@ export interface components {
             };
             /** @default [] */
             marks: components["schemas"]["Mark"][];
+            /** @default null */
+            peak_memory_bytes: number | null;
+            /** @default null */
+            cpu_s: number | null;
+            /** @default null */
+            peak_gpu_memory_bytes: number | null;
+            /** @default null */
+            gpu_percent: number | null;
         };
         /**
          * MetricSummary
@@ -4521,6 +4529,22 @@ export interface components {
             error: string;
             /** @default null */
             ended_at: string | null;
+            /** @default {} */
+            usage: components["schemas"]["Usage"];
+        };
+        /**
+         * Usage
+         * @description What a run used of its machine; None for what was not seen.
+         */
+        Usage: {
+            /** @default null */
+            peak_memory_bytes: number | null;
+            /** @default null */
+            cpu_s: number | null;
+            /** @default null */
+            peak_gpu_memory_bytes: number | null;
+            /** @default null */
+            gpu_percent: number | null;
         };
         /** TrackingResumeRunBody */
         TrackingResumeRunBody: {
@@ -6539,6 +6563,10 @@ export interface components {
             baseline: components["schemas"]["BaselineRule"][];
             /** @default 0 */
             max_wall_s: number;
+            /** @default  */
+            max_peak_memory: string;
+            /** @default  */
+            max_gpu_memory: string;
             /** @default [] */
             forbidden_packages: string[];
             /** @default false */

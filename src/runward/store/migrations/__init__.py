@@ -32,6 +32,7 @@ from runward.store.migrations import (
     m0017_versions,
     m0018_deliveries,
     m0019_libraries,
+    m0022_usage,
 )
 
 MIGRATIONS: list[ModuleType] = [
@@ -54,6 +55,7 @@ MIGRATIONS: list[ModuleType] = [
     m0017_versions,
     m0018_deliveries,
     m0019_libraries,
+    m0022_usage,
 ]
 """All migrations in order; the position (from 1) is the schema's version."""
 

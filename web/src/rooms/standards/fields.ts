@@ -16,6 +16,8 @@ export const WORDS: Partial<Record<Field, Words>> = {
   thresholds: { label: "Thresholds", about: "One a line: accuracy >= 0.95" },
   baseline: { label: "Against the baseline", about: 'JSON: [{"metric": "accuracy", "better": "higher", "ask": "not worse"}]' },
   max_wall_s: { label: "Longest run", about: "Seconds; 0 for any." },
+  max_peak_memory: { label: "Most memory", about: "Of all processes of a run together, such as 8 GiB; empty for any." },
+  max_gpu_memory: { label: "Most GPU memory", about: "Such as 40 GiB; empty for any." },
   forbidden_packages: { label: "Forbidden packages", about: "None of these installed, such as torch<2.1. One a line." },
   data_versioned: { label: "Data in versions", about: "Every file that a run read lies in a version of a dataset." },
   naming: { label: "Names", about: "A regular expression for runs and experiments; empty for any." },

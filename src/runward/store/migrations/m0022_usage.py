@@ -1,0 +1,12 @@
+"""What a run used of its machine: memory, processor time, GPU."""
+
+from __future__ import annotations
+
+COLUMNS: dict[str, str] = {
+    "peak_memory_bytes": "{int}",
+    "cpu_s": "{real}",
+    "peak_gpu_memory_bytes": "{int}",
+    "gpu_percent": "{real}",
+}
+UP: list[str] = [f"ALTER TABLE runs ADD COLUMN {name} {kind}" for name, kind in COLUMNS.items()]
+DOWN: list[str] = [f"ALTER TABLE runs DROP COLUMN {name}" for name in reversed(COLUMNS)]
