@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from runward.core.usage import Usage
@@ -86,5 +87,5 @@ class UsageSuite:
         """Said with the field and how to write one."""
         for field in ("max_peak_memory", "max_gpu_memory"):
             with pytest.raises(InvalidError, match=field) as refused:
-                world.owner.review.set_standards(world.project, Standards(**{field: size}))
+                world.owner.review.set_standards(world.project, msgspec.convert({field: size}, Standards))
             assert "8 GiB" in refused.value.hint
