@@ -6569,6 +6569,10 @@ export interface components {
             max_gpu_memory: string;
             /** @default [] */
             forbidden_packages: string[];
+            /** @default [] */
+            allowed_licenses: string[];
+            /** @default [] */
+            forbidden_licenses: string[];
             /** @default false */
             data_versioned: boolean;
             /** @default  */
