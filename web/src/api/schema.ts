@@ -6995,6 +6995,8 @@ export interface components {
             author_id: string;
             at: string;
             outdated: boolean;
+            /** @default [] */
+            evidence: components["schemas"]["EvidenceItem"][];
         };
         /**
          * NewCiResult
@@ -7010,6 +7012,8 @@ export interface components {
             url: string;
             /** @default  */
             revision: string;
+            /** @default [] */
+            evidence: components["schemas"]["EvidenceItem"][];
         };
         /** FeedbackReportCiOnCommitBody */
         FeedbackReportCiOnCommitBody: {

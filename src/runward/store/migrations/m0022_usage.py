@@ -1,4 +1,4 @@
-"""What a run used of its machine: memory, processor time, GPU."""
+"""What a run used of its machine: memory, processor time, GPU; and where a result of CI was found."""
 
 from __future__ import annotations
 
@@ -9,4 +9,6 @@ COLUMNS: dict[str, str] = {
     "gpu_percent": "{real}",
 }
 UP: list[str] = [f"ALTER TABLE runs ADD COLUMN {name} {kind}" for name, kind in COLUMNS.items()]
-DOWN: list[str] = [f"ALTER TABLE runs DROP COLUMN {name}" for name in reversed(COLUMNS)]
+UP.append("ALTER TABLE ci_results ADD COLUMN evidence TEXT NOT NULL DEFAULT '[]'")
+DOWN: list[str] = ["ALTER TABLE ci_results DROP COLUMN evidence"]
+DOWN += [f"ALTER TABLE runs DROP COLUMN {name}" for name in reversed(COLUMNS)]
