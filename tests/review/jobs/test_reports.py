@@ -151,7 +151,7 @@ def bandit(*found: tuple[int, str], errors: tuple[str, ...] = (), read: int = 1)
         {"filename": "a.py", "line_number": n, "issue_severity": s, "issue_text": "bad", "test_id": "B602"}
         for n, s in found
     ]
-    metrics = {str(n): {} for n in range(read)} | {"_totals": {}}
+    metrics: dict[str, Any] = {name: {} for name in [*map(str, range(read)), "_totals"]}
     broken = [{"filename": name, "reason": "syntax"} for name in errors]
     return json.dumps({"results": results, "metrics": metrics, "errors": broken}).encode()
 

@@ -45,7 +45,7 @@ class Place:
             (self.repo / name).parent.mkdir(parents=True, exist_ok=True)
             (self.repo / name).write_text(text)
 
-    def runward(self, *words: str) -> tuple[int, dict[str, Any]]:
+    def runward(self, *words: str) -> tuple[int, Any]:
         done = subprocess.run(
             [sys.executable, "-m", "runward", *words],
             cwd=self.repo,
