@@ -6760,6 +6760,8 @@ export interface components {
              * @enum {unknown}
              */
             proposes: "" | "page" | "standards";
+            /** @default [] */
+            also: string[];
         };
         /**
          * ReviewState
@@ -6791,6 +6793,8 @@ export interface components {
             seen: components["schemas"]["Seen"] | null;
             /** @default null */
             base: components["schemas"]["Run"] | null;
+            /** @default [] */
+            further: components["schemas"]["Run"][];
         };
         /**
          * Vote
@@ -6874,7 +6878,7 @@ export interface components {
         };
         /**
          * NewReview
-         * @description A review to open on a run, or on the version of a model that the run made.
+         * @description A review to open on a run, on several that are one result, or on the version of a model that the run made.
          */
         NewReview: {
             run_id: string;
@@ -6894,6 +6898,8 @@ export interface components {
             draft: boolean;
             /** @default  */
             base_id: string;
+            /** @default [] */
+            also: string[];
         };
         /**
          * Proposal
@@ -6936,6 +6942,8 @@ export interface components {
             version: number;
             /** @default  */
             comment: string;
+            /** @default [] */
+            also: string[];
         };
         /**
          * Waiver
@@ -7352,6 +7360,8 @@ export interface components {
             alias: string;
             /** @default  */
             proposes: string;
+            /** @default [] */
+            also: string[];
         };
         /**
          * Score

@@ -32,7 +32,8 @@ from runward.store.migrations import (
     m0017_versions,
     m0018_deliveries,
     m0019_libraries,
-    m0022_usage,
+    m0020_review_groups,
+    m0021_usage,
 )
 
 MIGRATIONS: list[ModuleType] = [
@@ -55,7 +56,8 @@ MIGRATIONS: list[ModuleType] = [
     m0017_versions,
     m0018_deliveries,
     m0019_libraries,
-    m0022_usage,
+    m0020_review_groups,
+    m0021_usage,
 ]
 """All migrations in order; the position (from 1) is the schema's version."""
 
