@@ -289,7 +289,7 @@ def override(output: Output, ref: str, reason: str) -> None:
 
 
 @review.command("gates")
-@click.argument("runs", metavar="RUN...", nargs=-1, required=True)
+@click.argument("run", metavar="RUN")
 @with_json
 @pass_output
 def gates(output: Output, run: str) -> int:
