@@ -33,7 +33,8 @@ from runward.store.migrations import (
     m0018_deliveries,
     m0019_libraries,
     m0020_review_groups,
-    m0021_usage,
+    m0021_audit_chain,
+    m0022_usage,
 )
 
 MIGRATIONS: list[ModuleType] = [
@@ -57,7 +58,8 @@ MIGRATIONS: list[ModuleType] = [
     m0018_deliveries,
     m0019_libraries,
     m0020_review_groups,
-    m0021_usage,
+    m0021_audit_chain,
+    m0022_usage,
 ]
 """All migrations in order; the position (from 1) is the schema's version."""
 
