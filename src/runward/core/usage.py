@@ -12,6 +12,7 @@ import resource
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterable, Iterator
 
 import msgspec
@@ -19,9 +20,11 @@ import msgspec
 from runward.core.nvml import Gpus
 
 _FIRST_S = 0.1
-_LONGEST_S = 5.0
+_LONGEST_S = 2.0
 _GPU_S = 1.0
 """Shorter runs than this do not open the driver."""
+_SEEN_S = 3.0
+"""A process that lived for so long was looked at often enough."""
 _IN_KIB = sys.platform != "darwin"
 
 
@@ -46,6 +49,7 @@ class Meter:
         self._pid, self._own = pid, pid == os.getpid()
         self._before = _own_cpu_s() if self._own else 0.0
         self._own_peak = _own_peak()
+        self._begun = time.monotonic()
         self._over = threading.Event()
         self._together = self._single = 0
         self._gpus: Gpus | None = None
@@ -97,8 +101,10 @@ class Meter:
         if used is None:
             return 0
         peak = used.ru_maxrss * (1024 if _IN_KIB else 1)
-        # A child begins as its parent's image, and Linux counts that one's memory as the child's, too.
-        return peak if peak > self._own_peak or not self._single else 0
+        # A child begins as its parent's image, and Linux counts that one's memory as the child's, too. Of a short child
+        # the looks may have missed the peak: rather too much is said of it than too little.
+        seen = self._single and time.monotonic() - self._begun >= _SEEN_S
+        return 0 if seen and peak <= self._own_peak else peak
 
 
 def wait(process: subprocess.Popen[bytes]) -> tuple[int, resource.struct_rusage | None]:
