@@ -23,6 +23,8 @@ from runward.core.clock import utc_now
 from runward.core.ids import RunId, new_id
 from runward.core.opens import BEFORE_START
 from runward.core.seeding import seed_everything
+from runward.core.usage import Meter
+from runward.core.witness import torch_gpu_bytes
 from runward.errors import ConflictError, InvalidError, NotFoundError, RunwardError
 from runward.tracking import client
 from runward.tracking import journal as j
@@ -264,6 +266,9 @@ def _open(
     uploader = uploader_of(space) if uploads else None
     run = ActiveRun(RunId(new.id), folder, ScriptHooks(uploader, space.tidy, captor))
     run.journal.append([j.CREATE, msgspec.to_builtins(new)])
+    if command is None:
+        meter = Meter(os.getpid())
+        run.measure = lambda: meter.stop(torch_bytes=torch_gpu_bytes())
     if uploader is not None:
         uploader.follow(folder, new.project if is_created else "")
     return run, captor

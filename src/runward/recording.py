@@ -20,6 +20,7 @@ from runward.config.serialise import flatten_plain
 from runward.config.settings import library_tags, origin_of, origins_in
 from runward.core.clock import utc_now
 from runward.core.ids import new_id
+from runward.core.usage import Usage
 from runward.defaults import filled
 from runward.errors import GateClosedError, NotFoundError, RunwardError
 from runward.execution import experiment as execution
@@ -29,7 +30,7 @@ from runward.execution.model import Task, TaskState
 from runward.execution.plan import Plan
 from runward.execution.runner import COMMAND_FILE, Runner
 from runward.execution.spec import PAYLOAD_FILE, SOURCE_FILE, SPEC_FILE, given_name
-from runward.execution.worker import READS_FILE, RESULT_FILE, VALUE_FILE, read_plain
+from runward.execution.worker import GPU_FILE, READS_FILE, RESULT_FILE, VALUE_FILE, read_plain
 from runward.review.feedback_model import CiVerdict, NewCiResult
 from runward.review.gates import name_problem
 from runward.review.model import GateReport, Standards
@@ -219,13 +220,14 @@ class WorkspaceBackend:
         """Write captures, output and end into the journal and upload it; returns what the store then has."""
         run = self._runs.pop(run_id)
         try:
-            run.note_captures([*self._captured(), *self._spec(end), *self._reads(run_id, end)])
+            run.note_captures([*self._captured(), *self._spec(end), *self._reads(run, end)])
         except (OSError, RunwardError) as error:
             # A capture that failed is said on the run, and costs nobody a result.
             run.set_tag("runward.capture", f"failed: {error}")
         self._note_output(run, end)
         self._note_returned(run, end)
-        run._write([j.END, _STATUS[end.state], end.exit_code, end.error, j.now()])
+        used = msgspec.to_builtins(_with_gpu(end.usage, run.gpu_bytes))
+        run._write([j.END, _STATUS[end.state], end.exit_code, end.error, j.now(), used])
         run.journal.close()
         if not self.uploader.drain(run.folder):
             refused = self.uploader.refused.get(run.folder)
@@ -299,7 +301,7 @@ class WorkspaceBackend:
         facts = {"function": spec["function"], "by_value": PAYLOAD_FILE in kept}
         return [("spec", blobs.put_bytes(data), facts)]
 
-    def _reads(self, run_id: str, end: RunEnd) -> list[Part]:
+    def _reads(self, run: ActiveRun, end: RunEnd) -> list[Part]:
         """Which files the task's process read, by the audit hook in it."""
         folder = end.log_path.parent if end.log_path else None
         if folder is None or self._root is None:
@@ -307,6 +309,8 @@ class WorkspaceBackend:
         started = int(datetime.fromisoformat(end.started_at).timestamp() * 1e9) if end.started_at else 0
         noted = read_plain(str(folder / READS_FILE)) if (folder / READS_FILE).exists() else []
         heard = hear(folder, [(os.getcwd(), noted)])
+        said = int(read_plain(str(folder / GPU_FILE))) if (folder / GPU_FILE).exists() else 0
+        run.gpu_bytes = heard.gpu_bytes + said
         own = str(self.space.state_dir)
         opened = [(path, writes) for path, (writes, _) in heard.opened.items() if not path.startswith(own)]
         methods = {path: method for path, (_, method) in heard.opened.items()}
@@ -317,7 +321,7 @@ class WorkspaceBackend:
             methods=methods,
             installed=[str(heard.python[name]) for name in ("prefix", "base_prefix") if heard.python],
         ).collect(self._root)
-        seed = self._seeds.pop(run_id, None)
+        seed = self._seeds.pop(run.id, None)
         seeds = {} if seed is None else {"seed": seed}
         kept = kept_reads(reads, self.space.local_blobs)
         document = {"seeds": seeds, "reads": msgspec.to_builtins(kept)}
@@ -346,6 +350,11 @@ class WorkspaceBackend:
     def entry_point(self, project: str | None) -> str | None:
         """The import path of the project's entry function for plain parameters."""
         return None
+
+
+def _with_gpu(usage: Usage, said: int) -> Usage:
+    """What was seen from outside, with the GPU memory that the task's processes said they had reserved."""
+    return msgspec.structs.replace(usage, peak_gpu_memory_bytes=max(usage.peak_gpu_memory_bytes or 0, said) or None)
 
 
 class Experiment(execution.Experiment):

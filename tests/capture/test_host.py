@@ -22,7 +22,7 @@ from runward.tracking.capture.environment import (
     scan_packages,
 )
 from runward.tracking.capture.machine import capture_machine, capture_threads, cpu_level, parse_gpus
-from runward.tracking.capture.model import Capture, Package
+from runward.tracking.capture.model import Capture, License, Package
 from runward.tracking.capture.process import capture_process
 from runward.tracking.capture.snapshot import start_capture
 from tests.capture.stores import MemoryBlobs, Repository
@@ -65,7 +65,9 @@ def test_origins(tmp_path: Path) -> None:
     install(tmp_path, "broken", "6", "not an object")
     found = {item.name: item for item in scan_packages([str(tmp_path)])}
     record = (tmp_path / "plain-1.0.dist-info" / "RECORD").read_bytes()
-    assert found["plain"] == Package(name="plain", version="1.0", installer="uv", record=digest_bytes(record))
+    assert found["plain"] == Package(
+        name="plain", version="1.0", installer="uv", record=digest_bytes(record), license=License()
+    )
     assert (found["dir-ed"].source, found["dir-ed"].paths) == ("editable", ["/w/ed/src"])
     assert (found["local"].source, found["local"].sha256) == ("local", "ab")
     assert (found["remote"].source, found["remote"].sha256) == ("archive", "cd")

@@ -6,7 +6,11 @@ import click
 
 from runward.core.loading import load
 
-_APART = {"check": "runward.cli.reviewcheck:check", "report": "runward.cli.reviewreport:report"}
+_APART = {
+    "check": "runward.cli.reviewcheck:check",
+    "jobs": "runward.cli.reviewjobs:jobs",
+    "report": "runward.cli.reviewreport:report",
+}
 
 
 class _ReviewGroup(click.Group):

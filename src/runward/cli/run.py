@@ -16,6 +16,7 @@ import click
 from runward import face
 from runward.cli.output import Output, pass_output, with_json
 from runward.core.seeding import chosen_seed
+from runward.core.usage import Meter, wait
 from runward.errors import InvalidError
 from runward.recording import PLAN_VARIABLE
 from runward.tracking.capture.preload import Shim, shim
@@ -96,6 +97,7 @@ def _follow(active: ActiveRun, command: list[str], seed: int | None, native: Shi
         active.log_output("stderr", f"{command[0]}: {error.strerror}\n")
         click.echo(f"error: {command[0]}: {error.strerror}", err=True)
         return 127
+    meter = Meter(process.pid)
     assert process.stdout is not None
     assert process.stderr is not None
     pumps = [
@@ -108,10 +110,11 @@ def _follow(active: ActiveRun, command: list[str], seed: int | None, native: Shi
     previous = signal.signal(signal.SIGTERM, lambda number, frame: process.terminate())
     while True:
         try:
-            code = process.wait()
+            code, used = wait(process)
             break
         except KeyboardInterrupt:
             continue
+    active.measure = lambda: meter.stop(used, active.gpu_bytes)
     for pump in pumps:
         pump.join()
     signal.signal(signal.SIGTERM, previous)

@@ -10,6 +10,7 @@ import click
 import msgspec
 
 from runward.cli.output import NO, Output, pass_output, with_json
+from runward.core.sizes import in_words
 from runward.errors import InvalidError
 from runward.face import current_workspace
 from runward.tracking.analysis_model import GroupMetric, RunGroup
@@ -38,6 +39,19 @@ def marks_of(run: Run) -> str:
     if labels.get("gates") == "closed":
         words.append("✗ gates")
     return ", ".join(words)
+
+
+def used_by(run: Run) -> str:
+    """What a run used of its machine, as far as it was seen."""
+    gpu = [] if run.gpu_percent is None else [f"GPU {run.gpu_percent:g} % busy"]
+    return ", ".join(
+        [
+            *([] if run.peak_memory_bytes is None else [f"{in_words(run.peak_memory_bytes)} memory at most"]),
+            *([] if run.cpu_s is None else [f"{run.cpu_s:,.1f} s of CPU"]),
+            *([] if run.peak_gpu_memory_bytes is None else [f"{in_words(run.peak_gpu_memory_bytes)} GPU memory"]),
+            *gpu,
+        ]
+    )
 
 
 @runs.command("list")
@@ -158,6 +172,7 @@ def show(output: Output, ref: str) -> None:
         f"{_SIGNS[run.status]} {run.name}  {run.id}  {run.status}  {run.project}",
         f"  by {run.created_by}, {run.started_at:%Y-%m-%d %H:%M:%S} UTC"
         + (f", {run.duration_s:.1f} s" if run.duration_s is not None else ""),
+        *([f"  used: {used}"] if (used := used_by(run)) else []),
         *([f"  purpose: {run.purpose}"] if run.purpose else []),
         *([f"  error: {run.error}"] if run.error else []),
         f"  code: {run.commit[:12] or 'no commit'} {run.branch}" + (" with uncommitted changes" if run.dirty else ""),

@@ -43,6 +43,7 @@ def testimony(files: OpenedFiles, variables: ReadVariables) -> dict[str, Any]:
         "builds": builds,
         "libraries": libraries,
         "modules": module_files(),
+        "gpu_bytes": torch_gpu_bytes(),
     }
 
 
@@ -122,6 +123,17 @@ def _ask_torch(threads: dict[str, int], kernels: dict[str, str]) -> None:
         kernels["torch"] = str(torch.backends.cpu.get_cpu_capability())
     except AttributeError:
         return  # not loaded, or not wholly
+
+
+def torch_gpu_bytes() -> int:
+    """The GPU memory that PyTorch reserved in this process, at the most, over all devices; 0 where it is not used."""
+    torch: Any = sys.modules.get("torch")
+    try:
+        if not torch.cuda.is_initialized():
+            return 0
+        return sum(int(torch.cuda.max_memory_reserved(i)) for i in range(torch.cuda.device_count()))
+    except (AttributeError, RuntimeError):
+        return 0  # not loaded, not wholly, or its device is gone
 
 
 def leave_testimony(folder: str, files: OpenedFiles, variables: ReadVariables) -> None:

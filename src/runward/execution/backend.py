@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from runward.core.ids import new_id
+from runward.core.usage import Usage
 from runward.execution.model import TaskState
 
 
@@ -34,6 +35,7 @@ class RunEnd:
         log_path: Standard output and error, or ``None`` if it never started.
         started_at: UTC ISO text, or ``None``.
         ended_at: UTC ISO text.
+        usage: What its processes used.
     """
 
     state: TaskState
@@ -44,6 +46,7 @@ class RunEnd:
     log_path: Path | None
     started_at: str | None
     ended_at: str
+    usage: Usage = field(default_factory=Usage)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from runward.core.clock import utc_now
+from runward.core.usage import Meter, Usage, wait
 from runward.errors import InvalidError, RunwardError
 from runward.execution.model import TaskState
 
@@ -44,6 +45,7 @@ class Exit:
     attempt: int
     started_at: str | None
     ended_at: str
+    usage: Usage = field(default_factory=Usage)
 
 
 class Job(Protocol):
@@ -161,6 +163,7 @@ class _Child:
     reader: threading.Thread | None = None
     ending: TaskState | None = None
     exit_code: int = 0
+    usage: Usage = field(default_factory=Usage)
 
     def signal(self, number: int) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -249,7 +252,9 @@ class _Loop:
         self._after.append(lambda: job.started(attempt))
 
     def _wait(self, child: _Child) -> None:
-        child.exit_code = child.process.wait()
+        meter = Meter(child.process.pid)
+        child.exit_code, used = wait(child.process)
+        child.usage = meter.stop(used)
         self._events.put(_Event("exit", child))
 
     # ending
@@ -283,7 +288,7 @@ class _Loop:
             late = f"it ran longer than {child.job.timeout_s} s"
             state = child.ending
             error = late if state is TaskState.TIMED_OUT else "it was cancelled"
-        return Exit(state, child.exit_code, error, child.attempt, child.started_at, _now())
+        return Exit(state, child.exit_code, error, child.attempt, child.started_at, _now(), child.usage)
 
     def _settle(self, job: Job, exit: Exit) -> None:
         again = (

@@ -299,6 +299,7 @@ class _TaskJob:
             log_path=log if log.exists() else None,
             started_at=exit.started_at,
             ended_at=exit.ended_at,
+            usage=exit.usage,
         )
         if result.run_id is not None:
             self._runner.recorder.put(partial(self._record, result.run_id, end))

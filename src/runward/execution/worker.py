@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 RESULT_FILE = "result.bin"
 VALUE_FILE = "value.pkl"
 READS_FILE = "reads.bin"
+GPU_FILE = "gpu.bin"
+"""The GPU memory that PyTorch reserved, where the task used it."""
 MOVED_SUFFIX = ".moved"
 """A verification writes beside a spec where things are now; it never reads the captured spec itself."""
 OTHER_SUFFIX = ".other"
@@ -47,6 +49,8 @@ def main(spec_path: str) -> int:
     finally:
         if opened is not None:
             write_plain(os.path.join(folder, READS_FILE), list(opened.items()))
+            if "torch" in sys.modules:
+                write_plain(os.path.join(folder, GPU_FILE), _of_core("witness").torch_gpu_bytes())
 
 
 def _mixed(own: dict[str, Any], other: dict[str, Any], taken: list[str]) -> dict[str, Any]:
@@ -105,18 +109,18 @@ def _imitate_driver(spec: dict[str, Any]) -> None:
     # A verification that makes replicates gives another seed than the captured one.
     seed = os.environ.get("RUNWARD_OTHER_SEED") or spec["seed"]
     if seed is not None:
-        _seed_when_needed(int(seed))
+        _of_core("lazyseed").seed_when_needed(int(seed))
 
 
-def _seed_when_needed(seed: int) -> None:
+def _of_core(name: str) -> Any:
     # By path: importing the package would take longer than everything else that is done here.
     from importlib.machinery import SourceFileLoader
 
     # This file runs from a copy, but its code remembers where it was written.
     core = os.path.join(os.path.dirname(os.path.dirname(main.__code__.co_filename)), "core")
-    module: Any = type(sys)("_runward_lazyseed")
-    SourceFileLoader(module.__name__, os.path.join(core, "lazyseed.py")).exec_module(module)
-    module.seed_when_needed(seed)
+    module: Any = type(sys)(f"_runward_{name}")
+    SourceFileLoader(module.__name__, os.path.join(core, f"{name}.py")).exec_module(module)
+    return module
 
 
 def _load(spec: dict[str, Any], folder: str) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
+from runward.review.code.bandit import with_bandit
 from runward.review.code.configuration import (
     configuration_validated,
     environment_specific_code_avoided,
@@ -137,7 +138,7 @@ def check_code(
         files: Texts by the paths that evidence shows.
         placed: Where in the repository each is, by the same paths; a file outside of it is absent.
         tree: The repository.
-        lint: Whether ruff judges the layout and adds its findings.
+        lint: Whether ruff judges the layout and adds its findings, and bandit its own where it is installed.
         also: Further files, of which only the safety is looked at.
     """
     read = [read_source(path, text) for path, text in sorted(files.items())]
@@ -146,6 +147,8 @@ def check_code(
     if not sources and not unread:
         return CodeReport([], [])
     styled = style_of(sources, {s.path: placed.get(s.path, s.path) for s in sources}, tree) if lint else Styled({}, [])
+    if lint:
+        styled = styled._replace(findings=with_bandit(sources, styled.findings))
     by_item = {name: _judge_all(name, sources, placed, tree, styled) for name in (*ITEMS, *SAFETY)}
     further = [
         item for path, text in sorted((also or {}).items()) if isinstance(item := read_source(path, text), Source)

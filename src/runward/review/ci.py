@@ -28,7 +28,7 @@ def further_ci(tx: Tx, run_id: str, known: Collection[str]) -> list[CheckResult]
         if not one.outdated and f"ci {one.name}" not in known:
             newest.setdefault(one.name, one)
     return [
-        CheckResult(f"ci {name}", "custom", _VERDICTS[one.verdict], one.message or one.verdict, [_evidence(one)])
+        CheckResult(f"ci {name}", "custom", _VERDICTS[one.verdict], one.message or one.verdict, _places(one))
         for name, one in sorted(newest.items())
     ]
 
@@ -39,7 +39,7 @@ def _gate(name: str, found: Sequence[CiResult], involved: Collection[str]) -> Ch
         # Who is judged may report a failure of their own, but no success.
         if one.author_id not in involved or one.verdict == "fail":
             said = one.message or f"{name} said {one.verdict}"
-            return CheckResult(gate, "gate", _VERDICTS[one.verdict], said, [_evidence(one)], required=True)
+            return CheckResult(gate, "gate", _VERDICTS[one.verdict], said, _places(one), required=True)
     if present:
         said = f"{present[0].author} reported it, whose own result this is: CI needs a member of its own"
     elif found:
@@ -52,3 +52,7 @@ def _gate(name: str, found: Sequence[CiResult], involved: Collection[str]) -> Ch
 def _evidence(one: CiResult) -> EvidenceItem:
     said = f"{one.verdict}{' on other content' if one.outdated else ''}{f', {one.message}' if one.message else ''}"
     return EvidenceItem(f"{one.name} by {one.author}: {said}{f' ({one.url})' if one.url else ''}")
+
+
+def _places(one: CiResult) -> list[EvidenceItem]:
+    return [*one.evidence, _evidence(one)]

@@ -15,10 +15,12 @@ from runward.review.feedback_api import Feedback
 from runward.review.feedback_model import CiResult, NewCiResult, SimilarReview
 from runward.review.traits import LEAST, shown, similarity, traits_of_run
 from runward.tracking.api import Tracking
+from runward.tracking.checks import check_text
 from runward.tracking.content import content_digest
 from runward.tracking.marks import publish_on_run
 
 _MAX_MESSAGE = 4000
+_MOST_EVIDENCE = 100
 _MOST_SIMILAR = 3
 
 
@@ -35,6 +37,12 @@ class FeedbackService(Feedback):
         check_name(result.name, "name")
         if len(result.message) > _MAX_MESSAGE:
             raise InvalidError(f"message has {len(result.message):,} characters", hint=f"at most {_MAX_MESSAGE}")
+        if len(result.evidence) > _MOST_EVIDENCE:
+            raise InvalidError(f"evidence has {len(result.evidence)} places", hint=f"at most {_MOST_EVIDENCE}")
+        for place in result.evidence:
+            for field in ("message", "file", "metric", "verification"):
+                if len(check_text(getattr(place, field), f"evidence.{field}")) > _MAX_MESSAGE:
+                    raise InvalidError(f"evidence.{field} is too long", hint=f"at most {_MAX_MESSAGE} characters")
         if result.url:
             check_url(result.url, "url")
         run, actor = self.call.use(Tracking).get_run(run_id).run, self.call.actor
@@ -47,7 +55,7 @@ class FeedbackService(Feedback):
             )
         stored = CiResult(
             run_id, result.name, digest, result.verdict, result.message, result.url, actor.name, actor.member_id,
-            self.call.now, outdated=False,
+            self.call.now, outdated=False, evidence=result.evidence,
         )  # fmt: skip
         sql.store_ci(self.tx, stored, self.call.now_us)
         data: dict[str, object] = {

@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from runward.core.ids import Digest
+from runward.review.model import EvidenceItem
 
 CiVerdict = Literal["pass", "fail", "undecided"]
 
@@ -23,6 +24,8 @@ class NewCiResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The job's own page."""
     revision: str = ""
     """The revision that was tested; refused where it is not the present one. Empty for the present one."""
+    evidence: list[EvidenceItem] = []
+    """Where it was found, at most 100 places: failing tests, errors, lines that no test runs."""
 
 
 class CiResult(msgspec.Struct, frozen=True):
@@ -39,6 +42,7 @@ class CiResult(msgspec.Struct, frozen=True):
     at: datetime
     outdated: bool
     """True when the run changed since."""
+    evidence: list[EvidenceItem] = []
 
 
 class SimilarReview(msgspec.Struct, frozen=True):

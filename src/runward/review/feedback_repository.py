@@ -10,9 +10,11 @@ from runward.core.clock import from_us
 from runward.core.ids import Digest
 from runward.governance.scopes import Clause
 from runward.review.feedback_model import CiResult
+from runward.review.model import EvidenceItem
 from runward.store.database import Tx, placeholders
 
 _strings = msgspec.json.Decoder(list[str]).decode
+_places = msgspec.json.Decoder(list[EvidenceItem]).decode
 _CANDIDATES = 20
 _UNDER_WAY = "'draft', 'open', 'changes_requested', 'approved'"
 _ABOUT = "(w.run_id = {} OR w.id IN (SELECT x.review_id FROM review_runs x WHERE x.run_id = {}))"
@@ -33,10 +35,11 @@ class Rejected(NamedTuple):
 def store_ci(tx: Tx, result: CiResult, now: int) -> None:
     """Store a result; a later one of the same member, name and revision replaces it."""
     tx.execute(
-        """INSERT INTO ci_results (run_id, name, digest, verdict, message, url, author, author_id, at)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+        """INSERT INTO ci_results (run_id, name, digest, verdict, message, url, author, author_id, at, evidence)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
            ON CONFLICT (run_id, name, digest, author_id) DO UPDATE SET verdict = excluded.verdict,
-           message = excluded.message, url = excluded.url, author = excluded.author, at = excluded.at""",
+           message = excluded.message, url = excluded.url, author = excluded.author, at = excluded.at,
+           evidence = excluded.evidence""",
         (
             result.run_id,
             result.name,
@@ -47,6 +50,7 @@ def store_ci(tx: Tx, result: CiResult, now: int) -> None:
             result.author,
             result.author_id,
             now,
+            msgspec.json.encode(result.evidence).decode(),
         ),
     )
 
@@ -54,11 +58,12 @@ def store_ci(tx: Tx, result: CiResult, now: int) -> None:
 def ci_results(tx: Tx, run_id: str, present: Digest) -> list[CiResult]:
     """The results on a run, newest first."""
     rows = tx.all(
-        """SELECT run_id, name, digest, verdict, message, url, author, author_id, at FROM ci_results WHERE run_id = ?
+        """SELECT run_id, name, digest, verdict, message, url, author, author_id, at, evidence
+           FROM ci_results WHERE run_id = ?
            ORDER BY at DESC, name, author_id""",
         (run_id,),
     )
-    return [CiResult(*(*row[:8], from_us(row[8]), row[2] != present)) for row in rows]
+    return [CiResult(*(*row[:8], from_us(row[8]), row[2] != present, _places(row[9]))) for row in rows]
 
 
 def runs_under_review(tx: Tx, commit: str, projects: Clause) -> list[str]:

@@ -13,10 +13,12 @@ from runward.governance.scopes import find_project
 from runward.repro.api import Repro
 from runward.repro.records import Verification
 from runward.review import repository as sql
+from runward.review.captured import captured_document
 from runward.review.checks import ITEMS
 from runward.review.ci import required_ci
 from runward.review.gates import NO_DELTAS, evaluate, name_problem, passed, summary
-from runward.review.inputs import input_gates, package_rule
+from runward.review.inputs import input_gates, license_gate, package_rule
+from runward.review.licenses import check_rules
 from runward.review.model import CheckResult, GateReport, Standards, StandardsVersion
 from runward.review.rules import check_standards
 from runward.review.standards_repository import add_standards, standards_for
@@ -40,6 +42,7 @@ def check_meetable(standards: Standards) -> None:
     check_workflow(standards, ITEMS)
     for rule in standards.forbidden_packages:
         package_rule(rule)
+    check_rules(standards.allowed_licenses, standards.forbidden_licenses)
 
 
 class Gatekeeping:
@@ -92,6 +95,8 @@ class Gatekeeping:
         deltas = self.call.use(Organise).deltas(run.id) if standards.baseline else NO_DELTAS
         ci = required_ci(self.tx, run.id, standards.required_ci)
         gates = evaluate(run, standards, verifications, deltas, from_us(self.call.now_us))
+        if standards.allowed_licenses or standards.forbidden_licenses:
+            gates.append(license_gate(captured_document(self.call, run.id, "environment"), standards))
         return [*gates, *input_gates(self.tx, run.id, standards), *ci]
 
     def note_gates(self, run_id: str) -> Digest:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from runward.core.ids import Digest
 from runward.core.said import is_said
+from runward.core.sizes import bytes_of, in_words
 from runward.repro.model import Level
 from runward.repro.records import Verification
 from runward.review.model import BaselineRule, CheckResult, EvidenceItem, MetricRule, Standards, Verdict
@@ -45,6 +46,10 @@ def evaluate(
     gates += [_against_baseline(rule, run, deltas) for rule in standards.baseline]
     if standards.max_wall_s:
         gates.append(_in_time(run, standards.max_wall_s))
+    if standards.max_peak_memory:
+        gates.append(_in_memory("memory", run.peak_memory_bytes, standards.max_peak_memory))
+    if standards.max_gpu_memory:
+        gates.append(_in_memory("GPU memory", run.peak_gpu_memory_bytes, standards.max_gpu_memory))
     if standards.naming:
         gates.append(_naming(run.name, standards))
     if branch := branch_gate(run.branch, standards):
@@ -128,6 +133,15 @@ def _in_time(run: Run, most: float) -> CheckResult:
         return _undecided(gate, "it is not known when the run began and ended")
     took = (run.ended_at - run.started_at).total_seconds()
     return _gate(gate, took <= most, f"it took {took:.1f} s", [EvidenceItem(f"{took:.1f} s of {most:g}", value=took)])
+
+
+def _in_memory(what: str, used: int | None, most: str) -> CheckResult:
+    gate = f"{what} <= {most}"
+    if used is None:
+        return _undecided(gate, f"it was not seen how much {what} the run used")
+    said = f"it used {in_words(used)} of {what} at most"
+    evidence = [EvidenceItem(f"{used:,} bytes of {bytes_of(most, what):,}", value=used)]
+    return _gate(gate, used <= bytes_of(most, what), said, evidence)
 
 
 def name_problem(name: str, standards: Standards) -> str:

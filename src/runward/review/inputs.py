@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
 
 from runward.data.spans import unversioned_reads
 from runward.errors import InvalidError
+from runward.review.licenses import Stated, admitted, is_exempt, stated
 from runward.review.model import CheckResult, EvidenceItem, Standards, Verdict
 from runward.store.database import Tx
 from runward.tracking.capture.environment import normalised_name
+from runward.tracking.capture.model import License
 from runward.tracking.locks.versions import satisfies
 from runward.tracking.packages import installed
 
 _PACKAGE = re.compile(r"\s*(?P<name>[A-Za-z0-9][\w.-]*)\s*(?P<versions>.*)")
 _SHOWN = 20
+_NAMED = 6
 
 
 def package_rule(text: str) -> tuple[str, str]:
@@ -46,6 +54,40 @@ def _packages(present: dict[str, str] | None, rules: list[str]) -> CheckResult:
     if found:
         return _gate("packages", Verdict.FAIL, f"{len(found)} forbidden package(s) installed", found)
     return _gate("packages", Verdict.PASS, f"none of {len(present)} packages is forbidden")
+
+
+class _Installed(msgspec.Struct):
+    name: str
+    version: str
+    license: License | None = None
+
+
+def license_gate(environment: Mapping[str, Any], standards: Standards) -> CheckResult:
+    """Whether the licences of all packages of a captured environment may be used; what is not known is undecided."""
+    packages = msgspec.convert(environment.get("packages", []), list[_Installed])
+    if not any(package.license for package in packages):
+        return _gate("licenses", Verdict.UNDECIDED, "it was not captured which licences the packages have")
+    refused, unknown, counts = list[EvidenceItem](), dict[str, EvidenceItem](), Counter[str]()
+    allowed, forbidden = standards.allowed_licenses, standards.forbidden_licenses
+    for package in packages:
+        found = stated(package.license) if package.license else Stated("", "not captured")
+        admits = is_exempt(package.name, allowed) or admitted(found.expression, allowed, forbidden)
+        line = f"{package.name} {package.version}: {found.expression or 'not known'} ({found.says})"
+        counts[found.expression or "not known"] += 1
+        if admits is None:
+            unknown[package.name] = EvidenceItem(line)
+        elif not admits:
+            refused.append(EvidenceItem(line))
+    if refused:
+        return _gate(
+            "licenses", Verdict.FAIL, f"{len(refused)} package(s) have a licence that may not be used", refused[:_SHOWN]
+        )
+    if unknown:
+        names = ", ".join([*list(unknown)[:_NAMED], *(["…"] if len(unknown) > _NAMED else [])])
+        said = f"it cannot be told of {len(unknown)} package(s): {names}"
+        return _gate("licenses", Verdict.UNDECIDED, said, list(unknown.values())[:_SHOWN])
+    most = ", ".join(f"{count} {name}" for name, count in counts.most_common(_NAMED))
+    return _gate("licenses", Verdict.PASS, f"the licences of {len(packages)} packages may be used: {most}")
 
 
 def _data(loose: list[str] | None) -> CheckResult:

@@ -81,8 +81,16 @@ class Standards(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     baseline: list[BaselineRule] = []
     max_wall_s: float = 0.0
     """The longest that a run may take, in seconds; 0 for any time."""
+    max_peak_memory: str = ""
+    """The most memory that a run may use, such as ``8 GiB``; empty for any."""
+    max_gpu_memory: str = ""
+    """The most GPU memory that a run may use, such as ``40 GiB``; empty for any."""
     forbidden_packages: list[str] = []
     """Packages that no run may have installed, each with versions where not all are meant: ``torch<2.1``."""
+    allowed_licenses: list[str] = []
+    """SPDX licences of which every installed package has to have one: ``MIT``, ``BSD-*``; ``package:NAME`` lets one in."""
+    forbidden_licenses: list[str] = []
+    """SPDX licences that no installed package may have: ``AGPL-*``."""
     data_versioned: bool = False
     """Whether every file that a run read has to be in a version of a dataset of the team."""
     naming: str = ""

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from runward.core.sizes import bytes_of
 from runward.errors import InvalidError
 from runward.governance.names import check_name
 from runward.review.model import CheckResult, Committee, Condition, Owner, ReviewComment, Standards, Vote
@@ -37,6 +38,9 @@ def check_standards(standards: Standards) -> None:
         value = getattr(standards, name)
         if not (math.isfinite(value) and value >= 0):
             raise InvalidError(f"{name} = {value}: give {unit}, or 0 for any")
+    for name, size in (("max_peak_memory", standards.max_peak_memory), ("max_gpu_memory", standards.max_gpu_memory)):
+        if size:
+            bytes_of(size, name)
     for metric in [*standards.required_metrics, *(rule.metric for rule in standards.baseline)]:
         check_name(metric, "a required metric", limit=1000)
     for name in standards.required_ci:

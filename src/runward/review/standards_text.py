@@ -63,6 +63,10 @@ def _wrong(text: str) -> InvalidError:
 _EXAMPLES = {
     "thresholds": 'for example {metric: accuracy, op: ">=", value: 0.9}, or accuracy: ">=0.9"',
     "baseline": 'for example {metric: accuracy, better: higher, ask: "not worse"}',
+    "allowed_licenses": "a list of SPDX licences: [MIT, Apache-2.0, BSD-*]",
+    "forbidden_licenses": "a list of SPDX licences: [AGPL-*, GPL-*]",
+    "max_peak_memory": "a size in quotes: 8 GiB",
+    "max_gpu_memory": "a size in quotes: 40 GiB",
     "required_metrics": "a list of names: [accuracy, loss]",
     "default_hyperparameters": "a mapping: {learning_rate: 0.001}",
 }

@@ -15,7 +15,7 @@ from runward.errors import (
     StaleVersionError,
 )
 from runward.review.feedback_model import NewCiResult
-from runward.review.model import NewReview, Review, ReviewState, Standards, Verdict
+from runward.review.model import EvidenceItem, NewReview, Review, ReviewState, Standards, Verdict
 from runward.testing.worlds import BAD_NAMES, World, batch, name_of
 from runward.tracking.model import CapturePart, Run, RunEnd, RunStatus
 from runward.tracking.organise_model import NewBaseline
@@ -89,6 +89,31 @@ class FeedbackSuite:
         )
         assert author.review.gates(run.id).passed
         assert author.review.get_review(review.id).review.state is ReviewState.APPLIED
+
+    def test_a_result_brings_its_places(self, world: World) -> None:
+        """They stand among the evidence of the check, before who reported it."""
+        author, ci = world.member(), world.member()
+        _requires(world, "tests")
+        run = _finished(world, author)
+        places = [EvidenceItem("assert 1 == 2", "tests/test_x.py", 9)]
+        ci.feedback.report_ci(run.id, NewCiResult("tests", "fail", "1 failed", evidence=places))
+        assert author.feedback.list_ci_results(run.id)[0].evidence == places
+        (gate,) = (one for one in author.review.gates(run.id).results if one.name == "ci tests")
+        assert (gate.verdict, gate.evidence[0], len(gate.evidence)) == (Verdict.FAIL, places[0], 2)
+        ci.feedback.report_ci(run.id, NewCiResult("tests", "pass"))
+        assert author.feedback.list_ci_results(run.id)[0].evidence == []
+
+    @pytest.mark.parametrize(
+        "listed",
+        [[EvidenceItem("x")] * 101, [EvidenceItem("x" * 4001)], [EvidenceItem("x", "a\0b")]],
+        ids=["many", "long", "nul"],
+    )
+    def test_places_have_bounds(self, world: World, listed: list[EvidenceItem]) -> None:
+        """Refused with the field that is wrong."""
+        author = world.member()
+        run = _finished(world, author)
+        with pytest.raises(InvalidError, match="evidence"):
+            author.feedback.report_ci(run.id, NewCiResult("tests", "fail", evidence=listed))
 
     def test_who_is_judged_cannot_report_a_pass(self, world: World) -> None:
         """Neither who started the run nor who asked for the review; a failure of theirs counts, and hides nobody's."""

@@ -99,7 +99,9 @@ class Captor:
 
     def _heard(self, capture: Capture, run: ActiveRun) -> Capture:
         """A command's capture with what its processes said; the files that they left become artifacts."""
-        capture = with_testimony(capture, hear(run.folder), self._blobs, self._cache, run.folder.parent.parent)
+        heard = hear(run.folder)
+        run.gpu_bytes = heard.gpu_bytes
+        capture = with_testimony(capture, heard, self._blobs, self._cache, run.folder.parent.parent)
         if self._shim is not None and self._shim.reason:
             capture = msgspec.structs.replace(capture, read_problems=[self._shim.reason])
         room, root = _OUTPUTS_BYTES, os.fsdecode(decode_path(capture.code.root))

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
+import msgspec
+
+from runward.core.usage import Usage
 from runward.errors import InvalidError
 from runward.governance.names import check_name
 
@@ -46,3 +51,13 @@ def check_text(text: str, what: str) -> str:
     except UnicodeEncodeError:
         raise InvalidError(f"{what} has half of a character pair: {text[:40]!r}", hint="leave it out") from None
     return text
+
+
+def usage_columns(usage: Usage) -> dict[str, float | None]:
+    """What a run used, by column. Raises: InvalidError (naming the figure that cannot be)."""
+    found: dict[str, float | None] = msgspec.structs.asdict(usage)
+    for name, value in found.items():
+        most = 100 if name == "gpu_percent" else (1 << 63) - 1
+        if value is not None and not (math.isfinite(value) and 0 <= value <= most):
+            raise InvalidError(f"usage.{name} = {value}: 0 to {most:,} can be", hint="leave out what was not measured")
+    return found

@@ -11,14 +11,17 @@ import mimetypes
 import os
 import shutil
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import msgspec
+
 from runward.config.settings import flat_items, library_tags, origin_of, origins_in
 from runward.core.hashing import digest_bytes, digest_file
+from runward.core.usage import Usage
 from runward.errors import InvalidError, NotFoundError, RunwardError
 from runward.governance.names import check_name
 from runward.tracking import journal as j
@@ -85,6 +88,10 @@ class ActiveRun(MediaLog):
         self._spooled = count()
         self.entered = False
         """Whether a ``with`` block ends it."""
+        self.measure: Callable[[], Usage] = Usage
+        """Says at the end what was used; nothing is known unless its owner watches."""
+        self.gpu_bytes = 0
+        """GPU memory that the run's other processes said they had reserved."""
 
     @property
     def folder(self) -> Path:
@@ -336,7 +343,8 @@ class ActiveRun(MediaLog):
         hooks.before_end(self)
         with hooks.leaving(self, status) as ends:
             if ends:
-                self._write([j.END, status, exit_code, error, j.now()])
+                used = self.measure() if self._pid == os.getpid() else Usage()
+                self._write([j.END, status, exit_code, error, j.now(), msgspec.to_builtins(used)])
             if self._pid == os.getpid():
                 with contextlib.suppress(OSError, ValueError):
                     self._journal.flush()

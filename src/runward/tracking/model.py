@@ -9,6 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from runward.core.ids import Digest, ExperimentId, ProjectId, RunId
+from runward.core.usage import Usage
 
 Scalar = str | int | float | bool | None
 Plain = Any
@@ -165,6 +166,11 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     metrics: dict[str, MetricSummary] = {}
     tags: dict[str, str] = {}
     marks: list[Mark] = []
+    peak_memory_bytes: int | None = None
+    """What the run used of its machine, as :class:`runward.core.usage.Usage` says; None for what was not seen."""
+    cpu_s: float | None = None
+    peak_gpu_memory_bytes: int | None = None
+    gpu_percent: float | None = None
 
 
 class RunPage(msgspec.Struct, frozen=True):
@@ -206,6 +212,7 @@ class RunEnd(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     exit_code: int | None = None
     error: str = ""
     ended_at: datetime | None = None
+    usage: Usage = Usage()
 
 
 class Artifact(msgspec.Struct, frozen=True):

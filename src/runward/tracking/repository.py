@@ -171,7 +171,8 @@ def _leaves(prefix: str, value: Plain) -> Iterable[tuple[str, Plain]]:
 
 _RUN = """SELECT r.id, r.name, r.project_id, p.path, r.experiment_id, e.name, r.status, r.purpose, r.created_by,
   r.created_at, r.started_at, r.ended_at, r.exit_code, r.error, r.seed, r.git_commit, r.git_branch, r.dirty, r.rerun_of,
-  r.fingerprint, r.revision, r.archived_at, r.deleted_at"""
+  r.fingerprint, r.revision, r.archived_at, r.deleted_at, r.peak_memory_bytes, r.cpu_s, r.peak_gpu_memory_bytes,
+  r.gpu_percent"""
 _FROM = " FROM runs r JOIN projects p ON p.id = r.project_id LEFT JOIN experiments e ON e.id = r.experiment_id"
 
 
@@ -202,6 +203,10 @@ def _run(row: Row) -> Run:
         revision=row[20],
         archived=row[21] is not None,
         deleted_at=_time(row[22]),
+        peak_memory_bytes=row[23],
+        cpu_s=row[24],
+        peak_gpu_memory_bytes=row[25],
+        gpu_percent=row[26],
     )
 
 

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple, Protocol
 
 from runward.config.standards import better_value
 from runward.core.clock import to_us, utc_now
+from runward.core.usage import Usage
 from runward.errors import InvalidError
 from runward.governance.scopes import Clause
 from runward.tracking.capture.environment import normalised_name
@@ -43,10 +44,11 @@ FIELDS: dict[str, str] = {
     "started_at": "r.started_at",
     "ended_at": "r.ended_at",
     "duration_s": "((r.ended_at - r.started_at) / 1000000.0)",
+    **{name: f"r.{name}" for name in Usage.__struct_fields__},
 }
 """The run's own fields and their SQL."""
 _TIMES = {"created_at", "started_at", "ended_at"}
-_NUMBERS = {"seed", "duration_s", *_TIMES}
+_NUMBERS = {"seed", "duration_s", *Usage.__struct_fields__, *_TIMES}
 _GROUPS = ("metrics", "params", "tags", "metadata", "marks", "packages", "locks")
 _STATS = {"last": "last", "min": "minimum", "max": "maximum", "n": "n"}
 _MAX_TERMS = 200

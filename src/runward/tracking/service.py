@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import mimetypes
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -13,6 +12,7 @@ import msgspec
 from runward.core.call import BlobReference, Event, Room, Scope
 from runward.core.clock import from_us, to_us
 from runward.core.ids import RunId, new_id
+from runward.core.usage import Usage
 from runward.errors import (
     AlreadyExistsError,
     ConflictError,
@@ -34,9 +34,9 @@ from runward.store.blobs import check_digest
 from runward.tracking import packages, storage
 from runward.tracking import repository as sql
 from runward.tracking.api import Tracking
-from runward.tracking.checks import check_artifact_path, check_key, check_run_id, check_text
-from runward.tracking.codediff import MAX_BYTES, changed_files, code_text, environment_of, file_changes
+from runward.tracking.checks import check_artifact_path, check_key, check_run_id, check_text, usage_columns
 from runward.tracking.compaction import SMALL_POINTS, read_series
+from runward.tracking.comparing import Comparing
 from runward.tracking.finding import ProjectKeys, find_page
 from runward.tracking.garbage import lock as garbage_lock
 from runward.tracking.keyed import keys_of, params_of
@@ -48,10 +48,6 @@ from runward.tracking.model import (
     Artifact,
     Batch,
     CapturePart,
-    CodeFile,
-    ComparedRow,
-    Comparison,
-    FileChange,
     HistoryEntry,
     NewArtifact,
     NewRun,
@@ -93,7 +89,7 @@ def attached(artifact: NewArtifact, sizes: Mapping[str, int], at: datetime) -> A
     return Artifact(path, digest, sizes[digest], media_type, at)
 
 
-class TrackingService(Places, Tracking):
+class TrackingService(Places, Comparing, Tracking):
     """See :class:`Tracking`."""
 
     room: ClassVar[str] = "tracking"
@@ -296,6 +292,7 @@ class TrackingService(Places, Tracking):
                 "exit_code": end.exit_code,
                 "error": end.error[-4000:].replace("\0", "␀"),
                 "ended_at": ended,
+                **usage_columns(end.usage),
             },
         )
         if row[3]:
@@ -311,7 +308,7 @@ class TrackingService(Places, Tracking):
         if RunStatus(row[0]).is_terminal and moment > (row[1] or 0):
             self._content_changed(run_id)
             open_again = {"status": RunStatus.RUNNING, "exit_code": None, "error": "", "ended_at": None}
-            sql.update_run(self.tx, run_id, open_again)
+            sql.update_run(self.tx, run_id, open_again | usage_columns(Usage()))
             tags = {RESUMED_TAG: from_us(moment).isoformat()}
             sql.set_tags(self.tx, run_place(self.call, run_id)[0], run_id, tags)
             self._run_event("run.resumed", run_id, {})
@@ -387,67 +384,6 @@ class TrackingService(Places, Tracking):
                 sql.update_run(self.tx, run_id, values)
         self._run_event("run.updated", run_id, {"captured": [part.kind for part in parts]})
         self._content_changed(run_id)
-
-    # comparison -----------------------------------------------------------------------------------------------------
-
-    def compare(self, run_ids: list[str]) -> Comparison:
-        """See the contract."""
-        if not 1 <= len(run_ids) <= 200:
-            raise InvalidError(f"{len(run_ids)} runs were given; 1 to 200 can be compared")
-        runs = [self.resolve_run(ref) for ref in run_ids]
-        captures = [{str(part.kind): part for part in sql.captures(self.tx, run.id)} for run in runs]
-        environment = [environment_of(found.values()) for found in captures]
-        code = [self.call.blobs.read(found["code"].digest) for found in captures[:2] if "code" in found]
-        return Comparison(
-            runs=runs,
-            params=_rows([run.params for run in runs]),
-            metrics=_rows([{k: _shown(m) for k, m in run.metrics.items()} for run in runs]),
-            environment=_rows(environment),
-            code=changed_files(self._reader(runs[:2]), code[0], code[1]) if len(code) == 2 else [],
-        )
-
-    def code_file(self, run_id: str, path: str) -> CodeFile:
-        """See the contract."""
-        code = next((part for part in sql.captures(self.tx, run_id) if part.kind == "code"), None)
-        found = (
-            code_text(self._reader([sql.run(self.tx, run_id)]), self.call.blobs.read(code.digest), path)
-            if code
-            else None
-        )
-        if found is None:
-            raise NotFoundError(f"no file {path[:200]!r} was captured with run {run_id}", hint="see the run's Code tab")
-        return found
-
-    def uncommitted(self, run_id: str) -> list[FileChange]:
-        """See the contract."""
-        code = next((part for part in sql.captures(self.tx, run_id) if part.kind == "code"), None)
-        if code is None:
-            return []
-        return file_changes(self._reader([sql.run(self.tx, run_id)]), self.call.blobs.read(code.digest))
-
-    def _reader(self, runs: list[Run]) -> Callable[[str], bytes | None]:
-        projects = {run.project_id for run in runs}
-
-        def read(digest: str) -> bytes | None:
-            sizes = [sql.blob_size(self.tx, project, digest) for project in projects]
-            if all(size is None or size > MAX_BYTES for size in sizes):
-                return None
-            return self.call.blobs.read(check_digest(digest))
-
-        return read
-
-
-def _shown(metric: Any) -> Plain:
-    return metric.last_special or metric.last
-
-
-def _rows(columns: list[dict[str, Plain]]) -> list[ComparedRow]:
-    keys = sorted({key for column in columns for key in column})
-    rows = []
-    for key in keys:
-        values = [column.get(key) for column in columns]
-        rows.append(ComparedRow(key, values, differs=len({json.dumps(v, sort_keys=True) for v in values}) > 1))
-    return rows
 
 
 def _run_scope(call: Call, run_id: str) -> Scope | None:

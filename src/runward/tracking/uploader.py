@@ -14,6 +14,7 @@ import msgspec
 
 from runward.core.clock import from_us
 from runward.core.ids import Digest
+from runward.core.usage import Usage
 from runward.errors import (
     AlreadyExistsError,
     ConflictError,
@@ -146,8 +147,8 @@ def create_run(tracking: Tracking, new: NewRun, experiment: NewExperiment | None
     tracking.create_run(new)
 
 
-def _end_of(status: str, exit_code: int | None, error: str, at: float) -> RunEnd:
-    return RunEnd(RunStatus(status), exit_code, error, from_us(int(at * 1e6)))
+def _end_of(status: str, exit_code: int | None, error: str, at: float, used: Any = None) -> RunEnd:
+    return RunEnd(RunStatus(status), exit_code, error, from_us(int(at * 1e6)), msgspec.convert(used or {}, Usage))
 
 
 class JournalUpload:

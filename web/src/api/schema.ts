@@ -4461,6 +4461,14 @@ export interface components {
             };
             /** @default [] */
             marks: components["schemas"]["Mark"][];
+            /** @default null */
+            peak_memory_bytes: number | null;
+            /** @default null */
+            cpu_s: number | null;
+            /** @default null */
+            peak_gpu_memory_bytes: number | null;
+            /** @default null */
+            gpu_percent: number | null;
         };
         /**
          * MetricSummary
@@ -4636,6 +4644,22 @@ export interface components {
             error: string;
             /** @default null */
             ended_at: string | null;
+            /** @default {} */
+            usage: components["schemas"]["Usage"];
+        };
+        /**
+         * Usage
+         * @description What a run used of its machine; None for what was not seen.
+         */
+        Usage: {
+            /** @default null */
+            peak_memory_bytes: number | null;
+            /** @default null */
+            cpu_s: number | null;
+            /** @default null */
+            peak_gpu_memory_bytes: number | null;
+            /** @default null */
+            gpu_percent: number | null;
         };
         /** TrackingResumeRunBody */
         TrackingResumeRunBody: {
@@ -6663,8 +6687,16 @@ export interface components {
             baseline: components["schemas"]["BaselineRule"][];
             /** @default 0 */
             max_wall_s: number;
+            /** @default  */
+            max_peak_memory: string;
+            /** @default  */
+            max_gpu_memory: string;
             /** @default [] */
             forbidden_packages: string[];
+            /** @default [] */
+            allowed_licenses: string[];
+            /** @default [] */
+            forbidden_licenses: string[];
             /** @default false */
             data_versioned: boolean;
             /** @default  */
@@ -7095,6 +7127,8 @@ export interface components {
             author_id: string;
             at: string;
             outdated: boolean;
+            /** @default [] */
+            evidence: components["schemas"]["EvidenceItem"][];
         };
         /**
          * NewCiResult
@@ -7110,6 +7144,8 @@ export interface components {
             url: string;
             /** @default  */
             revision: string;
+            /** @default [] */
+            evidence: components["schemas"]["EvidenceItem"][];
         };
         /** FeedbackReportCiOnCommitBody */
         FeedbackReportCiOnCommitBody: {

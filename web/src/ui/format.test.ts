@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { formatAgo, formatBytes, formatDuration, formatNumber, formatUtc, plural } from "./format";
+import { formatAgo, formatBytes, formatDuration, formatMemory, formatNumber, formatUtc, plural } from "./format";
 
 describe("formatNumber", () => {
   it.each([
@@ -25,6 +25,7 @@ describe("durations, sizes, times", () => {
     (seconds, text) => expect(formatDuration(seconds)).toBe(text),
   );
   it.each([[69, "69 B"], [4096, "4.1 kB"], [123_456_789, "123 MB"]])("writes %s bytes as %s", (bytes, text) => expect(formatBytes(bytes)).toBe(text));
+  it.each([[69, "69 B"], [4096, "4.00 KiB"], [123_456_789, "118 MiB"], [8 * 2 ** 30, "8.00 GiB"], [null, "–"]])("writes %s bytes of memory as %s", (bytes, text) => expect(formatMemory(bytes)).toBe(text));
   it("tells how long ago something was", () => {
     const now = Date.parse("2026-11-21T12:00:00Z");
     expect(formatAgo("2026-11-21T11:59:50Z", now)).toBe("just now");

@@ -34,6 +34,7 @@ from runward.store.migrations import (
     m0019_libraries,
     m0020_review_groups,
     m0021_audit_chain,
+    m0022_usage,
 )
 
 MIGRATIONS: list[ModuleType] = [
@@ -58,6 +59,7 @@ MIGRATIONS: list[ModuleType] = [
     m0019_libraries,
     m0020_review_groups,
     m0021_audit_chain,
+    m0022_usage,
 ]
 """All migrations in order; the position (from 1) is the schema's version."""
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from runward.core.hashing import digest_bytes, digest_value
+from runward.tracking.capture.licenses import read_license
 from runward.tracking.capture.model import EnvironmentSnapshot, Package, PackageSource
 from runward.tracking.capture.redact import redact_url, redact_variables
 
@@ -129,6 +130,7 @@ def _package(info: Path) -> Package:
         version=version,
         installer=_read(info / "INSTALLER").decode("utf-8", "replace").strip(),
         record=digest_bytes(record) if record else "",
+        license=read_license(info),
         **_direct_url(info, record),
     )
 

@@ -117,6 +117,17 @@ class CodeSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """One digest for the tree: paths, modes and contents."""
 
 
+class License(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a package's metadata says of its licence; empty where it says nothing."""
+
+    expression: str = ""
+    """``License-Expression``, in the words of SPDX."""
+    text: str = ""
+    """The first line of ``License``."""
+    classifiers: list[str] = []
+    """``OSI Approved :: MIT License`` and the like."""
+
+
 class Package(msgspec.Struct, frozen=True, kw_only=True):
     """One installed distribution."""
 
@@ -134,6 +145,8 @@ class Package(msgspec.Struct, frozen=True, kw_only=True):
     """Folders that an editable install puts on the import path."""
     edited: dict[str, str] = {}
     """Files that are not as they were installed: digest of their content by path in ``site-packages``."""
+    license: License | None = None
+    """None where it was not looked at."""
 
 
 class EnvironmentSnapshot(msgspec.Struct, frozen=True, kw_only=True):

@@ -201,4 +201,6 @@ def _is_input(path: str, ignored: tuple[str, ...]) -> bool:
         "/.git/",
         "/.venv/",
     )
-    return not (path.startswith(ignored) or path.endswith((*_CODE_SUFFIXES, *_OWN_FILES)) or any(part in path for part in inner))
+    return not (
+        path.startswith(ignored) or path.endswith((*_CODE_SUFFIXES, *_OWN_FILES)) or any(part in path for part in inner)
+    )

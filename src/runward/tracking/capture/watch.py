@@ -74,6 +74,8 @@ class Testimony(msgspec.Struct, kw_only=True):
     pids: list[str] = []
     native: bool = False
     """Whether the shim was there to see native readers."""
+    gpu_bytes: int = 0
+    """GPU memory that PyTorch reserved, the greatest of each process, together."""
 
 
 def seeding_environment(seed: int | None, environ: Mapping[str, str]) -> dict[str, str]:
@@ -160,6 +162,7 @@ def _add_words(found: Testimony, one: dict[str, Any]) -> None:
     found.builds |= one.get("builds", {})
     found.libraries = sorted({*found.libraries, *one.get("libraries", [])})
     found.modules = sorted({*found.modules, *one.get("modules", [])})
+    found.gpu_bytes += int(one.get("gpu_bytes", 0))
 
 
 def _add_native(found: Testimony, log: Path) -> None:

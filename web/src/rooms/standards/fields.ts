@@ -16,7 +16,11 @@ export const WORDS: Partial<Record<Field, Words>> = {
   thresholds: { label: "Thresholds", about: "One a line: accuracy >= 0.95" },
   baseline: { label: "Against the baseline", about: 'JSON: [{"metric": "accuracy", "better": "higher", "ask": "not worse"}]' },
   max_wall_s: { label: "Longest run", about: "Seconds; 0 for any." },
+  max_peak_memory: { label: "Most memory", about: "Of all processes of a run together, such as 8 GiB; empty for any." },
+  max_gpu_memory: { label: "Most GPU memory", about: "Such as 40 GiB; empty for any." },
   forbidden_packages: { label: "Forbidden packages", about: "None of these installed, such as torch<2.1. One a line." },
+  allowed_licenses: { label: "Allowed licences", about: "SPDX, such as MIT or BSD-*; package:NAME lets one package in. Empty for all. One a line." },
+  forbidden_licenses: { label: "Forbidden licences", about: "SPDX, such as AGPL-*. One a line." },
   data_versioned: { label: "Data in versions", about: "Every file that a run read lies in a version of a dataset." },
   naming: { label: "Names", about: "A regular expression for runs and experiments; empty for any." },
   naming_help: { label: "The rule of names in words", about: "Quoted when a name is refused." },
@@ -68,7 +72,7 @@ export function toDraft(field: string, value: unknown): string | boolean {
   return typeof value === "number" ? String(value) : JSON.stringify(value, null, 2);
 }
 
-const LISTS = new Set(["required_metrics", "forbidden_packages", "required_items", "required_ci", "sticky"]);
+const LISTS = new Set(["required_metrics", "forbidden_packages", "allowed_licenses", "forbidden_licenses", "required_items", "required_ci", "sticky"]);
 
 /** The value of a draft, of the kind that the present one has. Throws an Error that says what to write. */
 export function fromDraft(field: string, draft: string | boolean, present: unknown): unknown {

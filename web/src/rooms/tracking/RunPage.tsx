@@ -7,7 +7,7 @@ import type { RunDetail } from "@/api/types";
 import { Marks, StatusBadge } from "@/ui/Badge";
 import { IdChip, Name, Time } from "@/ui/bits";
 import { CopyAs, pythonString } from "@/ui/CopyAs";
-import { formatElapsed } from "@/ui/format";
+import { formatDuration, formatElapsed, formatMemory } from "@/ui/format";
 import { useHotkeys } from "@/ui/hotkeys";
 import { Page, projectTrail } from "@/ui/Page";
 import { ErrorNote, Loading } from "@/ui/states";
@@ -66,10 +66,21 @@ function Actions({ detail, onReview }: { detail: RunDetail; onReview: () => void
   );
 }
 
+/** What a run used of its machine, as far as it was seen. */
+function usedBy(run: RunDetail["run"]): string[] {
+  return [
+    run.peak_memory_bytes !== null && `${formatMemory(run.peak_memory_bytes)} memory`,
+    run.cpu_s !== null && `${formatDuration(run.cpu_s)} CPU`,
+    run.peak_gpu_memory_bytes !== null && `${formatMemory(run.peak_gpu_memory_bytes)} GPU memory`,
+    run.gpu_percent !== null && `GPU ${run.gpu_percent} % busy`,
+  ].filter((word) => word !== false);
+}
+
 function Facts({ detail: { run } }: { detail: RunDetail }) {
   return (
     <p className="byline muted">
       <IdChip id={run.id} label="run id" /> by <Name>{run.created_by}</Name> · started <Time at={run.started_at} /> · {formatElapsed(run)}
+      {usedBy(run).length > 0 && <> · <span title="At the most, over all of its processes">{usedBy(run).join(" · ")}</span></>}
       {run.experiment && <> · experiment <Name>{run.experiment}</Name></>}
       {run.rerun_of && <> · rerun of <Link href={`/runs/${run.rerun_of}`} className="mono">{run.rerun_of.slice(0, 8)}</Link></>}
     </p>

@@ -2,7 +2,7 @@ import type { ReactNode } from "react";
 import type { Run } from "@/api/types";
 import { Marks, StatusBadge } from "@/ui/Badge";
 import { Figure, IdChip, Name, Time } from "@/ui/bits";
-import { formatElapsed, formatValue } from "@/ui/format";
+import { formatDuration, formatElapsed, formatMemory, formatValue } from "@/ui/format";
 
 export interface Column {
   id: string;
@@ -19,6 +19,10 @@ const FIXED: Column[] = [
   { id: "experiment", label: "Experiment", width: 150, sortable: true, cell: (run) => (run.experiment ? <Name>{run.experiment}</Name> : "–") },
   { id: "started_at", label: "Started", width: 112, sortable: true, cell: (run) => <Time at={run.started_at} /> },
   { id: "duration_s", label: "Duration", width: 112, numeric: true, sortable: true, cell: (run) => formatElapsed(run) },
+  { id: "peak_memory_bytes", label: "Memory", width: 104, numeric: true, sortable: true, cell: (run) => formatMemory(run.peak_memory_bytes) },
+  { id: "cpu_s", label: "CPU time", width: 112, numeric: true, sortable: true, cell: (run) => formatDuration(run.cpu_s) },
+  { id: "peak_gpu_memory_bytes", label: "GPU memory", width: 112, numeric: true, sortable: true, cell: (run) => formatMemory(run.peak_gpu_memory_bytes) },
+  { id: "gpu_percent", label: "GPU busy", width: 96, numeric: true, sortable: true, cell: (run) => (run.gpu_percent === null ? "–" : `${run.gpu_percent} %`) },
   { id: "created_by", label: "By", width: 110, sortable: true, cell: (run) => <Name>{run.created_by}</Name> },
   { id: "purpose", label: "Purpose", width: 220, cell: (run) => <Name>{run.purpose || "–"}</Name> },
   { id: "commit", label: "Commit", width: 96, cell: (run) => <span className="mono">{run.commit ? run.commit.slice(0, 8) + (run.dirty ? "+" : "") : "–"}</span> },

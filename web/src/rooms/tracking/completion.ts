@@ -1,7 +1,7 @@
 import type { KnownKeys } from "@/api/types";
 import { fieldOf } from "./columns";
 
-const FIELDS = ["name", "status", "experiment", "created_by", "created_at", "started_at", "ended_at", "duration_s", "seed", "branch", "commit", "purpose", "project", "id"];
+const FIELDS = ["name", "status", "experiment", "created_by", "created_at", "started_at", "ended_at", "duration_s", "peak_memory_bytes", "cpu_s", "peak_gpu_memory_bytes", "gpu_percent", "seed", "branch", "commit", "purpose", "project", "id"];
 const OPERATORS = ["=", "!=", "<", "<=", ">", ">=", "in (", "like", "is null", "is not null"];
 const STATES = ["running", "finished", "failed", "cancelled", "timed_out"].map((state) => `"${state}"`);
 const MARKS = ["marks.review", "marks.verification", "marks.team_result", "marks.gates"];

@@ -1,0 +1,1 @@
+"""Tests, types, coverage and security of a run's own code, found out by running the tools in its rebuilt environment."""

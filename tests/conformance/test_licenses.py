@@ -1,0 +1,5 @@
+from runward.testing.licenses import LicensesSuite
+
+
+class TestLicenses(LicensesSuite):
+    pass

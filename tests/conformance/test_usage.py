@@ -1,0 +1,5 @@
+from runward.testing.usage import UsageSuite
+
+
+class TestUsage(UsageSuite):
+    pass
