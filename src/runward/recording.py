@@ -44,6 +44,7 @@ from runward.tracking.capture.watch import hear
 from runward.tracking.client import JOURNAL_VARIABLE, RUN_VARIABLE, ActiveRun, RunwardWarning
 from runward.tracking.media import plain
 from runward.tracking.model import NewExperiment, NewProject, NewRun, RunParam, RunStatus
+from runward.tracking.pylocks import EnvironmentLock
 
 _STATUS = {
     TaskState.SUCCEEDED: RunStatus.FINISHED,
@@ -56,6 +57,8 @@ _MAX_OUTPUT_BYTES = 8 << 20
 _MOST_GIVEN_BYTES = 64 << 20
 """Up to which a value that another task returned is kept with the run that took it."""
 _CAPTURE_S = 120.0
+_LOCK_S = 0.5
+"""So long a task's end waits for the lock of an environment that was not seen before."""
 PLAN_VARIABLE = "RUNWARD_PLAN"
 _STATE_FILE = "recording.json"
 
@@ -108,6 +111,7 @@ class WorkspaceBackend:
         self._runs: dict[str, ActiveRun] = {}
         self._experiment_of: dict[str, str] = {}
         self._pending: Background[PendingCapture] | None = None
+        self._lock = EnvironmentLock(self.space.local_blobs, self.space.state_dir / "cache")
         self._standards = Standards()
         self._experiment = NewExperiment(project="", name="")
         self._parts: list[Part] | None = None
@@ -151,7 +155,10 @@ class WorkspaceBackend:
     def _start_capture(self) -> PendingCapture:
         # The first task's process is being started now; a moment later the capture no longer competes with that.
         time.sleep(0.02)
-        return start_capture(Path.cwd(), self.space.local_blobs, self.space.state_dir / "cache")
+        pending = start_capture(Path.cwd(), self.space.local_blobs, self.space.state_dir / "cache")
+        early = pending.early(_CAPTURE_S)
+        self._lock.begin(early.environment, early.code.files)
+        return pending
 
     def _standards_in_force(self) -> Standards:
         try:
@@ -219,7 +226,8 @@ class WorkspaceBackend:
         """Write captures, output and end into the journal and upload it; returns what the store then has."""
         run = self._runs.pop(run_id)
         try:
-            run.note_captures([*self._captured(), *self._spec(end), *self._reads(run_id, end)])
+            lock = self._lock.parts(_LOCK_S)
+            run.note_captures([*self._captured(), *lock, *self._spec(end), *self._reads(run_id, end)])
         except (OSError, RunwardError) as error:
             # A capture that failed is said on the run, and costs nobody a result.
             run.set_tag("runward.capture", f"failed: {error}")

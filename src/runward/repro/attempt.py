@@ -41,6 +41,7 @@ from runward.repro.observe import (
     reader,
 )
 from runward.repro.printed import Around, compare_stdout
+from runward.repro.pylock import stored_lock
 from runward.repro.rerun import RerunOutcome, rerun
 from runward.repro.restore import RestoredCode, restore_code
 from runward.tracking import journal as j
@@ -59,6 +60,8 @@ from runward.tracking.capture.preload import shim
 from runward.tracking.capture.watch import Testimony, hear, seeding_environment, watched_environment
 from runward.tracking.client import JOURNAL_VARIABLE, RUN_VARIABLE
 from runward.tracking.files import Files
+from runward.tracking.locks.model import Lock
+from runward.tracking.locks.parsing import parse
 from runward.tracking.model import RunDetail
 from runward.tracking.uploader import gather
 
@@ -302,7 +305,13 @@ class Attempt:
             site_dirs=[str(path) for path in _site_dirs(capture)],
             sources=self._sources(capture),
             blobs=self.blobs,
+            lock=self._stored_lock(),
         )
+
+    def _stored_lock(self) -> Lock | None:
+        """What was stored with the run of its packages' files, if that was."""
+        stored = stored_lock(self.space.files, self.run_id)
+        return parse("pylock.toml", stored.text.encode()) if stored else None
 
     def _sources(self, capture: Capture) -> dict[str, Source]:
         """The trees of editable installs, restored as they were."""

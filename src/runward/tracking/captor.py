@@ -24,6 +24,7 @@ from runward.tracking.capture.snapshot import PendingCapture, start_capture
 from runward.tracking.capture.watch import hear
 from runward.tracking.client import ActiveRun
 from runward.tracking.locks.names import attached
+from runward.tracking.pylocks import EnvironmentLock
 
 Part = tuple[str, str, dict[str, Any]]
 OUTPUTS = "outputs/"
@@ -55,6 +56,7 @@ class Captor:
         """Prepare. ``argv`` is the run's own command, whose processes are heard when it is over; None: this process."""
         self._shim = shim
         self._blobs, self._cache, self._argv = blobs, cache, argv
+        self._lock = EnvironmentLock(blobs, cache)
         self._pending: PendingCapture | None = None
         self._seeds: dict[str, int] = {}
         self._opened_before = opened_before or {}
@@ -73,9 +75,10 @@ class Captor:
     def _note_early(self, run: ActiveRun, pending: PendingCapture) -> None:
         try:
             with unrecorded():
-                run.note_captures(
-                    parts_of(self._blobs, pending.early(_LIMIT_S), final=False, foreign=self._argv is not None)
-                )
+                early = pending.early(_LIMIT_S)
+                run.note_captures(parts_of(self._blobs, early, final=False, foreign=self._argv is not None))
+                if self._argv is None:
+                    self._lock.begin(early.environment, early.code.files)
         except (OSError, RunwardError) as error:
             run.set_tag("runward.capture", f"failed: {error}")
         finally:
@@ -92,8 +95,10 @@ class Captor:
                 capture = msgspec.structs.replace(capture, reads=self._all_reads(capture))
             else:
                 capture = self._heard(capture, run)
+                self._lock.begin(capture.environment, capture.code.files)
             capture = msgspec.structs.replace(capture, reads=kept_reads(capture.reads, self._blobs))
-            run.note_captures(parts_of(self._blobs, capture, final=True, foreign=self._argv is not None))
+            parts = parts_of(self._blobs, capture, final=True, foreign=self._argv is not None)
+            run.note_captures([*parts, *self._lock.parts()])
         except (OSError, RunwardError) as error:
             run.set_tag("runward.capture", f"failed: {error}")
 
