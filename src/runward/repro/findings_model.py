@@ -12,7 +12,7 @@ from runward.core.ids import RunId
 ExplanationAnswer = Literal["shown", "nothing_differs", "undecided"]
 FIRST, SECOND, OTHER = "as the first run", "as the second run", "otherwise"
 """What may come out of a rerun with something put back."""
-REPEATS, AGREE = "as recorded, both times", "both times the same, not as recorded"
+REPEATS, AGREE = "as recorded, both times", "the same each time, not as recorded"
 """What may come out of two reruns of one run."""
 FIXED = "fixed: "
 """Before what was fixed for a rerun, instead of put back."""

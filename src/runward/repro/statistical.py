@@ -174,9 +174,11 @@ def _said(evidence: Evidence, found: Equivalence) -> str:
     ).replace("within", {"equivalent": "within", "different": "beyond", "undecided": "against"}[found.outcome])
     if found.outcome != "undecided":
         return text
-    return text + (
-        f", needs about {found.more} more per side" if found.more else ", and up to 1,000 more would hardly decide"
-    )
+    if found.more is None:
+        return text + ", and up to 1,000 more would hardly decide"
+    text += f", needs about {found.more} more per side"
+    beyond = found.n_candidate + found.more > LOOKS[-1]
+    return text + (f", which is beyond the {LOOKS[-1]} that are looked at" if beyond else "")
 
 
 def _too_few(metrics: Sequence[Evidence]) -> str:
