@@ -21,7 +21,7 @@ from runward.config.settings import library_tags, origin_of, origins_in
 from runward.core.clock import utc_now
 from runward.core.ids import new_id
 from runward.defaults import filled
-from runward.errors import GateClosedError, NotFoundError, RunwardError
+from runward.errors import GateClosedError, InvalidError, NotFoundError, RunwardError
 from runward.execution import experiment as execution
 from runward.execution.backend import RunEnd, RunHandle, RunOutcome, set_backend_factory
 from runward.execution.local import Executor
@@ -54,8 +54,9 @@ _STATUS = {
     TaskState.TIMED_OUT: RunStatus.TIMED_OUT,
 }
 _MAX_OUTPUT_BYTES = 8 << 20
-_MOST_GIVEN_BYTES = 64 << 20
-"""Up to which a value that another task returned is kept with the run that took it."""
+KEEP_VALUES_VARIABLE = "RUNWARD_KEEP_VALUES"
+"""Up to how many MiB a value that another task returned is kept with the run that took it."""
+_KEPT_VALUES_MIB = "64"
 _CAPTURE_S = 120.0
 _LOCK_S = 0.5
 """So long a task's end waits for the lock of an environment that was not seen before."""
@@ -100,6 +101,15 @@ def kept_verdict(name: str, found: Any) -> NewCiResult:
     return NewCiResult(name, said, message[:4000])
 
 
+def _kept_value_bytes() -> int:
+    text = os.environ.get(KEEP_VALUES_VARIABLE, _KEPT_VALUES_MIB)
+    if not text.isdecimal():
+        raise InvalidError(
+            f"{KEEP_VALUES_VARIABLE} must be a whole number of MiB, got {text!r}", hint="for example 256; 0 keeps none"
+        )
+    return int(text) << 20
+
+
 class WorkspaceBackend:
     """Records an experiment in the workspace in force. See :class:`runward.execution.backend.Backend`."""
 
@@ -116,6 +126,7 @@ class WorkspaceBackend:
         self._experiment = NewExperiment(project="", name="")
         self._parts: list[Part] | None = None
         self._root: Path | None = None
+        self._kept_value_bytes = _kept_value_bytes()
         self._seeds: dict[str, int | None] = {}
         self.origins: dict[str, dict[str, str]] = {}
         """Where the values of a task's parameters came from, by task and dotted key."""
@@ -296,14 +307,20 @@ class WorkspaceBackend:
             return [("spec", blobs.put_bytes(msgspec.json.encode(script)), {"script": " ".join(argv)[:200]})]
         spec = read_plain(str(folder / SPEC_FILE))
         names = {name: folder / name for name in (SPEC_FILE, PAYLOAD_FILE, SOURCE_FILE)}
+        left_out: dict[str, int] = {}
         # The values of other tasks that it took, without which it cannot be called again.
         for name, place in spec["upstream"].items():
             files = {given_name(name, file): Path(place, file) for file in (RESULT_FILE, VALUE_FILE)}
-            if sum(path.stat().st_size for path in files.values() if path.exists()) <= _MOST_GIVEN_BYTES:
+            size = sum(path.stat().st_size for path in files.values() if path.exists())
+            if size <= self._kept_value_bytes:
                 names |= files
+            else:
+                left_out[name] = size
         kept = {name: blobs.put_file(path) for name, path in names.items() if path.exists()}
         told = {key: spec[key] for key in ("function", "upstream", "cwd", "sys_path", "argv", "seed")}
-        data = msgspec.json.encode({"format": 1, "kind": "task", "spec": told, "env": env, "blobs": kept})
+        data = msgspec.json.encode(
+            {"format": 1, "kind": "task", "spec": told, "env": env, "blobs": kept, "left_out": left_out}
+        )
         facts = {"function": spec["function"], "by_value": PAYLOAD_FILE in kept}
         return [("spec", blobs.put_bytes(data), facts)]
 
