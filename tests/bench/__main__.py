@@ -21,7 +21,18 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import curve, datasets, environments, importing, programs, recording, reproduction, scale, serving
+from tests.bench import (
+    audit,
+    curve,
+    datasets,
+    environments,
+    importing,
+    programs,
+    recording,
+    reproduction,
+    scale,
+    serving,
+)
 
 ROOT = Path(__file__).parents[2]
 BYTECODE = tempfile.mkdtemp(prefix="runward-bytecode-")
@@ -181,6 +192,7 @@ PARTS: dict[str, tuple[str, Callable[[str], list[Row]]]] = {
     "client": ("Import, install, log, start, capture", _client),
     "serving": ("Server", lambda folder: serving.measure(folder, peers())),
     "scale": ("Many runs, long series", scale.measure),
+    "audit": ("The audit trail", audit.measure),
     "importing": ("Import from other tools", importing.measure),
     "environments": ("Environments", environments.measure),
     "recording": ("What recording costs", lambda folder: recording.measure(folder, peers())),

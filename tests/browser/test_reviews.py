@@ -8,7 +8,7 @@ from runward.governance.model import NewMember
 from runward.review.model import Change, NewReview
 from runward.testing.reviewrules import coded
 from runward.testing.worlds import batch
-from runward.tracking.model import NewProject, NewRun, Run
+from runward.tracking.model import NewProject, NewRun, Run, RunEnd, RunStatus
 from runward.workspace import FolderWorkspace, open_folder
 from tests.browser.conftest import Site, Visitor, barriers
 
@@ -68,3 +68,27 @@ def test_a_reviewer_talks_at_lines_and_comes_back(site: Site, visit: Visitor) ->
     page.keyboard.press("a")
     page.get_by_text("Applied: the run is a team result.").wait_for()
     assert barriers(page, "the applied review") == []
+
+
+def test_repetitions_are_reviewed_as_one_result(site: Site, visit: Visitor) -> None:
+    """Chosen in the project's table; the page shows each run and what all of them measured."""
+    owner, project = site.workspace, "vision/repeated"
+    owner.tracking.create_project(NewProject(project, exist_ok=True))
+    for seed, acc in enumerate((0.91, 0.93, 0.95)):
+        run = owner.tracking.create_run(NewRun(project=project, name=f"seed-{seed}", seed=seed))
+        owner.tracking.append(run.id, batch(0, {"acc": [(0, acc)]}))
+        owner.tracking.end_run(run.id, RunEnd(RunStatus.FINISHED))
+    page = visit.open(f"/projects/{project}")
+    for seed in range(3):
+        page.get_by_role("checkbox", name=f"Select seed-{seed}").check()
+    page.get_by_role("region", name="Selection").get_by_role("button", name="Review", exact=True).click()
+    page.get_by_text("3 runs are reviewed as one result").wait_for()
+    page.get_by_label("Title").fill("Three seeds")
+    page.get_by_role("button", name="Request review").click()
+    page.wait_for_url("**/reviews/*")
+    page.get_by_text("and 2 further runs").wait_for()
+    row = page.get_by_role("row").filter(has_text="Mean ± standard deviation")
+    assert row.get_by_text("0.93", exact=True).count() == 1
+    assert row.get_by_text("0.02", exact=True).count() == 1
+    assert page.get_by_text("the run is finished (3 of 3 runs)").count() == 1
+    assert barriers(page, "a review of several runs") == []

@@ -17,9 +17,9 @@ from runward import face
 from runward.cli.main import cli as root
 from runward.cli.main import exit_code_of
 from runward.core.permissions import Role
+from runward.core.signing import create_key
 from runward.errors import BY_CODE
 from runward.governance.signin import ensure_member
-from runward.repro import certificate
 from runward.repro.records import NewVerification
 from runward.server.run import listen
 from runward.testing.worlds import batch
@@ -432,6 +432,6 @@ def test_a_certificate_is_checked_with_the_printed_key(cli: Cli, tmp_path: Path)
     (tmp_path / "key.pem").write_text(cli("key").out)
     checked = cli("verify", "--certificate", "certificate.json", "--key", "key.pem")
     assert (checked.code, "all equal" in checked.out) == (0, True)
-    (tmp_path / "other.pem").write_bytes(certificate.create_key(tmp_path / "else.pem"))
+    (tmp_path / "other.pem").write_bytes(create_key(tmp_path / "else.pem"))
     refused = cli("verify", "--certificate", "certificate.json", "--key", "other.pem")
     assert (refused.code, "no signature of this key" in refused.out) == (1, True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from runward.testing.conversations import ConversationSuite
 from runward.testing.proposals import ProposalSuite
 from runward.testing.review import ReviewSuite
+from runward.testing.reviewgroups import ReviewGroupsSuite
 from runward.testing.reviewraces import NoBypassSuite, ReviewRaceSuite
 from runward.testing.reviewrules import ReviewRulesSuite
 
@@ -15,6 +16,10 @@ class TestReview(ReviewSuite):
 
 class TestReviewRules(ReviewRulesSuite):
     """Owners, committees, waivers, overrides, revisions."""
+
+
+class TestReviewGroups(ReviewGroupsSuite):
+    """Several runs as one result."""
 
 
 class TestConversation(ConversationSuite):

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from runward.core.signing import create_key, key_id, public_key_of
 from runward.errors import CorruptedError, InvalidError, MissingExtraError
 from runward.repro.certificate import (
     PAYLOAD_TYPE,
@@ -19,9 +20,6 @@ from runward.repro.certificate import (
     Signature,
     Statement,
     Subject,
-    create_key,
-    key_id,
-    public_key_of,
     sign,
     verify,
 )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import http.client
 from urllib.parse import urlsplit
 
-from runward.server.pulse import Change, Pulse
+from anyio.from_thread import start_blocking_portal
+
+from runward.server.pulse import Pulse
 from runward.testing.worlds import batch
 from runward.tracking.model import NewProject, NewRun
 from tests.server.conftest import Site
@@ -52,8 +53,5 @@ def test_what_happens_before_the_first_look_is_told_too(site: Site) -> None:
     mine = pulse.subscribe(site.owner.actor)
     run = site.owner.tracking.create_run(NewRun(project="p", name="early"))
 
-    async def look() -> list[Change]:
-        async with pulse.lifespan(None):
-            return await asyncio.to_thread(lambda: mine.get(timeout=10))
-
-    assert run.id in [change.object_id for change in asyncio.run(look())]
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(pulse.lifespan(None)):
+        assert run.id in [change.object_id for change in mine.get(timeout=10)]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from runward.governance.checkpoints import Checkpointer
 from runward.server import upkeep
 from runward.testing.environments import captured
 from runward.tracking.model import CapturePart, NewProject
@@ -31,7 +32,11 @@ def test_lock_files_become_searchable(tmp_path: Path, monkeypatch: pytest.Monkey
             return tx.scalar("SELECT 1 FROM package_sets WHERE listed = 0") is not None
 
     async def until_done() -> None:
-        async with upkeep.Upkeep(database, space.dispatcher.blobs).lifespan():
+        async with upkeep.Upkeep(
+            database,
+            space.dispatcher.blobs,
+            Checkpointer(database, space.dispatcher.folder, space.dispatcher.audit_key),
+        ).lifespan():
             deadline = time.monotonic() + 20
             while waiting() and time.monotonic() < deadline:
                 await asyncio.sleep(0.01)

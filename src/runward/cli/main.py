@@ -51,6 +51,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "member": ("runward.cli.members:member", "Members of the workspace on this machine."),
     "team": ("runward.cli.members:team", "Teams of the workspace on this machine."),
     "token": ("runward.cli.members:token", "Tokens for members of the workspace on this machine."),
+    "audit": ("runward.cli.audit:audit", "Who did what: the audit trail, and whether it is as it was written."),
     "new": ("runward.cli.new:new", "Write an experiment with its config, test and page."),
     "branch": ("runward.cli.gitflow:branch", "Name a branch by the team's git workflow, or check one."),
     "commit-message": ("runward.cli.gitflow:message", "Write a commit message by the team's rule, or check one."),

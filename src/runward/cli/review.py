@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from statistics import fmean, stdev
+
 import click
 
 from runward.cli.output import NO, Output, pass_output, with_json
@@ -86,6 +88,7 @@ def story(detail: ReviewDetail) -> list[str]:
         ),
         f"  {f'run {r.run_name} ({r.run_id}) in' if r.run_id else f'{r.proposes} for'} {r.project}, asked by {r.author},"
         f" revision {r.revision[:12]}{base}",
+        *_further_lines(detail),
         *(line for change in detail.changes if r.proposes for line in change.diff.splitlines()),
         *([f"  because: {r.ending}"] if r.ending else []),
         *check_lines(detail.checks),
@@ -98,8 +101,21 @@ def story(detail: ReviewDetail) -> list[str]:
     ]
 
 
+def _further_lines(detail: ReviewDetail) -> list[str]:
+    """The other runs of the result, and what all of them measured."""
+    if detail.run is None or not detail.further:
+        return []
+    runs = [detail.run, *detail.further]
+    lines = [f"  and {', '.join(f'{run.name} ({run.id})' for run in detail.further)}: {len(runs)} runs, one result"]
+    for key in sorted(detail.run.metrics):
+        values = [metric.last for run in runs if (metric := run.metrics.get(key)) and metric.last is not None]
+        if len(values) > 1:
+            lines.append(f"  {key}: {fmean(values):.6g} ± {stdev(values):.2g} (sd of {len(values)} runs)")
+    return lines
+
+
 @review.command("request")
-@click.argument("run", metavar="RUN")
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True)
 @click.option("--title", default="")
 @click.option("--description", default="")
 @click.option("--reviewer", multiple=True, help="Whom to tell; default: the team.")
@@ -108,13 +124,20 @@ def story(detail: ReviewDetail) -> list[str]:
 @with_json
 @pass_output
 def request(
-    output: Output, run: str, title: str, description: str, reviewer: tuple[str, ...], base: str, draft: bool
+    output: Output,
+    runs: tuple[str, ...],
+    title: str,
+    description: str,
+    reviewer: tuple[str, ...],
+    base: str,
+    draft: bool,
 ) -> None:
-    """Open a review on a finished run and run its checks."""
+    """Open a review on a finished run and run its checks; several runs (other seeds, say) are reviewed as one result."""
     space = current_workspace()
     resolve = space.tracking.resolve_run
     base_id = resolve(base).id if base else ""
-    new = NewReview(resolve(run).id, title, description, list(reviewer), draft=draft, base_id=base_id)
+    first, *also = [str(resolve(run).id) for run in runs]
+    new = NewReview(first, title, description, list(reviewer), draft=draft, base_id=base_id, also=also)
     found = space.review.request_review(new)
     output.result(found, story_of(space, found))
 
@@ -213,15 +236,16 @@ def open_draft(output: Output, ref: str) -> None:
 
 @review.command("update")
 @click.argument("ref", metavar="REVIEW")
-@click.argument("run", metavar="RUN")
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True)
 @click.option("--version", type=int, default=0, help="For a review of a model's version: the one that RUN made.")
 @click.option("--comment", "-m", default="", help="What is different now.")
 @with_json
 @pass_output
-def update(output: Output, ref: str, run: str, version: int, comment: str) -> None:
+def update(output: Output, ref: str, runs: tuple[str, ...], version: int, comment: str) -> None:
     """Give a review the next attempt as its subject: threads are carried over, approvals become outdated."""
     space = current_workspace()
-    change = Change(space.tracking.resolve_run(run).id, version, comment)
+    first, *also = [str(space.tracking.resolve_run(run).id) for run in runs]
+    change = Change(first, version, comment, also)
     found = space.review.change_subject(find_review(space, ref), change)
     output.result(found, story(found))
 

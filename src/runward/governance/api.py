@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import ClassVar, Protocol
 
 from runward.core.operation import ON_LIST, ON_SELF, ON_WORKSPACE, operation
 from runward.governance.model import (
+    AuditCheckpoint,
     AuditPage,
+    AuditProof,
     Invitation,
     Me,
     Member,
@@ -79,6 +82,37 @@ class Governance(Protocol):
         ...
 
     @operation("GET", "/audit", may="audit.read", on=ON_WORKSPACE)
-    def audit(self, before: int | None = None, object_id: str = "", limit: int = 100) -> AuditPage:
-        """The trail, newest first, optionally of one object."""
+    def audit(
+        self,
+        before: int | None = None,
+        object_id: str = "",
+        limit: int = 100,
+        actor: str = "",
+        operation: str = "",
+        outcome: str = "",
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> AuditPage:
+        """The trail, newest first.
+
+        Args:
+            before: Only events with a smaller id: ``next_before`` of the page before.
+            object_id: Only what was done to this object.
+            limit: At most so many; up to 1,000.
+            actor: Only what this member did, by name.
+            operation: Only this operation, as ``review.approve``, or those of a room, as ``review.``.
+            outcome: ``ok``, the code of an error, or ``refused`` for all errors.
+            since: Not before this time.
+            until: Before this time.
+        """
+        ...
+
+    @operation("GET", "/audit/proof", may="audit.read", on=ON_WORKSPACE)
+    def prove_audit(self) -> AuditProof:
+        """Whether the trail is as it was written: its chains, their ends and the checkpoints. Reads all of it."""
+        ...
+
+    @operation("POST", "/audit/checkpoints", may="audit.read", on=ON_WORKSPACE)
+    def checkpoint_audit(self) -> AuditCheckpoint:
+        """Note where the trail ends now, outside of the database. Raises: StoreError (a place cannot be written to)."""
         ...

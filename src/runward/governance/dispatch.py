@@ -28,6 +28,7 @@ from runward.governance.scopes import (
     role_at,
     role_on_workspace,
 )
+from runward.governance.trail import AuditKey, Noted, append
 from runward.store.blobs import Blobs
 from runward.store.database import ClashError, Database, Tx
 
@@ -160,6 +161,7 @@ class Dispatcher:
         self.folder = folder
         """Where this node keeps what is its own: the search index, the signing key, what waits for upload."""
         self.rooms = rooms
+        self.audit_key = AuditKey(folder)
         self.listeners: list[Listener] = []
         self._mutex = threading.Lock()
         self._leader = threading.Lock()
@@ -309,20 +311,9 @@ class Dispatcher:
         self._note(call, op.id, kind, object_id, outcome)
 
     def _note(self, call: Call, what: str, kind: str, object_id: str, outcome: str) -> None:
-        call.tx.execute(
-            """INSERT INTO audit_events (at, actor_id, actor, via, operation, object_kind, object_id, outcome)
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
-            (
-                call.now_us,
-                call.actor.member_id,
-                call.actor.name,
-                call.actor.via,
-                what,
-                kind,
-                object_id.replace("\0", "�"),
-                outcome,
-            ),
-        )
+        shown, actor = object_id.replace("\0", "�"), call.actor
+        noted = Noted(call.now_us, actor.member_id, actor.via, what, kind, shown, outcome)
+        append(call.tx, self.audit_key, actor, noted)
 
     def _record_refusal(self, op: Operation, actor: Actor, arguments: Mapping[str, Any], error: RunwardError) -> None:
         if error.status == 503:

@@ -24,6 +24,8 @@ class Actor(msgspec.Struct, frozen=True):
     """``folder``, ``session``, ``token:<id>``, ``link`` (who made a report's link) or ``system``."""
     role_cap: int = 5
     """A token's scope: the member's role counts at most as this one."""
+    address: str = ""
+    """The network address that the call came from; empty where it came over none."""
 
 
 class Me(msgspec.Struct, frozen=True):
@@ -140,6 +142,52 @@ class AuditEvent(msgspec.Struct, frozen=True):
     object_id: str
     outcome: str
     """``ok`` or the code of the error."""
+    address: str = ""
+    """The network address that the call came from; empty where it came over none, or was erased."""
+
+
+class AuditCheckpoint(msgspec.Struct, frozen=True):
+    """Where the trail ended at a time."""
+
+    at: datetime
+    events: int
+    """How many events the chains had."""
+    places: list[str]
+    """The files that hold the checkpoint."""
+
+
+class AuditProblem(msgspec.Struct, frozen=True):
+    """Something that shows a change of the audit trail behind Runward's back."""
+
+    kind: str
+    """``changed``, ``missing``, ``rewritten``, ``truncated``, ``appended``, ``end`` or ``checkpoint``."""
+    lane: int
+    seq: int
+    """The row's place in its chain."""
+    event: int
+    """The event's id; 0 where it is about none."""
+    message: str
+
+
+class AuditProof(msgspec.Struct, frozen=True):
+    """Whether the audit trail is as it was written."""
+
+    holds: bool
+    events: int
+    """How many events the chains have."""
+    lanes: int
+    """How many chains there are."""
+    forgotten: int
+    """Of how many events the member's name and address were erased; they count as unchanged."""
+    unchained: int
+    """How many events are older than the chains: nothing shows whether they were changed."""
+    checkpoints: int
+    """How many checkpoints the chains were compared with; without one a trail that was cut back whole is not found out."""
+    checkpoint_at: datetime | None
+    """When the latest one was made."""
+    problems: list[AuditProblem]
+    """The first hundred."""
+    problem_count: int
 
 
 class AuditPage(msgspec.Struct, frozen=True):

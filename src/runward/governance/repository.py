@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -196,18 +197,12 @@ def credentials(tx: Tx, name: str) -> tuple[str, str | None] | None:
     return (row[0], row[1]) if row else None
 
 
-def audit_events(tx: Tx, before: int | None, object_id: str, limit: int) -> list[AuditEvent]:
-    """Audit rows, newest first."""
-    conditions, params = ["1 = 1"], list[Any]()
-    if before is not None:
-        conditions.append("id < ?")
-        params.append(before)
-    if object_id:
-        conditions.append("object_id = ?")
-        params.append(object_id)
+def audit_events(tx: Tx, conditions: Sequence[tuple[str, Any]], limit: int) -> list[AuditEvent]:
+    """Audit rows, newest first, for which some conditions with one value each hold."""
+    where = " AND ".join(["1 = 1", *(condition for condition, _ in conditions)])
     rows = tx.all(
-        f"""SELECT id, at, actor, via, operation, object_kind, object_id, outcome FROM audit_events
-            WHERE {" AND ".join(conditions)} ORDER BY id DESC LIMIT ?""",
-        (*params, limit),
+        f"""SELECT id, at, actor, via, operation, object_kind, object_id, outcome, address FROM audit_events
+            WHERE {where} ORDER BY id DESC LIMIT ?""",
+        (*(value for _, value in conditions), limit),
     )
     return [AuditEvent(row[0], from_us(row[1]), *row[2:]) for row in rows]

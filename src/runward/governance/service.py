@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import ClassVar, get_args
+from typing import Any, ClassVar, get_args
 
 from runward.core.call import Room, Scope
 from runward.core.clock import to_us
@@ -12,9 +12,12 @@ from runward.core.permissions import Role
 from runward.errors import AlreadyExistsError, ForbiddenError, InvalidError, NotFoundError
 from runward.governance import repository as sql
 from runward.governance.api import Governance
+from runward.governance.checkpoints import places, read_checkpoints, write_checkpoint
 from runward.governance.dispatch import Call
 from runward.governance.model import (
+    AuditCheckpoint,
     AuditPage,
+    AuditProof,
     Invitation,
     Me,
     Member,
@@ -27,8 +30,10 @@ from runward.governance.model import (
     TokenSecret,
 )
 from runward.governance.names import check_name
+from runward.governance.proof import prove
 from runward.governance.scopes import find_project, home_team, member_by_name, role_on_workspace
 from runward.governance.secrets import fingerprint, new_secret, new_token
+from runward.governance.trail import heads
 
 INVITATION_LASTS = timedelta(days=7)
 MAX_TOKEN_DAYS = 36_500
@@ -188,12 +193,44 @@ class GovernanceService(Governance):
             raise NotFoundError(f"there is no token {token_id!r} of yours")
         self.tx.execute("UPDATE tokens SET revoked_at = ? WHERE id = ?", (self.call.now_us, token_id))
 
-    def audit(self, before: int | None = None, object_id: str = "", limit: int = 100) -> AuditPage:
+    def audit(
+        self,
+        before: int | None = None,
+        object_id: str = "",
+        limit: int = 100,
+        actor: str = "",
+        operation: str = "",
+        outcome: str = "",
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> AuditPage:
         """See the contract."""
         size = min(max(limit, 1), 1000)
-        events = sql.audit_events(self.tx, before, object_id, size + 1)
+        wanted: list[tuple[str, Any]] = [
+            ("id < ?", before),
+            ("object_id = ?", object_id),
+            ("actor_id = (SELECT m.id FROM members m WHERE m.name = ?)", actor),
+            (f"substr(operation, 1, {len(operation)}) = ?" if operation.endswith(".") else "operation = ?", operation),
+            ("outcome <> ?", "ok") if outcome == "refused" else ("outcome = ?", outcome),
+            ("at >= ?", since and to_us(since)),
+            ("at < ?", until and to_us(until)),
+        ]
+        events = sql.audit_events(self.tx, [one for one in wanted if one[1] not in (None, "")], size + 1)
         shown = events[:size]
         return AuditPage(events=shown, next_before=shown[-1].id if len(events) > size else None)
+
+    def prove_audit(self) -> AuditProof:
+        """See the contract."""
+        key, folder = self.call.dispatcher.audit_key, self.call.dispatcher.folder
+        return prove(self.tx, key, *read_checkpoints(folder, key))
+
+    def checkpoint_audit(self) -> AuditCheckpoint:
+        """See the contract."""
+        made = write_checkpoint(
+            self.call.dispatcher.folder, self.call.dispatcher.audit_key, heads(self.tx), self.call.now
+        )
+        events = sum(seq for seq, _ in made.lanes.values())
+        return AuditCheckpoint(made.at, events, [str(path) for path in places(self.call.dispatcher.folder)])
 
 
 def _label(role: Role | None) -> RoleName | None:

@@ -83,6 +83,7 @@ def _facts(report: ReviewReport) -> list[tuple[str, str]]:
         ("Because", _plain(report.ending)),
         ("Proposal", f"{subject.proposes} of {_plain(subject.project)}" if subject.proposes else ""),
         ("Run", _run_words(subject)),
+        ("With", _plain(", ".join(subject.also))),
         ("Version", f"{_plain(subject.model)} {subject.version} for {_plain(subject.alias)}" if subject.model else ""),
         ("Asked by", f"{_plain(report.author)}, {written_time(report.created_at)}"),
         ("Of", _plain(", ".join(report.reviewers))),

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-import contextlib
-import os
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import msgspec
 
 from runward.core.canonical import canonical_json
-from runward.core.hashing import digest_bytes
-from runward.errors import CorruptedError, InvalidError, MissingExtraError
-
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from runward.core.signing import fits, key_id, public_key_of, sign_bytes
+from runward.errors import CorruptedError
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
@@ -56,9 +50,9 @@ class Statement(msgspec.Struct, frozen=True, rename={"type": "_type", "predicate
 
 def sign(statement: Statement, private_key: bytes) -> Envelope:
     """Sign a statement with an Ed25519 private key in PEM. Raises: InvalidError, MissingExtraError."""
-    key = _private(private_key)
     payload = canonical_json(statement)
-    signature = Signature(key_id(_public_pem(key.public_key())), _encode(key.sign(_pae(PAYLOAD_TYPE, payload))))
+    signed = sign_bytes(private_key, _pae(PAYLOAD_TYPE, payload))
+    signature = Signature(key_id(public_key_of(private_key)), _encode(signed))
     return Envelope(PAYLOAD_TYPE, _encode(payload), [signature])
 
 
@@ -70,50 +64,17 @@ def verify(envelope: Envelope, public_key: bytes) -> Statement:
         InvalidError: The key is not an Ed25519 public key.
         MissingExtraError: ``cryptography`` is not installed.
     """
-    key = _public(public_key)
     try:
         payload = base64.b64decode(envelope.payload, validate=True)
         signatures = [base64.b64decode(item.sig, validate=True) for item in envelope.signatures]
     except binascii.Error as error:
         raise CorruptedError(f"certificate: not valid base64: {error}") from error
-    if not any(_fits(key, signature, _pae(envelope.payload_type, payload)) for signature in signatures):
+    if not any(fits(public_key, signature, _pae(envelope.payload_type, payload)) for signature in signatures):
         raise CorruptedError(
             "certificate: no signature of this key fits the content",
             hint="It was changed, or signed by somebody else: ask the signer for the key's id.",
         )
     return _statement(envelope, payload)
-
-
-def create_key(path: Path) -> bytes:
-    """Write a new private key, readable by its owner only, and return the public key in PEM.
-
-    Raises:
-        InvalidError: The file exists; a signing key is never overwritten.
-        MissingExtraError: ``cryptography`` is not installed.
-    """
-    ed25519, serialization = _cryptography()
-    key = ed25519.Ed25519PrivateKey.generate()
-    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError as error:
-        raise InvalidError(f"path: {path} exists already", hint="A signing key is never overwritten.") from error
-    with os.fdopen(handle, "wb") as file:
-        file.write(pem)
-        file.flush()
-        os.fsync(file.fileno())
-    return _public_pem(key.public_key())
-
-
-def public_key_of(private_key: bytes) -> bytes:
-    """The public key in PEM that belongs to a private one. Raises: InvalidError, MissingExtraError."""
-    return _public_pem(_private(private_key).public_key())
-
-
-def key_id(public_key: bytes) -> str:
-    """A short name of a public key: the start of its digest."""
-    return digest_bytes(public_key.strip())[:16]
 
 
 def _pae(payload_type: str, payload: bytes) -> bytes:
@@ -130,55 +91,6 @@ def _statement(envelope: Envelope, payload: bytes) -> Statement:
     if kinds != (PAYLOAD_TYPE, STATEMENT_TYPE, PREDICATE_TYPE):
         raise CorruptedError(f"certificate: signed, but not a verification: {', '.join(kinds)}")
     return statement
-
-
-def _fits(key: Ed25519PublicKey, signature: bytes, message: bytes) -> bool:
-    from cryptography.exceptions import InvalidSignature
-
-    with contextlib.suppress(InvalidSignature):
-        key.verify(signature, message)
-        return True
-    return False
-
-
-def _private(pem: bytes) -> Ed25519PrivateKey:
-    ed25519, serialization = _cryptography()
-    try:
-        key = serialization.load_pem_private_key(pem, password=None)
-    except (ValueError, TypeError) as error:
-        raise InvalidError(
-            f"private_key: not a PEM private key: {error}", hint="Create one with create_key."
-        ) from error
-    if not isinstance(key, ed25519.Ed25519PrivateKey):
-        raise InvalidError("private_key: not an Ed25519 key", hint="Create one with create_key.")
-    return cast("Ed25519PrivateKey", key)
-
-
-def _public(pem: bytes) -> Ed25519PublicKey:
-    ed25519, serialization = _cryptography()
-    try:
-        key = serialization.load_pem_public_key(pem)
-    except ValueError as error:
-        raise InvalidError(f"public_key: not a PEM public key: {error}", hint="Ask the signer for it.") from error
-    if not isinstance(key, ed25519.Ed25519PublicKey):
-        raise InvalidError("public_key: not an Ed25519 key", hint="Ask the signer for it.")
-    return cast("Ed25519PublicKey", key)
-
-
-def _public_pem(key: Ed25519PublicKey) -> bytes:
-    _, serialization = _cryptography()
-    return key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-
-
-def _cryptography() -> tuple[Any, Any]:
-    try:
-        from cryptography.hazmat.primitives import serialization
-        from cryptography.hazmat.primitives.asymmetric import ed25519
-    except ImportError as error:
-        raise MissingExtraError(
-            "certificates need the `cryptography` package", hint="pip install 'runward[sign]'"
-        ) from error
-    return ed25519, serialization
 
 
 def _encode(data: bytes) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import json
 from typing import Any, ClassVar
@@ -13,7 +12,9 @@ from runward._version import __version__
 from runward.core.call import Event, Room, Scope
 from runward.core.clock import from_us
 from runward.core.ids import VerificationId, new_id
+from runward.core.signing import key_id, public_key_of
 from runward.errors import InvalidError, NotFoundError
+from runward.governance.checkpoints import signing_key
 from runward.governance.dispatch import Call
 from runward.governance.scopes import project_scope
 from runward.repro import certificate
@@ -95,7 +96,9 @@ class ReproService(Repro):
         }
         outputs = {"run": content_digest(self.tx, run_id), **content["artifacts"]}
         subjects = [certificate.Subject(name, {"blake3": digest}) for name, digest in sorted(outputs.items())]
-        envelope = certificate.sign(certificate.Statement(subject=subjects, predicate=predicate), self._private_key())
+        envelope = certificate.sign(
+            certificate.Statement(subject=subjects, predicate=predicate), signing_key(self.call.dispatcher.folder)
+        )
         found: dict[str, Any] = msgspec.to_builtins(envelope)
         return found
 
@@ -108,18 +111,10 @@ class ReproService(Repro):
         reads = [read for read in told.get("reads", []) if read.get("digest") and not read.get("changed")]
         return {read.get("relative") or read["path"]: read["digest"] for read in reads}
 
-    def _private_key(self) -> bytes:
-        path = self.call.dispatcher.folder / "keys" / "signing.pem"
-        if not path.exists():
-            # Two that begin together: one makes the key, and both use it.
-            with contextlib.suppress(InvalidError):
-                certificate.create_key(path)
-        return path.read_bytes()
-
     def signing_key(self) -> SigningKey:
         """See the contract."""
-        public = certificate.public_key_of(self._private_key())
-        return SigningKey(certificate.key_id(public), public.decode())
+        public = public_key_of(signing_key(self.call.dispatcher.folder))
+        return SigningKey(key_id(public), public.decode())
 
     def replicates(self, run_id: str) -> ReplicateGroup:
         """See the contract."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from runward.core.clock import from_us
 from runward.core.ids import Digest
 from runward.core.permissions import PERMISSIONS, Role
 from runward.governance.scopes import members_at
+from runward.repro.model import Level
 from runward.review import repository as sql
 from runward.review.gatekeeping import Gatekeeping, standards_of
 from runward.review.gates import VERIFIED, standing
@@ -135,10 +138,12 @@ class Decisions(Gatekeeping):
             *thread_conditions(standards, remarks),
         ]
 
-    def _level(self, run_id: str) -> str:
-        """The level that stands; what was verified before a change proves nothing of what came after it."""
-        found = standing(self._verifications(run_id))
-        return found.level if found is not None and found.level != "none" else ""
+    def _least_level(self, run_ids: Sequence[str]) -> str:
+        """The level that all runs have; what was verified before a change proves nothing of what came after it."""
+        found = [standing(self._verifications(run_id)) for run_id in run_ids]
+        levels = [Level.NONE if one is None else Level(one.level) for one in found]
+        least = min(levels, key=list(Level).index, default=Level.NONE)
+        return "" if least is Level.NONE else least
 
 
 def _latest(votes: list[Row], standing_on: set[Digest]) -> list[Row]:

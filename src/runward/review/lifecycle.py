@@ -17,6 +17,7 @@ from runward.review.ci import further_ci
 from runward.review.conversation import Conversation
 from runward.review.decisions import Decisions
 from runward.review.gatekeeping import standards_of
+from runward.review.groups import combined, labels
 from runward.review.model import (
     CheckResult,
     ReviewState,
@@ -29,6 +30,7 @@ from runward.review.workflow import items_required
 from runward.tracking.api import Tracking
 from runward.tracking.foreign import ANY_PROJECT
 from runward.tracking.marks import publish_on_run, set_mark
+from runward.tracking.model import Run
 
 
 class Lifecycle(Decisions, Conversation):
@@ -44,21 +46,24 @@ class Lifecycle(Decisions, Conversation):
     def _with_gates(self, row: sql.ReviewRow, judged: Sequence[CheckResult]) -> list[CheckResult]:
         if not row.run_id:
             return list(judged)
-        gates, standards = self._gates_of(row), standards_of(self.call, row.project_id).standards
-        return [
-            *gates,
-            *items_required(judged, standards),
-            *further_ci(self.tx, row.run_id, {gate.name for gate in gates}),
-        ]
+        standards, runs = standards_of(self.call, row.project_id).standards, [self._run(run_id) for run_id in row.runs]
+        called = labels(runs)
+        gates = combined([(called[run.id], self._gates_of(row, run)) for run in runs])
+        known = {gate.name for gate in gates}
+        ci = combined([(called[run.id], further_ci(self.tx, run.id, known)) for run in runs])
+        return [*gates, *items_required(judged, standards), *ci]
+
+    def _run(self, run_id: str) -> Run:
+        return self.call.use(Tracking).get_run(run_id).run
 
     def _note_revision(self, row: sql.ReviewRow, subject: Subject) -> None:
         actor, now = self.call.actor.name, self.call.now_us
         store_revision(self.tx, (row.id, subject.revision), subject.snapshot, subject.parts, actor, now)
 
-    def _gates_of(self, row: sql.ReviewRow) -> list[CheckResult]:
+    def _gates_of(self, row: sql.ReviewRow, run: Run) -> list[CheckResult]:
         """The gates as the review sees them: a model's project may ask for more than the run's own."""
-        self.note_gates(row.run_id)
-        gates = self._evaluated(self.call.use(Tracking).get_run(row.run_id).run, row.project_id)
+        self.note_gates(run.id)
+        gates = self._evaluated(run, row.project_id)
         if not row.model_id:
             return gates
         documented = standards_of(self.call, row.project_id).standards.documentation_required
@@ -114,8 +119,9 @@ class Lifecycle(Decisions, Conversation):
 
     def _mark(self, row: sql.ReviewRow, state: ReviewState) -> None:
         """A run's mark is about the run itself, not about a version that it made."""
-        if row.run_id and not row.model_id:
-            set_mark(self.call, row.run_id, "review", state, row.id)
+        if not row.model_id:
+            for run_id in row.runs:
+                set_mark(self.call, run_id, "review", state, row.id)
 
     def _open(self, review_id: str) -> sql.ReviewRow:
         sql.lock_review(self.tx, review_id)

@@ -23,6 +23,9 @@ class Verdict(StrEnum):
     NEEDS_PERSON = "needs_person"
 
 
+WORST_FIRST = (Verdict.FAIL, Verdict.UNDECIDED, Verdict.NEEDS_PERSON, Verdict.WARN, Verdict.PASS)
+
+
 Workflow = Literal["feature-branch", "gitflow", "github-flow", "trunk"]
 
 
@@ -192,7 +195,7 @@ class ReviewState(StrEnum):
 
 
 class NewReview(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A review to open on a run, or on the version of a model that the run made."""
+    """A review to open on a run, on several that are one result, or on the version of a model that the run made."""
 
     run_id: str
     title: str = ""
@@ -206,6 +209,8 @@ class NewReview(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A draft runs its checks and can be talked about; it is decided once it is opened."""
     base_id: str = ""
     """The run to compare with; empty for the run whose version has the alias now, else the project's baseline."""
+    also: list[str] = []
+    """Further runs of the same result, such as repetitions with other seeds: they are reviewed and applied as one."""
 
 
 class Proposal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -235,6 +240,8 @@ class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     version: int = 0
     """For a review of a model's version: the one that the run made."""
     comment: str = ""
+    also: list[str] = []
+    """Further runs of the same result."""
 
 
 class Vote(msgspec.Struct, frozen=True):
@@ -356,6 +363,8 @@ class Review(msgspec.Struct, frozen=True):
     """Why it was rejected, withdrawn or overridden."""
     proposes: Literal["", "standards", "page"] = ""
     """What is proposed for the project; empty where the review is about a run, or the version that it made."""
+    also: list[RunId] = []
+    """Further runs of the same result."""
 
 
 class ReviewDetail(msgspec.Struct, frozen=True):
@@ -385,3 +394,5 @@ class ReviewDetail(msgspec.Struct, frozen=True):
     """None where the caller never looked."""
     base: Run | None = None
     """The run that it is compared with."""
+    further: list[Run] = []
+    """Further runs of the same result, by their names; those that were deleted since are left out."""

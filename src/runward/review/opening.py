@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from runward.errors import ConflictError, InvalidTransitionError, NotFoundError
+from collections.abc import Sequence
+
+from runward.errors import ConflictError, InvalidError, InvalidTransitionError, NotFoundError
 from runward.governance.dispatch import Call
 from runward.registry.aliases import alias_target, version_of
 from runward.review import repository as sql
+from runward.review.groups import MOST_RUNS
 from runward.review.promotion import Promotion
 from runward.tracking.api import Tracking
 from runward.tracking.marks import OUTDATED
@@ -28,10 +31,30 @@ def ended_run(call: Call, run_id: str) -> Run:
     return run
 
 
-def check_alone(call: Call, run: Run, subject: Promotion, model: str) -> None:
-    """Raises: ConflictError (another review of the same is under way, or it is a team result already)."""
+def further_runs(call: Call, first: Run, also: Sequence[str], *, model: str) -> list[Run]:
+    """The runs that belong to a result beside its first.
+
+    Raises: NotFoundError, InvalidTransitionError (one is not over), InvalidError (they cannot be one result).
+    """
+    others = [run_id for run_id in dict.fromkeys(also) if run_id != first.id]
+    if others and model:
+        raise InvalidError("a version of a model is made by one run", hint="leave the further runs out")
+    if len(others) >= MOST_RUNS:
+        raise InvalidError(f"{len(others) + 1} runs were given; at most {MOST_RUNS} are one result")
+    runs = [ended_run(call, run_id) for run_id in others]
+    for run in runs:
+        if run.project_id != first.project_id:
+            raise InvalidError(
+                f"run {run.name!r} lies in {run.project!r}, {first.name!r} in {first.project!r}",
+                hint="runs of one result lie in one project",
+            )
+    return runs
+
+
+def check_alone(call: Call, run: Run, subject: Promotion, model: str, *, beside: str = "") -> None:
+    """Raises: ConflictError (a review ``beside`` this one is about the same, or it is a team result already)."""
     for existing in sql.open_reviews_of(call.tx, run.id):
-        if (existing.model_id, existing.version, existing.alias) == subject:
+        if (existing.model_id, existing.version, existing.alias) == subject and existing.id != beside:
             of = f"{model} {subject[1]} for {subject[2]!r}" if model else f"run {run.name!r}"
             raise ConflictError(f"review #{existing.number} of {of} is open already", review_id=existing.id)
     marks = {mark.kind: mark.label for mark in run.marks if mark.label != OUTDATED}

@@ -10,13 +10,12 @@ import msgspec
 
 from runward.core.hashing import digest_value
 from runward.core.ids import Digest, ReviewId
-from runward.review.model import CheckResult, EvidenceItem, ReviewComment, ReviewDetail, Verdict, Vote
+from runward.review.model import WORST_FIRST, CheckResult, EvidenceItem, ReviewComment, ReviewDetail, Verdict, Vote
 
 FORMULA = "100 × (passed + 0.5 × warned) / checks"
 """What a score is made of. A check that failed or could not be decided counts nothing."""
 WORTH: Mapping[Verdict, float] = {Verdict.PASS: 1.0, Verdict.WARN: 0.5}
 """What a check's verdict adds to the score; those that are not named here add nothing and open no gate."""
-_WORST_FIRST = (Verdict.FAIL, Verdict.UNDECIDED, Verdict.NEEDS_PERSON, Verdict.WARN)
 _VERBS = {Verdict.FAIL: "Mend", Verdict.WARN: "Look at"}
 
 
@@ -66,6 +65,8 @@ class ReportSubject(msgspec.Struct, frozen=True):
     alias: str = ""
     proposes: str = ""
     """``standards`` or ``page``; then there is no run."""
+    also: list[str] = []
+    """Further runs of the same result, each by name and id."""
 
 
 class ReviewReport(msgspec.Struct, frozen=True):
@@ -111,13 +112,13 @@ def score_value(verdicts: Iterable[Verdict]) -> float:
 def score_of(checks: Iterable[CheckResult]) -> Score:
     """The score of some checks."""
     verdicts = [check.verdict for check in checks]
-    counts = [verdicts.count(v) for v in (Verdict.PASS, Verdict.WARN, *_WORST_FIRST[:-1])]
+    counts = [verdicts.count(v) for v in (Verdict.PASS, Verdict.WARN, *WORST_FIRST[:3])]
     return Score(score_value(verdicts), FORMULA, len(verdicts), *counts)
 
 
 def severity(verdict: Verdict) -> int:
     """Where an issue of a verdict stands among others: failures come first."""
-    return _WORST_FIRST.index(verdict)
+    return WORST_FIRST.index(verdict)
 
 
 def advice(verdict: Verdict, check: str, message: str, place: str) -> str:
@@ -174,6 +175,7 @@ def report_of(detail: ReviewDetail, similar: Iterable[str] = ()) -> ReviewReport
         version=review.version,
         alias=review.alias,
         proposes=review.proposes,
+        also=[f"{run.name} ({run.id})" for run in detail.further],
     )
     report = ReviewReport(
         id=review.id,

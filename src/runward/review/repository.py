@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -15,7 +16,7 @@ from runward.review.model import (
     Review,
     ReviewState,
 )
-from runward.store.database import Row, Tx, placeholders
+from runward.store.database import Row, Tx, parts, placeholders
 
 _results = msgspec.json.Decoder(list[CheckResult]).decode
 
@@ -81,6 +82,15 @@ class ReviewRow(msgspec.Struct, frozen=True):
     object_id: str
     proposal: str
     team_id: str
+    also: list[RunId] = []
+    """Further runs of the same result, in the order of their ids."""
+    gone: int = 0
+    """How many more there were until they were deleted."""
+
+    @property
+    def runs(self) -> list[RunId]:
+        """All runs that it is about; empty for a proposal."""
+        return [self.run_id, *self.also] if self.run_id else []
 
     def shown(self, revision: Digest, approvals: int, needed: int) -> Review:
         """The review for a list."""
@@ -107,6 +117,7 @@ class ReviewRow(msgspec.Struct, frozen=True):
             overridden=self.overridden,
             ending=self.ending,
             proposes=self.proposes,
+            also=self.also,
         )
 
 
@@ -143,11 +154,36 @@ def _review(row: Row) -> ReviewRow:
     )
 
 
+def _found(tx: Tx, rest: str, params: Sequence[Any]) -> list[ReviewRow]:
+    """The reviews that a query's end chooses, each with all its runs."""
+    rows = [_review(row) for row in tx.all(f"{_REVIEW} {rest}", params)]
+    also: dict[str, list[tuple[RunId, bool]]] = {}
+    for part in parts([row.id for row in rows]):
+        further = tx.all(
+            f"""SELECT x.review_id, x.run_id, r.deleted_at IS NULL FROM review_runs x JOIN runs r ON r.id = x.run_id
+                WHERE x.review_id IN ({placeholders(part)}) ORDER BY x.run_id""",
+            part,
+        )
+        for review_id, run_id, there in further:
+            also.setdefault(review_id, []).append((RunId(run_id), bool(there)))
+    return [_with_runs(row, also[row.id]) if row.id in also else row for row in rows]
+
+
+def _with_runs(row: ReviewRow, further: list[tuple[RunId, bool]]) -> ReviewRow:
+    there = [run_id for run_id, is_there in further if is_there]
+    return msgspec.structs.replace(row, also=there, gone=len(further) - len(there))
+
+
 def review(tx: Tx, review_id: str) -> ReviewRow:
     """One review, by id."""
-    row = tx.one(f"{_REVIEW} WHERE w.id = ?", (review_id,))
-    assert row is not None
-    return _review(row)
+    (row,) = _found(tx, "WHERE w.id = ?", (review_id,))
+    return row
+
+
+def set_further_runs(tx: Tx, review_id: str, run_ids: Collection[str]) -> None:
+    """Say which runs belong to a review's subject beside the first."""
+    tx.execute("DELETE FROM review_runs WHERE review_id = ?", (review_id,))
+    tx.many("INSERT INTO review_runs (review_id, run_id) VALUES (?, ?)", [(review_id, one) for one in sorted(run_ids)])
 
 
 def lock_review(tx: Tx, review_id: str) -> None:
@@ -174,26 +210,25 @@ def reviews(tx: Tx, projects: Clause, wanted: Wanted) -> list[ReviewRow]:
     if wanted.waiting:
         where += " AND w.state IN ('open', 'changes_requested')"
     order = "w.created_at" if wanted.waiting else "w.created_at DESC"
-    return [
-        _review(row) for row in tx.all(f"{_REVIEW} WHERE {where} ORDER BY {order} LIMIT ?", [*params, wanted.limit])
-    ]
+    return _found(tx, f"WHERE {where} ORDER BY {order} LIMIT ?", [*params, wanted.limit])
 
 
 def open_reviews_of(tx: Tx, run_id: str) -> list[ReviewRow]:
-    """The reviews under way of a run, and of versions that it made."""
-    return [_review(row) for row in tx.all(f"{_REVIEW} WHERE w.run_id = ? AND w.state IN ({_UNDER_WAY})", (run_id,))]
+    """The reviews under way of a run, alone or with others, and of versions that it made."""
+    of = "(w.run_id = ? OR w.id IN (SELECT review_id FROM review_runs WHERE run_id = ?))"
+    return _found(tx, f"WHERE {of} AND w.state IN ({_UNDER_WAY})", (run_id, run_id))
 
 
 def open_proposals(tx: Tx, object_id: str) -> list[ReviewRow]:
     """The reviews under way of what is to become of a project's standards or of a page."""
     where = f"w.object_id = ? AND w.state IN ({_UNDER_WAY})"
-    return [_review(row) for row in tx.all(f"{_REVIEW} WHERE {where}", (object_id,))]
+    return _found(tx, f"WHERE {where}", (object_id,))
 
 
 def open_promotions(tx: Tx, model_id: str, alias: str) -> list[ReviewRow]:
     """The reviews under way of versions of a model for one of its aliases."""
     where = f"w.model_id = ? AND w.alias = ? AND w.state IN ({_UNDER_WAY})"
-    return [_review(row) for row in tx.all(f"{_REVIEW} WHERE {where}", (model_id, alias))]
+    return _found(tx, f"WHERE {where}", (model_id, alias))
 
 
 def insert_review(tx: Tx, values: dict[str, Any]) -> int:

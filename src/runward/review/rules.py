@@ -125,7 +125,11 @@ def vote_conditions(standards: Standards, votes: Sequence[Vote], others: str) ->
     approvers = [vote.reviewer for vote in votes if vote.verdict == "approve"]
     left = standards.approvals - len(approvers)
     role = "a reviewer" if standards.approver_role == "reviewer" else f"a {standards.approver_role}"
-    said = f"{left} approval(s) by {role} other than {others}." if left > 0 else f"Approved by {_listed(approvers)}."
+    said = (
+        f"{left} approval{'s' * (left > 1)} by {role} other than {others}."
+        if left > 0
+        else f"Approved by {_listed(approvers)}."
+    )
     found = [] if not standards.approvals else [Condition("approvals", left <= 0, said)]
     asked = [vote.reviewer for vote in votes if vote.verdict == "request_changes"]
     return found + [Condition("changes", False, f"{name} asked for changes.") for name in asked]
@@ -153,7 +157,12 @@ def check_conditions(checks: Sequence[CheckResult], way_out: dict[str, str], men
         return [Condition("checks", False, "The checks did not run on the present revision: run them again.")]
     blocking = [check for check in checks if check.blocks]
     if not blocking:
-        return [Condition("checks", True, f"{sum(check.required for check in checks)} required checks pass.")]
+        required = sum(check.required for check in checks)
+        return [
+            Condition(
+                "checks", True, "1 required check passes." if required == 1 else f"{required} required checks pass."
+            )
+        ]
     return [
         Condition("checks", False, f"{check.name}: {check.message}. {way_out.get(check.name, mend)}")
         for check in blocking

@@ -35,7 +35,7 @@ from runward.review.model import (
     Vote,
     Waiver,
 )
-from runward.review.opening import check_alone, default_base, ended_run, readable_run
+from runward.review.opening import check_alone, default_base, ended_run, further_runs, readable_run
 from runward.review.promotion import promotion_of
 from runward.review.proposals import subject_of
 from runward.review.proposing import proposed
@@ -90,7 +90,9 @@ class ReviewService(Lifecycle, Reviews):
         """See the contract."""
         run = ended_run(self.call, new.run_id)
         subject = promotion_of(self.call, new, run)
-        check_alone(self.call, run, subject, new.model)
+        further = further_runs(self.call, run, new.also, model=new.model)
+        for one in (run, *further):
+            check_alone(self.call, one, subject, new.model)
         what = f"{new.model} {new.version} as {new.alias}" if new.model else f"Review of {run.name}"
         title = check_name(new.title or what, "the review's title")
         base_id = readable_run(self.call, new.base_id).id if new.base_id else default_base(self.call, run, subject)
@@ -99,7 +101,7 @@ class ReviewService(Lifecycle, Reviews):
             "base_id": base_id,
             **dict(zip(("model_id", "version", "alias"), subject, strict=True)),
         }
-        return self._begin(title, new, about)
+        return self._begin(title, new, about, [one.id for one in further])
 
     def propose(self, project: str, proposal: Proposal) -> ReviewDetail:
         """See the contract."""
@@ -128,7 +130,9 @@ class ReviewService(Lifecycle, Reviews):
         self._give_subject(row, {"proposal": about["proposal"]}, proposal.description)
         return self.get_review(review_id)
 
-    def _begin(self, title: str, new: NewReview | Proposal, about: Mapping[str, Any]) -> ReviewDetail:
+    def _begin(
+        self, title: str, new: NewReview | Proposal, about: Mapping[str, Any], further: Sequence[str] = ()
+    ) -> ReviewDetail:
         """Store a review and run its checks."""
         review_id, now, actor = ReviewId(new_id()), self.call.now_us, self.call.actor
         who = {"author": actor.name, "author_id": actor.member_id, "editor_id": actor.member_id}
@@ -136,6 +140,7 @@ class ReviewService(Lifecycle, Reviews):
         state = ReviewState.DRAFT if new.draft else ReviewState.OPEN
         stored = {"id": review_id, "state": state, "created_at": now, "updated_at": now, **who, **said, **about}
         sql.insert_review(self.tx, stored)
+        sql.set_further_runs(self.tx, review_id, further)
         row = sql.review(self.tx, review_id)
         self._run_checks(row, subject_of(self.call, row))
         self._mark(row, row.state)
@@ -151,14 +156,17 @@ class ReviewService(Lifecycle, Reviews):
         version = change.version if row.model_id else 0
         asked = NewReview(run.id, model=row.model, version=version, alias=row.alias)
         subject = promotion_of(self.call, asked, run)
-        if run.id == row.run_id and version == row.version:
+        further = further_runs(self.call, run, change.also, model=row.model)
+        if {run.id, *(one.id for one in further)} == set(row.runs) and version == row.version:
             raise ConflictError(f"review #{row.number} is about run {run.name!r} already")
         if run_place(self.call, run.id)[0] != run_place(self.call, row.run_id)[0]:
             raise InvalidError(
                 f"run {run.name!r} lies in {run.project!r}, the review in {row.project!r}", hint="open a new review"
             )
-        check_alone(self.call, run, subject, row.model)
+        for one in (run, *further):
+            check_alone(self.call, one, subject, row.model, beside=row.id)
         self._mark(row, ReviewState.WITHDRAWN)
+        sql.set_further_runs(self.tx, row.id, [one.id for one in further])
         self._give_subject(row, {"run_id": run.id, "version": version}, change.comment)
         return self.get_review(review_id)
 
@@ -168,6 +176,7 @@ class ReviewService(Lifecycle, Reviews):
         sql.set_columns(self.tx, row.id, changed)
         row = sql.review(self.tx, row.id)
         self._run_checks(row, subject_of(self.call, row))
+        self._mark(row, row.state)
         if comment.strip():
             self._add_remark(row, subject_of(self.call, row), NewRemark(comment))
         self._settle(row)
@@ -211,11 +220,12 @@ class ReviewService(Lifecycle, Reviews):
             may_approve=not why_not,
             may=self._may(row, why_not),
             why_not=why_not,
-            verification=self._level(row.run_id) if row.run_id else "",
+            verification=self._least_level(row.runs),
             conditions=conditions,
             revisions=revisions(self.tx, review_id),
             seen=seen_by(self.tx, review_id, self.call.actor.member_id),
             base=base_run(self.call, row.base_id),
+            further=sorted((tracking.get_run(one).run for one in row.also), key=lambda run: run.name),
         )
 
     def on_verified(self, run_id: str) -> None:

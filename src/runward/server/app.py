@@ -41,6 +41,10 @@ class Server:
 
     def actor(self, request: Request) -> Actor:
         """Who sent the request. Raises: UnauthenticatedError, ForbiddenError (a forged cross-site write)."""
+        address = request.client.host if request.client else ""
+        return msgspec.structs.replace(self._signed_in(request), address=address)
+
+    def _signed_in(self, request: Request) -> Actor:
         kind, _, credential = request.headers.get("authorization", "").partition(" ")
         if kind.lower() == "bearer":
             return actor_by_token(self.dispatcher.database, credential.strip())

@@ -16,6 +16,7 @@ from runward.core.openapi import openapi
 from runward.core.operation import Door
 from runward.core.outbound import networks
 from runward.errors import RunwardError
+from runward.governance.checkpoints import Checkpointer
 from runward.governance.dispatch import Dispatcher
 from runward.server import foreign
 from runward.server.app import Server, door, error_response
@@ -49,7 +50,8 @@ def create_app(
 
     @contextlib.asynccontextmanager
     async def lifespan(app: object) -> AsyncIterator[None]:
-        upkeep = Upkeep(dispatcher.database, dispatcher.blobs, tables_after_s)
+        checkpoints = Checkpointer(dispatcher.database, dispatcher.folder, dispatcher.audit_key)
+        upkeep = Upkeep(dispatcher.database, dispatcher.blobs, checkpoints, tables_after_s)
         deliveries = Deliveries(dispatcher.database, allowed)
         async with server.pulse.lifespan(app), upkeep.lifespan(), deliveries.lifespan():
             yield

@@ -149,6 +149,8 @@ class RunningServer:
         )
         config = uvicorn.Config(
             app,
+            # A server in somebody's process leaves their log handlers open: uvicorn's own set-up would close them.
+            log_config=None,
             log_level="warning",
             timeout_graceful_shutdown=3,
             server_header=False,

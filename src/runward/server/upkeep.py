@@ -7,6 +7,7 @@ import threading
 from collections.abc import AsyncIterator
 
 from runward.data.spans import find_due
+from runward.governance.checkpoints import Checkpointer
 from runward.interop.tables import write_tables
 from runward.store.blobs import Blobs
 from runward.store.database import Database
@@ -17,6 +18,8 @@ from runward.tracking.listing import list_locks
 INTERVAL_S = 2.0
 TABLES_EVERY = 15
 """Rounds between two looks for runs that are to become Parquet."""
+CHECKPOINT_EVERY = 30
+"""Rounds between two checkpoints of the audit trail."""
 
 
 class Upkeep:
@@ -25,11 +28,15 @@ class Upkeep:
     Args:
         database: Of the workspace.
         blobs: Its bytes.
+        checkpoints: Of its audit trail.
         tables_after_s: Seconds after its end at which a run's points are written as Parquet; None for never.
     """
 
-    def __init__(self, database: Database, blobs: Blobs, tables_after_s: float | None = None) -> None:
+    def __init__(
+        self, database: Database, blobs: Blobs, checkpoints: Checkpointer, tables_after_s: float | None = None
+    ) -> None:
         self._database, self._blobs, self._tables_after_s = database, blobs, tables_after_s
+        self._checkpoints = checkpoints
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="runward-upkeep", daemon=True)
 
@@ -57,8 +64,13 @@ class Upkeep:
                 with contextlib.suppress(Exception):
                     while due(self._database) and not self._stop.is_set():
                         pass
+            if rounds % CHECKPOINT_EVERY == 0:
+                with contextlib.suppress(Exception):
+                    self._checkpoints.write()
             if self._tables_after_s is not None and rounds % TABLES_EVERY == 0:
                 with contextlib.suppress(Exception):
                     write_tables(
                         self._database, self._blobs, self._tables_after_s, go_on=lambda: not self._stop.is_set()
                     )
+        with contextlib.suppress(Exception):
+            self._checkpoints.write()

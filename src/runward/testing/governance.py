@@ -204,6 +204,22 @@ class GovernanceSuite:
         assert [e.id for e in second.events] == sorted((e.id for e in second.events), reverse=True)
         assert second.events[0].id < first.events[-1].id
 
+    def test_the_trail_is_proved_and_noted_outside(self, world: World) -> None:
+        """Whatever was done to it by its operations, it holds; only admins look at it."""
+        run = world.run(world.member())
+        made = world.owner.governance.checkpoint_audit()
+        assert made.places
+        proof = world.owner.governance.prove_audit()
+        assert (proof.holds, proof.problems) == (True, [])
+        assert proof.events >= made.events
+        assert proof.checkpoints >= 1
+        mine = world.owner.governance.audit(object_id=run.id, operation="tracking.", outcome="ok", since=made.at)
+        assert mine.events == []
+        maintainer = world.member("maintainer")
+        for attempt in (maintainer.governance.prove_audit, maintainer.governance.checkpoint_audit):
+            with pytest.raises(ForbiddenError):
+                attempt()
+
     @pytest.mark.parametrize("limit", [0, -5, 10**9])
     def test_a_page_of_the_trail_that_is_cut_says_so(self, world: World, limit: int) -> None:
         """A limit beyond what is given at once is no way to lose the rest."""

@@ -242,7 +242,7 @@ class ReviewSuite:
         run = _finished(world, author)
         opened = _open(author, run, title="Please look", description="d", reviewers=[name_of(reviewer)])
         assert opened.review.state is ReviewState.OPEN
-        assert opened.missing == [f"1 approval(s) by a reviewer other than {name_of(author)}."]
+        assert opened.missing == [f"1 approval by a reviewer other than {name_of(author)}."]
         assert not opened.may_approve
         assert _marks(author, run.id)["review"] == "open"
         assert "team_result" not in _marks(author, run.id)

@@ -38,7 +38,7 @@ class ReviewedSuite:
             ("loss <= 0.1", True, "loss was not logged")
         ]
         assert any("loss was not logged" in text for text in found.recommendations)
-        assert any("1 approval(s)" in text for text in found.recommendations)
+        assert any("1 approval by" in text for text in found.recommendations)
         assert [(v.reviewer, v.verdict, v.comment, v.counts) for v in found.votes] == [
             (name_of(reviewer), "approve", "well done", True)
         ]

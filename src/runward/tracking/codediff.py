@@ -10,6 +10,7 @@ import msgspec
 
 from runward.tracking.model import CapturePart, FileChange, Plain
 from runward.tracking.notebooks import outputs, read_cells, sources
+from runward.tracking.patches import reverted
 
 MAX_BYTES = 400_000
 Read = Callable[[str], bytes | None]
@@ -51,13 +52,18 @@ def _diffs(read: Read, path: str, was: str | None, now: str | None) -> list[tupl
     before, after = _text(read, was), _text(read, now)
     if before is None or after is None:
         return [(path, "")]
-    if path.endswith(".ipynb"):
-        old, new = ([] if not text else read_cells(text) for text in (before, after))
-        if old is not None and new is not None:
-            shown = [(path, _unified(path, sources(old), sources(new), context=20))]
-            printed = _unified(path, outputs(old), outputs(new))
-            return shown + ([(f"{path} (outputs)", printed)] if printed else [])
-    return [(path, _unified(path, before, after))]
+    by_cell = _notebook_diffs(path, before, after) if path.endswith(".ipynb") else []
+    return by_cell or [(path, _unified(path, before, after))]
+
+
+def _notebook_diffs(path: str, before: str, after: str) -> list[tuple[str, str]]:
+    """The diff of a notebook's cells, and apart from it that of its outputs; nothing for what is no notebook."""
+    old, new = ([] if not text else read_cells(text) for text in (before, after))
+    if old is None or new is None:
+        return []
+    printed = _unified(path, outputs(old), outputs(new))
+    shown = [(path, _unified(path, sources(old), sources(new), context=20))]
+    return shown + ([(f"{path} (outputs)", printed)] if printed else [])
 
 
 def _unified(path: str, before: str, after: str, context: int = 3) -> str:
@@ -72,13 +78,17 @@ def file_changes(read: Read, capture: bytes) -> list[FileChange]:
     document: dict[str, Any] = msgspec.json.decode(capture)
     text = _text(read, document.get("diff")) or ""
     pieces = _split(text)
+    digests = {item["path"]: item.get("digest") for item in document.get("files", [])}
     changes = []
     for group, kind in (("changed", "modified"), ("untracked", "added"), ("deleted", "removed")):
         for path in document.get(group) or []:
             shown = [(path, pieces.get(path, ""))]
             if group == "untracked":
-                digest = next((f.get("digest") for f in document.get("files", []) if f["path"] == path), None)
-                shown = _diffs(read, path, None, digest) if digest else [(path, "")]
+                shown = _diffs(read, path, None, digests[path]) if digests.get(path) else [(path, "")]
+            elif group == "changed" and path.endswith(".ipynb"):
+                now = _text(read, digests.get(path)) or ""
+                before = reverted(now, pieces.get(path, ""))
+                shown = shown if before is None else _notebook_diffs(path, before, now) or shown
             changes += [FileChange(name, kind, diff) for name, diff in shown]  # type: ignore[arg-type]
     return changes
 

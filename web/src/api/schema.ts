@@ -186,14 +186,68 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The trail, newest first, optionally of one object.
-         * @description The trail, newest first, optionally of one object.
+         * The trail, newest first.
+         * @description The trail, newest first.
+         *
+         *     Args:
+         *         before: Only events with a smaller id: ``next_before`` of the page before.
+         *         object_id: Only what was done to this object.
+         *         limit: At most so many; up to 1,000.
+         *         actor: Only what this member did, by name.
+         *         operation: Only this operation, as ``review.approve``, or those of a room, as ``review.``.
+         *         outcome: ``ok``, the code of an error, or ``refused`` for all errors.
+         *         since: Not before this time.
+         *         until: Before this time.
          *
          *     Permission: `audit.read` (role admin or higher).
          */
         get: operations["governance.audit"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/proof": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Whether the trail is as it was written: its chains, their ends and the checkpoints. Reads all of it.
+         * @description Whether the trail is as it was written: its chains, their ends and the checkpoints. Reads all of it.
+         *
+         *     Permission: `audit.read` (role admin or higher).
+         */
+        get: operations["governance.prove_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/checkpoints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Note where the trail ends now, outside of the database. Raises: StoreError (a place cannot be written to).
+         * @description Note where the trail ends now, outside of the database. Raises: StoreError (a place cannot be written to).
+         *
+         *     Permission: `audit.read` (role admin or higher).
+         */
+        post: operations["governance.checkpoint_audit"];
         delete?: never;
         options?: never;
         head?: never;
@@ -4195,6 +4249,43 @@ export interface components {
             object_kind: string;
             object_id: string;
             outcome: string;
+            /** @default  */
+            address: string;
+        };
+        /**
+         * AuditProof
+         * @description Whether the audit trail is as it was written.
+         */
+        AuditProof: {
+            holds: boolean;
+            events: number;
+            lanes: number;
+            forgotten: number;
+            unchained: number;
+            checkpoints: number;
+            checkpoint_at: string | null;
+            problems: components["schemas"]["AuditProblem"][];
+            problem_count: number;
+        };
+        /**
+         * AuditProblem
+         * @description Something that shows a change of the audit trail behind Runward's back.
+         */
+        AuditProblem: {
+            kind: string;
+            lane: number;
+            seq: number;
+            event: number;
+            message: string;
+        };
+        /**
+         * AuditCheckpoint
+         * @description Where the trail ended at a time.
+         */
+        AuditCheckpoint: {
+            at: string;
+            events: number;
+            places: string[];
         };
         /**
          * Project
@@ -6738,6 +6829,8 @@ export interface components {
              * @enum {unknown}
              */
             proposes: "" | "page" | "standards";
+            /** @default [] */
+            also: string[];
         };
         /**
          * ReviewState
@@ -6769,6 +6862,8 @@ export interface components {
             seen: components["schemas"]["Seen"] | null;
             /** @default null */
             base: components["schemas"]["Run"] | null;
+            /** @default [] */
+            further: components["schemas"]["Run"][];
         };
         /**
          * Vote
@@ -6852,7 +6947,7 @@ export interface components {
         };
         /**
          * NewReview
-         * @description A review to open on a run, or on the version of a model that the run made.
+         * @description A review to open on a run, on several that are one result, or on the version of a model that the run made.
          */
         NewReview: {
             run_id: string;
@@ -6872,6 +6967,8 @@ export interface components {
             draft: boolean;
             /** @default  */
             base_id: string;
+            /** @default [] */
+            also: string[];
         };
         /**
          * Proposal
@@ -6914,6 +7011,8 @@ export interface components {
             version: number;
             /** @default  */
             comment: string;
+            /** @default [] */
+            also: string[];
         };
         /**
          * Waiver
@@ -7326,6 +7425,8 @@ export interface components {
             alias: string;
             /** @default  */
             proposes: string;
+            /** @default [] */
+            also: string[];
         };
         /**
          * Score
@@ -8234,6 +8335,11 @@ export interface operations {
                 before?: number | null;
                 object_id?: string;
                 limit?: number;
+                actor?: string;
+                operation?: string;
+                outcome?: string;
+                since?: string | null;
+                until?: string | null;
             };
             header?: never;
             path?: never;
@@ -8248,6 +8354,172 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AuditPage"];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "governance.prove_audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditProof"];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "governance.checkpoint_audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditCheckpoint"];
                 };
             };
             /** @description nobody is signed in */

@@ -11,6 +11,7 @@ export type Mark = Schemas["Mark"];
 export type Series = Schemas["Series"];
 export type RunSeries = Schemas["RunSeries"];
 export type Artifact = Schemas["Artifact"];
+export type AuditProof = Schemas["AuditProof"];
 export type FileChange = Schemas["FileChange"];
 export type ComparedRow = Schemas["ComparedRow"];
 export type Comparison = Schemas["Comparison"];

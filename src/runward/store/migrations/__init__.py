@@ -32,6 +32,8 @@ from runward.store.migrations import (
     m0017_versions,
     m0018_deliveries,
     m0019_libraries,
+    m0020_review_groups,
+    m0021_audit_chain,
 )
 
 MIGRATIONS: list[ModuleType] = [
@@ -54,6 +56,8 @@ MIGRATIONS: list[ModuleType] = [
     m0017_versions,
     m0018_deliveries,
     m0019_libraries,
+    m0020_review_groups,
+    m0021_audit_chain,
 ]
 """All migrations in order; the position (from 1) is the schema's version."""
 

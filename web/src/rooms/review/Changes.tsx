@@ -7,6 +7,7 @@ import { Figure, Section } from "@/ui/bits";
 import { Diffs, type Notes } from "@/ui/Diff";
 import { formatValue } from "@/ui/format";
 import { Scroll } from "@/ui/Scroll";
+import { Group, ofFurther } from "./Group";
 import { deltasQuery } from "./queries";
 import { standsAt, type Thread } from "./talk";
 import { AskButton, SaidAt, useTalk } from "./Thread";
@@ -168,12 +169,13 @@ export function Changes(props: Props) {
   const notes = useNotes(detail, threads);
   return (
     <div className="review-changes">
-      <Section title="Metrics" aside={<Link href={`/runs/${run.id}/metrics`}>Curves</Link>}><Metrics {...props} /></Section>
+      {detail.further && detail.further.length > 0 && <Group runs={[run, ...detail.further]} />}
+      <Section title={detail.further?.length ? `Metrics of ${run.name}` : "Metrics"} aside={<Link href={`/runs/${run.id}/metrics`}>Curves</Link>}><Metrics {...props} /></Section>
       <Section title="Parameters" aside={<Link href={`/runs/${run.id}/config`}>With their origins</Link>}><Params {...props} /></Section>
       {compared && <Environment compared={compared} />}
       {compared ? (
         <Section title="Code" aside={<Link href={`/runs/${run.id}/code`}>All code</Link>}>
-          <Diffs files={compared.code} none="Both runs ran the same code." notes={notes} />
+          <Diffs files={[...compared.code, ...ofFurther(changes, detail.further ?? [])]} none="Both runs ran the same code." notes={notes} />
         </Section>
       ) : (
         <Section title="Code that was not committed" aside={<Link href={`/runs/${run.id}/code`}>All code</Link>}>

@@ -9,6 +9,7 @@ import { BADGES, badgeFor } from "@/ui/badges";
 import { IdChip, Name, Section, Time } from "@/ui/bits";
 import { Checks } from "@/ui/Checks";
 import { CopyAs, pythonString } from "@/ui/CopyAs";
+import { plural } from "@/ui/format";
 import { Markdown } from "@/ui/Markdown";
 import { Page } from "@/ui/Page";
 import { ErrorNote, Loading } from "@/ui/states";
@@ -46,7 +47,7 @@ function useSeen(detail: ReviewDetail) {
   }, [id, revision, remark]);
 }
 
-function Byline({ detail: { review, run } }: { detail: ReviewDetail }) {
+function Byline({ detail: { review, run, further } }: { detail: ReviewDetail }) {
   if (!run) {
     return (
       <p className="byline muted">
@@ -57,7 +58,7 @@ function Byline({ detail: { review, run } }: { detail: ReviewDetail }) {
   return (
     <p className="byline muted">
       <Name>{review.author}</Name> asks for {review.model && <><Link href={`/models/${encodeURIComponent(review.model)}/${review.version}`}><Name>{`${review.model} ${review.version}`}</Name></Link> made by </>}
-      <Link href={`/runs/${run.id}`}><Name>{run.name || run.id}</Name></Link> in <Link href={`/projects/${review.project}`}>{review.project}</Link> to
+      <Link href={`/runs/${run.id}`}><Name>{run.name || run.id}</Name></Link>{further && further.length > 0 && <> and {plural(further.length, "further run")}</>} in <Link href={`/projects/${review.project}`}>{review.project}</Link> to
       become {review.model ? <><Name>{review.alias ?? ""}</Name>{review.alias_now ? ` in place of version ${review.alias_now}` : ""}</> : "a team result"} · <Time at={review.created_at} /> · revision <IdChip id={review.revision} label="revision" /> <Marks run={run} without="review" />
     </p>
   );

@@ -1,12 +1,13 @@
 import { Button, Checkbox } from "@mantine/core";
 import { useMediaQuery } from "@mantine/hooks";
-import { useMemo } from "react";
+import { useMemo, useState } from "react";
 import { Link } from "wouter";
 import { ApiError } from "@/api/client";
 import type { Run } from "@/api/types";
 import { CopyAs } from "@/ui/CopyAs";
 import { formatCount, plural } from "@/ui/format";
 import { Page, projectTrail } from "@/ui/Page";
+import { RequestReview } from "@/ui/RequestReview";
 import { Empty, ErrorNote, Loading } from "@/ui/states";
 import { useUrlState } from "@/ui/urlState";
 import { ColumnChooser } from "./ColumnChooser";
@@ -37,14 +38,19 @@ function useRunsOrAll(view: View, columns: string, enabled: boolean) {
 
 const ASKED = 3;
 
-function SelectionBar({ selection, project, metrics }: { selection: Selection; project: string; metrics: string[] }) {
+function SelectionBar({ selection, project, metrics, loaded }: { selection: Selection; project: string; metrics: string[]; loaded: Run[] }) {
+  const [asking, setAsking] = useState(false);
+  const id = selection.ids[0];
+  const first = loaded.find((run) => run.id === id) ?? (id ? { id, name: id } : undefined);
   const report = new URLSearchParams([["project", project], ...selection.ids.map((id) => ["run", id]), ...metrics.slice(0, ASKED).map((key) => ["metric", key])]);
   return (
     <div className="selection-bar" role="region" aria-label="Selection">
       <strong>{formatCount(selection.ids.length)} selected</strong>
       <Button onClick={selection.compare} disabled={selection.ids.length < 2}>Compare</Button>
       <Button variant="default" component={Link} href={`/reports/new?${report}`}>Report</Button>
+      <Button variant="default" onClick={() => setAsking(true)}>Review</Button>
       <Button variant="default" onClick={selection.clear}>Clear</Button>
+      {asking && first && <RequestReview run={first} also={selection.ids.filter((id) => id !== first.id)} opened close={() => setAsking(false)} />}
     </div>
   );
 }
@@ -90,7 +96,7 @@ export default function ProjectPage({ path }: { path: string }) {
       {total > 0 && (by.length
         ? <GroupedRuns grouping={grouping} selection={selection} />
         : <RunRows runs={runs} loaded={loaded} chosen={chosen} sort={sort} cards={cards} selection={selection} />)}
-      {selection.ids.length > 0 && <SelectionBar selection={selection} project={path} metrics={metrics} />}
+      {selection.ids.length > 0 && <SelectionBar selection={selection} project={path} metrics={metrics} loaded={loaded} />}
     </Page>
   );
 }

@@ -1,0 +1,132 @@
+"""The audit trail: rows in hash chains, so that a change behind Runward's back is found.
+
+Each row's hash covers the row and the hash before it, written in the transaction of what the row is about. The end of each
+chain carries a MAC under a key that lies beside the database and not in it (`keys/audit.key`, or the file that
+``RUNWARD_AUDIT_KEY_FILE`` names): whoever can only write to the database can neither append a row that fits nor make all hashes
+anew. That the end was not put back to an older one is shown by checkpoints (:mod:`runward.governance.checkpoints`).
+
+A member's name and address are in a row with a salt, and only their salted digest is in the chain: they can be forgotten, and
+the chain still holds.
+
+On PostgreSQL there are several chains ("lanes"), so that transactions need not wait for each other: each takes one that nobody
+holds. SQLite has one writer and needs one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import secrets
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from runward.core.files import write_secret
+from runward.errors import CorruptedError
+from runward.governance.model import Actor
+from runward.store.database import Tx
+
+encoded = msgspec.json.Encoder().encode
+KEY_BYTES = 32
+
+
+class Noted(NamedTuple):
+    """What a row says that is nobody's personal data."""
+
+    at: int
+    actor_id: str
+    via: str
+    operation: str
+    object_kind: str
+    object_id: str
+    outcome: str
+
+
+class Head(NamedTuple):
+    """The end of a chain."""
+
+    lane: int
+    seq: int
+    hash: bytes
+    mac: bytes
+    key_id: str
+
+
+class AuditKey:
+    """The key under which the ends of the chains are authentic. It is made when it is first needed."""
+
+    def __init__(self, folder: Path) -> None:
+        named = os.environ.get("RUNWARD_AUDIT_KEY_FILE", "")
+        self.path = Path(named) if named else folder / "keys" / "audit.key"
+
+    @cached_property
+    def _key(self) -> bytes:
+        if not self.path.exists():
+            # Two that begin together: one makes the key, and both use it.
+            with contextlib.suppress(FileExistsError):
+                write_secret(self.path, secrets.token_hex(KEY_BYTES).encode() + b"\n")
+        try:
+            key = bytes.fromhex(self.path.read_text("ascii").strip())
+        except ValueError:
+            key = b""
+        if len(key) != KEY_BYTES:
+            raise CorruptedError(
+                f"{self.path} is no audit key: it has to hold {KEY_BYTES * 2} hexadecimal digits",
+                hint="put it back from a backup; without it nobody can tell whether the audit trail was changed",
+            )
+        return key
+
+    @cached_property
+    def id(self) -> str:
+        """A short name of the key, from which it cannot be guessed."""
+        return hashlib.blake2b(b"runward audit key", key=self._key, digest_size=4).hexdigest()
+
+    def mac(self, message: bytes) -> bytes:
+        """What only who has the key can make of a message (BLAKE2b, RFC 7693)."""
+        return hashlib.blake2b(message, key=self._key, digest_size=16).digest()
+
+
+def sealed(lane: int, seq: int, link: bytes) -> bytes:
+    """What the MAC of a chain's end is about."""
+    return b"%d %d " % (lane, seq) + link
+
+
+def personal(salt: bytes, name: str, address: str) -> bytes:
+    """The salted digest of who a row is about."""
+    return hashlib.sha256(salt + encoded([name, address])).digest()
+
+
+def link(previous: bytes, lane: int, seq: int, noted: Noted, person: bytes) -> bytes:
+    """A row's hash: SHA-256 of the hash before it and of the row as a JSON list."""
+    return hashlib.sha256(previous + person + encoded([lane, seq, *noted])).digest()
+
+
+def append(tx: Tx, key: AuditKey, actor: Actor, noted: Noted) -> None:
+    """Add a row to a chain that no other transaction holds. Raises: CorruptedError."""
+    skip = " FOR UPDATE SKIP LOCKED" if tx.dialect == "postgresql" else ""
+    head = "SELECT lane, seq, hash FROM audit_heads ORDER BY lane LIMIT 1"
+    found = tx.one(head + skip) or tx.one(head + tx.for_update)
+    if found is None:
+        raise CorruptedError("the ends of the audit trail's chains are gone", hint="restore the database from a backup")
+    lane, seq, previous = found[0], found[1] + 1, bytes(found[2] or b"")
+    salt = secrets.token_bytes(16)
+    person = personal(salt, actor.name, actor.address)
+    made = link(previous, lane, seq, noted, person)
+    tx.execute(
+        """INSERT INTO audit_events (lane, seq, hash, salt, person, actor, address, at, actor_id, via, operation, object_kind,
+           object_id, outcome) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+        (lane, seq, made, salt, person, actor.name, actor.address, *noted),
+    )
+    mac = key.mac(sealed(lane, seq, made))
+    tx.execute(
+        "UPDATE audit_heads SET seq = ?, hash = ?, mac = ?, key_id = ? WHERE lane = ?", (seq, made, mac, key.id, lane)
+    )
+
+
+def heads(tx: Tx) -> list[Head]:
+    """The ends of the chains that were begun."""
+    rows = tx.all("SELECT lane, seq, hash, mac, key_id FROM audit_heads WHERE seq > 0 ORDER BY lane")
+    return [Head(row[0], row[1], bytes(row[2]), bytes(row[3]), row[4]) for row in rows]
