@@ -126,7 +126,8 @@ def tally(
     return Tally(
         len(equivalent) / draws,
         sum(one.outcome == "different" for one in found) / draws,
-        *(sum(one.looks[-1] <= n for one in equivalent) / draws for n in (10, 15)),
+        sum(one.looks[-1] <= 10 for one in equivalent) / draws,
+        sum(one.looks[-1] <= 15 for one in equivalent) / draws,
         statistics.fmean(one.looks[-1] for one in found),
     )
 

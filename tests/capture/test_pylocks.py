@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from runward.core.ids import Digest
 from runward.repro.lockwriter import carry_out
 from runward.store.folder import FolderBlobs
 from runward.tracking.capture.model import EnvironmentSnapshot, FileEntry, Package
@@ -61,7 +62,7 @@ def test_once_for_each_environment(
     first.begin(environment(SIX), tree)
     ((kind, digest, facts),) = first.parts(60)
     assert (kind, facts) == ("pylock", {"packages": 1, "left_out": []})
-    text = msgspec.json.decode(blobs.read(digest))["text"]
+    text = msgspec.json.decode(blobs.read(Digest(digest)))["text"]
     (package,) = tomllib.loads(text)["packages"]
     assert package["wheels"][0] == {"url": "https://e.org/six-1.17.0-py2.py3-none-any.whl", "hashes": {"sha256": "aa"}}
     assert "run" not in tomllib.loads(text)["tool"]["runward"]

@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from runward.core.ids import RunId
+from runward.repro.model import titled
 
 ExplanationAnswer = Literal["shown", "nothing_differs", "undecided"]
 FIRST, SECOND, OTHER = "as the first run", "as the second run", "otherwise"
@@ -62,7 +63,7 @@ class ExplainedDifference(msgspec.Struct, frozen=True):
     @property
     def title(self) -> str:
         """Kind and name, which no other difference of the two runs has."""
-        return f"{self.kind} {self.name}"
+        return titled(self.kind, self.name)
 
 
 class ExplainedRerun(msgspec.Struct, frozen=True):

@@ -77,13 +77,13 @@ def decide_statistically(
         check_default_margin(one)
     found = assess_all(metrics)
     outcome = conclude([one.outcome for one in found])
-    cause = [f"{check.kind} {check.name}" for check in inputs if check.status == "different"]
+    cause = [check.title for check in inputs if check.status == "different"]
     if conditions.timed_out:
         return _none(Verdict.UNDECIDED, "a rerun did not end in time", cause), found
     if conditions.hindered:
         return _none(Verdict.UNDECIDED, conditions.hindered, cause), found
     if changed := [check for check in inputs if check.status == "different" and check.kind in EXPERIMENT]:
-        reason = f"{changed[0].kind} {changed[0].name} differs: not the same experiment"
+        reason = f"{changed[0].title} differs: not the same experiment"
         return _none(Verdict.UNDECIDED, reason, cause), found
     if doubt := _doubt(metrics):
         return _none(Verdict.UNDECIDED, doubt, cause), found
