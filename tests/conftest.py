@@ -80,6 +80,8 @@ def _no_settings_of_the_developer(tmp_path_factory: pytest.TempPathFactory) -> I
         patch.setenv("XDG_STATE_HOME", str(home / "state"))
         patch.setenv("XDG_CONFIG_HOME", str(home / "config"))
         patch.setenv("GIT_AUTHOR_NAME", "tester")
+        # Tests are no place to ask a package index; those that are about it say so.
+        patch.setenv("RUNWARD_PYLOCK", "0")
         yield
 
 

@@ -22,7 +22,7 @@ from runward.core.clock import utc_now
 from runward.core.ids import new_id
 from runward.core.usage import Usage
 from runward.defaults import filled
-from runward.errors import GateClosedError, NotFoundError, RunwardError
+from runward.errors import GateClosedError, InvalidError, NotFoundError, RunwardError
 from runward.execution import experiment as execution
 from runward.execution.backend import RunEnd, RunHandle, RunOutcome, set_backend_factory
 from runward.execution.local import Executor
@@ -45,6 +45,7 @@ from runward.tracking.capture.watch import hear
 from runward.tracking.client import JOURNAL_VARIABLE, RUN_VARIABLE, ActiveRun, RunwardWarning
 from runward.tracking.media import plain
 from runward.tracking.model import NewExperiment, NewProject, NewRun, RunParam, RunStatus
+from runward.tracking.pylocks import EnvironmentLock
 
 _STATUS = {
     TaskState.SUCCEEDED: RunStatus.FINISHED,
@@ -54,9 +55,12 @@ _STATUS = {
     TaskState.TIMED_OUT: RunStatus.TIMED_OUT,
 }
 _MAX_OUTPUT_BYTES = 8 << 20
-_MOST_GIVEN_BYTES = 64 << 20
-"""Up to which a value that another task returned is kept with the run that took it."""
+KEEP_VALUES_VARIABLE = "RUNWARD_KEEP_VALUES"
+"""Up to how many MiB a value that another task returned is kept with the run that took it."""
+_KEPT_VALUES_MIB = "64"
 _CAPTURE_S = 120.0
+_LOCK_S = 0.5
+"""So long a task's end waits for the lock of an environment that was not seen before."""
 PLAN_VARIABLE = "RUNWARD_PLAN"
 _STATE_FILE = "recording.json"
 
@@ -98,6 +102,15 @@ def kept_verdict(name: str, found: Any) -> NewCiResult:
     return NewCiResult(name, said, message[:4000])
 
 
+def _kept_value_bytes() -> int:
+    text = os.environ.get(KEEP_VALUES_VARIABLE, _KEPT_VALUES_MIB)
+    if not text.isdecimal():
+        raise InvalidError(
+            f"{KEEP_VALUES_VARIABLE} must be a whole number of MiB, got {text!r}", hint="for example 256; 0 keeps none"
+        )
+    return int(text) << 20
+
+
 class WorkspaceBackend:
     """Records an experiment in the workspace in force. See :class:`runward.execution.backend.Backend`."""
 
@@ -109,10 +122,12 @@ class WorkspaceBackend:
         self._runs: dict[str, ActiveRun] = {}
         self._experiment_of: dict[str, str] = {}
         self._pending: Background[PendingCapture] | None = None
+        self._lock = EnvironmentLock(self.space.local_blobs, self.space.state_dir / "cache")
         self._standards = Standards()
         self._experiment = NewExperiment(project="", name="")
         self._parts: list[Part] | None = None
         self._root: Path | None = None
+        self._kept_value_bytes = _kept_value_bytes()
         self._seeds: dict[str, int | None] = {}
         self.origins: dict[str, dict[str, str]] = {}
         """Where the values of a task's parameters came from, by task and dotted key."""
@@ -152,7 +167,10 @@ class WorkspaceBackend:
     def _start_capture(self) -> PendingCapture:
         # The first task's process is being started now; a moment later the capture no longer competes with that.
         time.sleep(0.02)
-        return start_capture(Path.cwd(), self.space.local_blobs, self.space.state_dir / "cache")
+        pending = start_capture(Path.cwd(), self.space.local_blobs, self.space.state_dir / "cache")
+        early = pending.early(_CAPTURE_S)
+        self._lock.begin(early.environment, early.code.files)
+        return pending
 
     def _standards_in_force(self) -> Standards:
         try:
@@ -220,7 +238,8 @@ class WorkspaceBackend:
         """Write captures, output and end into the journal and upload it; returns what the store then has."""
         run = self._runs.pop(run_id)
         try:
-            run.note_captures([*self._captured(), *self._spec(end), *self._reads(run, end)])
+            lock = self._lock.parts(_LOCK_S)
+            run.note_captures([*self._captured(), *lock, *self._spec(end), *self._reads(run, end)])
         except (OSError, RunwardError) as error:
             # A capture that failed is said on the run, and costs nobody a result.
             run.set_tag("runward.capture", f"failed: {error}")
@@ -290,14 +309,20 @@ class WorkspaceBackend:
             return [("spec", blobs.put_bytes(msgspec.json.encode(script)), {"script": " ".join(argv)[:200]})]
         spec = read_plain(str(folder / SPEC_FILE))
         names = {name: folder / name for name in (SPEC_FILE, PAYLOAD_FILE, SOURCE_FILE)}
+        left_out: dict[str, int] = {}
         # The values of other tasks that it took, without which it cannot be called again.
         for name, place in spec["upstream"].items():
             files = {given_name(name, file): Path(place, file) for file in (RESULT_FILE, VALUE_FILE)}
-            if sum(path.stat().st_size for path in files.values() if path.exists()) <= _MOST_GIVEN_BYTES:
+            size = sum(path.stat().st_size for path in files.values() if path.exists())
+            if size <= self._kept_value_bytes:
                 names |= files
+            else:
+                left_out[name] = size
         kept = {name: blobs.put_file(path) for name, path in names.items() if path.exists()}
         told = {key: spec[key] for key in ("function", "upstream", "cwd", "sys_path", "argv", "seed")}
-        data = msgspec.json.encode({"format": 1, "kind": "task", "spec": told, "env": env, "blobs": kept})
+        data = msgspec.json.encode(
+            {"format": 1, "kind": "task", "spec": told, "env": env, "blobs": kept, "left_out": left_out}
+        )
         facts = {"function": spec["function"], "by_value": PAYLOAD_FILE in kept}
         return [("spec", blobs.put_bytes(data), facts)]
 

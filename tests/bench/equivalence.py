@@ -12,7 +12,10 @@ import numpy
 from scipy import stats
 
 from runward.repro.equivalence import (
+    ALPHA,
     LOOKS,
+    PAIRED_ALPHA,
+    SHARES,
     Equivalence,
     Evidence,
     Sample,
@@ -20,7 +23,6 @@ from runward.repro.equivalence import (
     choose_method,
     decide_on,
     default_margin,
-    nominal_alpha,
     shift_interval,
 )
 from tests.bench.scale import Row
@@ -73,6 +75,7 @@ class Tally(NamedTuple):
     different: float
     by_ten: float
     """Equivalent with at most 10 runs per side."""
+    by_fifteen: float
     mean_runs: float
 
 
@@ -124,6 +127,7 @@ def tally(
         len(equivalent) / draws,
         sum(one.outcome == "different" for one in found) / draws,
         sum(one.looks[-1] <= 10 for one in equivalent) / draws,
+        sum(one.looks[-1] <= 15 for one in equivalent) / draws,
         statistics.fmean(one.looks[-1] for one in found),
     )
 
@@ -140,9 +144,10 @@ def single_look(draw: Draw, n: int, margin: float, shift: float, draws: int, see
 
 
 def calibrated_alpha(margin: float, draws: int, seed: int = 1, *, paired: bool = False) -> float:
-    """The alpha of each look that makes 5 % of all shifts by the margin look equivalent at one look at least.
+    """The alpha, times each look's share, that makes 5 % of all shifts by the margin look equivalent at one look at least.
 
-    It is the 5 % quantile of the smallest of the looks' p-values (numpy and scipy: independent of what it calibrates).
+    It is the 5 % quantile of the smallest of the looks' p-values by their shares (numpy and scipy: independent of what it
+    calibrates).
     """
     noise, smallest = numpy.random.default_rng(seed), numpy.ones(draws)
     before, after = noise.normal(0.0, 1.0, (draws, LOOKS[-1])), noise.normal(margin, 1.0, (draws, LOOKS[-1]))
@@ -156,7 +161,7 @@ def calibrated_alpha(margin: float, draws: int, seed: int = 1, *, paired: bool =
             difference = after[:, :n].mean(1) - before[:, :n].mean(1)
         above, below = (margin + difference) / error, (margin - difference) / error
         found = numpy.maximum(stats.t.sf(above, freedom), stats.t.sf(below, freedom))
-        smallest = numpy.minimum(smallest, found)
+        smallest = numpy.minimum(smallest, found / SHARES[n])
     return float(numpy.quantile(smallest, 0.05))
 
 
@@ -171,9 +176,9 @@ def calibration(draws: int) -> list[Row]:
         welch, pairs = calibrated_alpha(margin, draws), calibrated_alpha(margin, draws, paired=True)
         rows.append(
             (
-                f"alpha of each look, margin {margin:g} sd",
+                f"alpha to be shared out, margin {margin:g} sd",
                 f"{welch:.4f} (Welch), {pairs:.4f} (pairs)",
-                f"used: {nominal_alpha('Welch t'):.4f}, {nominal_alpha('paired t'):.4f}",
+                f"used: {ALPHA:.4f}, {PAIRED_ALPHA:.4f}",
                 f"{draws:,} sequences",
             )
         )
@@ -201,8 +206,8 @@ def sequences(draws: int) -> list[Row]:
                 f"{what}: false “equivalent” at shift = margin",
                 f"{100 * false.equivalent:.1f} %",
                 f"≤ 5 % + {100 * _error(draws):.1f}",
-                f"nothing changed: equivalent {100 * same.by_ten:.0f} % by n = 10, {100 * same.equivalent:.0f} % by 20, "
-                f"mean {same.mean_runs:.1f} runs per side, false “different” {100 * same.different:.1f} %",
+                f"nothing changed: equivalent {100 * same.by_ten:.0f} % by n = 10, {100 * same.by_fifteen:.0f} % by 15, "
+                f"{100 * same.equivalent:.0f} % by 20, mean {same.mean_runs:.1f} runs per side, false “different” {100 * same.different:.1f} %",
             )
         )
     return rows
@@ -222,6 +227,63 @@ def single_looks(draws: int) -> list[Row]:
     return rows
 
 
+class Forecast(NamedTuple):
+    """How many undecided looks were told that so many more runs would decide, and what came of it."""
+
+    within: int
+    """Told that a look to come would."""
+    decided: float
+    """The share of these that had decided by then."""
+    beyond: int
+    """Told that none would."""
+    open_at_last: float
+    """The share of these that the last look left undecided."""
+
+
+def forecast(draw: Draw, draws: int, seed: int = 3) -> Forecast:
+    """What the forecasts of undecided looks are worth, over differences up to 3 sd and margins of 1 to 3 sd."""
+    noise, told = random.Random(seed), {True: list[bool](), False: list[bool]()}
+    for _ in range(draws):
+        margin, shift = noise.choice((1.0, 1.5, 2.0, 3.0)), noise.uniform(-3.0, 3.0)
+        sides = [draw(noise) for _ in range(LOOKS[-1])], [draw(noise) + shift for _ in range(LOOKS[-1])]
+        baseline, candidate = (_samples(values, False) for values in sides)
+
+        def at(n: int) -> Equivalence:
+            return assess(
+                Evidence(
+                    metric="m", margin=margin, margin_from="declared", declared_on=3,  # noqa: B023 - called at once
+                    baseline=baseline[:n], candidate=candidate[:n],  # noqa: B023
+                )
+            )  # fmt: skip
+
+        for n in LOOKS[:-1]:
+            found = at(n)
+            if found.outcome != "undecided":
+                break
+            size = n + (found.more if found.more is not None else 1000)
+            reached = size <= LOOKS[-1]
+            told[reached].append(at(min(size, LOOKS[-1])).outcome != "undecided")
+    shares = {which: sum(decided) / max(1, len(decided)) for which, decided in told.items()}
+    return Forecast(len(told[True]), shares[True], len(told[False]), 1.0 - shares[False])
+
+
+def forecasts(draws: int) -> list[Row]:
+    """Whether "needs about m more" is right."""
+    rows = []
+    for name, draw in METRICS.items():
+        found = forecast(draw, draws)
+        rows.append(
+            (
+                f"{name}: “needs about m more”, and so many more had decided",
+                f"{100 * found.decided:.0f} %",
+                "about half",
+                f"of {found.within:,} undecided looks; of {found.beyond:,} that were told that 20 would not do, "
+                f"{100 * found.open_at_last:.0f} % were undecided at 20",
+            )
+        )
+    return rows
+
+
 def measure(folder: str, draws: int = 4_000) -> list[Row]:
     """All of it; nothing is written to the folder."""
-    return [*calibration(50 * draws), *single_looks(draws), *sequences(draws)]
+    return [*calibration(50 * draws), *single_looks(draws), *sequences(draws), *forecasts(draws // 2)]

@@ -166,7 +166,7 @@ for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "x"]):
 (root / "d0" / "f0.py").write_text("changed = 1\\n")
 (root / "new.py").write_text("y = 2\\n")
 blobs = FolderBlobs("blobs")
-time.sleep(0.1)
+time.sleep(2.5)  # What is younger than two seconds is read again each time.
 start_capture(root, blobs, Path("cache")).finish(timeout_s=60)
 callers, wholes = [], []
 for _ in range(15):

@@ -7,12 +7,14 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from runward.core.hashing import digest_bytes
+from runward.tracking.capture import environment as environment_module
 from runward.tracking.capture.background import Background
 from runward.tracking.capture.environment import (
     capture_environment,
@@ -87,6 +89,53 @@ def test_first_on_the_import_path_wins(tmp_path: Path) -> None:
     install(tmp_path / "b", "some.pkg", "2")
     (package,) = scan_packages([str(tmp_path / "a"), str(tmp_path / "b"), str(tmp_path / "none")])
     assert (package.name, package.version) == ("some-pkg", "1")
+
+
+def _aged(site: Path) -> None:
+    """As if everything had been installed an hour ago."""
+    for info in site.glob("*.dist-info"):
+        for path in (*info.iterdir(), info):
+            os.utime(path, (time.time() - 3600,) * 2)
+
+
+def test_an_unchanged_package_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hundreds of packages cost two stats each; one that was installed anew, or was put beside them, is read."""
+    site, cache = tmp_path / "site", tmp_path / "cache"
+    plain = install(site, "plain", "1.0")
+    install(site, "ed", "2", {"url": "file:///w/ed", "dir_info": {"editable": True}}, {"_ed.pth": "/w/ed/src\n"})
+    _aged(site)
+    monkeypatch.setattr("runward.tracking.capture.installed._SETTLED_NS", -(10**10))
+    first = scan_packages([str(site)], cache)
+    assert first == scan_packages([str(site)])
+    read = list[str]()
+    original = environment_module._package
+
+    def reading(info: Path) -> Package:
+        read.extend([info.name] if info.parent == site else [])  # Another run's capture may be under way.
+        return original(info)
+
+    monkeypatch.setattr(environment_module, "_package", reading)
+    assert scan_packages([str(site)], cache) == first
+    assert read == ["ed-2.dist-info"]
+
+    (plain / "RECORD").write_text("plain.py,,\n")
+    install(site, "young", "1")
+    changed = scan_packages([str(site)], cache)
+    assert changed == scan_packages([str(site)])
+    assert [package.name for package in changed] == ["ed", "plain", "young"]
+
+    (plain / "direct_url.json").write_text(json.dumps({"url": "https://e.org/x.whl", "archive_info": {}}))
+    assert [item.source for item in scan_packages([str(site)], cache)] == ["editable", "archive", "index"]
+    for path in cache.iterdir():
+        path.write_bytes(b"damaged")
+    assert scan_packages([str(site)], cache) == scan_packages([str(site)])
+
+
+def test_what_was_just_installed_is_read_again(tmp_path: Path) -> None:
+    """A RECORD that is written twice within a tick of the clock keeps its times."""
+    install(tmp_path / "site", "plain", "1.0")
+    scan_packages([str(tmp_path / "site")], tmp_path / "cache")
+    assert not (tmp_path / "cache").exists()
 
 
 def test_digest_is_about_what_would_be_installed() -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from runward.face import current_workspace
+from runward.repro.pylock import WrittenLock
 from runward.testing.environments import captured
+from runward.tracking.model import CapturePart
 from tests.cli.conftest import Cli
 
 PYLOCK = (Path(__file__).parents[1] / "locks" / "samples" / "pylock.toml").read_text()
@@ -53,6 +56,35 @@ def test_diff(cli: Cli) -> None:
     assert "removed pylock.toml (pylock)" in said.out
     assert cli("env", "diff", "one", "one").out == "nothing differs\n"
     assert cli("env", "diff", "one", "one", "--json").json["packages"] == []
+
+
+@pytest.mark.usefixtures("two_runs")
+def test_a_stored_lock(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is taken as it is where it is whole; one with gaps is written anew, and stays where that gives nothing better."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("sysconfig.get_path", lambda name: str(tmp_path))
+    assert "pylock.toml: not stored with the run" in cli("env", "show", "one").out
+    space = current_workspace()
+    run_id = space.tracking.resolve_run("two").id
+
+    def store(text: str, left_out: dict[str, str]) -> None:
+        lock = WrittenLock(text=text, digest="d", packages=1, left_out=left_out)
+        digest = space.files.put_bytes("demo", msgspec.json.encode(lock))
+        part = CapturePart("pylock", digest, {"packages": 1, "left_out": list(left_out)})
+        space.tracking.put_captures(run_id, [part])
+
+    store("# stored\n", {})
+    shown = cli("env", "show", "two").out
+    assert "pylock.toml: stored with the run, 1 package (`runward env lock` prints it)" in shown
+    assert cli("env", "lock", "two").out == "# stored\n"
+    fresh = cli("env", "lock", "two", "--fresh")
+    assert fresh.code == 1
+    assert "# stored" not in fresh.out
+    store("# with a gap\n", {"six==1.17.0": "the index was away"})
+    assert "1 package, without six==1.17.0" in cli("env", "show", "two").out
+    said = cli("env", "lock", "two")
+    assert (said.code, said.out) == (1, "# with a gap\n")
+    assert "left out six==1.17.0: the index was away" in said.err
 
 
 @pytest.mark.usefixtures("two_runs")

@@ -20,6 +20,7 @@ from runward.repro.environment import (
 from runward.repro.uv import find_uv
 from runward.tracking.capture.environment import scan_packages
 from runward.tracking.capture.model import EnvironmentSnapshot, Package
+from runward.tracking.locks.model import Lock, LockedPackage
 from tests.capture.test_host import install
 
 
@@ -178,6 +179,26 @@ def test_hashes_of_the_lock(tmp_path: Path) -> None:
 def test_requirement_lines(package: Package, line: str) -> None:
     """From an index by version, from elsewhere by URL and commit or hash."""
     assert requirement_line(package, {("six", "1.17.0"): ["sha256:aa"]}) == line
+
+
+def test_hashes_of_the_lock_that_was_stored_with_the_run(tmp_path: Path) -> None:
+    """They count where no lock of the tree names the package."""
+    names = {"six": "1.17.0", "idna": "3.10"}
+    entries = [LockedPackage(name=name, version=version, hashes=["sha256:00"]) for name, version in names.items()]
+    stored = Lock(kind="pylock", packages=entries)
+    (tmp_path / "requirements.txt").write_text("six==1.17.0 --hash=sha256:cc\n")
+    uv = tmp_path / "uv"
+    uv.write_text(
+        f"#!/bin/sh\ncase $1 in venv) mkdir -p $6/lib/python3/site-packages;; *) cp $5 {tmp_path}/asked; exit 1;; esac\n"
+    )
+    uv.chmod(0o755)
+    packages = [Package(name=name, version=version) for name, version in names.items()]
+    with pytest.raises(EnvironmentNotRebuiltError):
+        rebuild_environment(snapshot(*packages), tmp_path / "cache", uv=str(uv), project_dir=tmp_path, lock=stored)
+    assert (tmp_path / "asked").read_text().splitlines() == [
+        "idna==3.10 --hash=sha256:00",
+        "six==1.17.0 --hash=sha256:cc",
+    ]
 
 
 @pytest.mark.network

@@ -88,15 +88,18 @@ def test_changed_data_is_named_and_missing_data_comes_from_the_store(place: Path
 
 
 def test_missing_data_that_was_not_kept_is_undecided(place: Path) -> None:
-    """It lies outside of the run's folder, so nothing but its digest is known."""
-    far = place.parent / "far.csv"
+    """It lies outside of the run's folder and is no data by its name, so nothing but its digest is known."""
+    far = place.parent / "far.settings"
     far.write_text("1,2,3")
     (place / "script.py").write_text(SCRIPT.replace("local.csv", str(far)))
     space = _run(place, "script.py")
     far.unlink()
     report = verify(space, "early", level="basic").report
     assert report.verdict == "undecided"
-    assert str(far) in report.reason
+    assert (
+        f"data {far} is gone from here, and its content was not kept: it lies outside of the run's folder"
+        in report.reason
+    )
 
 
 def test_a_rerun_touches_no_workspace(place: Path) -> None:

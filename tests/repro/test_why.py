@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -21,6 +22,7 @@ from runward.repro.uv import find_uv
 from runward.repro.verify import verify
 from runward.repro.why import why
 from runward.workspace import open_folder
+from tests.extras import needs_torch
 
 TRAIN = """
 import os, random, sys
@@ -157,7 +159,7 @@ def test_data_too_large_to_be_kept_comes_from_a_version_of_a_dataset(bench: Benc
     unknown = bench.why(first, second)
     assert (unknown.answer, unknown.cause) == ("undecided", [])
     assert unknown.not_tried == [
-        "data data.csv: its former content was not kept, or the file outside of the run's folder is gone"
+        "data data.csv: its content was not kept: it has 8.5 MB, and up to 8 MiB are kept; `runward data add` keeps such data"
     ]
     for value in (1.0, 2.0):
         fill(value)
@@ -238,7 +240,7 @@ def test_an_argument_and_a_seed_are_named(bench: Bench) -> None:
     assert _cause(bench.why(first, bench.run("2"))) == ["config argument 2"]
     bench.change("helper.py", "NOISY = False", "NOISY = True")
     noisy = bench.run(options=("--seed", "5"))
-    assert _cause(bench.why(noisy, bench.run(options=("--seed", "6")))) == ["seed seed"]
+    assert _cause(bench.why(noisy, bench.run(options=("--seed", "6")))) == ["seed"]
 
 
 def test_two_changes_that_only_matter_together_are_named_together(bench: Bench) -> None:
@@ -332,6 +334,33 @@ def test_the_value_of_another_task_is_put_back(bench: Bench) -> None:
     assert _cause(bench.why(first, bench.task("train"))) == ["data value of prepare"]
 
 
+def test_a_limit_of_values_that_is_no_number_is_refused(bench: Bench) -> None:
+    """Before anything runs."""
+    bench.write("driver.py", CHAIN)
+    environment = {**os.environ, "RUNWARD_DIR": str(bench.place), "RUNWARD_KEEP_VALUES": "1G"}
+    words = [bench.python, "driver.py"]
+    done = subprocess.run(words, cwd=bench.tree, env=environment, check=False, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "RUNWARD_KEEP_VALUES must be a whole number of MiB, got '1G'" in done.stderr
+
+
+def test_a_value_too_large_to_be_kept_is_named_with_the_way_out(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is kept where the limit says so; else neither `verify` nor `why` claims anything."""
+    large = CHAIN.replace("return Table([n, n + 1])", "return Table([n, *([0] * 400_000)])")
+    bench.write("driver.py", large)
+    monkeypatch.setenv("RUNWARD_KEEP_VALUES", "0")
+    first = bench.task("train")
+    report = verify(bench.space, first, level="basic").report
+    assert report.verdict == "undecided"
+    assert "the value of prepare, which was not kept with the run: it has " in report.reason
+    bench.change("driver.py", "lr=0.1", "lr=0.2")
+    found = bench.why(first, bench.task("train"))
+    assert (found.answer, found.cause) == ("undecided", [])
+    assert any("value of prepare, which was not kept" in rerun.result for rerun in found.reruns)
+    monkeypatch.setenv("RUNWARD_KEEP_VALUES", "16")
+    assert verify(bench.space, bench.task("train"), level="basic").report.verdict == "reproduced"
+
+
 SCRIPTS = """
 import runward as run
 
@@ -377,6 +406,27 @@ def test_data_outside_of_the_folder_is_put_back(bench: Bench, tmp_path: Path) ->
     assert any("isolated" in rerun.result for rerun in found.reruns)
 
 
+def test_data_outside_of_the_folder_that_is_gone_is_put_back(bench: Bench, tmp_path: Path) -> None:
+    """Also where its folder is gone; the rerun sees what else lies there, and nothing is made on this machine."""
+    if why_not := probe_bubblewrap():
+        pytest.skip(why_not)
+    far, beside = tmp_path / "far" / "deep" / "rows.csv", tmp_path / "beside.txt"
+    far.parent.mkdir(parents=True)
+    far.write_text("1\n2\n")
+    beside.write_text("here")
+    os.utime(far, (1_600_000_000, 1_600_000_000))
+    bench.change("train.py", '"data.csv"', f'"{far}"')
+    bench.change("train.py", "print(", f"print(open({str(beside)!r}).read()); print(")
+    first = bench.run()
+    shutil.rmtree(far.parent.parent)
+    report = verify(bench.space, first, level="basic").report
+    assert report.verdict == "reproduced", report.reason
+    assert not far.parent.parent.exists()
+    refused = verify(bench.space, first, level="basic", sandbox=False).report
+    assert refused.verdict == "undecided"
+    assert "is gone, lies outside" in refused.reason
+
+
 def test_what_was_learnt_outlives_the_budget(bench: Bench) -> None:
     first = bench.run()
     for name in ("return 1", "return 2"):
@@ -410,6 +460,28 @@ def test_the_source_of_nondeterminism_is_found(bench: Bench, line: str, source: 
     bench.write("train.py", line + "\n")
     found = bench.why(bench.run(options=("--no-seed",)))
     assert (found.answer, found.source) == ("shown", source)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [(), ("--no-seed",)])
+def test_nondeterministic_operations_of_pytorch_are_named(bench: Bench, options: tuple[str, ...]) -> None:
+    """Threads that add into the same place in any order: one thread would hide it, deterministic operations mend it."""
+    torch = needs_torch("torch")
+    if torch.get_num_threads() < 2:
+        pytest.skip("with one thread the operation is deterministic")
+    bench.write(
+        "train.py",
+        "import hashlib, torch\n"
+        "torch.manual_seed(0)\n"
+        "place, value = torch.randint(0, 50, (200_000,)), torch.randn(200_000, 16)\n"
+        "total = torch.zeros(50, 16)\n"
+        "for _ in range(5):\n"
+        "    total.index_put_((place,), value, accumulate=True)\n"
+        "print(hashlib.sha256(total.numpy().tobytes()).hexdigest())\n",
+    )
+    found = bench.why(bench.run(options=options))
+    assert (found.answer, found.source) == ("shown", "PyTorch's nondeterministic operations")
+    assert "torch.use_deterministic_algorithms(True)" in found.reason
 
 
 def test_what_no_setting_fixes_stays_undecided(bench: Bench) -> None:

@@ -12,7 +12,7 @@ import msgspec
 from runward.cli.output import NO, YES, Output, pass_output, with_json
 from runward.face import current_workspace
 from runward.interop.runlock import lock_of_run
-from runward.tracking.environments_model import EnvironmentDifferences, PackageDifference, RunPackage
+from runward.tracking.environments_model import EnvironmentDifferences, PackageDifference, RunPackage, StoredLock
 from runward.tracking.locks.names import kind_of
 
 
@@ -42,10 +42,19 @@ def show(output: Output, ref: str, path: str) -> None:
         f"  {len(found.libraries):,} shared libraries of the system loaded (--json names them)",
         f"  locks{'' if found.locks else ': none in the captured tree'}",
         *(f"    {lock.path}  ({lock.kind}, {lock.size:,} bytes)" for lock in found.locks),
+        f"  {_stored(found.pylock)}",
         f"  {len(found.packages):,} packages",
         *(f"    {_package(package)}" for package in found.packages),
     ]
     output.result(found, lines)
+
+
+def _stored(lock: StoredLock | None) -> str:
+    if lock is None:
+        return "pylock.toml: not stored with the run (`runward env lock` writes it)"
+    without = f", without {', '.join(lock.left_out)}" if lock.left_out else ""
+    count = f"{lock.packages:,} package{'' if lock.packages == 1 else 's'}"
+    return f"pylock.toml: stored with the run, {count}{without} (`runward env lock` prints it)"
 
 
 def _package(package: RunPackage) -> str:
@@ -84,15 +93,17 @@ def _changed(package: PackageDifference) -> str:
 @click.argument("ref", metavar="RUN")
 @click.option("--output", "-o", "target", type=click.Path(path_type=Path), default=None, help="A file; default stdout.")
 @click.option("--offline", is_flag=True, help="Ask no package index for hashes, only uv's cache.")
+@click.option("--fresh", is_flag=True, help="Write it now, even if one was stored with the run.")
 @with_json
 @pass_output
-def lock(output: Output, ref: str, target: Path | None, offline: bool) -> int:
-    """Write what was installed for a run as pylock.toml (PEP 751), with the hashes of all files.
+def lock(output: Output, ref: str, target: Path | None, offline: bool, fresh: bool) -> int:
+    """What was installed for a run as pylock.toml (PEP 751), with the hashes of all files.
 
-    Nothing is resolved: the versions are those that ran. Exit code 1 if a package had to be left out.
+    It was stored with the run, or is written now. Nothing is resolved: the versions are those that ran. Exit code 1 if a
+    package had to be left out.
     """
     space = current_workspace()
-    written = lock_of_run(space, space.tracking.resolve_run(ref).id, offline=offline)
+    written = lock_of_run(space, space.tracking.resolve_run(ref).id, offline=offline, fresh=fresh)
     if target is None and not output.json:
         sys.stdout.write(written.text)
     elif target is not None:

@@ -17,8 +17,11 @@ _MOST_PROCESSES = 10_000
 _LIMIT = 2**32
 
 
-def seed_when_needed(seed: int) -> None:
-    """Seed ``random``, numpy and torch, each as soon as it is imported; what is imported already, now."""
+def seed_when_needed(seed: int | None) -> None:
+    """Seed ``random``, numpy and torch, each as soon as it is imported; what is imported already, now.
+
+    Without a seed only PyTorch is told to be deterministic, where ``RUNWARD_DETERMINISTIC`` is 1.
+    """
     sys.meta_path[:] = [finder for finder in sys.meta_path if not hasattr(finder, "seeds_what_is_imported")]
     sys.meta_path.insert(0, _SeedOnImport(seed))
     for name, seeder in SEEDERS.items():
@@ -45,11 +48,14 @@ def seed_of_process(seed: int, folder: str) -> int:
     return seed
 
 
-def _seed_random(random: Any, seed: int) -> None:
-    random.seed(seed)
+def _seed_random(random: Any, seed: int | None) -> None:
+    if seed is not None:
+        random.seed(seed)
 
 
-def _seed_numpy(numpy: Any, seed: int) -> None:
+def _seed_numpy(numpy: Any, seed: int | None) -> None:
+    if seed is None:
+        return
     numpy.random.seed(seed)
     # New-style generators that are made without a seed ask the system for entropy; they get a stream of ours.
     source: Any = sys.modules.get("numpy.random.bit_generator")
@@ -59,9 +65,10 @@ def _seed_numpy(numpy: Any, seed: int) -> None:
         source.randbits = random.Random(seed).getrandbits
 
 
-def _seed_torch(torch: Any, seed: int) -> None:
-    # Covers the CPU and every CUDA device, those not initialised yet included.
-    torch.manual_seed(seed)
+def _seed_torch(torch: Any, seed: int | None) -> None:
+    if seed is not None:
+        # Covers the CPU and every CUDA device, those not initialised yet included.
+        torch.manual_seed(seed)
     if os.environ.get("RUNWARD_DETERMINISTIC") == "1":
         torch.use_deterministic_algorithms(True, warn_only=True)
 
@@ -75,7 +82,7 @@ class _SeedOnImport:
 
     seeds_what_is_imported = True
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int | None) -> None:
         self.seed = seed
 
     def find_spec(self, name: str, path: Any = None, target: ModuleType | None = None) -> Any:

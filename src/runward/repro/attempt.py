@@ -19,7 +19,7 @@ from runward.repro import compare as c
 from runward.repro import variation
 from runward.repro.api import Repro
 from runward.repro.calls import Call, Task, returned
-from runward.repro.command import Relocation, clean_environment, place_inputs, relocation, rerun_command
+from runward.repro.command import Relocation, clean_environment, place_inputs, relocation, rerun_command, why_not_kept
 from runward.repro.environment import RebuiltEnvironment, Source, rebuild_environment
 from runward.repro.hindrance import hindrance
 from runward.repro.levels import decide
@@ -41,6 +41,7 @@ from runward.repro.observe import (
     reader,
 )
 from runward.repro.printed import Around, compare_stdout
+from runward.repro.pylock import stored_lock
 from runward.repro.rerun import RerunOutcome, rerun
 from runward.repro.restore import RestoredCode, restore_code
 from runward.tracking import journal as j
@@ -59,6 +60,8 @@ from runward.tracking.capture.preload import shim
 from runward.tracking.capture.watch import Testimony, hear, seeding_environment, watched_environment
 from runward.tracking.client import JOURNAL_VARIABLE, RUN_VARIABLE
 from runward.tracking.files import Files
+from runward.tracking.locks.model import Lock
+from runward.tracking.locks.parsing import parse
 from runward.tracking.model import RunDetail
 from runward.tracking.uploader import gather
 
@@ -205,7 +208,7 @@ class Attempt:
     def again(self, capture: Capture, level: str, timeout_s: float, sandbox: bool) -> Again:
         """Restore, rebuild and rerun. Raises: ReproError (something that the run needs is missing)."""
         self.say(
-            f"restoring {len(capture.code.files)} files of {capture.code.commit[:10] or 'a folder'}"
+            f"restoring {len(capture.code.files):,} file{'' if len(capture.code.files) == 1 else 's'} of {capture.code.commit[:10] or 'a folder'}"
             f"{' with uncommitted changes' if capture.code.dirty else ''}"
         )
         root = self.folder / "work" / "tree"
@@ -221,11 +224,14 @@ class Attempt:
         if self.as_recorded and (changed := [check.name for check in data if check.status == "different"]):
             raise SourceMissingError(
                 f"data {', '.join(changed[:3])} changed since the run and its former content was not kept",
-                hint="put it back, then try again",
+                hint="put it back, or `runward data add` its former content to the run's project",
             )
         if gone := [check.name for check in data if check.before is not None and check.after is None]:
+            reads = {read.relative or read.path: read for read in capture.reads}
+            told = "; ".join(f"{name} is gone from here, and {why_not_kept(reads[name])}" for name in gone[:3])
             raise SourceMissingError(
-                f"data {', '.join(gone[:3])} that the run read is missing here", hint="put it back, then verify again"
+                f"data {told}" + (f"; {len(gone) - 3} more are gone" if len(gone) > 3 else ""),
+                hint="put it back, or `runward data add` it to the run's project where it still is: reruns take it from there",
             )
         begun_ns = time.time_ns()
         outcome = self._rerun(capture, restored, built, move, timeout_s, sandbox, placed.over)
@@ -302,7 +308,13 @@ class Attempt:
             site_dirs=[str(path) for path in _site_dirs(capture)],
             sources=self._sources(capture),
             blobs=self.blobs,
+            lock=self._stored_lock(),
         )
+
+    def _stored_lock(self) -> Lock | None:
+        """What was stored with the run of its packages' files, if that was."""
+        stored = stored_lock(self.space.files, self.run_id)
+        return parse("pylock.toml", stored.text.encode()) if stored else None
 
     def _sources(self, capture: Capture) -> dict[str, Source]:
         """The trees of editable installs, restored as they were."""

@@ -131,8 +131,9 @@ class Call:
         """Put a value that another task returned where the task looks for it."""
         if name not in self.given or not name.isidentifier():
             raise SourceMissingError(
-                f"this task takes the value of {name}, which was not kept: it is large, or an older version recorded the run",
-                hint="verify the experiment's other tasks",
+                f"this task takes the value of {name}, which was not kept with the run: {self._why_not_kept(name)}",
+                hint="have the task read it from a dataset or an artifact of the other one, or record it again with "
+                "RUNWARD_KEEP_VALUES at so many MiB",
             )
         place = folder / name
         place.mkdir()
@@ -140,6 +141,12 @@ class Call:
             if given_name(name, file) in self._blobs:
                 self._write(given_name(name, file), place / file)
         return place
+
+    def _why_not_kept(self, name: str) -> str:
+        size = self._told.get("left_out", {}).get(name)
+        if size is None:
+            return "an older version recorded it, which kept none"
+        return f"it has {-(-size >> 20):,} MiB, more than was to be kept (64, or what RUNWARD_KEEP_VALUES said)"
 
     def _write(self, name: str, path: Path) -> None:
         path.write_bytes(self._files.read(self._run_id, self._blobs[name]))

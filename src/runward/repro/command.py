@@ -15,10 +15,13 @@ from runward.core.ids import Digest
 from runward.errors import NotFoundError, SourceMissingError
 from runward.repro.compare import kind_of
 from runward.repro.model import CheckStatus, InputCheck
-from runward.tracking.capture.model import BlobSource, Capture, FileRead, decode_path
+from runward.tracking.capture.model import BlobSource, Capture, FileRead, Limits, decode_path
 
 MOST_FETCHED = 256 << 20
 """Bytes of a data file, up to which it is brought from the store."""
+_LIMITS = Limits()
+_KEPT_MIB = _LIMITS.read_file_bytes >> 20
+_ALL_KEPT = f"the {_LIMITS.read_files} files or {_LIMITS.read_bytes >> 20} MiB that are kept"
 _SYSTEM_PATH = ("/usr/local/bin", "/usr/bin", "/bin")
 _CACHES = (
     ("HF_HOME", ".cache/huggingface"),
@@ -113,7 +116,7 @@ class Placed(NamedTuple):
 
     checks: list[InputCheck]
     over: dict[Path, Path]
-    """A file outside of the tree, and the copy that a rerun is to see in its place."""
+    """A file outside of the tree, which may be gone, and the copy that a rerun is to see in its place."""
 
 
 def place_inputs(
@@ -123,7 +126,7 @@ def place_inputs(
 
     A file below the captured tree (ignored data, for instance) is copied from where it was; one outside is
     checked where it is. A file that changed since is placed all the same and reported as different; one that is gone
-    comes from the store, where that has its bytes.
+    comes from the store, where that has its bytes, and lies where it was only for the rerun's eyes.
 
     Args:
         capture: What was recorded about the run.
@@ -142,12 +145,37 @@ def place_inputs(
         wanted = known is not None and (present is None or (as_recorded and present != known))
         if read.relative:
             present = _into_tree(read, root, blobs, present, known if wanted else None)
-        elif wanted and present is not None and aside is not None:
+        elif wanted and aside is not None and _can_lie_at(source):
             aside.mkdir(parents=True, exist_ok=True)
             if _fetched(read, copy := aside / str(len(placed.over)), blobs):
                 placed.over[source], present = copy, known
         placed.checks.append(_checked(read, known, present))
     return placed
+
+
+def why_not_kept(read: FileRead) -> str:
+    """Why the store cannot give what a run read, in words."""
+    if read.changed:
+        return "it changed while the run went on, so nobody knows what was read"
+    if not read.digest:
+        return "it was too large to be read again, so not even its digest is known"
+    if read.size > _LIMITS.read_file_bytes:
+        return f"its content was not kept: it has {read.size / 1e6:,.1f} MB, and up to {_KEPT_MIB} MiB are kept"
+    if not read.relative:
+        return (
+            "its content was not kept: it lies outside of the run's folder, and its name does not say that it is data"
+        )
+    return f"its content was not kept: its name says that it holds secrets, or the run read more than {_ALL_KEPT}"
+
+
+def _can_lie_at(source: Path) -> bool:
+    """Whether a copy can take a file's place, or appear where none is: a record may name anything."""
+    if not source.is_absolute() or ".." in source.parts or len(source.parts) < 2:
+        return False
+    if os.path.lexists(source):
+        return source.is_file()
+    above = next(folder for folder in source.parents if os.path.lexists(folder))
+    return above.is_dir() and not above.is_relative_to("/proc") and not above.is_relative_to("/dev")
 
 
 def _into_tree(read: FileRead, root: Path, blobs: BlobSource, present: str | None, wanted: str | None) -> str | None:

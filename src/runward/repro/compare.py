@@ -217,7 +217,7 @@ def result_report(
 
 def unchecked_of(inputs: Iterable[InputCheck], result: ResultReport) -> list[str]:
     """Names of everything that could not be compared, inputs first."""
-    items = [f"{check.kind} {check.name}" for check in inputs if check.status == "unchecked"]
+    items = [check.title for check in inputs if check.status == "unchecked"]
     items += [f"metric {check.name}" for check in result.metrics if check.status == "unchecked"]
     return items + [f"artifact {check.name}" for check in result.artifacts if check.status == "unchecked"]
 

@@ -16,10 +16,10 @@ from runward.core.ids import Digest
 from runward.errors import NotFoundError
 from runward.execution.worker import WHOLE_FUNCTION
 from runward.repro.calls import Task
-from runward.repro.command import MOST_FETCHED
+from runward.repro.command import MOST_FETCHED, why_not_kept
 from runward.repro.compare import kind_of, kind_of_file
 from runward.repro.findings_model import ExplainedDifference as Difference
-from runward.tracking.capture.model import Capture, FileEntry, FileRead, Package, decode_path, tree_digest
+from runward.tracking.capture.model import Capture, FileEntry, FileRead, Package, tree_digest
 
 T = TypeVar("T")
 _MAX_LINES = 5_000
@@ -115,7 +115,7 @@ class Pair:
         """Files that were read and are no part of the code, where the first run's bytes are kept."""
         for name, (first, second) in self._other_reads():
             if not self._can_put_back(first, second):
-                self._lost.append(name)
+                self._lost.append(f"{name}: {why_not_kept(first)}")
             else:
                 way = partial(_Draft.exchange, of="reads", name=name, value=_with_content_of(second, first))
                 yield Difference(kind_of(first), name, _sketch(first), _sketch(second)), way
@@ -188,9 +188,7 @@ class Pair:
         return texts if max(map(len, texts)) <= _MAX_LINES else None
 
     def _can_put_back(self, first: FileRead, second: FileRead) -> bool:
-        """Whether the store has what a file held, and the file lies where it can be replaced."""
-        if not second.relative and not os.path.isfile(decode_path(second.path)):
-            return False  # a copy can only be laid over a file that is there
+        """Whether the store has what a file held."""
         if first.kept or first.size > MOST_FETCHED:
             return first.kept
         try:
@@ -214,8 +212,7 @@ class Pair:
         for what in ("cpu", "cpu_level", "usable_cpus", "architecture"):
             if getattr(first, what) != getattr(second, what):
                 yield f"machine {what}: {getattr(first, what)} → {getattr(second, what)}"
-        for name in self._lost:
-            yield f"data {name}: its former content was not kept, or the file outside of the run's folder is gone"
+        yield from (f"data {name}; `runward data add` keeps such data" for name in self._lost)
 
 
 class _Draft:

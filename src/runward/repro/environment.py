@@ -24,7 +24,10 @@ from runward.repro.uv import find_uv, run_uv
 from runward.tracking.capture.environment import scan_packages
 from runward.tracking.capture.model import BlobSource, EnvironmentSnapshot, Package, decode_path
 from runward.tracking.locks.finding import locks_in
+from runward.tracking.locks.model import Lock
 
+Hashes = dict[tuple[str, str], list[str]]
+"""``algorithm:value`` of a package's files, by name and version."""
 _INSTALL_S = 600.0
 
 
@@ -82,11 +85,12 @@ def rebuild_environment(
     compile_bytecode: bool = True,
     sources: Mapping[str, Source] | None = None,
     blobs: BlobSource | None = None,
+    lock: Lock | None = None,
 ) -> RebuiltEnvironment:
     """Build the captured environment, or find it in the cache. Nothing is resolved anew.
 
     Packages from an index come from the index that uv is configured for, checked against the hashes in the
-    project's lock files where they have them. The project itself, where it was installed editable, is the
+    project's lock files where they have them, else in the lock that was stored with the run. The project itself, where it was installed editable, is the
     restored tree. A package from a local file is copied from an environment that still has exactly it.
 
     Args:
@@ -100,13 +104,15 @@ def rebuild_environment(
         compile_bytecode: Compile once here, so that no rerun pays for it.
         sources: Where the captured trees of editable installs were restored, by package.
         blobs: Holds the files that somebody had edited in the captured environment; they are put back.
+        lock: What was stored with the run of its packages' files.
 
     Raises:
         EnvironmentNotRebuiltError: uv or that Python is missing, or the exact set cannot be installed.
     """
     program = uv or find_uv()
     own = Source(project_dir, os.fsdecode(decode_path(captured_root))) if project_dir else None
-    plan = _plan(snapshot, own, dict(sources or {}), site_dirs or sys.path)
+    hashes = hashes_of([lock] if lock else []) | locked_hashes(project_dir)
+    plan = _plan(snapshot, own, dict(sources or {}), site_dirs or sys.path, hashes)
     plan.edits = {path: digest for package in snapshot.packages for path, digest in package.edited.items()}
     identity: list[Any] = [snapshot.implementation, snapshot.python, platform.machine(), sorted(plan.lines)]
     digest = digest_value([*identity, _records(plan.grafts), *sorted(plan.edits.items())])[:32]
@@ -127,10 +133,15 @@ def rebuild_environment(
     )
 
 
-def locked_hashes(project_dir: Path | None) -> dict[tuple[str, str], list[str]]:
+def locked_hashes(project_dir: Path | None) -> Hashes:
     """Hashes of packages by name and version from the locks in a tree's uppermost folder; empty without any."""
-    found: dict[tuple[str, str], list[str]] = {}
-    for lock in locks_in(project_dir) if project_dir else []:
+    return hashes_of(locks_in(project_dir)) if project_dir else {}
+
+
+def hashes_of(locks: Iterable[Lock]) -> Hashes:
+    """Hashes of Python packages by name and version, as some locks name them; the first one that does counts."""
+    found: Hashes = {}
+    for lock in locks:
         for package in lock.packages:
             hashes = [one for one in package.hashes if one.startswith(("sha256:", "sha384:", "sha512:"))]
             if package.ecosystem == "python" and hashes:
@@ -139,9 +150,13 @@ def locked_hashes(project_dir: Path | None) -> dict[tuple[str, str], list[str]]:
 
 
 def _plan(
-    snapshot: EnvironmentSnapshot, own: Source | None, sources: dict[str, Source], site_dirs: Iterable[str]
+    snapshot: EnvironmentSnapshot,
+    own: Source | None,
+    sources: dict[str, Source],
+    site_dirs: Iterable[str],
+    hashes: Hashes,
 ) -> _Plan:
-    plan, hashes, dirs = _Plan(), locked_hashes(own.root if own else None), list(site_dirs)
+    plan, dirs = _Plan(), list(site_dirs)
     for package in snapshot.packages:
         if package.source in ("editable", "local"):
             _plan_local(package, plan, sources.get(package.name, own), dirs)
@@ -177,7 +192,7 @@ def _project_paths(package: Package, project: Path, source: Path, root: str) -> 
     return inside or [home / "src" if (home / "src").is_dir() else home]
 
 
-def requirement_line(package: Package, hashes: dict[tuple[str, str], list[str]]) -> str:
+def requirement_line(package: Package, hashes: Hashes) -> str:
     """The line of a requirements file that installs exactly that package, with the hashes known for it."""
     if package.source == "index":
         known = hashes.get((package.name, package.version), [])

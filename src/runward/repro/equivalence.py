@@ -4,9 +4,9 @@ Two one-sided tests (D. J. Schuirmann, J. Pharmacokinet. Biopharm. 15, 1987): eq
 confidence interval within the margin. Means are compared by Student's paired t where the seeds match and by Welch's t
 (Biometrika 34, 1947) otherwise; where a run diverged or a metric is bounded or coarse, shifts are compared by the
 interval that inverts the Mann–Whitney test, for pairs Wilcoxon's signed-rank test (J. L. Hodges and E. L. Lehmann, Ann.
-Math. Stat. 34, 1963). One nominal
-alpha for all looks keeps a false "equivalent" at 5 % in all (S. J. Pocock, Biometrika 64, 1977); ``tests.bench
-equivalence`` computes it and ``docs/statistics.md`` has the figures.
+Math. Stat. 34, 1963). What may be wrong in 5 % of all sequences is shared out over the looks (group-sequential tests:
+S. J. Pocock, Biometrika 64, 1977), less to the first, which seldom decides rightly; ``tests.bench equivalence``
+computes how much, and ``docs/statistics.md`` has the figures.
 """
 
 from __future__ import annotations
@@ -26,13 +26,15 @@ from runward.errors import InvalidError
 
 LOOKS = (3, 5, 7, 10, 15, 20)
 """Runs per side after which the evidence is looked at."""
-ALPHA = 0.0151
-"""Of each look, as ``tests.bench equivalence`` calibrates it for wide margins; for narrow ones it asks for a little more."""
-PAIRED_ALPHA = 0.0126
+SHARES = {3: 0.3, 5: 0.8, 7: 1.0, 10: 1.2, 15: 0.9, 20: 0.9}
+"""How the chance of a mistake is spent over the looks: little on the first, which hardly ever decides rightly."""
+ALPHA = 0.0175
+"""Of each look times its share, as ``tests.bench equivalence`` calibrates it for wide margins; narrow ones need less."""
+PAIRED_ALPHA = 0.0155
 """Of pairs, and where the baseline is longer: all the doubt is on one side, so a look can mislead more easily."""
 _MOST_RUNS = 1000
 _FAR_OUT = 8.0
-_POWER = 0.8
+_EVEN = 0.5
 _ROUNDING = 1e-9
 
 Method = Literal["paired t", "Welch t", "Hodges-Lehmann", "Hodges-Lehmann of pairs"]
@@ -72,7 +74,7 @@ class Equivalence(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Outcome
     method: Method
     alpha: float
-    """Of each look and side; the interval has the level 1 - 2 alpha."""
+    """Of the last look, on either side; the interval has the level 1 - 2 alpha."""
     looks: list[int]
     """Runs per side at the looks that were taken."""
     n_baseline: int
@@ -83,7 +85,7 @@ class Equivalence(msgspec.Struct, frozen=True, kw_only=True):
     high: float | None
     """The interval; None for an end that is not bounded."""
     more: int | None = None
-    """About how many more runs per side would decide; None where none up to 1,000 would."""
+    """About how many more runs per side would decide, beyond the last look too; None where none up to 1,000 would."""
 
 
 class Statistics(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,9 +137,10 @@ def check_margin(metric: str, margin: float, test_size: int | None = None) -> fl
     return margin
 
 
-def nominal_alpha(method: Method, longer_baseline: bool = False) -> float:
-    """The alpha of each look that keeps all looks together at 5 %."""
-    return PAIRED_ALPHA if longer_baseline or method in _OF_PAIRS else ALPHA
+def nominal_alpha(method: Method, n: int, longer_baseline: bool = False) -> float:
+    """The alpha of the look at n runs per side, so that all looks together keep 5 %."""
+    share = SHARES[LOOKS[max(0, bisect.bisect_right(LOOKS, n) - 1)]]
+    return round(share * (PAIRED_ALPHA if longer_baseline or method in _OF_PAIRS else ALPHA), 6)
 
 
 def assess(evidence: Evidence, most: int = LOOKS[-1]) -> Equivalence:
@@ -218,7 +221,8 @@ def decide_on(interval: Interval, margin: float) -> Outcome:
 def _look(evidence: Evidence, looks: list[int], *, last: bool) -> Equivalence:
     baseline, candidate, paired = _sides(evidence, looks[-1])
     method = choose_method(baseline, candidate, paired)
-    alpha = nominal_alpha(method, evidence.declared_on > LOOKS[1])
+    longer = evidence.declared_on > LOOKS[1]
+    alpha = nominal_alpha(method, looks[-1], longer)
     interval = shift_interval(baseline, candidate, alpha, method)
     outcome = decide_on(interval, evidence.margin)
     return Equivalence(
@@ -231,7 +235,7 @@ def _look(evidence: Evidence, looks: list[int], *, last: bool) -> Equivalence:
         difference=_finite(interval.difference),
         low=_finite(interval.low),
         high=_finite(interval.high),
-        more=runs_needed(baseline, candidate, evidence.margin, alpha, method)
+        more=runs_needed(baseline, candidate, evidence.margin, method, longer)
         if last and outcome == "undecided"
         else None,
     )
@@ -355,43 +359,66 @@ def _mann_whitney_counts(n: int, m: int) -> list[int]:
 
 
 def runs_needed(
-    baseline: Sequence[float], candidate: Sequence[float], margin: float, alpha: float, method: Method
+    baseline: Sequence[float], candidate: Sequence[float], margin: float, method: Method, longer_baseline: bool = False
 ) -> int | None:
-    """About how many more runs per side give 80 % power, if difference and spread are as they look now.
+    """About how many more runs per side make it as likely as not that a look decides.
 
-    The normal approximation of the power of two one-sided tests (S. A. Julious, Stat. Med. 23, 2004), with Student's
-    quantile. None where more than 1,000 would be needed.
+    The chance is predictive: what the difference will be found to be at a later look is spread around what it is now by
+    what is not known yet (D. J. Spiegelhalter et al., Control. Clin. Trials 7, 1986), and the interval narrows as runs are
+    added. More than to the last look means that no look will decide, and how many would. None where more than 1,000
+    would be needed.
     """
     n = len(candidate)
-    difference, variance = _looks_like(baseline, candidate, method)
+    difference, spread = _looks_like(baseline, candidate, nominal_alpha(method, n, longer_baseline), method)
+
+    def variance(size: int) -> float:
+        return spread / size if method in _OF_PAIRS else 0.5 * spread * (1.0 / size + 1.0 / max(size, len(baseline)))
 
     def enough(size: int) -> bool:
         freedom = float(size - 1 if method in _OF_PAIRS else 2 * size - 2)
-        return _power(difference, math.sqrt(variance / size), margin, t_quantile(1.0 - alpha, freedom)) >= _POWER
+        quantile = t_quantile(1.0 - nominal_alpha(method, size, longer_baseline), freedom)
+        unknown = math.sqrt(max(0.0, variance(n) - variance(size)))
+        return _chance(difference, unknown, quantile * math.sqrt(variance(size)), margin) >= _EVEN
 
-    found = bisect.bisect_left(range(n + 1, _MOST_RUNS + 1), True, key=enough)
-    return found + 1 if found < _MOST_RUNS - n else None
+    if not math.isfinite(spread):
+        return None
+    ahead = [size for size in LOOKS if size > n]
+    beyond = range(max(n, LOOKS[-1]) + 1, _MOST_RUNS + 1)
+    at = next((size for size in ahead if enough(size)), None)
+    if at is None:
+        found = bisect.bisect_left(beyond, True, key=enough)
+        at = beyond[found] if found < len(beyond) else None
+    return None if at is None else at - n
 
 
-def _power(difference: float, error: float, margin: float, quantile: float) -> float:
-    """Of telling that the difference is within the margin, or that it is beyond."""
-    if error == 0.0:
-        return 1.0
-    normal = statistics.NormalDist()
-    above = normal.cdf((margin - abs(difference)) / error - quantile)
-    below = normal.cdf((margin + abs(difference)) / error - quantile)
-    return max(above + below - 1.0, normal.cdf((abs(difference) - margin) / error - quantile))
+def _chance(difference: float, unknown: float, half: float, margin: float) -> float:
+    """Of an interval within the margin, or wholly beyond it, whose middle will be found around the difference."""
+    if unknown == 0.0:
+        return float(abs(difference) + half < margin or abs(difference) - half > margin)
+    found = statistics.NormalDist(abs(difference), unknown)
+    within = max(0.0, found.cdf(margin - half) - found.cdf(half - margin))
+    return within + 1.0 - found.cdf(margin + half) + found.cdf(-margin - half)
 
 
-def _looks_like(baseline: Sequence[float], candidate: Sequence[float], method: Method) -> tuple[float, float]:
-    """The difference, and the variance of a difference of one run from either side."""
+def _looks_like(
+    baseline: Sequence[float], candidate: Sequence[float], alpha: float, method: Method
+) -> tuple[float, float]:
+    """The difference, and the variance of a difference of one run from either side, as the interval tells it.
+
+    Ranks pay for diverged runs and for values that come up again and again, which their interval shows and a standard
+    deviation does not; where that has no ends yet, the spread of what is finite has to do.
+    """
+    n, m = len(candidate), len(baseline)
+    freedom = float(n - 1 if method in _OF_PAIRS else n + m - 2)
+    found = shift_interval(baseline, candidate, alpha, method)
+    if math.isfinite(found.low) and math.isfinite(found.high) and found.low < found.high:
+        error = (found.high - found.low) / 2.0 / t_quantile(1.0 - alpha, freedom)
+        return found.difference, error**2 * (n if method in _OF_PAIRS else 2.0 / (1.0 / n + 1.0 / m))
+    sides = [[value for value in side if math.isfinite(value)] for side in (baseline, candidate)]
     if method in _OF_PAIRS:
         gaps = [b - a for a, b in zip(baseline, candidate, strict=True) if math.isfinite(a) and math.isfinite(b)]
-        return (_mean(gaps), _variance(gaps)) if len(gaps) > 1 else (0.0, math.inf)
-    sides = [[value for value in side if math.isfinite(value)] for side in (baseline, candidate)]
+        return (_mean(gaps), _variance(gaps) * (n / len(gaps)) ** 2) if len(gaps) > 1 else (0.0, math.inf)
     if min(map(len, sides)) < 2:
         return 0.0, math.inf
-    if method == "Welch t":
-        return _mean(sides[1]) - _mean(sides[0]), sum(map(_variance, sides))
-    scale = 1.4826 * statistics.median(_residuals(*sides)) or math.sqrt(max(map(_variance, sides)))
-    return statistics.median(sides[1]) - statistics.median(sides[0]), 2.0 * scale**2
+    lost = (n + m) / sum(map(len, sides))
+    return statistics.median(sides[1]) - statistics.median(sides[0]), sum(map(_variance, sides)) * lost**2

@@ -8,11 +8,12 @@ from typing import Literal
 import msgspec
 
 from runward.core.ids import RunId
+from runward.repro.model import titled
 
 ExplanationAnswer = Literal["shown", "nothing_differs", "undecided"]
 FIRST, SECOND, OTHER = "as the first run", "as the second run", "otherwise"
 """What may come out of a rerun with something put back."""
-REPEATS, AGREE = "as recorded, both times", "both times the same, not as recorded"
+REPEATS, AGREE = "as recorded, both times", "the same each time, not as recorded"
 """What may come out of two reruns of one run."""
 FIXED = "fixed: "
 """Before what was fixed for a rerun, instead of put back."""
@@ -62,7 +63,7 @@ class ExplainedDifference(msgspec.Struct, frozen=True):
     @property
     def title(self) -> str:
         """Kind and name, which no other difference of the two runs has."""
-        return f"{self.kind} {self.name}"
+        return titled(self.kind, self.name)
 
 
 class ExplainedRerun(msgspec.Struct, frozen=True):

@@ -27,7 +27,7 @@ def decide(inputs: Iterable[InputCheck], result: ResultReport, conditions: Condi
     """
     checks = list(inputs)
     different = [check for check in checks if check.status == "different"]
-    cause = [f"{check.kind} {check.name}" for check in different]
+    cause = [check.title for check in different]
     if conditions.timed_out:
         return _none(Verdict.UNDECIDED, "the rerun did not end in time", cause)
     if conditions.hindered:
@@ -37,7 +37,7 @@ def decide(inputs: Iterable[InputCheck], result: ResultReport, conditions: Condi
     if result.status == ResultStatus.DIFFERENT:
         return _none(Verdict.NOT_REPRODUCED, _why_different(checks, cause), cause)
     if changed := [check for check in different if check.kind in _EXPERIMENT]:
-        reason = f"the results agree, but {changed[0].kind} {changed[0].name} differs: not the same experiment"
+        reason = f"the results agree, but {changed[0].title} differs: not the same experiment"
         return _none(Verdict.UNDECIDED, reason, cause)
     return _reproduced(checks, different, cause, result.status, conditions)
 
@@ -74,7 +74,7 @@ def _reproduced(
 def _other(different: list[InputCheck]) -> list[str]:
     """Which hardware, threads or kernels are others here, with what they were and are."""
     kinds = [check for check in different if check.kind in _HARDWARE or check.name in _KERNEL_VARIABLES]
-    return [f"{check.kind} {check.name}: {check.before} became {check.after}" for check in kinds[:6]]
+    return [f"{check.title}: {check.before} became {check.after}" for check in kinds[:6]]
 
 
 def _why_different(checks: list[InputCheck], cause: list[str]) -> str:

@@ -57,6 +57,11 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
     values: list[float]
 
 
+def titled(kind: str, name: str) -> str:
+    """Kind and name, said once where they are one word, as of the seed."""
+    return kind if kind == name else f"{kind} {name}"
+
+
 class InputCheck(msgspec.Struct, frozen=True, kw_only=True):
     """One input of both runs."""
 
@@ -65,6 +70,11 @@ class InputCheck(msgspec.Struct, frozen=True, kw_only=True):
     status: CheckStatus
     before: str | None = None
     after: str | None = None
+
+    @property
+    def title(self) -> str:
+        """Kind and name, which no other input has."""
+        return titled(self.kind, self.name)
 
 
 class MetricCheck(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,8 +11,11 @@ from urllib.parse import urlsplit
 import msgspec
 
 from runward.core.hashing import digest_bytes
+from runward.errors import CorruptedError, NotFoundError
 from runward.repro.uv import run_uv
 from runward.tracking.capture.model import EnvironmentSnapshot, Package
+from runward.tracking.capture.redact import redact_url
+from runward.tracking.files import Files
 from runward.tracking.locks.model import Lock, LockedPackage
 from runward.tracking.locks.parsing import parse
 
@@ -30,6 +33,16 @@ class WrittenLock(msgspec.Struct, frozen=True, kw_only=True):
     packages: int
     left_out: dict[str, str] = {}
     """Why a captured package is not in it, by ``name==version``."""
+
+
+def stored_lock(files: Files, run_id: str) -> WrittenLock | None:
+    """The lock that was stored with a run; None where there is none. Raises: CorruptedError."""
+    try:
+        return msgspec.json.decode(files.capture(run_id, "pylock"), type=WrittenLock)
+    except NotFoundError:
+        return None
+    except msgspec.MsgspecError as error:
+        raise CorruptedError(f"the stored lock of run {run_id} is not what it should be: {error}") from error
 
 
 class _Files(NamedTuple):
@@ -53,7 +66,7 @@ def write_pylock(
     Args:
         snapshot: The captured environment.
         locks: The lock files that were captured with it.
-        run_id: Named in the lock.
+        run_id: Named in the lock; empty for a lock of all runs in that environment.
         uv: The uv program, to ask the index; None asks nobody.
         offline: Ask only uv's cache.
     """
@@ -87,7 +100,7 @@ def known_files(locks: Iterable[Lock], pins: Iterable[Pin]) -> dict[Pin, LockedP
 def _places(package: LockedPackage) -> dict[str, str]:
     """Places of files that anybody can fetch, by ``sha256:…``."""
     return {
-        digest: url
+        digest: redact_url(url)
         for digest, url in package.urls.items()
         if digest.startswith("sha256:") and urlsplit(url).scheme in ("https", "http")
     }
@@ -149,7 +162,11 @@ def _head(snapshot: EnvironmentSnapshot) -> str:
 
 
 def _tail(snapshot: EnvironmentSnapshot, run_id: str, left_out: Mapping[str, str]) -> str:
-    lines = ["[tool.runward]", f"run = {_quoted(run_id)}", f"python = {_quoted(snapshot.python)}"]
+    lines = [
+        "[tool.runward]",
+        *([f"run = {_quoted(run_id)}"] if run_id else []),
+        f"python = {_quoted(snapshot.python)}",
+    ]
     lines += [f"environment = {_quoted(snapshot.digest)}"]
     lines += ["left-out = [" + ", ".join(_quoted(pin) for pin in sorted(left_out)) + "]"]
     return "\n".join([*lines, ""])

@@ -100,8 +100,8 @@ def rerun(
     kind, note = _isolation(sandbox, network)
     if over and kind == "none":
         raise SourceMissingError(
-            f"data {', '.join(map(str, over))} changed since, lies outside of the run's folder and can be put back only in "
-            "an isolated rerun",
+            f"data {', '.join(map(str, over))} changed since or is gone, lies outside of the run's folder and can be put "
+            "back only in an isolated rerun",
             hint="install bubblewrap, or put the data back by hand",
         )
     mark = uuid.uuid4().hex
@@ -161,11 +161,32 @@ def _isolation(wanted: bool, network: bool) -> tuple[SandboxKind, str]:
 def _bubblewrap(cwd: Path, writable: Path, network: bool, over: Mapping[Path, Path]) -> list[str]:
     isolate = [word for word in _ISOLATE if not (network and word == "--unshare-net")]
     devices = [word for device in sorted(glob.glob("/dev/nvidia*")) for word in ("--dev-bind", device, device)]
+    rooms = sorted({_room_of(path) for path in over if not os.path.lexists(path)})
+    opened = [word for room in rooms for word in _opened(room)]
+    whole = [] if Path("/") in rooms else ["--ro-bind", "/", "/"]
     copies = [word for path, copy in over.items() for word in ("--ro-bind", str(copy), str(path))]
+    closed = [word for room in rooms for word in ("--remount-ro", str(room))]
     return [
-        shutil.which("bwrap") or "bwrap", *isolate, "--ro-bind", "/", "/", "--dev", "/dev", *devices,
-        "--proc", "/proc", *copies, "--bind", str(writable), str(writable), "--chdir", str(cwd), "--",
+        shutil.which("bwrap") or "bwrap", *isolate, *whole, *opened, "--dev", "/dev", *devices, "--proc", "/proc",
+        *copies, "--bind", str(writable), str(writable), *closed, "--chdir", str(cwd), "--",
     ]  # fmt: skip
+
+
+def _room_of(path: Path) -> Path:
+    """The folder in which a file that is not there can be made to appear: the nearest one above it."""
+    return next(folder for folder in path.parents if folder.is_dir())
+
+
+def _opened(room: Path) -> list[str]:
+    """What lets a folder of a read-only system take another file: one in memory that shows all that is in it."""
+    words = [] if room == Path("/") else ["--tmpfs", str(room)]
+    with os.scandir(room) as entries:
+        for entry in sorted(entries, key=lambda one: one.name):
+            if entry.is_symlink():
+                words += ["--symlink", os.readlink(entry.path), entry.path]
+            elif entry.path not in ("/dev", "/proc"):
+                words += ["--ro-bind-try", entry.path, entry.path]
+    return words
 
 
 def _dying_with_parent() -> list[str]:

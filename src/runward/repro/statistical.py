@@ -77,13 +77,13 @@ def decide_statistically(
         check_default_margin(one)
     found = assess_all(metrics)
     outcome = conclude([one.outcome for one in found])
-    cause = [f"{check.kind} {check.name}" for check in inputs if check.status == "different"]
+    cause = [check.title for check in inputs if check.status == "different"]
     if conditions.timed_out:
         return _none(Verdict.UNDECIDED, "a rerun did not end in time", cause), found
     if conditions.hindered:
         return _none(Verdict.UNDECIDED, conditions.hindered, cause), found
     if changed := [check for check in inputs if check.status == "different" and check.kind in EXPERIMENT]:
-        reason = f"{changed[0].kind} {changed[0].name} differs: not the same experiment"
+        reason = f"{changed[0].title} differs: not the same experiment"
         return _none(Verdict.UNDECIDED, reason, cause), found
     if doubt := _doubt(metrics):
         return _none(Verdict.UNDECIDED, doubt, cause), found
@@ -174,9 +174,11 @@ def _said(evidence: Evidence, found: Equivalence) -> str:
     ).replace("within", {"equivalent": "within", "different": "beyond", "undecided": "against"}[found.outcome])
     if found.outcome != "undecided":
         return text
-    return text + (
-        f", needs about {found.more} more per side" if found.more else ", and up to 1,000 more would hardly decide"
-    )
+    if found.more is None:
+        return text + ", and up to 1,000 more would hardly decide"
+    text += f", needs about {found.more} more per side"
+    beyond = found.n_candidate + found.more > LOOKS[-1]
+    return text + (f", which is beyond the {LOOKS[-1]} that are looked at" if beyond else "")
 
 
 def _too_few(metrics: Sequence[Evidence]) -> str:

@@ -8,7 +8,7 @@ import pytest
 from runward.errors import InvalidError, NotFoundError
 from runward.testing.worlds import World
 from runward.tracking.capture.model import EnvironmentSnapshot, Gpu, MachineSnapshot, Package
-from runward.tracking.environments_model import FactDifference, PackageDifference
+from runward.tracking.environments_model import FactDifference, PackageDifference, StoredLock
 from runward.tracking.model import CapturePart, NewRun
 from runward.workspace import Workspace
 
@@ -89,6 +89,23 @@ class EnvironmentsSuite:
         assert space.environments.lock_content(run_id, "analysis/renv.lock").packages[0].ecosystem == "r"
         with pytest.raises(NotFoundError, match=r"notes\.txt"):
             space.environments.lock_content(run_id, "notes.txt")
+
+    def test_the_lock_that_was_stored_with_a_run(self, world: World) -> None:
+        """How much it holds stands with the environment, its text in the captured document; older runs have none."""
+        space = world.member()
+        run_id = captured(space, world.project, "one", "3.11.7", {"six": "1.16.0"}, {})
+        assert space.environments.environment(run_id).pylock is None
+        with pytest.raises(NotFoundError):
+            space.files.capture(run_id, "pylock")
+        text = msgspec.json.encode({"text": "lock-version = '1.0'"})
+        facts = {"packages": 1, "left_out": ["own==1"]}
+        digest = space.files.put_bytes(world.project, text)
+        space.tracking.put_captures(run_id, [CapturePart("pylock", digest, facts)])
+        assert space.environments.environment(run_id).pylock == StoredLock(packages=1, left_out=["own==1"])
+        assert space.files.capture(run_id, "pylock") == text
+        space.tracking.put_captures(run_id, [CapturePart("pylock", digest, {"packages": "many"})])
+        with pytest.raises(InvalidError, match="packages"):
+            space.environments.environment(run_id)
 
     def test_two_environments_differ_by_ecosystem(self, world: World) -> None:
         """What was installed first, then the lock files; equal ones are not read."""

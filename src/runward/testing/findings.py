@@ -178,7 +178,7 @@ class FindingsSuite:
         """What keeps it from repeating, or that nothing does."""
         space = world.member()
         run = _captured(world, space)
-        steady, names = "both times the same, not as recorded", ["the number of threads", "PyTorch's algorithms"]
+        steady, names = "the same each time, not as recorded", ["the number of threads", "the order of hashing"]
         reruns = [
             ExplainedRerun([], "two reruns differ", 1.0),
             ExplainedRerun([f"fixed: {name}" for name in names], steady, 1.0),

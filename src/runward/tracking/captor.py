@@ -17,13 +17,14 @@ from runward.errors import RunwardError
 from runward.store.folder import FolderBlobs
 from runward.tracking.capture.command import with_testimony
 from runward.tracking.capture.files import holds_secrets
-from runward.tracking.capture.model import Capture, FileRead, Limits, decode_path
+from runward.tracking.capture.model import Capture, FileRead, Limits, decode_path, encode_path
 from runward.tracking.capture.preload import Shim
 from runward.tracking.capture.reads import ReadRecorder, unrecorded
 from runward.tracking.capture.snapshot import PendingCapture, start_capture
 from runward.tracking.capture.watch import hear
 from runward.tracking.client import ActiveRun
 from runward.tracking.locks.names import attached
+from runward.tracking.pylocks import EnvironmentLock
 
 Part = tuple[str, str, dict[str, Any]]
 OUTPUTS = "outputs/"
@@ -55,6 +56,7 @@ class Captor:
         """Prepare. ``argv`` is the run's own command, whose processes are heard when it is over; None: this process."""
         self._shim = shim
         self._blobs, self._cache, self._argv = blobs, cache, argv
+        self._lock = EnvironmentLock(blobs, cache)
         self._pending: PendingCapture | None = None
         self._seeds: dict[str, int] = {}
         self._opened_before = opened_before or {}
@@ -73,9 +75,10 @@ class Captor:
     def _note_early(self, run: ActiveRun, pending: PendingCapture) -> None:
         try:
             with unrecorded():
-                run.note_captures(
-                    parts_of(self._blobs, pending.early(_LIMIT_S), final=False, foreign=self._argv is not None)
-                )
+                early = pending.early(_LIMIT_S)
+                run.note_captures(parts_of(self._blobs, early, final=False, foreign=self._argv is not None))
+                if self._argv is None:
+                    self._lock.begin(early.environment, early.code.files)
         except (OSError, RunwardError) as error:
             run.set_tag("runward.capture", f"failed: {error}")
         finally:
@@ -89,11 +92,13 @@ class Captor:
             self._early.wait(_LIMIT_S)
             capture = self._pending.finish(self._seeds, _LIMIT_S)
             if self._argv is None:
-                capture = msgspec.structs.replace(capture, reads=self._all_reads(capture))
+                capture = msgspec.structs.replace(capture, reads=self._all_reads(capture, run.folder.parent.parent))
             else:
                 capture = self._heard(capture, run)
+                self._lock.begin(capture.environment, capture.code.files)
             capture = msgspec.structs.replace(capture, reads=kept_reads(capture.reads, self._blobs))
-            run.note_captures(parts_of(self._blobs, capture, final=True, foreign=self._argv is not None))
+            parts = parts_of(self._blobs, capture, final=True, foreign=self._argv is not None)
+            run.note_captures([*parts, *self._lock.parts()])
         except (OSError, RunwardError) as error:
             run.set_tag("runward.capture", f"failed: {error}")
 
@@ -111,13 +116,14 @@ class Captor:
                 run.log_artifact(os.path.join(root, os.fsdecode(decode_path(written.path))), OUTPUTS + written.path)
         return capture
 
-    def _all_reads(self, capture: Capture) -> list[FileRead]:
-        """What this process read, before the run began too."""
+    def _all_reads(self, capture: Capture, own: Path) -> list[FileRead]:
+        """What this process read, before the run began too, but for the workspace's own keys."""
         root = Path(os.fsdecode(decode_path(capture.code.root)))
         started_ns = int(capture.process.started_at.timestamp() * 1e9)
         more = ReadRecorder.replay(self._opened_before.items(), self._cwd, started_ns).collect(root)
         found = {read.path: read for read in [*more, *capture.reads]}
-        return [found[path] for path in sorted(found)]
+        keys = tuple(encode_path(f"{place / 'keys'}{os.sep}") for place in (own.absolute(), own.resolve()))
+        return [found[path] for path in sorted(found) if not path.startswith(keys)]
 
 
 def kept_reads(reads: list[FileRead], blobs: FolderBlobs, limits: Limits = _DEFAULT) -> list[FileRead]:

@@ -25,6 +25,7 @@ from runward.tracking.environments_model import (
     PackageDifference,
     RunEnvironment,
     RunPackage,
+    StoredLock,
 )
 from runward.tracking.locks.comparing import Listed, changed
 from runward.tracking.locks.model import Lock
@@ -69,6 +70,7 @@ class EnvironmentsService(Environments):
             machine=self._machine(run_id),
             libraries=_libraries(found),
             locks=[_attached(entry) for entry in self._locks(run_id)],
+            pylock=self._pylock(run_id),
         )
 
     def lock_content(self, run_id: str, path: str) -> LockContent:
@@ -139,6 +141,10 @@ class EnvironmentsService(Environments):
     def _machine(self, run_id: str) -> dict[str, str]:
         data = self._document(run_id, "machine")
         return {} if data is None else _machine_facts(_decoded(data, MachineSnapshot))
+
+    def _pylock(self, run_id: str) -> StoredLock | None:
+        part = next((part for part in sql.captures(self.tx, run_id) if part.kind == "pylock"), None)
+        return None if part is None else _decoded(msgspec.json.encode(part.summary), StoredLock)
 
     def _snapshot(self, run_id: str) -> EnvironmentSnapshot | None:
         data = self._document(run_id, "environment")

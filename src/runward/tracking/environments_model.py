@@ -31,6 +31,14 @@ class AttachedLock(msgspec.Struct, frozen=True, kw_only=True):
     """In bytes."""
 
 
+class StoredLock(msgspec.Struct, frozen=True, kw_only=True):
+    """A ``pylock.toml`` that was stored with a run."""
+
+    packages: int
+    left_out: list[str]
+    """Captured packages whose files nobody could name, as ``name==version``."""
+
+
 class RunEnvironment(msgspec.Struct, frozen=True, kw_only=True):
     """Python, packages and lock files of a run."""
 
@@ -48,6 +56,8 @@ class RunEnvironment(msgspec.Struct, frozen=True, kw_only=True):
     libraries: dict[str, str]
     """Shared libraries of the system that were loaded, with their builds where those are known."""
     locks: list[AttachedLock]
+    pylock: StoredLock | None = None
+    """The lock of what was installed; None where none was stored."""
 
 
 class ContentPackage(msgspec.Struct, frozen=True, kw_only=True):

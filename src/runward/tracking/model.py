@@ -236,7 +236,7 @@ class NewArtifact(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class CapturePart(msgspec.Struct, frozen=True):
     """One part of what was captured: a JSON document in the blob store and the few lines that lists show."""
 
-    kind: Literal["code", "environment", "machine", "process", "reads", "spec"]
+    kind: Literal["code", "environment", "machine", "process", "pylock", "reads", "spec"]
     digest: Digest
     summary: dict[str, Plain] = {}
 

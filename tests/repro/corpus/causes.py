@@ -81,8 +81,8 @@ _DATA = {
 _OTHER = [
     Planted("sk_ridge_csv", "config key", "alpha: 0.5", "alpha: 0.75", ("config config.yaml:1",)),
     Planted("sk_argparse_joblib", "argument", "16", "32", ("config argument 3",)),
-    Planted("sk_forest", "seed", "1", "2", ("seed seed",)),
-    Planted("tqdm_sgd", "seed", "1", "2", ("seed seed",)),
+    Planted("sk_forest", "seed", "1", "2", ("seed",)),
+    Planted("tqdm_sgd", "seed", "1", "2", ("seed",)),
     Planted("set_order", "data file", "word7 ", "verb7 ", ("data data/words.txt",)),
     Planted("py_subprocess", "data file", "word7 ", "word7 more ", ("data data/words.txt",)),
     Planted("np_memmap", "kernel level", "Haswell", "Nehalem", ("variable OPENBLAS_CORETYPE",)),

@@ -116,7 +116,7 @@ def _seed(shop: Workshop) -> str:
         (_config, "config config.yaml: alpha"),
         (_threads, "threads OMP_NUM_THREADS"),
         (_kernel, "variable OPENBLAS_CORETYPE"),
-        (_seed, "seed seed"),
+        (_seed, "seed"),
     ],
     ids=["code line", "config key", "threads", "kernel level", "seed"],
 )

@@ -4559,7 +4559,7 @@ export interface components {
          */
         CapturePart: {
             /** @enum {unknown} */
-            kind: "code" | "environment" | "machine" | "process" | "reads" | "spec";
+            kind: "code" | "environment" | "machine" | "process" | "pylock" | "reads" | "spec";
             digest: string;
             /** @default {} */
             summary: Record<string, unknown>;
@@ -4900,6 +4900,8 @@ export interface components {
                 [key: string]: string;
             };
             locks: components["schemas"]["AttachedLock"][];
+            /** @default null */
+            pylock: components["schemas"]["StoredLock"] | null;
         };
         /**
          * RunPackage
@@ -4927,6 +4929,14 @@ export interface components {
             kind: string;
             digest: string;
             size: number;
+        };
+        /**
+         * StoredLock
+         * @description A ``pylock.toml`` that was stored with a run.
+         */
+        StoredLock: {
+            packages: number;
+            left_out: string[];
         };
         /**
          * LockContent

@@ -31,6 +31,8 @@ def _look_after() -> None:
     if os.environ.get("RUNWARD_SEED", "").isdigit():
         lazily = _load("lazyseed")
         lazily.seed_when_needed(lazily.seed_of_process(int(os.environ["RUNWARD_SEED"]), folder))
+    elif os.environ.get("RUNWARD_DETERMINISTIC") == "1":
+        _load("lazyseed").seed_when_needed(None)
     if folder:
         import atexit
 

@@ -46,7 +46,7 @@ def with_testimony(capture: Capture, heard: Testimony, blobs: BlobSink, cache: P
     """
     root = Path(os.fsdecode(decode_path(capture.code.root)))
     variables = capture.environment.variables
-    environment = environment_of(heard, variables, root, blobs, cache) or capture_environment(variables)
+    environment = environment_of(heard, variables, root, blobs, cache) or capture_environment(variables, cache=cache)
     machine = msgspec.structs.replace(
         capture.machine, threads={**capture.machine.threads, **heard.threads}, kernels=heard.kernels
     )
@@ -84,7 +84,8 @@ def environment_of(
         return None
     python = heard.python
     prefixes = [str(python["prefix"]), str(python["base_prefix"])]
-    environment = foreign_environment(python, variables, library_builds(heard.libraries, prefixes) | heard.builds)
+    builds = library_builds(heard.libraries, prefixes) | heard.builds
+    environment = foreign_environment(python, variables, builds, cache)
     loaded = [*heard.modules, *heard.libraries, *heard.opened]
     edited: dict[str, dict[str, str]] = {}
     for edit in find_edits([str(path) for path in python["path"]], loaded, thorough=thorough):

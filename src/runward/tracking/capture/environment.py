@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from runward.core.hashing import digest_bytes, digest_value
+from runward.tracking.capture.installed import PackageCache
 from runward.tracking.capture.licenses import read_license
 from runward.tracking.capture.model import EnvironmentSnapshot, Package, PackageSource
 from runward.tracking.capture.redact import redact_url, redact_variables
@@ -27,15 +28,16 @@ _VARIABLES = re.compile(
 
 
 def capture_environment(
-    variables: Mapping[str, str] | None = None, paths: Iterable[str] | None = None
+    variables: Mapping[str, str] | None = None, paths: Iterable[str] | None = None, cache: Path | None = None
 ) -> EnvironmentSnapshot:
     """Describe this interpreter and what is installed for it.
 
     Args:
         variables: Allow-listed variables taken earlier by ``captured_variables``; by default those of now.
         paths: Import path to scan for packages; by default ``sys.path``.
+        cache: Where what was read of unchanged packages is remembered; None remembers nothing.
     """
-    packages = scan_packages(sys.path if paths is None else paths)
+    packages = scan_packages(sys.path if paths is None else paths, cache)
     python = platform.python_version()
     return EnvironmentSnapshot(
         python=python,
@@ -53,7 +55,7 @@ def capture_environment(
 
 
 def foreign_environment(
-    python: Mapping[str, Any], variables: Mapping[str, str], libraries: Mapping[str, str]
+    python: Mapping[str, Any], variables: Mapping[str, str], libraries: Mapping[str, str], cache: Path | None = None
 ) -> EnvironmentSnapshot:
     """Describe the interpreter of another process by what it said of itself.
 
@@ -61,8 +63,9 @@ def foreign_environment(
         python: Its version, executables, prefixes and import path (see ``runward.core.witness``).
         variables: Allow-listed variables that it was given.
         libraries: Builds of the libraries that it had loaded.
+        cache: Where what was read of unchanged packages is remembered; None remembers nothing.
     """
-    packages = scan_packages([str(path) for path in python["path"]])
+    packages = scan_packages([str(path) for path in python["path"]], cache)
     version, name = str(python["version"]), str(python["implementation"])
     return EnvironmentSnapshot(
         python=version,
@@ -86,15 +89,18 @@ def captured_variables(environ: Mapping[str, str] | None = None) -> dict[str, st
     return redact_variables((name, value) for name, value in items if _VARIABLES.fullmatch(name))
 
 
-def scan_packages(paths: Iterable[str]) -> list[Package]:
+def scan_packages(paths: Iterable[str], cache: Path | None = None) -> list[Package]:
     """Every distribution on an import path, sorted by name; the first one hides later ones, as on import.
 
     Reads the names of ``*.dist-info`` folders, which is a thousand times cheaper than ``importlib.metadata``.
+
+    Args:
+        paths: The import path.
+        cache: Where what was read of unchanged packages is remembered; None remembers nothing.
     """
     found: dict[str, Package] = {}
     for folder in dict.fromkeys(paths):
-        for info in _dist_infos(folder or "."):
-            package = _package(info)
+        for package in _packages(folder or ".", cache):
             found.setdefault(package.name, package)
     return sorted(found.values(), key=lambda package: package.name)
 
@@ -113,13 +119,23 @@ def normalised_name(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _dist_infos(folder: str) -> list[Path]:
+def _packages(folder: str, cache: Path | None) -> list[Package]:
     try:
         with os.scandir(folder) as entries:
-            names = sorted(entry.name for entry in entries if entry.name.endswith(".dist-info"))
+            infos = sorted((entry for entry in entries if entry.name.endswith(".dist-info")), key=lambda one: one.name)
     except OSError:
         return []
-    return [Path(folder, name) for name in names]
+    known, packages = PackageCache(cache if infos else None, folder), list[Package]()
+    for info in infos:
+        # Asked before anything is read, so that a change in between is seen the next time.
+        stamps = known.stamps(info)
+        package = known.find(info.name, stamps)
+        if package is None:
+            package = _package(Path(info.path))
+            known.remember(info.name, stamps, package)
+        packages.append(package)
+    known.save()
+    return packages
 
 
 def _package(info: Path) -> Package:

@@ -53,7 +53,7 @@ class PendingCapture:
         self._code = start_code_capture(cwd, blobs, cache_dir, limits)
         self.head: GitHead | None = self._code.head
         self._own_process = own_process
-        self._host = Background(lambda: self._capture_host(variables))
+        self._host = Background(lambda: self._capture_host(variables, cache_dir))
         if own_process:
             self._reads.start()
         self._durations["caller"] = _milliseconds_since(begun)
@@ -88,10 +88,13 @@ class PendingCapture:
             durations_ms=dict(self._durations),
         )
 
-    def _capture_host(self, variables: dict[str, str]) -> tuple[EnvironmentSnapshot, MachineSnapshot]:
+    def _capture_host(
+        self, variables: dict[str, str], cache: Path | None
+    ) -> tuple[EnvironmentSnapshot, MachineSnapshot]:
+        # A command may run in another environment, and tells which at its end.
+        paths = None if self._own_process else ()
         return (
-            # A command may run in another environment, and tells which at its end.
-            self._timed("environment", lambda: capture_environment(variables, None if self._own_process else ())),
+            self._timed("environment", lambda: capture_environment(variables, paths, cache)),
             self._timed("machine", lambda: capture_machine(variables)),
         )
 

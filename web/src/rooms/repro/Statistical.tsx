@@ -61,7 +61,16 @@ function Picture({ evidence, found }: { evidence: MetricEvidence; found: Equival
   );
 }
 
+/** Runs per side at the last look, as the server counts. */
+const MOST_RUNS = 20;
+
 const diverged = (samples: Sample[]) => samples.filter((sample) => sample.value === null).length;
+
+/** How far an undecided metric is from a decision. */
+function toDecide({ more, n_candidate }: Equivalence): string {
+  if (!more) return "even a thousand more runs would hardly decide";
+  return `about ${more} more runs per side${n_candidate + more > MOST_RUNS ? `, which is beyond the ${MOST_RUNS} that are looked at` : ""}`;
+}
 
 function Metric({ evidence, found }: { evidence: MetricEvidence; found: Equivalence | undefined }) {
   const recorded = evidence.baseline.filter((sample) => sample.run).length;
@@ -75,10 +84,10 @@ function Metric({ evidence, found }: { evidence: MetricEvidence; found: Equivale
   if (found) {
     rows.push(
       ["Difference", found.difference === null ? "–" : <span key="d"><Figure value={found.difference} />, {((1 - 2 * found.alpha) * 100).toFixed(1)} % interval {found.low === null ? "unbounded" : <Figure value={found.low} />} to {found.high === null ? "unbounded" : <Figure value={found.high} />}</span>],
-      ["Method", `${found.method}, ${found.alpha} a side at each look`],
+      ["Method", `${found.method}, ${found.alpha} a side at this look`],
       ["Looks", `after ${found.looks.join(", ")} runs per side`],
     );
-    if (found.outcome === "undecided") rows.push(["To decide", found.more ? `about ${found.more} more runs per side` : "even a thousand more runs would hardly decide"]);
+    if (found.outcome === "undecided") rows.push(["To decide", toDecide(found)]);
   }
   return (
     <div className="difference">

@@ -47,11 +47,19 @@ export interface ProcessCapture {
 
 export type FileReadCapture = { path: string; relative: string; size: number; digest: string; changed: boolean };
 
+/** The lock of what was installed, as it was stored with the run. */
+export interface PylockCapture {
+  text: string;
+  packages: number;
+  left_out: Record<string, string>;
+}
+
 interface Kinds {
   code: CodeCapture;
   environment: EnvironmentCapture;
   machine: MachineCapture;
   process: ProcessCapture;
+  pylock: PylockCapture;
   reads: FileReadCapture[];
 }
 

@@ -1,9 +1,10 @@
-import { TextInput } from "@mantine/core";
+import { Button, TextInput } from "@mantine/core";
 import { useState } from "react";
 import type { RunDetail } from "@/api/types";
 import { Facts, Section } from "@/ui/bits";
 import { CodeBlock } from "@/ui/CodeBlock";
 import { formatBytes, plural } from "@/ui/format";
+import { saveText } from "@/ui/save";
 import { Empty, Loaded } from "@/ui/states";
 import { type EnvironmentCapture, type MachineCapture, useCapture } from "../captures";
 
@@ -44,6 +45,31 @@ function Machine({ machine }: { machine: Partial<MachineCapture> }) {
   );
 }
 
+/** The lock of what was installed: to be saved, or how it is had where none was stored. */
+function Lock({ detail }: { detail: RunDetail }) {
+  const lock = useCapture(detail, "pylock");
+  const found = lock.data;
+  if (lock.isPending) return null;
+  const leftOut = Object.entries(found?.left_out ?? {});
+  return (
+    <Section title="Lock" aside={found?.text !== undefined && (
+      <Button size="xs" variant="default" onClick={() => saveText("pylock.toml", found.text ?? "", "application/toml")}>Download pylock.toml</Button>
+    )}>
+      {found ? (
+        <p className="small">What was installed, with the hashes of its files: {plural(found.packages ?? 0, "package")}. <code>uv pip sync pylock.toml</code> installs exactly that.</p>
+      ) : (
+        <p className="muted small">None was stored with this run. <code>runward env lock {detail.run.id} -o pylock.toml</code> writes it.</p>
+      )}
+      {leftOut.length > 0 && (
+        <>
+          <p className="small">Left out, for nobody named their files:</p>
+          <ul className="small">{leftOut.map(([pin, why]) => <li key={pin}><span className="mono">{pin}</span> <span className="muted break">{why}</span></li>)}</ul>
+        </>
+      )}
+    </Section>
+  );
+}
+
 /** Python, packages, variables, machine and command line, as they were. */
 export default function EnvironmentTab({ detail }: { detail: RunDetail }) {
   const environment = useCapture(detail, "environment");
@@ -66,6 +92,7 @@ export default function EnvironmentTab({ detail }: { detail: RunDetail }) {
                   ...Object.entries(found.variables ?? {}).map(([key, value]): [string, React.ReactNode] => [key, mono(value)]),
                 ]} />
               </Section>
+              <Lock detail={detail} />
               {machine.data && <Machine machine={machine.data} />}
               {process.data && (
                 <Section title="Command">
