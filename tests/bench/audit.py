@@ -35,7 +35,7 @@ def _change(tx: Tx, number: int) -> None:
         )
 
 
-def _side_by_side(space: FolderWorkspace, ways: Sequence[Callable[[Tx, int], object]]) -> list[float]:
+def _side_by_side(space: FolderWorkspace, ways: Sequence[Callable[[Tx], object]]) -> list[float]:
     """Seconds a batch, written durably, of each way to note what was changed; they take turns."""
     taken: list[list[float]] = [[] for _ in ways]
     for turn in range(100 * len(ways)):
@@ -44,7 +44,7 @@ def _side_by_side(space: FolderWorkspace, ways: Sequence[Callable[[Tx, int], obj
         with space.dispatcher.database.transaction(write=True) as tx:
             for number in range(_BATCH):
                 _change(tx, turn * _BATCH + number)
-                note(tx, number)
+            note(tx)
         times.append(time.perf_counter() - began)
     return [statistics.median(times) for times in taken]
 
@@ -61,16 +61,16 @@ def measure(folder: str) -> list[Row]:
     without, chained = _side_by_side(
         space,
         [
-            lambda tx, n: tx.execute(plain, (*_noted(space, n, now), space.actor.name)),
-            lambda tx, n: append(tx, key, space.actor, _noted(space, n, now)),
+            lambda tx: tx.many(plain, [(*_noted(space, n, now), space.actor.name) for n in range(_BATCH)]),
+            lambda tx: append(tx, key, [(space.actor, _noted(space, n, now)) for n in range(_BATCH)]),
         ],
     )
     begin = utc_now() - timedelta(days=365)
     step = 365 * 86_400 * 1_000_000 // _EVENTS
     for first in range(0, _EVENTS, 10_000):
         with space.dispatcher.database.transaction(write=True) as tx:
-            for number in range(first, first + 10_000):
-                append(tx, key, space.actor, _noted(space, number, to_us(begin) + number * step))
+            numbers = range(first, first + 10_000)
+            append(tx, key, [(space.actor, _noted(space, n, to_us(begin) + n * step)) for n in numbers])
     cpu, began = time.process_time(), time.perf_counter()
     proof = space.governance.prove_audit()
     cpu, wall = time.process_time() - cpu, time.perf_counter() - began

@@ -46,6 +46,8 @@ class Call:
         self.actor = actor
         self.now: datetime = utc_now()
         self.events: list[Event] = []
+        self.noted: list[tuple[Actor, Noted]] = []
+        """What goes into the audit trail before the commit."""
 
     @property
     def now_us(self) -> int:
@@ -197,6 +199,7 @@ class Dispatcher:
         with self.database.transaction(write=op.writes) as tx:
             call = Call(self, tx, actor)
             result = self._run(call, op, arguments)
+            append(tx, self.audit_key, call.noted)
         self._notify(call.events)
         return result
 
@@ -236,10 +239,12 @@ class Dispatcher:
             with self.database.transaction(write=True) as tx:
                 if len(group) == 1:
                     # What fails undoes the transaction: nobody else's work is in it.
-                    call = Call(self, tx, group[0].actor)
-                    group[0].value, events = self._run(call, group[0].op, group[0].arguments), call.events
+                    calls = [Call(self, tx, group[0].actor)]
+                    group[0].value = self._run(calls[0], group[0].op, group[0].arguments)
                 else:
-                    events = [event for pending in group for event in self._attempt(tx, pending)]
+                    calls = [call for pending in group if (call := self._attempt(tx, pending))]
+                append(tx, self.audit_key, [noted for call in calls for noted in call.noted])
+                events = [event for call in calls for event in call.events]
         except BaseException as error:  # noqa: BLE001
             # Nothing of the group is stored, whatever the reason: each call is tried once more on its own, so that
             # none is acknowledged without being stored and none fails for what another one did.
@@ -256,7 +261,8 @@ class Dispatcher:
                 pending.done = True
         self._notify(events)
 
-    def _attempt(self, tx: Tx, pending: _Pending) -> list[Event]:
+    def _attempt(self, tx: Tx, pending: _Pending) -> Call | None:
+        """The call where it was done; what was refused is undone alone."""
         tx.execute("SAVEPOINT one_of_group")
         call = Call(self, tx, pending.actor)
         try:
@@ -264,9 +270,9 @@ class Dispatcher:
         except RunwardError as error:
             tx.execute("ROLLBACK TO SAVEPOINT one_of_group")
             pending.error = error
-            return []
+            return None
         tx.execute("RELEASE SAVEPOINT one_of_group")
-        return call.events
+        return call
 
     def _run(self, call: Call, op: Operation, arguments: Mapping[str, Any]) -> Any:
         room = self.rooms[op.room]
@@ -318,6 +324,7 @@ class Dispatcher:
             yield call
             if audit:
                 self._note(call, audit, door.on, object_id, "ok")
+            append(tx, self.audit_key, call.noted)
         self._notify(call.events)
 
     def _record(self, call: Call, op: Operation, arguments: Mapping[str, Any], outcome: str) -> None:
@@ -327,13 +334,15 @@ class Dispatcher:
     def _note(self, call: Call, what: str, kind: str, object_id: str, outcome: str) -> None:
         shown, actor = object_id.replace("\0", "�"), call.actor
         noted = Noted(call.now_us, actor.member_id, actor.via, what, kind, shown, outcome)
-        append(call.tx, self.audit_key, actor, noted)
+        call.noted.append((actor, noted))
 
     def _record_refusal(self, op: Operation, actor: Actor, arguments: Mapping[str, Any], error: RunwardError) -> None:
         if error.status == 503:
             return  # The database is away: there is nowhere to write to.
         with self.database.transaction(write=True) as tx:
-            self._record(Call(self, tx, actor), op, arguments, error.code)
+            call = Call(self, tx, actor)
+            self._record(call, op, arguments, error.code)
+            append(tx, self.audit_key, call.noted)
 
     def _notify(self, events: Sequence[Event]) -> None:
         if events:

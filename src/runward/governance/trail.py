@@ -18,6 +18,7 @@ import contextlib
 import hashlib
 import os
 import secrets
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -104,25 +105,30 @@ def link(previous: bytes, lane: int, seq: int, noted: Noted, person: bytes) -> b
     return hashlib.sha256(previous + person + encoded([lane, seq, *noted])).digest()
 
 
-def append(tx: Tx, key: AuditKey, actor: Actor, noted: Noted) -> None:
-    """Add a row to a chain that no other transaction holds. Raises: CorruptedError."""
+def append(tx: Tx, key: AuditKey, events: Sequence[tuple[Actor, Noted]]) -> None:
+    """Add rows to a chain that no other transaction holds: the last thing before the commit. Raises: CorruptedError."""
+    if not events:
+        return
     skip = " FOR UPDATE SKIP LOCKED" if tx.dialect == "postgresql" else ""
     head = "SELECT lane, seq, hash FROM audit_heads ORDER BY lane LIMIT 1"
     found = tx.one(head + skip) or tx.one(head + tx.for_update)
     if found is None:
         raise CorruptedError("the ends of the audit trail's chains are gone", hint="restore the database from a backup")
-    lane, seq, previous = found[0], found[1] + 1, bytes(found[2] or b"")
-    salt = secrets.token_bytes(16)
-    person = personal(salt, actor.name, actor.address)
-    made = link(previous, lane, seq, noted, person)
-    tx.execute(
+    lane, seq, last = found[0], found[1], bytes(found[2] or b"")
+    rows = []
+    for actor, noted in events:
+        seq, salt = seq + 1, secrets.token_bytes(16)
+        person = personal(salt, actor.name, actor.address)
+        last = link(last, lane, seq, noted, person)
+        rows.append((lane, seq, last, salt, person, actor.name, actor.address, *noted))
+    tx.many(
         """INSERT INTO audit_events (lane, seq, hash, salt, person, actor, address, at, actor_id, via, operation, object_kind,
            object_id, outcome) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
-        (lane, seq, made, salt, person, actor.name, actor.address, *noted),
+        rows,
     )
-    mac = key.mac(sealed(lane, seq, made))
+    mac = key.mac(sealed(lane, seq, last))
     tx.execute(
-        "UPDATE audit_heads SET seq = ?, hash = ?, mac = ?, key_id = ? WHERE lane = ?", (seq, made, mac, key.id, lane)
+        "UPDATE audit_heads SET seq = ?, hash = ?, mac = ?, key_id = ? WHERE lane = ?", (seq, last, mac, key.id, lane)
     )
 
 
