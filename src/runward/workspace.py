@@ -16,9 +16,8 @@ from runward.data.api import Data
 from runward.data.client import Datasets
 from runward.data.files import DataFiles, FolderDataFiles, RemoteDataFiles
 from runward.data.spans import find_due
-from runward.errors import InvalidError, RunwardError, StoreError
+from runward.errors import InvalidError, StoreError
 from runward.governance.api import Governance
-from runward.governance.checkpoints import Checkpointer
 from runward.governance.dispatch import Dispatcher
 from runward.governance.model import Actor
 from runward.governance.signin import folder_actor, prepare_workspace
@@ -168,12 +167,7 @@ class FolderWorkspace(Workspace):
         return FolderWorkspace(self.dispatcher, self.place, self.state_dir, actor)
 
     def close(self) -> None:
-        """Close the database and the store of bytes, with a checkpoint of the audit trail where the last is old."""
-        checkpoints = Checkpointer(self.dispatcher.database, self.dispatcher.folder, self.dispatcher.audit_key)
-        if checkpoints.is_due():
-            # What cannot be noted now is noted the next time; it is no reason to keep the database open.
-            with contextlib.suppress(RunwardError, OSError):
-                checkpoints.write()
+        """Close the database and the store of bytes."""
         self.dispatcher.database.close()
         self.dispatcher.blobs.close()
 

@@ -62,7 +62,7 @@ def test_an_untouched_trail_holds(space: FolderWorkspace) -> None:
     """All events are in it, with the checkpoint's own."""
     proof = _prove(space)
     assert (proof.holds, proof.problems, proof.unchained, proof.forgotten) == (True, [], 0, 0)
-    assert (proof.events, proof.checkpoints) == (EVENTS + 1, 1)
+    assert (proof.events, proof.checkpoints) == (EVENTS + 1, 2)
     assert proof.checkpoint_at is not None
 
 
@@ -219,14 +219,18 @@ def test_checkpoints_are_kept_in_further_places(
 def test_a_checkpoint_is_written_when_something_happened(space: FolderWorkspace) -> None:
     """Not again for nothing."""
     file = space.dispatcher.folder / "audit" / "checkpoints.jsonl"
-    checkpoints = Checkpointer(space.dispatcher.database, space.dispatcher.folder, space.dispatcher.audit_key)
+    place = (space.dispatcher.database, space.dispatcher.folder, space.dispatcher.audit_key)
+    checkpoints = Checkpointer(*place)
     before = len(file.read_text().splitlines())
     checkpoints.write()
     checkpoints.write()
     assert len(file.read_text().splitlines()) == before + 1
-    assert not checkpoints.is_due()
+    space.tracking.create_project(NewProject(path="new"))
+    Checkpointer(*place).write_when_due()
+    assert len(file.read_text().splitlines()) == before + 1
     os.utime(file, (1, 1))
-    assert checkpoints.is_due()
+    Checkpointer(*place).write_when_due()
+    assert len(file.read_text().splitlines()) == before + 2
 
 
 def test_the_trail_is_searched(space: FolderWorkspace) -> None:

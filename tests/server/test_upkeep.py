@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from runward.governance.checkpoints import Checkpointer
 from runward.server import upkeep
 from runward.testing.environments import captured
 from runward.tracking.model import CapturePart, NewProject
@@ -35,7 +34,7 @@ def test_lock_files_become_searchable(tmp_path: Path, monkeypatch: pytest.Monkey
         async with upkeep.Upkeep(
             database,
             space.dispatcher.blobs,
-            Checkpointer(database, space.dispatcher.folder, space.dispatcher.audit_key),
+            space.dispatcher.checkpoints,
         ).lifespan():
             deadline = time.monotonic() + 20
             while waiting() and time.monotonic() < deadline:

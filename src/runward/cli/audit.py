@@ -68,7 +68,7 @@ def list_events(
 def verify(output: Output) -> None:
     """Read the whole trail: exit code 0 where it is as it was written, 1 where it is not."""
     proof = current_workspace().governance.prove_audit()
-    lines = [f"{proof.events:,} events in {proof.lanes} chains: {'as they were written' if proof.holds else 'CHANGED'}"]
+    lines = [f"{proof.events:,} events: {'as they were written' if proof.holds else 'CHANGED'}"]
     lines += [f"  {one.kind}: {f'event {one.event}: ' if one.event else ''}{one.message} (chain {one.lane}, row {one.seq})"
               for one in proof.problems]  # fmt: skip
     if proof.problem_count > len(proof.problems):

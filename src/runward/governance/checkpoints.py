@@ -10,6 +10,8 @@ from __future__ import annotations
 import base64
 import contextlib
 import os
+import threading
+import time
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -19,12 +21,12 @@ import msgspec
 from runward.core.clock import utc_now
 from runward.core.files import write_secret
 from runward.core.signing import new_key, sign_bytes
-from runward.errors import MissingExtraError, StoreError
+from runward.errors import MissingExtraError, RunwardError, StoreError
 from runward.governance.trail import AuditKey, Head, heads
 from runward.store.database import Database
 
 _KIND = "runward audit checkpoint"
-_DUE_S = 3600.0
+_DUE_S, _LOOK_S = 3600.0, 60.0
 _READ = 1_000_000
 """So many last bytes of a file are read: a later checkpoint vouches for all that an earlier one does."""
 
@@ -86,26 +88,38 @@ def write_checkpoint(folder: Path, key: AuditKey, heads: Sequence[Head], now: da
 
 
 class Checkpointer:
-    """Writes a checkpoint when the trail has grown since the last one. For one thread."""
+    """Writes a checkpoint when the trail has grown since the last one. Thread-safe."""
 
     def __init__(self, database: Database, folder: Path, key: AuditKey) -> None:
         self._database, self._folder, self._key = database, folder, key
         self._noted: list[Head] = []
+        self._mutex = threading.Lock()
+        self._next_look = 0.0
 
     def write(self) -> None:
         """Raises: StoreError."""
-        with self._database.transaction(write=False) as tx:
-            found = heads(tx)
-        if found != self._noted:
-            write_checkpoint(self._folder, self._key, found, utc_now())
-            self._noted = found
+        with self._mutex:
+            with self._database.transaction(write=False) as tx:
+                found = heads(tx)
+            if found != self._noted:
+                write_checkpoint(self._folder, self._key, found, utc_now())
+                self._noted = found
 
-    def is_due(self) -> bool:
-        """Whether the last checkpoint of this folder is older than an hour. Looks at no more than a file's time."""
+    def write_when_due(self) -> None:
+        """After an event: where the last checkpoint of this folder is older than an hour. Costs nothing most times."""
+        if time.monotonic() < self._next_look:
+            return
+        self._next_look = time.monotonic() + _LOOK_S
+        # What cannot be noted now is noted the next time; what was done is stored either way.
+        with contextlib.suppress(RunwardError, OSError):
+            if not self._is_fresh():
+                self.write()
+
+    def _is_fresh(self) -> bool:
         try:
-            return utc_now().timestamp() - places(self._folder)[0].stat().st_mtime > _DUE_S
+            return utc_now().timestamp() - places(self._folder)[0].stat().st_mtime < _DUE_S
         except FileNotFoundError:
-            return True
+            return False
 
 
 def read_checkpoints(folder: Path, key: AuditKey) -> tuple[list[Checkpoint], int]:

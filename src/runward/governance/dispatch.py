@@ -17,6 +17,7 @@ from runward.core.clock import to_us, utc_now
 from runward.core.operation import ON_LIST, ON_SELF, ON_WORKSPACE, Door, Operation, operations_of, subject
 from runward.core.permissions import PERMISSIONS, Role
 from runward.errors import ForbiddenError, NotFoundError, RunwardError
+from runward.governance.checkpoints import Checkpointer
 from runward.governance.model import Actor
 from runward.governance.scopes import (
     Clause,
@@ -161,6 +162,7 @@ class Dispatcher:
         """Where this node keeps what is its own: the search index, the signing key, what waits for upload."""
         self.rooms = rooms
         self.audit_key = AuditKey(folder)
+        self.checkpoints = Checkpointer(database, folder, self.audit_key)
         self.listeners: list[Listener] = []
         self._mutex = threading.Lock()
         self._waiting: list[_Pending] = []
@@ -201,6 +203,8 @@ class Dispatcher:
             result = self._run(call, op, arguments)
             append(tx, self.audit_key, call.noted)
         self._notify(call.events)
+        if call.noted:
+            self.checkpoints.write_when_due()
         return result
 
     def _call_in_group(self, op: Operation, actor: Actor, arguments: Mapping[str, Any]) -> Any:

@@ -19,7 +19,6 @@ from runward.core.openapi import openapi
 from runward.core.operation import Door, Operation
 from runward.core.outbound import networks
 from runward.errors import RunwardError
-from runward.governance.checkpoints import Checkpointer
 from runward.governance.dispatch import Dispatcher
 from runward.server import foreign
 from runward.server.app import Server, door, error_response, in_thread
@@ -78,8 +77,7 @@ def create_app(
 
     @contextlib.asynccontextmanager
     async def lifespan(app: object) -> AsyncIterator[None]:
-        checkpoints = Checkpointer(dispatcher.database, dispatcher.folder, dispatcher.audit_key)
-        upkeep = Upkeep(dispatcher.database, dispatcher.blobs, checkpoints, tables_after_s)
+        upkeep = Upkeep(dispatcher.database, dispatcher.blobs, dispatcher.checkpoints, tables_after_s)
         deliveries = Deliveries(dispatcher.database, allowed)
         async with server.pulse.lifespan(app), upkeep.lifespan(), deliveries.lifespan():
             yield
