@@ -167,3 +167,24 @@ def test_a_public_address_needs_a_word_about_encryption(host: str) -> None:
 def test_a_host_that_is_not_here_is_named() -> None:
     with pytest.raises(InvalidError, match=r"203\.0\.113\.7"):
         listen("203.0.113.7", 0)
+
+
+def test_the_trail_tells_who_came_in_from_where_and_who_did_not(site: Site) -> None:
+    """Sessions that begin and end, passwords that are chosen, wrong ones; nothing of a name that nobody has."""
+    name, secret = _invited(site)
+    session = Client(site.server.url, cookie=_cookie(_accept(site, secret)))
+    session.send("DELETE", "/api/v1/session")
+    site.client().post("/api/v1/session", {"name": name, "password": "wrong" * 3})
+    typed = f"perhaps-a-password-{name}"
+    site.client().post("/api/v1/session", {"name": typed, "password": PASSWORD})
+    seen = [
+        e for e in site.owner.governance.audit(operation="session.", limit=20).events if e.actor in (name, "", typed)
+    ]
+    assert [(e.actor, e.operation, e.outcome, e.via, e.address) for e in reversed(seen[:5])] == [
+        (name, "session.set_password", "ok", "invitation", "127.0.0.1"),
+        (name, "session.begin", "ok", "invitation", "127.0.0.1"),
+        (name, "session.end", "ok", "session", "127.0.0.1"),
+        (name, "session.begin", "unauthenticated", "password", "127.0.0.1"),
+        ("", "session.begin", "unauthenticated", "password", "127.0.0.1"),
+    ]
+    assert site.owner.governance.prove_audit().holds

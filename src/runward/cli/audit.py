@@ -80,7 +80,9 @@ def verify(output: Output) -> None:
     if proof.checkpoint_at is None:
         lines.append("  no checkpoint: a trail that was put back as a whole is not found out; runward audit checkpoint")
     else:
-        lines.append(f"  compared with {proof.checkpoints:,} checkpoints, the latest of {when(proof.checkpoint_at)}")
+        lines.append(
+            f"  compared with {proof.checkpoints:,} checkpoint{'s' * (proof.checkpoints != 1)}, the latest of {when(proof.checkpoint_at)}"
+        )
     output.result(proof, lines)
     if not proof.holds:
         sys.exit(NO)

@@ -13,10 +13,12 @@ from runward.core.ids import MemberId, TeamId, new_id
 from runward.core.permissions import Role
 from runward.errors import QuotaExceededError, UnauthenticatedError
 from runward.governance import repository as sql
+from runward.governance.dispatch import Dispatcher
 from runward.governance.model import Actor, NewMember
 from runward.governance.passwords import hash_password, password_matches
 from runward.governance.scopes import home_team, member_by_name
 from runward.governance.secrets import fingerprint, is_well_formed, new_secret
+from runward.governance.trail import Noted, append
 from runward.store.database import Database, Tx
 
 SESSION_LASTS = timedelta(days=14)
@@ -130,35 +132,46 @@ def new_link(database: Database, member_id: str, kind: str = "link") -> str:
     return secret
 
 
-def end_session(database: Database, secret: str) -> None:
+def end_session(dispatcher: Dispatcher, secret: str, address: str) -> None:
     """End a session."""
-    with database.transaction(write=True) as tx:
+    with dispatcher.database.transaction(write=True) as tx:
+        row = sql.find_secret(tx, fingerprint(secret), "session", to_us(utc_now()))
         tx.execute("DELETE FROM secrets WHERE hash = ? AND kind = 'session'", (fingerprint(secret),))
+        if row is not None:
+            _note(dispatcher, tx, Actor(MemberId(row[0]), row[1], True, "session", address=address), "session.end")
 
 
-def sign_in_by_link(database: Database, secret: str, password: str | None = None) -> str:
+def _note(dispatcher: Dispatcher, tx: Tx, actor: Actor, what: str, outcome: str = "ok") -> None:
+    noted = Noted(to_us(utc_now()), actor.member_id, actor.via, what, "member", actor.member_id, outcome)
+    append(tx, dispatcher.audit_key, [(actor, noted)])
+
+
+def sign_in_by_link(dispatcher: Dispatcher, secret: str, address: str, password: str | None = None) -> str:
     """Use a one-time link: sign in, or choose a password and sign in. Returns the session's secret.
 
     Raises: UnauthenticatedError (used, expired or unknown), InvalidError (password).
     """
     kind = "link" if password is None else "invitation"
     stored = hash_password(password) if password is not None else None
-    with database.transaction(write=True) as tx:
+    with dispatcher.database.transaction(write=True) as tx:
         row = sql.find_secret(tx, fingerprint(secret), kind, to_us(utc_now()))
         if row is None or not sql.use_secret(tx, fingerprint(secret), to_us(utc_now())):
             raise UnauthenticatedError(
                 "this link was used, has expired or was replaced", hint="ask an admin for a new one"
             )
+        actor = Actor(MemberId(row[0]), row[1], True, kind, address=address)
         if stored is not None:
             sql.set_password(tx, row[0], stored)
+            _note(dispatcher, tx, actor, "session.set_password")
+        _note(dispatcher, tx, actor, "session.begin")
         return new_session(tx, row[0])
 
 
 class SignIn:
     """Password sign-in with a limit on wrong tries per account and address. Thread-safe enough for counting."""
 
-    def __init__(self, database: Database) -> None:
-        self.database = database
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        self.dispatcher = dispatcher
         self._failures: dict[str, list[float]] = {}
 
     def __call__(self, name: str, password: str, address: str, now: float) -> str:
@@ -171,14 +184,20 @@ class SignIn:
             self._failures[key] = recent
             if len(recent) >= _TRIES:
                 raise QuotaExceededError("too many wrong sign-ins", hint=f"try again in {int(_WINDOW_S // 60)} minutes")
-        with self.database.transaction(write=False) as tx:
+        database = self.dispatcher.database
+        with database.transaction(write=False) as tx:
             found = sql.credentials(tx, name)
+        # What was typed for a name that nobody has may be a password.
+        actor = Actor(MemberId(found[0] if found else ""), name if found else "", True, "password", address=address)
         if not password_matches(found[1] if found else None, password) or found is None:
             for key in (f"name:{name}", f"address:{address}"):
                 self._failures[key].append(now)
             self._forget_old(now)
+            with database.transaction(write=True) as tx:
+                _note(self.dispatcher, tx, actor, "session.begin", "unauthenticated")
             raise UnauthenticatedError("name or password is wrong")
-        with self.database.transaction(write=True) as tx:
+        with database.transaction(write=True) as tx:
+            _note(self.dispatcher, tx, actor, "session.begin")
             return new_session(tx, found[0])
 
     def _forget_old(self, now: float) -> None:

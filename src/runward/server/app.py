@@ -34,15 +34,14 @@ class Server:
 
     def __init__(self, dispatcher: Dispatcher, *, allowed_hosts: frozenset[str] | None = None) -> None:
         self.dispatcher = dispatcher
-        self.sign_in = SignIn(dispatcher.database)
+        self.sign_in = SignIn(dispatcher)
         self.pulse = Pulse(dispatcher.database)
         self.allowed_hosts = allowed_hosts
         dispatcher.listeners.append(lambda events: self.pulse.wake())
 
     def actor(self, request: Request) -> Actor:
         """Who sent the request. Raises: UnauthenticatedError, ForbiddenError (a forged cross-site write)."""
-        address = request.client.host if request.client else ""
-        return msgspec.structs.replace(self._signed_in(request), address=address)
+        return msgspec.structs.replace(self._signed_in(request), address=address_of(request))
 
     def _signed_in(self, request: Request) -> Actor:
         kind, _, credential = request.headers.get("authorization", "").partition(" ")
@@ -82,6 +81,11 @@ class Server:
 async def in_thread(work: Callable[[], Any]) -> Any:
     """Run blocking work (the database) off the event loop."""
     return await anyio.to_thread.run_sync(work, abandon_on_cancel=False)
+
+
+def address_of(request: Request) -> str:
+    """The network address that a request came from; empty where it came over none."""
+    return request.client.host if request.client else ""
 
 
 def door(declared: Door, endpoint: Handler) -> Route:

@@ -23,7 +23,7 @@ from runward.governance.signin import SESSION_LASTS, end_session, sign_in_by_lin
 from runward.insights.page import POLICY
 from runward.insights.service import SHARED, shared_page
 from runward.review.forges.service import INCOMING, receive
-from runward.server.app import COOKIE, Server, door, in_thread, read_body, received
+from runward.server.app import COOKIE, Server, address_of, door, in_thread, read_body, received
 from runward.server.pulse import heartbeat
 from runward.server.transport import downloads, uploads
 
@@ -60,7 +60,7 @@ def doors(server: Server) -> list[BaseRoute]:
 
 
 def _sign_in(server: Server) -> list[BaseRoute]:
-    database = server.dispatcher.database
+    dispatcher = server.dispatcher
 
     def same_site(request: Request) -> None:
         if "x-runward" not in request.headers:
@@ -69,24 +69,27 @@ def _sign_in(server: Server) -> list[BaseRoute]:
     async def sign_in(request: Request) -> Response:
         same_site(request)
         body = decode(await read_body(request), SignInBody, JSON)
-        address = request.client.host if request.client else ""
+        address = address_of(request)
         secret = await in_thread(lambda: server.sign_in(body.name, body.password, address, time.monotonic()))
         return _with_session(request, secret)
 
     async def by_link(request: Request) -> Response:
         same_site(request)
         body = decode(await read_body(request), LinkBody, JSON)
-        return _with_session(request, await in_thread(lambda: sign_in_by_link(database, body.secret)))
+        address = address_of(request)
+        return _with_session(request, await in_thread(lambda: sign_in_by_link(dispatcher, body.secret, address)))
 
     async def by_invitation(request: Request) -> Response:
         same_site(request)
         body = decode(await read_body(request), InvitationBody, JSON)
-        secret = await in_thread(lambda: sign_in_by_link(database, body.secret, body.password))
+        address = address_of(request)
+        secret = await in_thread(lambda: sign_in_by_link(dispatcher, body.secret, address, body.password))
         return _with_session(request, secret)
 
     async def sign_out(request: Request) -> Response:
         if secret := request.cookies.get(COOKIE):
-            await in_thread(lambda: end_session(database, secret))
+            address = address_of(request)
+            await in_thread(lambda: end_session(dispatcher, secret, address))
         response = Response(status_code=204)
         response.delete_cookie(COOKIE)
         return response
