@@ -35,7 +35,7 @@ def full(folder: Path, tmp_path: Path) -> str:
     return active.id
 
 
-def _content(database: Database) -> dict[str, list[tuple[object, ...]]]:
+def content(database: Database) -> dict[str, list[tuple[object, ...]]]:
     with database.transaction(write=False) as tx:
         if database.dialect == "sqlite":
             names = tx.all("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
@@ -59,8 +59,8 @@ def test_everything_arrives(
     options = ("--database", postgres_url, "--blobs", place, "--server-dir", str(tmp_path / "server"))
     done = cli.json("push-workspace", *options)
     before, after = open_database(f"sqlite:///{folder / 'runward.db'}"), open_database(postgres_url)
-    assert _content(after) == _content(before)
-    assert done["rows"] == sum(map(len, _content(before).values())) - 1
+    assert content(after) == content(before)
+    assert done["rows"] == sum(map(len, content(before).values())) - 1
     before.close()
     after.close()
     dispatcher = open_store(tmp_path / "server", postgres_url, place)

@@ -61,6 +61,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "runward.cli.doctor:doctor",
         "Health of workspace and environment, drift from the lock, and how to mend it.",
     ),
+    "backup": ("runward.cli.backup:backup", "Write the whole workspace into a folder, while it is served."),
+    "restore": ("runward.cli.backup:restore_command", "Put a backup into an empty place, or check it."),
     "migrate": ("runward.cli.workspace:migrate_command", "Bring a workspace to this version's format."),
 }
 """Each command's place and its line in the help; modules load when they are used."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,14 @@ _MMAP_FROM_BYTES = 1 << 20
 def digest_bytes(data: bytes | bytearray | memoryview) -> Digest:
     """The blake3 digest of bytes."""
     return Digest(blake3(data).hexdigest())
+
+
+def digest_chunks(chunks: Iterable[bytes]) -> Digest:
+    """The blake3 digest of bytes that come in pieces."""
+    hasher = blake3()
+    for chunk in chunks:
+        hasher.update(chunk)
+    return Digest(hasher.hexdigest())
 
 
 def digest_file(path: str | Path) -> Digest:

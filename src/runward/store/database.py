@@ -51,6 +51,7 @@ class Tx:
         self._found: dict[tuple[frozenset[str], Hashable], Any] = {}
         self._kept: set[Hashable] = set() if kept is None else kept
         self._new: set[Hashable] = set()
+        self.is_snapshot = False
         # One for all statements of PostgreSQL, whose answers are read before the next one: making it takes longer than
         # a small statement.
         self._cursor: Any = None
@@ -162,12 +163,13 @@ class Tx:
         return list(self._run(sql, params).fetchall())
 
     def each(self, sql: str, params: Sequence[Any] = ()) -> Iterator[Row]:
-        """The rows of a query one by one: a long answer never lies in memory as a whole (SQLite)."""
+        """The rows of a query one by one: a long answer does not lie in memory as a whole (SQLite, and in a snapshot)."""
         if self.dialect == "sqlite":
             yield from self._run(sql, params)
         else:
-            # Not the cursor of the others: it is read while they run.
-            with self._connection.cursor(binary=True) as cursor:
+            # Not the cursor of the others: it is read while they run. One with a name stays on the server.
+            named = {"name": "each", "binary": True} if self.is_snapshot else {"binary": True}
+            with self._connection.cursor(**named) as cursor:
                 yield from cursor.execute(_to_psycopg(sql), _storable(params))
 
     def listed(
@@ -261,6 +263,10 @@ class Database(Protocol):
         """
         ...
 
+    def snapshot(self) -> contextlib.AbstractContextManager[Tx]:
+        """Read what was committed at one moment, however long the reading takes. Raises: StoreError."""
+        ...
+
     def compact(self) -> tuple[int, str]:
         """Give free space back to the machine where that is worthwhile; (bytes, what happened in words)."""
         ...
@@ -335,6 +341,10 @@ class SqliteDatabase:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise _sqlite_error(error, self.path) from error
+
+    def snapshot(self) -> contextlib.AbstractContextManager[Tx]:
+        """See :meth:`Database.snapshot`: any transaction is one, in WAL."""
+        return self.transaction(write=False)
 
     def compact(self) -> tuple[int, str]:
         """See :meth:`Database.compact`. The file is written anew, so it has to be worth it and nobody may write."""
@@ -442,6 +452,14 @@ class PostgresDatabase:
             raise StoreError(
                 f"PostgreSQL could not do it: {error}", hint="try again, or run `runward doctor`"
             ) from error
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[Tx]:
+        """See :meth:`Database.snapshot`."""
+        with self.transaction(write=True) as tx:
+            tx.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            tx.is_snapshot = True
+            yield tx
 
     def compact(self) -> tuple[int, str]:
         """See :meth:`Database.compact`. PostgreSQL's autovacuum does that itself."""

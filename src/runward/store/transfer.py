@@ -1,4 +1,4 @@
-"""A whole workspace from a folder into another database and another store of bytes."""
+"""A whole workspace into another database and another store of bytes."""
 
 from __future__ import annotations
 
@@ -33,8 +33,10 @@ def copy_blobs(source: Blobs, target: Blobs, progress: Progress) -> int:
 def copy_rows(source: Database, target: Database, progress: Progress) -> int:
     """Copy every table into an empty database, all or nothing; returns the number of rows.
 
+    They are those of one moment, whoever writes to the source meanwhile.
+
     Args:
-        source: A SQLite workspace of this version's format.
+        source: A workspace of this version's format.
         target: An empty database; its tables are made.
         progress: Told each table when it is copied.
 
@@ -43,9 +45,12 @@ def copy_rows(source: Database, target: Database, progress: Progress) -> int:
     check_schema(source)
     check_schema(target)
     copied = 0
-    with source.transaction(write=False) as read, target.transaction(write=True) as write:
+    with source.snapshot() as read, target.transaction(write=True) as write:
         tables = _tables(read)
         for table in tables:
+            # A new database has the beginnings of its audit trail's chains: the copied ones take their place.
+            if table == _BEGUN:
+                write.execute(f"DELETE FROM {table} WHERE seq = 0")
             if write.scalar(f"SELECT 1 FROM {table} LIMIT 1"):
                 raise ConflictError(
                     f"the database is not empty: its table {table} has rows", hint="give an empty database"
@@ -53,7 +58,7 @@ def copy_rows(source: Database, target: Database, progress: Progress) -> int:
         if write.dialect == "sqlite":
             write.execute("PRAGMA defer_foreign_keys = ON")
         for table in tables:
-            columns = [row[1] for row in read.all(f"PRAGMA table_info({table})")]
+            columns = _columns(read, table)
             names = ", ".join(columns)
             count = write.bulk(table, names, read.each(f"SELECT {names} FROM {table} ORDER BY 1"))
             if write.dialect == "postgresql" and columns[0] == "id":
@@ -65,12 +70,37 @@ def copy_rows(source: Database, target: Database, progress: Progress) -> int:
     return copied
 
 
+_BEGUN = "audit_heads"
+
+
 def _tables(tx: Tx) -> list[str]:
     """All tables, each after those that it refers to."""
-    found = tx.all("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
-    names = [row[0] for row in found if row[0] != "schema_version"]
-    referred = {name: {row[2] for row in tx.all(f"PRAGMA foreign_key_list({name})")} - {name} for name in names}
+    if tx.dialect == "sqlite":
+        found = tx.all("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+        names = [row[0] for row in found if row[0] != "schema_version"]
+        referred = {name: {row[2] for row in tx.all(f"PRAGMA foreign_key_list({name})")} - {name} for name in names}
+        return list(TopologicalSorter(referred).static_order())
+    found = tx.all("SELECT tablename FROM pg_tables WHERE schemaname = current_schema() ORDER BY tablename")
+    referred = {row[0]: set() for row in found if row[0] != "schema_version"}
+    pairs = tx.all(
+        """SELECT c.relname, f.relname FROM pg_constraint x JOIN pg_class c ON c.oid = x.conrelid
+           JOIN pg_class f ON f.oid = x.confrelid WHERE x.contype = 'f'"""
+    )
+    for table, other in pairs:
+        if table in referred and other in referred and table != other:
+            referred[table].add(other)
     return list(TopologicalSorter(referred).static_order())
+
+
+def _columns(tx: Tx, table: str) -> list[str]:
+    if tx.dialect == "sqlite":
+        return [row[1] for row in tx.all(f"PRAGMA table_info({table})")]
+    rows = tx.all(
+        """SELECT column_name FROM information_schema.columns WHERE table_schema = current_schema() AND table_name = ?
+           ORDER BY ordinal_position""",
+        (table,),
+    )
+    return [row[0] for row in rows]
 
 
 def _set_counter(tx: Tx, table: str) -> None:

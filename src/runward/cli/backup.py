@@ -1,0 +1,100 @@
+"""``runward backup`` and ``runward restore``: a whole workspace in a folder, and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from runward.cli.output import NO, Output, pass_output, with_json
+from runward.errors import ConflictError, InvalidError, NotFoundError
+from runward.store.backup import Backup, back_up, check_backup, manifest, restore
+from runward.store.database import open_database
+from runward.store.objects import open_blobs
+from runward.workspace import ROOMS, find_folder, open_dispatcher
+
+_PLACE = (
+    click.option("--dir", "folder", type=click.Path(path_type=Path), default=None, help="The workspace's folder."),
+    click.option("--database", default="", help="postgresql://… instead of SQLite in the folder."),
+    click.option("--blobs", default="", help="Folder or s3://bucket/prefix for the files; default: inside --dir."),
+)
+
+
+def _placed(command: click.decorators.FC) -> click.decorators.FC:
+    for option in reversed(_PLACE):
+        command = option(command)
+    return command
+
+
+def _references() -> list[str]:
+    """Queries for the digests of bytes that rows name."""
+    return [one.sql for room in ROOMS for one in room.blobs]
+
+
+def _told(output: Output, what: str, count: int) -> None:
+    if count % 1000 == 0:
+        output.say(f"{what}: {count:,}")
+
+
+def _local(text: str) -> Path:
+    if "://" in text:
+        raise InvalidError(
+            f"{text!r} is no folder", hint="back up into a folder, and copy that with the storage's own tool"
+        )
+    return Path(text).absolute()
+
+
+@click.command()
+@click.argument("target", metavar="DIR")
+@_placed
+@click.option("--keys/--no-keys", default=True, show_default=True, help="Whether the workspace's keys go along.")
+@with_json
+@pass_output
+def backup(output: Output, target: str, folder: Path | None, database: str, blobs: str, keys: bool) -> int:
+    """Write the whole workspace into DIR, while it is served. The same DIR again takes only what is new.
+
+    All rows are of one moment, and every file's digest is checked. Who has a backup with its keys can sign as the workspace.
+    """
+    folder = (folder or find_folder()).absolute()
+    if not database and not (folder / "runward.db").exists():
+        raise NotFoundError(f"there is no workspace in {folder}", hint="--dir or RUNWARD_DIR names its folder")
+    store = open_database(database or f"sqlite:///{folder / 'runward.db'}")
+    dispatcher = open_dispatcher(store, open_blobs(blobs or folder / "blobs", folder / "spool"), folder)
+    place = _local(target)
+    made = back_up(
+        dispatcher.database, dispatcher.blobs, folder, place, lambda what, n: _told(output, what, n), keys=keys
+    )
+    problems = list(check_backup(place, _references()))
+    lines = [f"{_words(made)} in {place}, checked", "runward restore DIR puts it back; --check checks it again"]
+    output.result({"backup": made, "problems": problems}, [*lines[: 0 if problems else 2], *problems])
+    return NO if problems else 0
+
+
+@click.command("restore")
+@click.argument("target", metavar="DIR")
+@_placed
+@click.option("--check", is_flag=True, help="Only check the backup: every row and every byte.")
+@with_json
+@pass_output
+def restore_command(output: Output, target: str, folder: Path | None, database: str, blobs: str, check: bool) -> int:
+    """Put the backup in DIR into an empty place: --dir, or a --database and --blobs."""
+    place = _local(target)
+    if check:
+        made, problems = manifest(place), list(check_backup(place, _references()))
+        output.result({"backup": made, "problems": problems}, problems or f"{_words(made)}: as they were written")
+        return NO if problems else 0
+    if folder is None:
+        raise InvalidError("--dir is missing", hint="name the folder that the workspace is to live in")
+    folder = folder.absolute()
+    if not database and (folder / "runward.db").exists():
+        raise ConflictError(f"there is a workspace in {folder}", hint="restore into an empty folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    store = open_database(database or f"sqlite:///{folder / 'runward.db'}")
+    kept = open_blobs(blobs or folder / "blobs", folder / "spool")
+    made = restore(place, store, kept, folder, lambda what, n: _told(output, what, n))
+    output.result(made, [f"{_words(made)} put into {folder}", "runward audit verify; runward doctor"])
+    return 0
+
+
+def _words(made: Backup) -> str:
+    return f"{made.rows:,} rows and {made.files:,} files ({made.bytes:,} bytes) of {made.at:%Y-%m-%d %H:%M:%S} UTC"

@@ -1,0 +1,192 @@
+"""A workspace in a folder of its own: made while it is served, checked byte by byte, put back anywhere.
+
+The folder holds `runward.db` (SQLite, whatever database the workspace has), `blobs`, `keys`, `audit`, and `backup.json`, which is
+written last: without it a backup is not whole. Another backup into the same folder copies only new bytes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from runward.core.clock import utc_now
+from runward.core.hashing import digest_chunks, digest_file
+from runward.core.ids import Digest
+from runward.errors import ConflictError, CorruptedError, NotFoundError
+from runward.store.blobs import Blobs
+from runward.store.database import Database, SqliteDatabase
+from runward.store.folder import FolderBlobs
+from runward.store.transfer import Progress, copy_blobs, copy_rows
+
+_KIND = "runward backup"
+_MANIFEST = "backup.json"
+_BESIDE = ("keys", "audit")
+_PART = 5_000
+_DIGEST = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
+
+
+class Backup(msgspec.Struct, frozen=True):
+    """What a backup is."""
+
+    at: datetime
+    """The moment whose rows it holds, or a little before."""
+    rows: int
+    files: int
+    bytes: int
+    """Of the files."""
+    database: Digest
+    """Digest of `runward.db`."""
+    keys: bool
+    """Whether the workspace's keys are in it: who reads it can then sign as the workspace."""
+    kind: str = _KIND
+
+
+def back_up(
+    database: Database, blobs: Blobs, folder: Path, target: Path, progress: Progress, *, keys: bool = True
+) -> Backup:
+    """Write a backup, or bring an earlier one in the same folder to the present.
+
+    Args:
+        database: Of the workspace; others may write to it meanwhile.
+        blobs: Its bytes.
+        folder: Its own files, among them the keys.
+        target: A folder that is empty, or holds a backup.
+        progress: Told what was copied.
+        keys: Whether its keys go along.
+
+    Raises: ConflictError (the target holds something else), StoreError, InvalidError (bytes that do not have their digest).
+    """
+    if target.exists() and any(target.iterdir()) and not (target / _MANIFEST).exists() and not _begun(target):
+        raise ConflictError(f"{target} holds something else than a backup", hint="give an empty folder")
+    target.mkdir(parents=True, exist_ok=True, mode=0o700)
+    # From here on it is not whole, until the manifest is there again.
+    (target / "backup.part").touch()
+    (target / _MANIFEST).unlink(missing_ok=True)
+    at, part = utc_now(), target / "runward.db.part"
+    for left in (part, *(Path(f"{part}{end}") for end in ("-wal", "-shm"))):
+        left.unlink(missing_ok=True)
+    rows = _write_rows(database, part, progress)
+    kept = FolderBlobs(target / "blobs")
+    # The bytes after the rows: what the rows name is there.
+    copy_blobs(blobs, kept, progress)
+    _mirror(blobs, kept)
+    for name in _BESIDE:
+        shutil.rmtree(target / name, ignore_errors=True)
+        if (folder / name).is_dir() and (keys or name != "keys"):
+            shutil.copytree(folder / name, target / name)
+    os.replace(part, target / "runward.db")
+    sizes = [size for _, size, _ in kept.stored()]
+    made = Backup(at, rows, len(sizes), sum(sizes), digest_file(target / "runward.db"), keys)
+    kept.close()
+    _write(target / _MANIFEST, msgspec.json.format(msgspec.json.encode(made), indent=2) + b"\n")
+    (target / "backup.part").unlink()
+    return made
+
+
+def check_backup(target: Path, references: Sequence[str]) -> Iterator[str]:
+    """What is wrong with a backup, in sentences; nothing where all of it is as it was written.
+
+    Args:
+        target: Its folder.
+        references: Queries with one column of text, in which the digests of bytes stand that rows name.
+
+    Raises: NotFoundError (it is no backup, or not whole).
+    """
+    made = manifest(target)
+    if digest_file(target / "runward.db") != made.database:
+        yield "runward.db is not as it was written"
+        return
+    kept = FolderBlobs(target / "blobs")
+    files = 0
+    for digest, _, _ in kept.stored():
+        files += 1
+        if digest_chunks(kept.chunks(digest)) != digest:
+            yield f"file {digest} is not as it was written"
+    if files != made.files:
+        yield f"{made.files:,} files were written, {files:,} are there"
+    with contextlib.closing(
+        sqlite3.connect(f"{(target / 'runward.db').absolute().as_uri()}?mode=ro", uri=True)
+    ) as rows:
+        if (said := rows.execute("PRAGMA integrity_check").fetchone()[0]) != "ok":
+            yield f"runward.db: {said}"
+        for query in references:
+            for (text,) in rows.execute(query):
+                for digest in _DIGEST.findall(text or ""):
+                    if not kept.has(digest):
+                        yield f"file {digest} is named and not there"
+    kept.close()
+
+
+def restore(target: Path, database: Database, blobs: Blobs, folder: Path, progress: Progress) -> Backup:
+    """Put a backup into an empty database, and its bytes beside it; each one's digest is checked on the way.
+
+    Raises: NotFoundError (no backup, or not whole), CorruptedError, ConflictError (the database is not empty), StoreError,
+        MigrationNeededError (it was made by another version: migrate the copy first).
+    """
+    made = manifest(target)
+    if digest_file(target / "runward.db") != made.database:
+        raise CorruptedError(f"{target / 'runward.db'} is not as it was written", hint="take another backup")
+    kept = FolderBlobs(target / "blobs")
+    copy_blobs(kept, blobs, progress)
+    for name in _BESIDE:
+        if (target / name).is_dir():
+            shutil.copytree(target / name, folder / name, dirs_exist_ok=True)
+    kept.close()
+    # The rows last: a workspace that is there is whole. Of a copy, so that the backup stays as it was written.
+    with tempfile.TemporaryDirectory(dir=folder, prefix="restore") as apart:
+        shutil.copy(target / "runward.db", Path(apart) / "runward.db")
+        source = SqliteDatabase(Path(apart) / "runward.db")
+        copy_rows(source, database, progress)
+        source.close()
+    return made
+
+
+def manifest(target: Path) -> Backup:
+    """What a backup says of itself. Raises: NotFoundError."""
+    try:
+        made = msgspec.json.decode((target / _MANIFEST).read_bytes(), type=Backup)
+    except FileNotFoundError:
+        said = "the backup in {} was not finished" if _begun(target) else "there is no backup in {}"
+        raise NotFoundError(said.format(target), hint="runward backup DIR makes one") from None
+    except msgspec.DecodeError as error:
+        raise CorruptedError(f"{target / _MANIFEST} cannot be read: {error}") from error
+    if made.kind != _KIND:
+        raise CorruptedError(f"{target / _MANIFEST} is of something else: {made.kind!r}")
+    return made
+
+
+def _begun(target: Path) -> bool:
+    return (target / "backup.part").exists()
+
+
+def _write_rows(database: Database, path: Path, progress: Progress) -> int:
+    copy = SqliteDatabase(path)
+    rows = copy_rows(database, copy, progress)
+    copy.close()
+    # One file that can be read without being written to.
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode=DELETE")
+    return rows
+
+
+def _mirror(source: Blobs, target: Blobs) -> None:
+    """What was collected since the last backup goes from this one too."""
+    gone: list[Digest] = [digest for digest, _, _ in target.stored() if not source.has(digest)]
+    for first in range(0, len(gone), _PART):
+        target.remove(gone[first : first + _PART], float("inf"))
+
+
+def _write(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
