@@ -96,15 +96,15 @@ def test_evidence_stands_beside_committed_code(site: Site, visit: Visitor) -> No
 
 def test_repetitions_are_reviewed_as_one_result(site: Site, visit: Visitor) -> None:
     """Chosen in the project's table; the page shows each run and what all of them measured."""
-    owner, project = site.workspace, "vision/repeated"
+    owner, project = site.workspace, "vision/together"
     owner.tracking.create_project(NewProject(project, exist_ok=True))
     for seed, acc in enumerate((0.91, 0.93, 0.95)):
-        run = owner.tracking.create_run(NewRun(project=project, name=f"seed-{seed}", seed=seed))
+        run = owner.tracking.create_run(NewRun(project=project, name=f"repetition-{seed}", seed=seed))
         owner.tracking.append(run.id, batch(0, {"acc": [(0, acc)]}))
         owner.tracking.end_run(run.id, RunEnd(RunStatus.FINISHED))
     page = visit.open(f"/projects/{project}")
     for seed in range(3):
-        page.get_by_role("checkbox", name=f"Select seed-{seed}").check()
+        page.get_by_role("checkbox", name=f"Select repetition-{seed}").check()
     page.get_by_role("region", name="Selection").get_by_role("button", name="Review", exact=True).click()
     page.get_by_text("3 runs are reviewed as one result").wait_for()
     page.get_by_label("Title").fill("Three seeds")

@@ -21,6 +21,9 @@ KEEP_S = 30 * 24 * 3600
 _FIRST_S, _FACTOR, _LONGEST_S, _JITTER = 5.0, 4.0, 6 * 3600.0, 0.2
 _COLUMNS = "id, target, target_id, kind, body, state, attempts, created_at, next_at, expires_at, status, said, tried_at"
 
+# Its own: the state of the `random` module belongs to whoever runs experiments in this process.
+_apart = random.SystemRandom()
+
 
 class Claimed(NamedTuple):
     """A delivery that this process holds for one attempt."""
@@ -102,7 +105,7 @@ def record(tx: Tx, held: Claimed, status: int, said: str, now: int, *, good: boo
         final: Whether no further attempt makes sense.
     """
     state: DeliveryState = "delivered" if good else "waiting"
-    next_at = None if good else now + int(pause_s(held.attempt, random.random()) * SECOND)
+    next_at = None if good else now + int(pause_s(held.attempt, _apart.random()) * SECOND)
     if not good and (final or (next_at or 0) > held.expires_at):
         state, next_at = "given_up", None
     tx.execute(
