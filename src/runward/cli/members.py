@@ -8,9 +8,7 @@ from typing import get_args
 import click
 
 from runward.cli.output import Output, pass_output, with_json
-from runward.core.permissions import Role
 from runward.governance.model import NewMember, NewToken, RoleName
-from runward.governance.signin import ensure_member
 from runward.store.folder import FolderBlobs
 from runward.workspace import FolderWorkspace, Workspace, connect, find_folder, open_dispatcher, open_folder
 
@@ -119,12 +117,12 @@ def token() -> None:
 @_database
 @with_json
 @pass_output
-def create_token(output: Output, name: str, role: str, scope: RoleName | None, days: int, database: str) -> None:
+def create_token(output: Output, name: str, role: RoleName, scope: RoleName | None, days: int, database: str) -> None:
     """Create a token; its secret is printed once."""
     space = owned(database)
-    if name and isinstance(space, FolderWorkspace):
-        with space.dispatcher.database.transaction(write=True) as tx:
-            ensure_member(tx, name, kind="person", role=Role[role.upper()])
+    known = {member.name for member in space.governance.list_members()}
+    if name and isinstance(space, FolderWorkspace) and name not in known:
+        space.governance.create_member(NewMember(name=name, role=role, team="*" if role == "admin" else ""))
     new = NewToken(name=f"cli-{name or 'own'}", member=name, role=scope or "admin", expires_in_days=days)
     found = space.governance.create_token(new)
     output.result(found, found.secret)
