@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
+from weakref import WeakKeyDictionary
 
 import msgspec
 
@@ -131,16 +132,24 @@ def _inline(frame: Frame) -> dict[Digest, bytes]:
     return {Digest(frame.fields[1]): frame.fields[3]} if len(frame.fields) > 3 else {}
 
 
+_projects: WeakKeyDictionary[Tracking, set[str]] = WeakKeyDictionary()
+"""Paths of projects that were there, by where they are."""
+
+
 def create_run(tracking: Tracking, new: NewRun, experiment: NewExperiment | None = None) -> None:
     """Create a run, and what it belongs to where that is missing. Raises: as :meth:`Tracking.create_run`."""
-    if experiment is None:
-        # Most projects are there: one call instead of two.
-        try:
+    known = _projects.setdefault(tracking, set())
+    if experiment is None and new.project in known:
+        # It may be gone since.
+        with contextlib.suppress(NotFoundError):
             tracking.create_run(new)
             return
-        except NotFoundError:
-            pass
-    tracking.create_project(NewProject(path=new.project, exist_ok=True))
+    # Looked up first: a run that is refused for want of a project would be a refusal on the audit trail.
+    try:
+        tracking.get_project(new.project)
+    except NotFoundError:
+        tracking.create_project(NewProject(path=new.project, exist_ok=True))
+    known.add(new.project)
     if experiment is not None:
         with contextlib.suppress(AlreadyExistsError):
             tracking.create_experiment(experiment)
