@@ -102,7 +102,7 @@ def test_an_invited_member_chooses_a_password_and_signs_in_with_it(chromium: Any
 def test_filter_sort_select_compare(visit: Visitor) -> None:
     """The table answers a condition exactly, mends a wrong one, sorts, and takes the selection to the comparison."""
     page = visit.open("/projects")
-    page.get_by_role("link", name="digits").click()
+    page.locator('main a[href="/projects/vision/digits"]').click()
     page.get_by_text("10 runs").wait_for()
     box = page.get_by_role("combobox", name="Filter runs")
     box.fill("metrics.los < 0.12")
@@ -281,7 +281,7 @@ def test_the_verification_shows_its_matrix(visit: Visitor, site: Site) -> None:
 def test_an_absent_server_is_said_and_forgotten(visit: Visitor) -> None:
     """The page keeps what it has, says since when, and recovers."""
     page = visit.open("/projects")
-    page.get_by_role("link", name="digits").wait_for()
+    page.locator('main a[href="/projects/vision/digits"]').wait_for()
     page.route("**/api/**", lambda route: route.abort())
     page.get_by_role("link", name="Reviews").click()
     page.get_by_text("The server does not answer.").first.wait_for(timeout=15_000)

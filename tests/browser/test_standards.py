@@ -15,7 +15,7 @@ from tests.browser.conftest import Site, Visitor, barriers
 
 pytestmark = pytest.mark.browser
 BOTH = pytest.mark.parametrize("visit", [{"width": 1280}, {"width": 400, "scheme": "dark"}], indirect=True)
-PROJECT = "asked/digits"
+PROJECT = "asked/figures"
 EDITED = "asked/edited"
 NAME = "team/transformer-base"
 
