@@ -101,3 +101,9 @@ def span(context: click.Context, parameter: click.Parameter, value: str | None) 
             f"{parameter.opts[0]} {value!r} is not understood", hint="a number with a unit: 45s, 10m, 12h, 30d"
         )
     return float(match[1] or 0) * _SECONDS[match[2] or "s"]
+
+
+def seconds(context: click.Context, parameter: click.Parameter, value: str) -> float:
+    """As :func:`span`; a number without a unit is one of seconds. Raises: InvalidError."""
+    found = span(context, parameter, f"{value}s" if re.fullmatch(r"\d+(\.\d+)?", value) else value)
+    return float(found or 0)

@@ -6,7 +6,7 @@ from typing import get_args
 
 import click
 
-from runward.cli.output import NO, UNDECIDED, YES, Output, pass_output, with_json
+from runward.cli.output import NO, UNDECIDED, YES, Output, pass_output, seconds, with_json
 from runward.errors import InvalidError
 from runward.face import current_workspace
 from runward.review.jobs.model import JOBS, JobName
@@ -21,7 +21,7 @@ _SHOWN = 10
 @click.option("--jobs", "chosen", default=",".join(JOBS), show_default=True, help="Which, by commas.")
 @click.option("--base", default="", metavar="RUN", help="Compare the code with this run's; default: the baseline's.")
 @click.option("--coverage", "least", default=80.0, show_default=True, help="Per cent of changed lines that tests run.")
-@click.option("--timeout", default=1800.0, show_default=True, help="Seconds until a tool is ended.")
+@click.option("--timeout", default="30m", show_default=True, callback=seconds, help="Time until a tool is ended.")
 @click.option("--no-sandbox", is_flag=True, help="Run without isolation.")
 @click.option("--no-post", is_flag=True, help="Only show what was found; do not post it on the run.")
 @with_json

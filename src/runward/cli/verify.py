@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from runward.cli.jobs import margin_of, wait_for, waits_for
-from runward.cli.output import NO, UNDECIDED, YES, Output, pass_output, span, with_json
+from runward.cli.output import NO, UNDECIDED, YES, Output, pass_output, seconds, span, with_json
 from runward.errors import CorruptedError, InvalidError
 from runward.face import current_workspace
 from runward.repro import certificate as certificates
@@ -33,7 +33,7 @@ _CODES = {"reproduced": YES, "not_reproduced": NO, "undecided": UNDECIDED}
 @click.option("--with", "second", metavar="RUN", default="", help="Level conceptual: a second implementation's run.")
 @click.option("--evaluation", multiple=True, metavar="PATH", help="Level conceptual: files that both may share.")
 @click.option("--margin", "-m", multiple=True, metavar="METRIC=ABS", help="Allowed absolute difference of a metric.")
-@click.option("--timeout", default=3600.0, show_default=True, help="Seconds until a rerun is ended.")
+@click.option("--timeout", default="1h", show_default=True, callback=seconds, help="Time until a rerun is ended.")
 @click.option("--metric", multiple=True, metavar="NAME", help="Repeated runs: what the conclusion rests on.")
 @click.option("--test-size", multiple=True, metavar="METRIC=N", help="Examples behind a metric that is a proportion.")
 @click.option("--baseline", default="group", metavar="RUN,RUN,…", help="All replicates of RUN, by name.")

@@ -9,7 +9,7 @@ from typing import Any
 import click
 import msgspec
 
-from runward.cli.output import UNDECIDED, YES, Output, pass_output, span, with_json
+from runward.cli.output import UNDECIDED, YES, Output, pass_output, seconds, span, with_json
 from runward.errors import RunwardError
 from runward.face import current_workspace
 from runward.repro.findings_model import ExplanationReport, NewExplanation
@@ -21,7 +21,7 @@ from runward.workspace import Workspace
 @click.argument("first", metavar="RUN")
 @click.argument("second", metavar="[OTHER]", default="")
 @click.option("--budget", default="10m", show_default=True, callback=span, help="Time for all reruns together.")
-@click.option("--timeout", default="1h", show_default=True, callback=span, help="Time until one rerun is ended.")
+@click.option("--timeout", default="1h", show_default=True, callback=seconds, help="Time until one rerun is ended.")
 @click.option(
     "--level",
     type=click.Choice(["basic", "environment"]),

@@ -114,7 +114,6 @@ def verify_statistically(
         report = study.carry_out(chosen, margins or {}, test_sizes or {})
     except (ReproError, NotFoundError) as error:
         report = undecided(detail.run.id, error)
-    say(f"{report.verdict}: {report.reason}")
     return recorded(space, report, begun, "conceptual" if second else "statistical")
 
 

@@ -80,7 +80,6 @@ def verify(
                 report = attempt.vary(report, timeout_s, dict(tolerances or {}), sandbox)
         except (ReproError, NotFoundError) as error:
             report = undecided(detail.run.id, error)
-    say(f"{report.verdict}: {report.reason}")
     return recorded(space, report, begun, level)
 
 
