@@ -18,7 +18,7 @@ from runward.governance.signin import folder_actor
 from runward.governance.trail import AuditKey, Noted, link, personal
 from runward.store.database import Tx, open_database
 from runward.store.folder import FolderBlobs
-from runward.tracking.model import NewProject
+from runward.tracking.model import NewProject, NewRun, RunEnd, RunStatus
 from runward.workspace import FolderWorkspace, open_dispatcher, open_folder
 
 EVENTS = 12
@@ -251,3 +251,15 @@ def test_the_trail_is_searched(space: FolderWorkspace) -> None:
     assert audit(actor="ann", outcome="refused").events == []
     assert audit(since=refused.at).events[0] == refused
     assert refused not in audit(until=refused.at).events
+
+
+def test_calls_that_are_committed_together_are_noted_outside_too(space: FolderWorkspace) -> None:
+    """A training that does nothing else must not leave the trail without a checkpoint."""
+    file = space.dispatcher.folder / "audit" / "checkpoints.jsonl"
+    file.unlink()
+    space.dispatcher.checkpoints = Checkpointer(
+        space.dispatcher.database, space.dispatcher.folder, space.dispatcher.audit_key
+    )
+    run = space.tracking.create_run(NewRun(project="p0"))
+    space.tracking.end_run(run.id, RunEnd(RunStatus.FINISHED))
+    assert len(file.read_text().splitlines()) == 1

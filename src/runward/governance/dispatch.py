@@ -202,9 +202,7 @@ class Dispatcher:
             call = Call(self, tx, actor)
             result = self._run(call, op, arguments)
             append(tx, self.audit_key, call.noted)
-        self._notify(call.events)
-        if call.noted:
-            self.checkpoints.write_when_due()
+        self._committed([call])
         return result
 
     def _call_in_group(self, op: Operation, actor: Actor, arguments: Mapping[str, Any]) -> Any:
@@ -238,7 +236,6 @@ class Dispatcher:
                 pending.turn.release()
 
     def _commit(self, group: list[_Pending]) -> None:
-        events: list[Event] = []
         try:
             with self.database.transaction(write=True) as tx:
                 if len(group) == 1:
@@ -248,7 +245,6 @@ class Dispatcher:
                 else:
                     calls = [call for pending in group if (call := self._attempt(tx, pending))]
                 append(tx, self.audit_key, [noted for call in calls for noted in call.noted])
-                events = [event for call in calls for event in call.events]
         except BaseException as error:  # noqa: BLE001
             # Nothing of the group is stored, whatever the reason: each call is tried once more on its own, so that
             # none is acknowledged without being stored and none fails for what another one did.
@@ -263,7 +259,7 @@ class Dispatcher:
         finally:
             for pending in group:
                 pending.done = True
-        self._notify(events)
+        self._committed(calls)
 
     def _attempt(self, tx: Tx, pending: _Pending) -> Call | None:
         """The call where it was done; what was refused is undone alone."""
@@ -329,7 +325,7 @@ class Dispatcher:
             if audit:
                 self._note(call, audit, door.on, object_id, "ok")
             append(tx, self.audit_key, call.noted)
-        self._notify(call.events)
+        self._committed([call])
 
     def _record(self, call: Call, op: Operation, arguments: Mapping[str, Any], outcome: str) -> None:
         kind, object_id = subject(op, arguments) or ("workspace", "")
@@ -347,11 +343,15 @@ class Dispatcher:
             call = Call(self, tx, actor)
             self._record(call, op, arguments, error.code)
             append(tx, self.audit_key, call.noted)
+        self._committed([call])
 
-    def _notify(self, events: Sequence[Event]) -> None:
-        if events:
+    def _committed(self, calls: Sequence[Call]) -> None:
+        """Tell who listens what happened, and note the trail's end outside of the database where that is due."""
+        if events := [event for call in calls for event in call.events]:
             for listener in self.listeners:
                 listener(events)
+        if any(call.noted for call in calls):
+            self.checkpoints.write_when_due()
 
 
 def encode(value: Any) -> str:
