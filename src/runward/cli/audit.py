@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import click
 
-from runward.cli.models import when
-from runward.cli.output import Output, pass_output, with_json
-from runward.errors import InvalidError
+from runward.cli.models import moment, when
+from runward.cli.output import NO, YES, Output, pass_output, with_json
 from runward.face import current_workspace
 from runward.governance.model import AuditEvent
-
-NO = 1
 
 
 @click.group()
@@ -38,7 +34,8 @@ def list_events(
     governance = current_workspace().governance
     found: list[AuditEvent] = []
     before: int | None = None
-    first, last = (_time(since, "--from") if since else None), (_time(until, "--to", end=True) if until else None)
+    first = moment(since, "--from", timedelta(0)) if since else None
+    last = moment(until, "--to", timedelta(days=1)) if until else None
     while len(found) < limit:
         page = governance.audit(
             before, object_id, min(limit - len(found), 1000), member, operation, outcome, first, last
@@ -65,7 +62,7 @@ def list_events(
 @audit.command("verify")
 @with_json
 @pass_output
-def verify(output: Output) -> None:
+def verify(output: Output) -> int:
     """Read the whole trail: exit code 0 where it is as it was written, 1 where it is not."""
     proof = current_workspace().governance.prove_audit()
     lines = [f"{proof.events:,} events: {'as they were written' if proof.holds else 'CHANGED'}"]
@@ -84,8 +81,7 @@ def verify(output: Output) -> None:
             f"  compared with {proof.checkpoints:,} checkpoint{'s' * (proof.checkpoints != 1)}, the latest of {when(proof.checkpoint_at)}"
         )
     output.result(proof, lines)
-    if not proof.holds:
-        sys.exit(NO)
+    return YES if proof.holds else NO
 
 
 @audit.command("checkpoint")
@@ -95,13 +91,3 @@ def checkpoint(output: Output) -> None:
     """Note where the trail ends now, outside of the database. A server does so every minute."""
     made = current_workspace().governance.checkpoint_audit()
     output.result(made, f"{made.events:,} events until {when(made.at)}, noted in {', '.join(made.places)}")
-
-
-def _time(text: str, option: str, *, end: bool = False) -> datetime:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise InvalidError(f"{option} {text!r} is no date", hint="2026-11-21, or 2026-11-21T14:00") from None
-    if end and len(text) <= len("2026-11-21"):
-        found += timedelta(days=1)
-    return (found if found.tzinfo else found.astimezone()).astimezone(UTC)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
@@ -169,12 +169,16 @@ def when(moment: datetime) -> str:
     return moment.astimezone().strftime("%Y-%m-%d %H:%M")
 
 
-def moment(text: str) -> datetime:
-    """A date means its end: what was in force on that day."""
+END_OF_DAY = timedelta(days=1, microseconds=-1)
+"""The last moment of a day, from its beginning."""
+
+
+def moment(text: str, option: str = "--at", day: timedelta = END_OF_DAY) -> datetime:
+    """A time; a date alone means the moment that lies ``day`` after its beginning. Raises: InvalidError."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        raise InvalidError(f"--at {text!r} is no date", hint="2026-11-21, or 2026-11-21T14:00") from None
+        raise InvalidError(f"{option} {text!r} is no date", hint="2026-11-21, or 2026-11-21T14:00") from None
     if len(text) <= len("2026-11-21"):
-        found = found.replace(hour=23, minute=59, second=59, microsecond=999_999)
+        found += day
     return (found if found.tzinfo else found.astimezone()).astimezone(UTC)

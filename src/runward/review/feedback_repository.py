@@ -10,13 +10,12 @@ from runward.core.clock import from_us
 from runward.core.ids import Digest
 from runward.governance.scopes import Clause
 from runward.review.feedback_model import CiResult
-from runward.review.model import EvidenceItem
+from runward.review.model import UNDER_WAY, EvidenceItem
 from runward.store.database import Tx, placeholders
 
 _strings = msgspec.json.Decoder(list[str]).decode
 _places = msgspec.json.Decoder(list[EvidenceItem]).decode
 _CANDIDATES = 20
-_UNDER_WAY = "'draft', 'open', 'changes_requested', 'approved'"
 _ABOUT = "(w.run_id = {} OR w.id IN (SELECT x.review_id FROM review_runs x WHERE x.run_id = {}))"
 """Whether a review is about a run, alone or with others."""
 
@@ -70,7 +69,7 @@ def runs_under_review(tx: Tx, commit: str, projects: Clause) -> list[str]:
     """The runs of a commit in some projects that have a review under way."""
     rows = tx.all(
         f"""SELECT r.id FROM runs r WHERE r.git_commit = ? AND r.deleted_at IS NULL AND r.project_id IN {projects.sql}
-            AND EXISTS (SELECT 1 FROM reviews w WHERE {_ABOUT.format("r.id", "r.id")} AND w.state IN ({_UNDER_WAY}))
+            AND EXISTS (SELECT 1 FROM reviews w WHERE {_ABOUT.format("r.id", "r.id")} AND w.state IN ({UNDER_WAY}))
             ORDER BY r.id""",
         (commit, *projects.params),
     )
@@ -79,7 +78,7 @@ def runs_under_review(tx: Tx, commit: str, projects: Clause) -> list[str]:
 
 def people_of(tx: Tx, run_id: str) -> list[str]:
     """The member ids of who started a run, and of who asked for its reviews that are under way or changed them."""
-    under_way = f"FROM reviews w WHERE {_ABOUT.format('?', '?')} AND w.state IN ({_UNDER_WAY})"
+    under_way = f"FROM reviews w WHERE {_ABOUT.format('?', '?')} AND w.state IN ({UNDER_WAY})"
     rows = tx.all(
         f"SELECT creator_id FROM runs WHERE id = ? UNION SELECT author_id {under_way} UNION SELECT editor_id {under_way}",
         (run_id,) * 5,

@@ -202,6 +202,10 @@ class ReviewState(StrEnum):
         return self in (ReviewState.APPLIED, ReviewState.REJECTED, ReviewState.WITHDRAWN)
 
 
+UNDER_WAY = ", ".join(f"'{state}'" for state in ReviewState if not state.is_terminal)
+"""The states of reviews that are not over, as a list in SQL."""
+
+
 class NewReview(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A review to open on a run, on several that are one result, or on the version of a model that the run made."""
 

@@ -11,6 +11,7 @@ from runward.core.clock import from_us
 from runward.core.ids import Digest, ReviewId, RunId
 from runward.governance.scopes import Clause
 from runward.review.model import (
+    UNDER_WAY,
     CheckResult,
     GateReport,
     Review,
@@ -39,7 +40,6 @@ def gates(tx: Tx, run_id: str, present: Digest) -> GateReport | None:
     return GateReport(RunId(run_id), row[0], bool(row[1]), _results(row[2]), row[0] != present, from_us(row[3]))
 
 
-_UNDER_WAY = "'draft', 'open', 'changes_requested', 'approved'"
 _REVIEW = """SELECT w.id, w.number, w.title, w.description, w.state, w.run_id, r.name, p.path, w.author, w.reviewers,
   w.created_at, w.updated_at, COALESCE(NULLIF(m.project_id, ''), p.id), w.author_id, w.model_id, m.name, w.version,
   w.alias, a.version, w.editor_id, w.base_id, w.overridden, w.ending,
@@ -216,18 +216,18 @@ def reviews(tx: Tx, projects: Clause, wanted: Wanted) -> list[ReviewRow]:
 def open_reviews_of(tx: Tx, run_id: str) -> list[ReviewRow]:
     """The reviews under way of a run, alone or with others, and of versions that it made."""
     of = "(w.run_id = ? OR w.id IN (SELECT review_id FROM review_runs WHERE run_id = ?))"
-    return _found(tx, f"WHERE {of} AND w.state IN ({_UNDER_WAY})", (run_id, run_id))
+    return _found(tx, f"WHERE {of} AND w.state IN ({UNDER_WAY})", (run_id, run_id))
 
 
 def open_proposals(tx: Tx, object_id: str) -> list[ReviewRow]:
     """The reviews under way of what is to become of a project's standards or of a page."""
-    where = f"w.object_id = ? AND w.state IN ({_UNDER_WAY})"
+    where = f"w.object_id = ? AND w.state IN ({UNDER_WAY})"
     return _found(tx, f"WHERE {where}", (object_id,))
 
 
 def open_promotions(tx: Tx, model_id: str, alias: str) -> list[ReviewRow]:
     """The reviews under way of versions of a model for one of its aliases."""
-    where = f"w.model_id = ? AND w.alias = ? AND w.state IN ({_UNDER_WAY})"
+    where = f"w.model_id = ? AND w.alias = ? AND w.state IN ({UNDER_WAY})"
     return _found(tx, f"WHERE {where}", (model_id, alias))
 
 

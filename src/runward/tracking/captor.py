@@ -17,7 +17,7 @@ from runward.errors import RunwardError
 from runward.store.folder import FolderBlobs
 from runward.tracking.capture.command import with_testimony
 from runward.tracking.capture.files import holds_secrets
-from runward.tracking.capture.model import Capture, FileRead, Limits, decode_path, encode_path
+from runward.tracking.capture.model import Capture, FileRead, Limits, decode_path
 from runward.tracking.capture.preload import Shim
 from runward.tracking.capture.reads import ReadRecorder, unrecorded
 from runward.tracking.capture.snapshot import PendingCapture, start_capture
@@ -92,7 +92,7 @@ class Captor:
             self._early.wait(_LIMIT_S)
             capture = self._pending.finish(self._seeds, _LIMIT_S)
             if self._argv is None:
-                capture = msgspec.structs.replace(capture, reads=self._all_reads(capture, run.folder.parent.parent))
+                capture = msgspec.structs.replace(capture, reads=self._all_reads(capture))
             else:
                 capture = self._heard(capture, run)
                 self._lock.begin(capture.environment, capture.code.files)
@@ -116,14 +116,13 @@ class Captor:
                 run.log_artifact(os.path.join(root, os.fsdecode(decode_path(written.path))), OUTPUTS + written.path)
         return capture
 
-    def _all_reads(self, capture: Capture, own: Path) -> list[FileRead]:
-        """What this process read, before the run began too, but for the workspace's own keys."""
+    def _all_reads(self, capture: Capture) -> list[FileRead]:
+        """What this process read, before the run began too."""
         root = Path(os.fsdecode(decode_path(capture.code.root)))
         started_ns = int(capture.process.started_at.timestamp() * 1e9)
         more = ReadRecorder.replay(self._opened_before.items(), self._cwd, started_ns).collect(root)
         found = {read.path: read for read in [*more, *capture.reads]}
-        keys = tuple(encode_path(f"{place / 'keys'}{os.sep}") for place in (own.absolute(), own.resolve()))
-        return [found[path] for path in sorted(found) if not path.startswith(keys)]
+        return [found[path] for path in sorted(found)]
 
 
 def kept_reads(reads: list[FileRead], blobs: FolderBlobs, limits: Limits = _DEFAULT) -> list[FileRead]:

@@ -8,9 +8,8 @@ from runward.core.ids import ReviewId
 from runward.governance.scopes import Clause
 from runward.review.forges.adapter import Place, Pull
 from runward.review.forges.model import ForgeKind
+from runward.review.model import UNDER_WAY
 from runward.store.database import Tx, placeholders
-
-_UNDER_WAY = "w.state IN ('draft', 'open', 'changes_requested', 'approved')"
 
 
 class ForgeRow(NamedTuple):
@@ -85,7 +84,7 @@ def reviews_at(tx: Tx, projects: Clause, commit: str, branch: str) -> list[AtCom
     """The reviews under way of runs of a commit, or of a branch, in some projects."""
     rows = tx.all(
         f"""SELECT w.id, r.git_commit FROM runs r JOIN reviews w ON w.run_id = r.id
-            WHERE r.deleted_at IS NULL AND (r.git_commit = ? OR (r.git_branch = ? AND r.git_branch <> '')) AND {_UNDER_WAY}
+            WHERE r.deleted_at IS NULL AND (r.git_commit = ? OR (r.git_branch = ? AND r.git_branch <> '')) AND w.state IN ({UNDER_WAY})
             AND r.project_id IN {projects.sql} ORDER BY w.number""",
         (commit, branch, *projects.params),
     )

@@ -20,6 +20,7 @@ from runward.core.hashing import digest_file
 from runward.tracking.capture.model import FileRead, ReadMethod, encode_path
 
 _MAX_DIGEST_BYTES = 2 << 30
+# What Runward itself reads, wherever the workspace lies, is no data of the run; least of all its keys.
 _OWN_FILES = ("/keys/audit.key", "/keys/signing.pem", "/audit/checkpoints.jsonl")
 _CODE_SUFFIXES = (".py", ".pyc", ".pyi", ".pyd", ".so", ".pth")
 _SYSTEM_FOLDERS = ("/proc", "/sys", "/dev", "/etc", "/usr", "/lib", "/lib64", "/run")
@@ -185,9 +186,7 @@ def _ignored_folders() -> tuple[str, ...]:
         *sysconfig.get_paths().values(),
         site.getusersitepackages(),
     }
-    # What Runward itself reads is no data of the run; least of all its keys.
-    own = os.environ.get("RUNWARD_DIR", "") and os.path.abspath(os.environ["RUNWARD_DIR"])
-    return tuple(f"{folder.rstrip('/')}/" for folder in (*_SYSTEM_FOLDERS, *prefixes, own) if folder not in ("", "/"))
+    return tuple(f"{folder.rstrip('/')}/" for folder in (*_SYSTEM_FOLDERS, *prefixes) if folder not in ("", "/"))
 
 
 def _is_input(path: str, ignored: tuple[str, ...]) -> bool:
