@@ -145,4 +145,14 @@ def test_a_wrong_place_is_refused(cli: Cli, full: str, tmp_path: Path) -> None:
     assert "there is no workspace" in cli("backup", str(tmp_path / "b"), "--dir", str(tmp_path / "none")).err
     without = cli.json("backup", str(tmp_path / "b"), "--no-keys")
     assert (without["backup"]["keys"], (tmp_path / "b" / "keys").exists()) == (False, False)
+    for place in ("photos/one.jpg", "photos/one.jpg/below"):
+        refused = cli("backup", str(tmp_path / place))
+        assert (refused.code, "one.jpg" in refused.err, "folder that you may write to" in refused.err) == (
+            3,
+            True,
+            True,
+        )
+    (tmp_path / "b" / "runward.db").unlink()
+    assert "runward.db" in cli("restore", str(tmp_path / "b"), "--check").err
+    assert cli("restore", str(tmp_path / "b"), "--dir", str(tmp_path / "photos" / "one.jpg")).code == 3
     shutil.rmtree(tmp_path / "b")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 from runward.cli.output import NO, Output, pass_output, with_json
-from runward.errors import ConflictError, InvalidError, NotFoundError
+from runward.errors import ConflictError, InvalidError, NotFoundError, StoreError
 from runward.store.backup import Backup, back_up, check_backup, manifest, restore
 from runward.store.database import open_database
 from runward.store.objects import open_blobs
@@ -36,6 +38,18 @@ def _told(output: Output, what: str, count: int) -> None:
         output.say(f"{what}: {count:,}")
 
 
+@contextlib.contextmanager
+def _usable(place: Path) -> Iterator[None]:
+    """Raises: StoreError (the system refuses the place, or something of it)."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"{error.filename or place}: {error.strerror}",
+            hint="give a folder that you may write to, on a disk with room",
+        ) from error
+
+
 def _local(text: str) -> Path:
     if "://" in text:
         raise InvalidError(
@@ -61,10 +75,11 @@ def backup(output: Output, target: str, folder: Path | None, database: str, blob
     store = open_database(database or f"sqlite:///{folder / 'runward.db'}")
     dispatcher = open_dispatcher(store, open_blobs(blobs or folder / "blobs", folder / "spool"), folder)
     place = _local(target)
-    made = back_up(
-        dispatcher.database, dispatcher.blobs, folder, place, lambda what, n: _told(output, what, n), keys=keys
-    )
-    problems = list(check_backup(place, _references()))
+    with _usable(place):
+        made = back_up(
+            dispatcher.database, dispatcher.blobs, folder, place, lambda what, n: _told(output, what, n), keys=keys
+        )
+        problems = list(check_backup(place, _references()))
     lines = [f"{_words(made)} in {place}, checked", "runward restore DIR puts it back; --check checks it again"]
     output.result({"backup": made, "problems": problems}, [*lines[: 0 if problems else 2], *problems])
     return NO if problems else 0
@@ -80,7 +95,8 @@ def restore_command(output: Output, target: str, folder: Path | None, database: 
     """Put the backup in DIR into an empty place: --dir, or a --database and --blobs."""
     place = _local(target)
     if check:
-        made, problems = manifest(place), list(check_backup(place, _references()))
+        with _usable(place):
+            made, problems = manifest(place), list(check_backup(place, _references()))
         output.result({"backup": made, "problems": problems}, problems or f"{_words(made)}: as they were written")
         return NO if problems else 0
     if folder is None:
@@ -88,10 +104,11 @@ def restore_command(output: Output, target: str, folder: Path | None, database: 
     folder = folder.absolute()
     if not database and (folder / "runward.db").exists():
         raise ConflictError(f"there is a workspace in {folder}", hint="restore into an empty folder")
-    folder.mkdir(parents=True, exist_ok=True)
-    store = open_database(database or f"sqlite:///{folder / 'runward.db'}")
-    kept = open_blobs(blobs or folder / "blobs", folder / "spool")
-    made = restore(place, store, kept, folder, lambda what, n: _told(output, what, n))
+    with _usable(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        store = open_database(database or f"sqlite:///{folder / 'runward.db'}")
+        kept = open_blobs(blobs or folder / "blobs", folder / "spool")
+        made = restore(place, store, kept, folder, lambda what, n: _told(output, what, n))
     output.result(made, [f"{_words(made)} put into {folder}", "runward audit verify; runward doctor"])
     return 0
 
