@@ -81,6 +81,7 @@ def test_the_page_of_a_version(site: Site, visit: Visitor) -> None:
     page.get_by_role("button", name="Write it").click()
     page.get_by_label("Limitations").fill("Sevens with a bar.")
     page.get_by_role("button", name="Save the card").click()
+    page.get_by_role("button", name="Save the card").wait_for(state="detached")
     page.get_by_text("Sevens with a bar.").wait_for()
     assert space.registry.get_card(name, 1).fields == {"limitations": "Sevens with a bar."}
     assert barriers(page, "the version's page") == []
