@@ -38,7 +38,9 @@ def test_a_point_of_a_chart_is_discussed(visit: Visitor, site: Site, run_id: str
     page.keyboard.type("look")
     page.keyboard.press("Control+Enter")
     # In the thread: the text of the field is found too, from the moment that it is typed.
-    panel.get_by_role("region", name="Thread about loss at step 2").get_by_text("why does it jump? @grace look").wait_for()
+    panel.get_by_role("region", name="Thread about loss at step 2").get_by_text(
+        "why does it jump? @grace look"
+    ).wait_for()
     (said,) = site.workspace.organise.list_comments(run_id)
     assert (said.anchor, said.body) == (Anchor("metric", "loss", 2), "why does it jump? @grace look")
     panel.get_by_role("button", name="Close the conversation").click()
