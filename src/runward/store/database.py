@@ -51,6 +51,8 @@ class Tx:
         self._found: dict[tuple[frozenset[str], Hashable], Any] = {}
         self._kept: set[Hashable] = set() if kept is None else kept
         self._new: set[Hashable] = set()
+        self.changes = 0
+        """Statements that may have changed rows."""
         self.is_snapshot = False
         # One for all statements of PostgreSQL, whose answers are read before the next one: making it takes longer than
         # a small statement.
@@ -94,7 +96,9 @@ class Tx:
     def execute(self, sql: str, params: Sequence[Any] = ()) -> int:
         """Run a statement; returns the number of rows it touched."""
         self._changes(sql)
-        return int(self._run(sql, params).rowcount)
+        touched = int(self._run(sql, params).rowcount)
+        self.changes += touched != 0
+        return touched
 
     @property
     def for_update(self) -> str:
@@ -115,8 +119,11 @@ class Tx:
         for row in rows:
             _storable(row)
         self._changes(sql)
+        self.changes += 1
         if self.dialect == "sqlite":
             self._connection.executemany(sql, rows)
+        elif len(rows) == 1:
+            self._run(sql, rows[0])
         else:
             with self._connection.cursor() as cursor:
                 cursor.executemany(_to_psycopg(sql), rows)
@@ -147,6 +154,7 @@ class Tx:
     def bulk(self, table: str, columns: str, rows: Iterable[Sequence[Any]]) -> int:
         """Insert many rows, which need not fit into memory, by the fastest way there is; returns how many."""
         self._changes(table)
+        self.changes += 1
         if self.dialect == "sqlite":
             chosen = placeholders(columns.split(","))
             done = self._connection.executemany(f"INSERT INTO {table} ({columns}) VALUES ({chosen})", rows)
@@ -161,6 +169,12 @@ class Tx:
     def all(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
         """All rows of a query."""
         return list(self._run(sql, params).fetchall())
+
+    def returning(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
+        """The rows of a statement that changes them (``… RETURNING``)."""
+        self._changes(sql)
+        self.changes += 1
+        return self.all(sql, params)
 
     def each(self, sql: str, params: Sequence[Any] = ()) -> Iterator[Row]:
         """The rows of a query one by one: a long answer does not lie in memory as a whole (SQLite, and in a snapshot)."""

@@ -80,7 +80,7 @@ def segments(tx: Tx, run_id: str, until: int = 2**63 - 1) -> Iterable[bytes]:
 def touch_run(tx: Tx, run_id: str, segments: int) -> tuple[str, str]:
     """Count a run's revision up, and the segments that wait for compaction; returns (project id, status)."""
     sql = "UPDATE runs SET revision = revision + 1, tail = tail + ? WHERE id = ? RETURNING project_id, status"
-    rows = tx.all(sql, (segments, run_id))
+    rows = tx.returning(sql, (segments, run_id))
     return rows[0][0], rows[0][1]
 
 
@@ -130,7 +130,7 @@ def replace_segments(tx: Tx, run_id: str, folded: Sequence[int], merged: Sequenc
     _delete(tx, "block_pages", "block_id", merged)
     if gone != len(folded) or _delete(tx, "blocks", "id", merged) != len(merged):
         raise ConflictError(f"run {run_id} was compacted by another process")
-    rows = tx.all(
+    rows = tx.returning(
         "INSERT INTO blocks (run_id, points, head) VALUES (?, ?, ?) RETURNING id", (run_id, block.points, block.head)
     )
     tx.many(
