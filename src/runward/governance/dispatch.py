@@ -36,6 +36,9 @@ from runward.store.database import ClashError, Database, Tx
 Api = TypeVar("Api")
 T = TypeVar("T")
 Listener = Callable[[Sequence[Event]], None]
+_EVENT = {"at": "bigint"} | dict.fromkeys(
+    ("kind", "object_kind", "object_id", "project_id", "team_id", "actor", "data"), "text"
+)
 
 
 class Call:
@@ -71,20 +74,8 @@ class Call:
 
     def publish(self, event: Event) -> None:
         """Store an event and run other rooms' hooks for it, in this transaction."""
-        self.tx.execute(
-            """INSERT INTO events (at, kind, object_kind, object_id, project_id, team_id, actor, data)
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
-            (
-                self.now_us,
-                event.kind,
-                event.object_kind,
-                event.object_id,
-                event.project_id,
-                event.team_id,
-                self.actor.name,
-                json.dumps(event.data),
-            ),
-        )
+        said = (event.kind, event.object_kind, event.object_id, event.project_id, event.team_id, self.actor.name)
+        self.tx.later("events", _EVENT, [(self.now_us, *said, json.dumps(event.data))])
         self.events.append(event)
         for hook in self._dispatcher.rooms.hooks.get(event.kind, ()):
             hook(self, event)

@@ -110,13 +110,14 @@ def end(tx: Tx, where: Clause, state: JobState, reason: str, now: int, verificat
     )
 
 
+_POLICIES = frozenset({"projects", "verification_policies"})
+
+
 def policy_of(tx: Tx, projects: tuple[str, ...]) -> PolicyInForce | None:
     """The first policy of some projects, in their order."""
-    rows = tx.all(
-        f"""SELECT y.project_id, p.path, y.policy, y.author, y.at FROM verification_policies y
-            JOIN projects p ON p.id = y.project_id WHERE y.project_id IN ({placeholders(projects)})""",
-        projects,
-    )
+    query = f"""SELECT y.project_id, p.path, y.policy, y.author, y.at FROM verification_policies y
+                JOIN projects p ON p.id = y.project_id WHERE y.project_id IN ({placeholders(projects)})"""
+    rows = tx.once(_POLICIES, ("policies", projects), lambda: tx.all(query, projects))
     if not rows:
         return None
     _, path, policy, author, at = min(rows, key=lambda row: projects.index(row[0]))

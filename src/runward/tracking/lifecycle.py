@@ -9,6 +9,8 @@ from runward.governance.dispatch import Call
 from runward.governance.scopes import Clause, ProjectRow, project_scope, projects_below, role_at
 from runward.store.database import Tx
 
+_PROJECTS = frozenset({"projects"})
+
 
 def in_use(tx: Tx, visible: Clause, asked: str) -> Clause:
     """Those projects whose runs a list shows: not the archived ones, unless the one that was asked for is archived."""
@@ -60,7 +62,8 @@ def archive(tx: Tx, project_id: str, now: int | None) -> None:
 
 def archived(tx: Tx, project_id: str) -> bool:
     """Whether a project is laid aside."""
-    return tx.scalar("SELECT archived_at FROM projects WHERE id = ?", (project_id,)) is not None
+    query = "SELECT archived_at FROM projects WHERE id = ?"
+    return tx.once(_PROJECTS, ("archived", project_id), lambda: tx.scalar(query, (project_id,))) is not None
 
 
 def delete(tx: Tx, project_id: str, now: int) -> None:

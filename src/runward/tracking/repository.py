@@ -11,8 +11,8 @@ from runward.core.clock import from_us, to_us
 from runward.core.ids import ExperimentId, RunId
 from runward.governance.scopes import Clause, ProjectRow
 from runward.store.database import Row, Tx
-from runward.tracking.cards import CARD, FEW, fill
-from runward.tracking.keyed import Keys, decode, encode, note_keys
+from runward.tracking.cards import CARD, FEW, fill, filled
+from runward.tracking.keyed import Keys, decode, encode, everything_of, note_keys
 from runward.tracking.model import (
     Artifact,
     CapturePart,
@@ -23,6 +23,7 @@ from runward.tracking.model import (
     Plain,
     Project,
     Run,
+    RunDetail,
     RunParam,
     RunStatus,
     State,
@@ -230,6 +231,16 @@ def run(tx: Tx, run_id: str) -> Run:
     return find_runs(tx, Clause("r.id = ?", (run_id,)), Clause("r.id", ()), 1)[0]
 
 
+def run_detail(tx: Tx, run_id: str) -> RunDetail:
+    """Everything about one run but its series."""
+    row = tx.one(f"{_RUN}{_FROM} WHERE r.id = ?", (run_id,))
+    assert row is not None
+    of = everything_of(tx, run_id)
+    params = [RunParam(key, value, of.origins[key]) for key, value in of.values.params.items()]
+    found = filled(_run(row), of.values, of.marks)
+    return RunDetail(found, params, list(of.values.metrics.values()), of.artifacts, of.captures)
+
+
 _EXPERIMENT_NAME = "SELECT name FROM experiments WHERE id = ?"
 
 
@@ -296,7 +307,7 @@ def set_params(tx: Tx, project_id: str, run_id: str, params: Iterable[RunParam])
     """Store params; a later value of a key replaces the earlier one."""
     params = list(params)
     note_keys(tx, project_id, "param", [p.key for p in params])
-    tx.put(
+    tx.later(
         "params",
         _PARAMS,
         [(run_id, p.key, encode(p.value), number_of(p.value), p.origin) for p in params],
@@ -312,7 +323,7 @@ def set_tags(tx: Tx, project_id: str, run_id: str, tags: Mapping[str, str | None
     tx.many(
         "DELETE FROM tags WHERE run_id = ? AND key = ?", [(run_id, key) for key, value in tags.items() if value is None]
     )
-    tx.put(
+    tx.later(
         "tags",
         {"run_id": "text", "key": "text", "value": "text"},
         kept,

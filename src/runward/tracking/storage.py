@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from runward.core.clock import to_us
 from runward.errors import ConflictError
@@ -56,7 +56,7 @@ _SUMMARY = {
 def add_summaries(tx: Tx, project_id: str, run_id: str, summaries: Sequence[Summary]) -> None:
     """Fold new points into the run's summaries."""
     note_keys(tx, project_id, "metric", [summary.key for summary in summaries])
-    tx.put(
+    tx.later(
         "metrics",
         _SUMMARY,
         [(run_id, *summary) for summary in summaries],
@@ -93,13 +93,34 @@ def runs_to_compact(tx: Tx, limit: int) -> list[tuple[str, bool]]:
     return [(row[0], bool(row[1])) for row in tx.all(sql, (limit,))]
 
 
-def keep_segments(tx: Tx, run_id: str, below: int) -> None:
-    """Nothing waits for compaction in a run that is over with fewer points than ``below``, all of them in segments."""
-    tx.execute(
-        """UPDATE runs SET tail = 0 WHERE id = ? AND NOT EXISTS (SELECT 1 FROM blocks WHERE run_id = ?)
-           AND (SELECT COALESCE(sum(points), 0) FROM segments WHERE run_id = ?) < ?""",
-        (run_id, run_id, run_id, below),
+def end_run(
+    tx: Tx, run_id: str, values: Mapping[str, Any], ended: int, segments: int, below: int, *, resumed: bool
+) -> str | None:
+    """Let a run end, if it goes on; returns its project.
+
+    Nothing waits for compaction then if it has fewer points than ``below``, all of them in segments: that would be a commit of
+    its own for each short run.
+
+    Args:
+        tx: The transaction, in which all of the run's segments are stored.
+        run_id: The run.
+        values: What is known of its end, by column.
+        ended: When; no run ends before it began, whatever the clocks say.
+        segments: So many of the segments are not counted yet.
+        below: See above.
+        resumed: Whether a run that was taken up again may end too.
+    """
+    never = "" if resumed else " AND NOT EXISTS (SELECT 1 FROM tags t WHERE t.run_id = runs.id AND t.key = ?)"
+    rows = tx.returning(
+        f"""UPDATE runs SET {"".join(f"{name} = ?, " for name in values)}revision = revision + 1,
+            ended_at = CASE WHEN started_at > ? THEN started_at ELSE ? END,
+            tail = CASE WHEN NOT EXISTS (SELECT 1 FROM blocks b WHERE b.run_id = runs.id)
+              AND (SELECT COALESCE(sum(s.points), 0) FROM segments s WHERE s.run_id = runs.id) < ?
+              THEN 0 ELSE tail + ? END
+            WHERE id = ? AND status = 'running'{never} RETURNING project_id""",
+        (*values.values(), ended, ended, below, segments, run_id, *(() if resumed else (RESUMED_TAG,))),
     )
+    return str(rows[0][0]) if rows else None
 
 
 def segment_sizes(tx: Tx, run_id: str) -> list[tuple[int, int]]:
