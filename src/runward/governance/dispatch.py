@@ -75,7 +75,7 @@ class Call:
     def publish(self, event: Event) -> None:
         """Store an event and run other rooms' hooks for it, in this transaction."""
         said = (event.kind, event.object_kind, event.object_id, event.project_id, event.team_id, self.actor.name)
-        self.tx.later("events", _EVENT, [(self.now_us, *said, json.dumps(event.data))])
+        self.tx.later("events", _EVENT, [(self.now_us, *said, json.dumps(event.data))], unique=len(_EVENT))
         self.events.append(event)
         for hook in self._dispatcher.rooms.hooks.get(event.kind, ()):
             hook(self, event)
@@ -257,6 +257,8 @@ class Dispatcher:
         try:
             with self.database.transaction(write=True) as tx:
                 calls = [call for pending in group if (call := self._attempt(tx, pending, alone=len(group) == 1))]
+                # A chain is held as shortly as can be.
+                tx.settle()
                 append(tx, self.audit_key, [noted for call in calls for noted in call.noted])
         except _UndoneError as undone:
             # Without it first, and then alone: what it would have changed is not to be seen by the others.

@@ -8,13 +8,13 @@ from runward.core.call import Scope
 from runward.core.ids import ProjectId, TeamId
 from runward.core.permissions import Role
 from runward.governance.model import Actor
-from runward.store.database import Tx, placeholders
+from runward.store.database import Row, Tx, placeholders
 
-_CHAIN = """WITH RECURSIVE up(id, parent_id, team_id, deleted_at, depth) AS (
-  SELECT id, parent_id, team_id, deleted_at, 0 FROM projects WHERE id = ?
-  UNION ALL SELECT p.id, p.parent_id, p.team_id, p.deleted_at, up.depth + 1
+_CHAIN = """WITH RECURSIVE up(id, parent_id, team_id, deleted_at, archived_at, depth) AS (
+  SELECT id, parent_id, team_id, deleted_at, archived_at, 0 FROM projects WHERE id = ?
+  UNION ALL SELECT p.id, p.parent_id, p.team_id, p.deleted_at, p.archived_at, up.depth + 1
     FROM projects p JOIN up ON p.id = up.parent_id
-) SELECT id, team_id, deleted_at FROM up ORDER BY depth"""
+) SELECT id, team_id, deleted_at, archived_at FROM up ORDER BY depth"""
 
 
 _PROJECTS, _PATHS, _GRANTS = frozenset({"projects"}), frozenset({"projects", "project_paths"}), frozenset({"grants"})
@@ -37,9 +37,19 @@ class ProjectRow(NamedTuple):
     name: str
 
 
+def _chain(tx: Tx, project_id: str) -> list[Row]:
+    return tx.once(_PROJECTS, ("chain", project_id), lambda: tx.all(_CHAIN, (project_id,)))
+
+
+def is_archived(tx: Tx, project_id: str) -> bool:
+    """Whether a project is laid aside."""
+    rows = _chain(tx, project_id)
+    return bool(rows) and rows[0][3] is not None
+
+
 def project_scope(tx: Tx, project_id: str, *, deleted: bool = False) -> Scope | None:
     """Scope of a project by id; None where there is none, or where it is deleted and ``deleted`` is not asked for."""
-    rows = tx.once(_PROJECTS, ("chain", project_id), lambda: tx.all(_CHAIN, (project_id,)))
+    rows = _chain(tx, project_id)
     if not rows or (rows[0][2] is not None and not deleted):
         return None
     return Scope(tuple(row[0] for row in rows), rows[0][1])

@@ -224,14 +224,12 @@ class PostgresDatabase:
     @contextlib.contextmanager
     def transaction(self, *, write: bool) -> Iterator[Tx]:
         """See :meth:`Database.transaction`."""
-        connection = self._connect()
-        tx = Tx(connection, self.dialect, self._kept)
+        tx = Tx(self._connect(), self.dialect, self._kept)
         try:
             # A statement of PostgreSQL sees what is committed when it begins, in a transaction or not: a reader needs
             # none, and saves two trips.
-            with connection.transaction() if write else contextlib.nullcontext():
+            with self._written(tx) if write else contextlib.nullcontext():
                 yield tx
-                tx.settle()
             tx.committed()
         except self._psycopg.IntegrityError as error:
             raise ConflictError(f"the database refused the change: {error}") from error
@@ -245,9 +243,27 @@ class PostgresDatabase:
             ) from error
 
     @contextlib.contextmanager
+    def _written(self, tx: Tx) -> Iterator[None]:
+        connection = self._connect()
+        try:
+            tx.begin()
+            yield
+            tx.end()
+        except BaseException:
+            # What did not arrive in time fails too: the reason is known already.
+            with contextlib.suppress(self._psycopg.Error):
+                tx.wait()
+            with contextlib.suppress(self._psycopg.Error):
+                if connection.info.transaction_status != self._psycopg.pq.TransactionStatus.IDLE:
+                    connection.execute("ROLLBACK")
+            raise
+
+    @contextlib.contextmanager
     def snapshot(self) -> Iterator[Tx]:
         """See :meth:`Database.snapshot`."""
         with self.transaction(write=True) as tx:
+            # Its cursors stay open from one statement to the next.
+            tx.wait()
             tx.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             tx.is_snapshot = True
             yield tx

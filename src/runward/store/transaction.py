@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import operator
 import re
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeVar, cast
 
-from runward.errors import InvalidError
+from runward.errors import InvalidError, StoreError
 
 Dialect = Literal["sqlite", "postgresql"]
 Row = tuple[Any, ...]
@@ -39,11 +41,14 @@ class Tx:
         self._new: set[Hashable] = set()
         self.changes = 0
         """Statements that may have changed rows."""
-        self._later: dict[str, tuple[Mapping[str, str], str, list[Row]]] = {}
+        self._later: dict[str, tuple[Mapping[str, str], str, int, list[Row]]] = {}
         self.is_snapshot = False
-        # One for all statements of PostgreSQL, whose answers are read before the next one: making it takes longer than
-        # a small statement.
+        # One for all statements of PostgreSQL whose answers are read before the next one, and one for those whose are not:
+        # making one takes longer than a small statement.
         self._cursor: Any = None
+        self._sender: Any = None
+        self._pipeline: Any = None
+        self._ahead = contextlib.ExitStack()
 
     def once(self, tables: frozenset[str], key: Hashable, find: Callable[[], T]) -> T:
         """What was found before, as long as no statement of this transaction named one of the tables it comes from.
@@ -81,12 +86,45 @@ class Tx:
             for found in [found for found in self._found if not words.isdisjoint(found[0])]:
                 del self._found[found]
 
-    def execute(self, sql: str, params: Sequence[Any] = ()) -> int:
+    def begin(self) -> None:
+        """PostgreSQL: begin to write. What is not asked for its answer is sent without waiting for one.
+
+        An error shows at a later statement, at the latest at the end; the whole transaction is undone then in any case.
+        """
+        self._pipeline = self._ahead.enter_context(self._connection.pipeline())
+        self._send("BEGIN", ())
+
+    def end(self) -> None:
+        """PostgreSQL: commit what was begun. Raises: StoreError (an error before was passed over), driver's errors."""
+        self.settle()
+        self._send("COMMIT", ())
+        self.wait()
+        if self._sender.statusmessage != "COMMIT":
+            raise StoreError("PostgreSQL undid the transaction", hint="try again: nothing of it is stored")
+
+    def wait(self) -> None:
+        """PostgreSQL: wait for all answers, and from now on for each. Raises: driver's errors."""
+        self._pipeline = None
+        self._ahead.close()
+
+    def execute(self, sql: str, params: Sequence[Any] = ()) -> None:
+        """Run a statement."""
+        self._changes(sql)
+        self.changes += 1
+        if self._pipeline is None:
+            self._run(sql, params)
+        else:
+            self.settle(sql)
+            self._send(sql, _storable(params))
+
+    def touched(self, sql: str, params: Sequence[Any] = ()) -> int:
         """Run a statement; returns the number of rows it touched."""
         self._changes(sql)
-        touched = int(self._run(sql, params).rowcount)
-        self.changes += touched != 0
-        return touched
+        done = self._run(sql, params)
+        if self._pipeline is not None:
+            self._pipeline.sync()
+        self.changes += done.rowcount != 0
+        return int(done.rowcount)
 
     @property
     def for_update(self) -> str:
@@ -112,7 +150,7 @@ class Tx:
         if self.dialect == "sqlite":
             self._connection.executemany(sql, rows)
         elif len(rows) == 1:
-            self._run(sql, rows[0])
+            self._send(sql, rows[0])
         else:
             with self._connection.cursor() as cursor:
                 cursor.executemany(_to_psycopg(sql), rows)
@@ -140,21 +178,26 @@ class Tx:
             values = [_array(column) for column in zip(*rows, strict=True)]
             self.execute(f"{statement} SELECT * FROM unnest({lists}) {conflict}", values)
 
-    def later(self, table: str, columns: Mapping[str, str], rows: Sequence[Row], conflict: str = "") -> None:
+    def later(
+        self, table: str, columns: Mapping[str, str], rows: Sequence[Row], conflict: str = "", unique: int = 2
+    ) -> None:
         """Insert some rows at the end of the transaction, or before a statement that names their table: many at once.
 
         The arguments are those of :meth:`put`; all but ``rows`` are the same whenever it is called for a table.
         """
         if rows:
             self.changes += 1
-            self._later.setdefault(table, (columns, conflict, []))[2].extend(rows)
+            self._later.setdefault(table, (columns, conflict, unique, []))[3].extend(rows)
 
     def settle(self, sql: str = "") -> None:
         """Insert what was left for later, if a statement names one of its tables or begins what may be undone."""
         if self._later and (not sql or sql.startswith("SAVEPOINT") or not _words(sql).isdisjoint(self._later)):
             waiting, self._later = self._later, {}
-            for table, (columns, conflict, rows) in waiting.items():
-                self.put(table, columns, rows, conflict, unique=2 if conflict else len(columns))
+            for table, (columns, conflict, unique, rows) in waiting.items():
+                if conflict:
+                    # In one order: transactions that insert the same keys wait for each other at most one way round.
+                    rows.sort(key=operator.itemgetter(slice(unique)))
+                self.put(table, columns, rows, conflict, unique)
 
     def bulk(self, table: str, columns: str, rows: Iterable[Sequence[Any]]) -> int:
         """Insert many rows, which need not fit into memory, by the fastest way there is; returns how many."""
@@ -165,6 +208,8 @@ class Tx:
             chosen = placeholders(columns.split(","))
             done = self._connection.executemany(f"INSERT INTO {table} ({columns}) VALUES ({chosen})", rows)
             return int(done.rowcount)
+        # It is no statement that could wait for others.
+        self.wait()
         count = 0
         with self._connection.cursor() as cursor, cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
             for row in rows:
@@ -216,13 +261,17 @@ class Tx:
 
     def _run(self, sql: str, params: Sequence[Any]) -> Any:
         params = _storable(params)
-        if self._later:
-            self.settle(sql)
+        self.settle(sql)
         if self.dialect == "sqlite":
             return self._connection.execute(sql, params)
         if self._cursor is None:
             self._cursor = self._connection.cursor(binary=True)
         return self._cursor.execute(_to_psycopg(sql), params)
+
+    def _send(self, sql: str, params: Sequence[Any]) -> None:
+        if self._sender is None:
+            self._sender = self._connection.cursor(binary=True)
+        self._sender.execute(_to_psycopg(sql), params)
 
 
 def _storable(params: Sequence[Any]) -> Sequence[Any]:

@@ -182,6 +182,9 @@ def marks_of(tx: Tx, ids: Sequence[str]) -> dict[str, list[Mark]]:
     return found
 
 
+_RUN_KEYS = {"project_id": "text", "kind": "text", "key": "text"}
+
+
 def note_keys(tx: Tx, project_id: str, kind: str, keys: Iterable[str]) -> None:
     """Remember that runs of a project have keys of a kind (``metric``, ``param``, ``tag``)."""
     # They are never forgotten, so one that was stored once need not be looked for again.
@@ -189,8 +192,6 @@ def note_keys(tx: Tx, project_id: str, kind: str, keys: Iterable[str]) -> None:
         return
     sql = "SELECT key FROM run_keys WHERE project_id = ? AND kind = ? AND key IN ({})"
     known = {row[0] for row in tx.listed(sql, wanted, before=(project_id, kind))}
-    tx.many(
-        "INSERT INTO run_keys (project_id, kind, key) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-        [(project_id, kind, key) for key in wanted if key not in known],
-    )
+    new = [(project_id, kind, key) for key in wanted if key not in known]
+    tx.later("run_keys", _RUN_KEYS, new, "ON CONFLICT DO NOTHING", unique=3)
     tx.keep((project_id, kind, key) for key in wanted)

@@ -9,8 +9,6 @@ from runward.governance.dispatch import Call
 from runward.governance.scopes import Clause, ProjectRow, project_scope, projects_below, role_at
 from runward.store.database import Tx
 
-_PROJECTS = frozenset({"projects"})
-
 
 def in_use(tx: Tx, visible: Clause, asked: str) -> Clause:
     """Those projects whose runs a list shows: not the archived ones, unless the one that was asked for is archived."""
@@ -58,12 +56,6 @@ def archive(tx: Tx, project_id: str, now: int | None) -> None:
     """Lay a project and all below it aside, or take them back (``now`` is None)."""
     below = projects_below(project_id)
     tx.execute(f"UPDATE projects SET archived_at = ? WHERE id IN {below.sql}", (now, *below.params))
-
-
-def archived(tx: Tx, project_id: str) -> bool:
-    """Whether a project is laid aside."""
-    query = "SELECT archived_at FROM projects WHERE id = ?"
-    return tx.once(_PROJECTS, ("archived", project_id), lambda: tx.scalar(query, (project_id,))) is not None
 
 
 def delete(tx: Tx, project_id: str, now: int) -> None:

@@ -331,12 +331,16 @@ def set_tags(tx: Tx, project_id: str, run_id: str, tags: Mapping[str, str | None
     )
 
 
+_MARKS = {"run_id": "text", "kind": "text", "label": "text", "ref": "text", "at": "bigint"}
+
+
 def set_mark(tx: Tx, run_id: str, mark: tuple[str, str, str], now: int) -> None:
     """Store (kind, label, ref) of an upper room on a run."""
-    tx.execute(
-        """INSERT INTO marks (run_id, kind, label, ref, at) VALUES (?, ?, ?, ?, ?) ON CONFLICT (run_id, kind)
-           DO UPDATE SET label = excluded.label, ref = excluded.ref, at = excluded.at""",
-        (run_id, *mark, now),
+    tx.later(
+        "marks",
+        _MARKS,
+        [(run_id, *mark, now)],
+        """ON CONFLICT (run_id, kind) DO UPDATE SET label = excluded.label, ref = excluded.ref, at = excluded.at""",
     )
 
 

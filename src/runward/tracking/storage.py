@@ -24,11 +24,11 @@ def take_frames(tx: Tx, run_id: str, client: str, first: int, count: int) -> int
         # One statement, whichever of the two it is: most journals of short runs come in one batch.
         if first:
             sql = "UPDATE journals SET next_frame = ? WHERE run_id = ? AND client = ? AND next_frame = ?"
-            taken = tx.execute(sql, (first + count, run_id, client, first))
+            taken = tx.touched(sql, (first + count, run_id, client, first))
         else:
             sql = """INSERT INTO journals (run_id, client, next_frame) VALUES (?, ?, ?) ON CONFLICT (run_id, client)
                      DO UPDATE SET next_frame = excluded.next_frame WHERE journals.next_frame = 0"""
-            taken = tx.execute(sql, (run_id, client, count))
+            taken = tx.touched(sql, (run_id, client, count))
         if taken:
             return first
     return int(tx.scalar("SELECT next_frame FROM journals WHERE run_id = ? AND client = ?", (run_id, client)) or 0)
@@ -161,7 +161,7 @@ def replace_segments(tx: Tx, run_id: str, folded: Sequence[int], merged: Sequenc
 
 
 def _delete(tx: Tx, table: str, column: str, ids: Sequence[int]) -> int:
-    return sum(tx.execute(f"DELETE FROM {table} WHERE {column} IN ({placeholders(part)})", part) for part in parts(ids))
+    return sum(tx.touched(f"DELETE FROM {table} WHERE {column} IN ({placeholders(part)})", part) for part in parts(ids))
 
 
 def count_folded(tx: Tx, run_id: str, segments: int) -> None:
