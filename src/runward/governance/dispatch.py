@@ -245,7 +245,8 @@ class Dispatcher:
 
     def call_together(self, group: Sequence[Pending]) -> None:
         """Run operations in one transaction, each as :meth:`call` would; each says itself what became of it."""
-        self._commit(group)
+        # What makes something new comes first, so that what is left for later is stored at once; the others keep their order.
+        self._commit(sorted(group, key=lambda pending: "{" in pending.op.path))
         for pending in group:
             if isinstance(pending.error, RunwardError) and pending.op.audited:
                 try:

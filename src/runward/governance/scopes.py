@@ -15,6 +15,13 @@ _CHAIN = """WITH RECURSIVE up(id, parent_id, team_id, deleted_at, archived_at, d
   UNION ALL SELECT p.id, p.parent_id, p.team_id, p.deleted_at, p.archived_at, up.depth + 1
     FROM projects p JOIN up ON p.id = up.parent_id
 ) SELECT id, team_id, deleted_at, archived_at FROM up ORDER BY depth"""
+_FIND = """WITH RECURSIVE up(id, parent_id, team_id, deleted_at, archived_at, path, name, depth) AS (
+  SELECT id, parent_id, team_id, deleted_at, archived_at, path, name, 0 FROM projects WHERE id = (
+    SELECT id FROM projects WHERE deleted_at IS NULL AND """
+_UP = """
+  UNION ALL SELECT p.id, p.parent_id, p.team_id, p.deleted_at, p.archived_at, p.path, p.name, up.depth + 1
+    FROM projects p JOIN up ON p.id = up.parent_id
+) SELECT id, team_id, deleted_at, archived_at, parent_id, path, name FROM up ORDER BY depth"""
 
 
 _PROJECTS, _PATHS, _GRANTS = frozenset({"projects"}), frozenset({"projects", "project_paths"}), frozenset({"grants"})
@@ -62,11 +69,14 @@ def find_project(tx: Tx, reference: str) -> ProjectRow | None:
 
 def _find_project(tx: Tx, reference: str) -> ProjectRow | None:
     path = reference.replace(":", "/")
-    sql = "SELECT id, team_id, parent_id, path, name FROM projects WHERE deleted_at IS NULL AND "
-    row = tx.one(f"{sql}(id = ? OR path = ?)", (reference, path)) or tx.one(
-        f"{sql}id = (SELECT project_id FROM project_paths WHERE path = ?)", (path,)
+    rows = tx.all(f"{_FIND}(id = ? OR path = ?) LIMIT 1){_UP}", (reference, path)) or tx.all(
+        f"{_FIND}id = (SELECT project_id FROM project_paths WHERE path = ?) LIMIT 1){_UP}", (path,)
     )
-    return ProjectRow(*row) if row else None
+    if not rows:
+        return None
+    # Who looks for a project asks next where it lies: one trip to the database for both.
+    tx.once(_PROJECTS, ("chain", rows[0][0]), lambda: [row[:4] for row in rows])
+    return ProjectRow(rows[0][0], rows[0][1], *rows[0][4:])
 
 
 def role_at(tx: Tx, actor: Actor, scope: Scope) -> Role | None:

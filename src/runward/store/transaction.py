@@ -303,15 +303,17 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
-def _array(values: Sequence[str | float | None]) -> str:
+def _array(values: Sequence[str | bytes | float | None]) -> str:
     """Values as PostgreSQL writes an array: psycopg's way of making one takes twice as long as sending the statement."""
     return f"{{{','.join(map(_element, values))}}}"
 
 
-def _element(value: str | float | None) -> str:
+def _element(value: str | bytes | float | None) -> str:
     if isinstance(value, str):
         escaped = value.replace("\\", "\\\\").replace('"', '\\"')
         return f'"{escaped}"'
+    if isinstance(value, bytes):
+        return f'"\\\\x{value.hex()}"'
     return "NULL" if value is None else repr(value)
 
 

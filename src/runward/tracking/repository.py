@@ -244,27 +244,22 @@ def run_detail(tx: Tx, run_id: str) -> RunDetail:
 _EXPERIMENT_NAME = "SELECT name FROM experiments WHERE id = ?"
 
 
+_NEW_RUN = {
+    **dict.fromkeys(
+        ("id", "project_id", "experiment_id", "name", "purpose", "status", "created_by", "creator_id"), "text"
+    ),
+    **dict.fromkeys(("created_at", "started_at", "seed"), "bigint"),
+    **dict.fromkeys(("rerun_of", "error", "git_commit", "git_branch", "fingerprint"), "text"),
+    "revision": "bigint",
+}
+
+
 def insert_run(
     tx: Tx, run_id: RunId, project: ProjectRow, new: NewRun, author: tuple[str, str], times: tuple[int, int]
 ) -> Run:
     """Store a run; ``author`` is (id, name), ``times`` are (created, started). Returns it as it is with params and tags."""
-    tx.execute(
-        """INSERT INTO runs (id, project_id, experiment_id, name, purpose, status, created_by, creator_id, created_at,
-           started_at, error, seed, git_commit, git_branch, rerun_of, fingerprint, revision)
-           VALUES (?, ?, ?, ?, ?, 'running', ?, ?, ?, ?, '', ?, '', '', ?, '', 1)""",
-        (
-            run_id,
-            project.id,
-            new.experiment_id,
-            new.name,
-            new.purpose,
-            author[1],
-            author[0],
-            *times,
-            new.seed,
-            new.rerun_of,
-        ),
-    )
+    given = (new.experiment_id, new.name, new.purpose, "running", author[1], author[0], *times, new.seed, new.rerun_of)
+    tx.later("runs", _NEW_RUN, [(run_id, project.id, *given, "", "", "", "", 1)], unique=1)
     # Built and not read back: that would take as long as storing it.
     return Run(
         id=run_id,
