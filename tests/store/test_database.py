@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -391,3 +392,24 @@ def test_an_error_that_was_passed_over_is_no_commit(postgres_url: str) -> None:
     with database.transaction(write=False) as tx:
         assert tx.scalar("SELECT count(*) FROM pairs") == 2
     database.close()
+
+
+def test_a_statement_under_way_is_waited_for_when_the_database_is_closed(postgres_url: str) -> None:
+    """The driver does not survive that its connection goes in the middle of one."""
+    database, other = open_database(postgres_url), open_database(postgres_url)
+    found: list[Any] = []
+
+    def work() -> None:
+        with database.transaction(write=False) as tx:
+            found.append(tx.one("SELECT pg_sleep(1), 'slept'"))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    under_way = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%''slept''%' AND pid <> pg_backend_pid()"
+    with other.transaction(write=False) as tx:
+        while not tx.scalar(under_way):
+            threading.Event().wait(0.01)
+    database.close()
+    thread.join(10)
+    assert [row[1] for row in found] == ["slept"]
+    other.close()

@@ -30,7 +30,7 @@ __all__ = [
     "placeholders",
 ]
 
-_BUSY_S = 30.0
+_BUSY_S, _CLOSE_S = 30.0, 10.0
 _PLANNING = ("SET jit = off", "SET random_page_cost = 1.1")
 """Our queries take milliseconds: compiling them costs more than they do; and disks that seek are gone."""
 _WORTHWHILE = 5
@@ -275,7 +275,13 @@ class PostgresDatabase:
     def close(self) -> None:
         """Close all connections that this object opened."""
         for connection in self._opened:
-            connection.close()
+            # Not in the middle of another thread's statement: the driver would go on with memory that is given back. One
+            # that does not end is left to the end of the process.
+            if connection.lock.acquire(timeout=_CLOSE_S):
+                try:
+                    connection.close()
+                finally:
+                    connection.lock.release()
         self._opened.clear()
         self._local = threading.local()
 

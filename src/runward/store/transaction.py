@@ -186,6 +186,7 @@ class Tx:
         The arguments are those of :meth:`put`; all but ``rows`` are the same whenever it is called for a table.
         """
         if rows:
+            self._changes(table)
             self.changes += 1
             self._later.setdefault(table, (columns, conflict, unique, []))[3].extend(rows)
 
