@@ -306,7 +306,7 @@ class _Laboratory:
 
     def _gives(self, which: int, attempt: Attempt, again: Again) -> bool:
         """Whether a rerun's results are those of one of the runs."""
-        places = around(self.captures[which]), again.around
+        places = around(self.captures[which], self.details[which].run), again.around
         return _agree(attempt.compared(self.recorded[which], again.results, {}, places))
 
     def _read(self, digest: str) -> bytes:
