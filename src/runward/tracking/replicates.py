@@ -6,12 +6,11 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-import msgspec
-
 from runward.governance.dispatch import Call
 from runward.governance.scopes import Clause
 from runward.tracking import repository as sql
 from runward.tracking.baselines import is_seed
+from runward.tracking.captured import document_of
 from runward.tracking.model import CapturePart, Run, RunStatus
 
 _MOST = 200
@@ -83,6 +82,22 @@ def _same(one: _Content, other: _Content | None) -> bool:
     return all(other.reads.get(path, digest) == digest for path, digest in one.reads.items())
 
 
+def seed_words(argvs: Sequence[Sequence[str]]) -> list[int]:
+    """Where a command names its seed: after options of that name, and where its replicates' commands differ.
+
+    Args:
+        argvs: The command's words, then those of its replicates, equally many.
+    """
+    first, found = argvs[0], set[int]()
+    for at, word in enumerate(first):
+        if _SEED_OPTION.match(word):
+            found.add(at if "=" in word else at + 1)
+    found |= {
+        at for other in argvs[1:] if len(other) == len(first) for at in range(len(first)) if other[at] != first[at]
+    }
+    return sorted(at for at in found if at < len(first))
+
+
 def _summary(captured: dict[Any, CapturePart], kind: str) -> dict[str, Any]:
     return captured[kind].summary if kind in captured else {}
 
@@ -100,6 +115,6 @@ def _unseeded(argv: Sequence[str]) -> list[str]:
 def _reads(call: Call, part: CapturePart | None) -> dict[str, str]:
     if part is None:
         return {}
-    document: dict[str, Any] = msgspec.json.decode(call.blobs.read(part.digest))
+    document = document_of("reads", call.blobs.read(part.digest))
     found: Iterable[dict[str, Any]] = document.get("reads", [])
-    return {str(read["path"]): read["digest"] for read in found if read.get("digest") and not read.get("changed")}
+    return {str(read.get("path")): read["digest"] for read in found if read.get("digest") and not read.get("changed")}
