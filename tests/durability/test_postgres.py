@@ -1,0 +1,65 @@
+"""PostgreSQL crashes, or its primary is lost for good: what was acknowledged is there, and the server goes on by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.durability.cluster import Cluster
+from tests.durability.site import ServerProcess, Traffic
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    found = Cluster(tmp_path / "pg")
+    try:
+        yield found
+    finally:
+        found.stop()
+
+
+def test_postgresql_crashes(cluster: Cluster, tmp_path: Path, report: Callable[[str], None]) -> None:
+    server = ServerProcess(tmp_path / "ws", database=cluster.url)
+    server.start()
+    try:
+        traffic = Traffic(server)
+        with traffic.running():
+            for _ in range(3):
+                traffic.wait_for_more(10)
+                cluster.primary.crash()
+                cluster.primary.start()
+            traffic.wait_for_more(3)
+        verdict = traffic.acknowledged().judge(server.connect())
+    finally:
+        server.kill()
+    report(f"durability: 3 crashes of PostgreSQL, {verdict.told}")
+    assert verdict.is_good
+    assert verdict.points > 500
+
+
+def test_a_primary_that_is_lost(cluster: Cluster, tmp_path: Path, report: Callable[[str], None]) -> None:
+    """A synchronous standby takes over; the server finds it by the addresses it was given."""
+    cluster.add_standby()
+    servers = [ServerProcess(tmp_path / "ws", database=cluster.url)]
+    servers.append(servers[0].beside())
+    for server in servers:
+        server.start()
+    try:
+        traffics = [Traffic(server) for server in servers]
+        with traffics[0].running(), traffics[1].running():
+            for traffic in traffics:
+                traffic.wait_for_more(15)
+            cluster.fail_over()
+            for traffic in traffics:
+                traffic.wait_for_more(3)
+        verdicts = [traffic.acknowledged().judge(servers[0].connect()) for traffic in traffics]
+    finally:
+        for server in servers:
+            server.kill()
+    for verdict in verdicts:
+        report(f"durability: the primary lost under one of two servers, {verdict.told}")
+    assert all(verdict.is_good for verdict in verdicts)
