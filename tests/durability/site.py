@@ -27,7 +27,13 @@ from tests.durability.people import Act, People, judge_acts
 
 HERE = Path(__file__).parent
 PROJECT = "p"
-_POINTS = 10
+_POINTS = 100
+_IS_FULL = os.environ.get("RUNWARD_DURABILITY") == "full"
+
+
+def times(reduced: int, full: int) -> int:
+    """How often something is done: in CI, and in the full round of ``make durability``."""
+    return full if _IS_FULL else reduced
 
 
 def line_of(process: subprocess.Popen[str]) -> str:
@@ -67,6 +73,12 @@ class ServerProcess:
         """Another server on the same store, on a port of its own."""
         other = copy.copy(self)
         other.port, other.process = free_port(), None
+        return other
+
+    def through(self, port: int) -> ServerProcess:
+        """The same server as it is reached by another port."""
+        other = copy.copy(self)
+        other.port = port
         return other
 
     @property

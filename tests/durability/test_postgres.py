@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.durability.cluster import Cluster
-from tests.durability.site import ServerProcess, Traffic
+from tests.durability.conftest import Told
+from tests.durability.site import ServerProcess, Traffic, times
 
 pytestmark = pytest.mark.slow
 
@@ -22,13 +23,15 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
         found.stop()
 
 
-def test_postgresql_crashes(cluster: Cluster, tmp_path: Path, report: Callable[[str], None]) -> None:
+@pytest.mark.parametrize("turn", range(times(1, 5)))
+def test_postgresql_crashes(cluster: Cluster, tmp_path: Path, told: Told, turn: int) -> None:
+    crashes = times(3, 10)
     server = ServerProcess(tmp_path / "ws", database=cluster.url)
     server.start()
     try:
         traffic = Traffic(server)
         with traffic.running():
-            for _ in range(3):
+            for _ in range(crashes):
                 traffic.wait_for_more(10)
                 cluster.primary.crash()
                 cluster.primary.start()
@@ -36,12 +39,13 @@ def test_postgresql_crashes(cluster: Cluster, tmp_path: Path, report: Callable[[
         verdict = traffic.acknowledged().judge(server.connect())
     finally:
         server.kill()
-    report(f"durability: 3 crashes of PostgreSQL, {verdict.told}")
+    told("crash of PostgreSQL", crashes, verdict)
     assert verdict.is_good
     assert verdict.points > 500
 
 
-def test_a_primary_that_is_lost(cluster: Cluster, tmp_path: Path, report: Callable[[str], None]) -> None:
+@pytest.mark.parametrize("turn", range(times(1, 5)))
+def test_a_primary_that_is_lost(cluster: Cluster, tmp_path: Path, told: Told, turn: int) -> None:
     """A synchronous standby takes over; the server finds it by the addresses it was given."""
     cluster.add_standby()
     servers = [ServerProcess(tmp_path / "ws", database=cluster.url)]
@@ -60,6 +64,6 @@ def test_a_primary_that_is_lost(cluster: Cluster, tmp_path: Path, report: Callab
     finally:
         for server in servers:
             server.kill()
-    for verdict in verdicts:
-        report(f"durability: the primary lost under one of two servers, {verdict.told}")
+    for number, verdict in enumerate(verdicts):
+        told("PostgreSQL's primary lost under two servers", int(number == 0), verdict)
     assert all(verdict.is_good for verdict in verdicts)
