@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import os
 import random
 import subprocess
@@ -16,15 +17,23 @@ from typing import NamedTuple
 from runward.core.hashing import digest_bytes
 from runward.errors import RunwardError
 from runward.governance.model import NewMember, NewToken
+from runward.governance.signin import folder_actor
+from runward.server.run import open_store
 from runward.testing.postgres import free_port
 from runward.testing.worlds import batch
 from runward.tracking.model import NewArtifact, NewProject, NewRun
-from runward.workspace import Workspace, open_folder, open_url
+from runward.workspace import FolderWorkspace, Workspace, open_url
 from tests.durability.people import Act, People, judge_acts
 
 HERE = Path(__file__).parent
 PROJECT = "p"
-_POINTS = 10
+_POINTS = 100
+_IS_FULL = os.environ.get("RUNWARD_DURABILITY") == "full"
+
+
+def times(reduced: int, full: int) -> int:
+    """How often something is done: in CI, and in the full round of ``make durability``."""
+    return full if _IS_FULL else reduced
 
 
 def line_of(process: subprocess.Popen[str]) -> str:
@@ -46,21 +55,38 @@ def wait_for(reached: Callable[[], bool], what: str, seconds: float = 20.0) -> N
 class ServerProcess:
     """A server in a process of its own that can be killed and started again on its port."""
 
-    def __init__(self, folder: Path, env: dict[str, str] | None = None) -> None:
-        self.folder, self.port, self._env = folder, free_port(), env or {}
-        with contextlib.closing(open_folder(folder, "owner")) as space:
+    def __init__(self, folder: Path, env: dict[str, str] | None = None, database: str = "") -> None:
+        self.folder, self.port, self._env, self._database = folder, free_port(), env or {}, database
+        with contextlib.closing(self.open()) as space:
             self.token = space.governance.create_token(NewToken("t")).secret
             space.governance.create_member(NewMember(name="ben", role="reviewer"))
             self.reviewer = space.governance.create_token(NewToken("r", member="ben")).secret
             space.tracking.create_project(NewProject(path=PROJECT))
         self.process: subprocess.Popen[str] | None = None
 
+    def open(self) -> FolderWorkspace:
+        """The store without the server, as its owner."""
+        store = open_store(self.folder, self._database)
+        return FolderWorkspace(store, str(self.folder), self.folder, folder_actor(store.database, "owner"))
+
+    def beside(self) -> ServerProcess:
+        """Another server on the same store, on a port of its own."""
+        other = copy.copy(self)
+        other.port, other.process = free_port(), None
+        return other
+
+    def through(self, port: int) -> ServerProcess:
+        """The same server as it is reached by another port."""
+        other = copy.copy(self)
+        other.port = port
+        return other
+
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        command = [sys.executable, str(HERE / "serve.py"), str(self.folder), str(self.port)]
+        command = [sys.executable, str(HERE / "serve.py"), str(self.folder), str(self.port), self._database]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **self._env})
         assert line_of(self.process) == self.url
 
