@@ -13,7 +13,8 @@ from runward.core.ids import new_id
 from runward.errors import ConflictError, InvalidError
 from runward.governance.model import NewMember, NewToken
 from runward.governance.signin import new_link
-from runward.server.run import LOOPBACK, RunningServer, check_exposure, first_link, listen
+from runward.server.access import declare
+from runward.server.run import LOOPBACK, RunningServer, first_link, listen
 from runward.workspace import FolderWorkspace, open_folder
 from tests.server.conftest import Site
 from tests.server.http import Answer, Client
@@ -158,10 +159,14 @@ def test_a_port_in_use_is_named_with_a_way_out() -> None:
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.7", "my.host"])
 def test_a_public_address_needs_a_word_about_encryption(host: str) -> None:
     with pytest.raises(InvalidError, match=re.escape(host)) as caught:
-        check_exposure(host, behind_proxy=False)
-    assert "--behind-proxy" in caught.value.hint
-    assert check_exposure(host, behind_proxy=True) is None
-    assert check_exposure("127.0.0.1", behind_proxy=False) == LOOPBACK
+        declare(host)
+    for way in ("--tls-cert", "--behind-proxy", "--proxy"):
+        assert way in caught.value.hint
+    assert declare(host, behind_proxy=True).hosts is None
+    assert declare("127.0.0.1").hosts == LOOPBACK
+    assert declare(host, proxies=["10.0.0.2"], url="https://runs.example/").hosts == LOOPBACK | {"runs.example"} | (
+        {host} - {"0.0.0.0", "::"}
+    )
 
 
 def test_a_host_that_is_not_here_is_named() -> None:

@@ -71,6 +71,8 @@ class Grant(msgspec.Struct, frozen=True):
     scope: str
     """Name of the team, path of the project, or empty for the workspace."""
     role: RoleName
+    source: Literal["hand", "group"] = "hand"
+    """Whether somebody gave it, or a group of the sign-in provider; the latter comes and goes with the group."""
 
 
 class NewMember(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -35,8 +35,8 @@ def team_roles(tx: Tx, member_id: str) -> list[tuple[str, int]]:
     return [
         (row[0], row[1])
         for row in tx.all(
-            """SELECT t.name, g.role FROM grants g JOIN teams t ON t.id = g.scope_id
-               WHERE g.member_id = ? AND g.scope_kind = 'team' ORDER BY t.name""",
+            """SELECT t.name, max(g.role) FROM grants g JOIN teams t ON t.id = g.scope_id
+               WHERE g.member_id = ? AND g.scope_kind = 'team' GROUP BY t.name ORDER BY t.name""",
             (member_id,),
         )
     ]
@@ -51,8 +51,8 @@ def teams(tx: Tx, actor: Actor) -> list[Team]:
     """The teams that the actor may see."""
     clause = readable_teams(actor)
     rows = tx.all(
-        f"""SELECT t.id, t.name, t.created_at, (SELECT count(*) FROM grants g WHERE g.scope_kind = 'team'
-            AND g.scope_id = t.id) FROM teams t WHERE t.id IN {clause.sql} ORDER BY t.name""",
+        f"""SELECT t.id, t.name, t.created_at, (SELECT count(DISTINCT g.member_id) FROM grants g
+            WHERE g.scope_kind = 'team' AND g.scope_id = t.id) FROM teams t WHERE t.id IN {clause.sql} ORDER BY t.name""",
         clause.params,
     )
     return [Team(id=row[0], name=row[1], created_at=from_us(row[2]), members=row[3]) for row in rows]
@@ -66,16 +66,16 @@ def insert_member(tx: Tx, member_id: str, new: NewMember, now: int, kind: str = 
     )
 
 
-_GRANTS = """SELECT g.member_id, g.scope_kind, COALESCE(t.name, p.path, ''), g.role FROM grants g
+_GRANTS = """SELECT g.member_id, g.scope_kind, COALESCE(t.name, p.path, ''), g.role, g.source FROM grants g
   LEFT JOIN teams t ON g.scope_kind = 'team' AND t.id = g.scope_id
-  LEFT JOIN projects p ON g.scope_kind = 'project' AND p.id = g.scope_id ORDER BY 2, 3"""
+  LEFT JOIN projects p ON g.scope_kind = 'project' AND p.id = g.scope_id ORDER BY 2, 3, 5"""
 
 
 def members(tx: Tx) -> list[Member]:
     """All members with their grants."""
     grants: dict[str, list[Grant]] = {}
-    for member_id, kind, scope, role in tx.all(_GRANTS):
-        grants.setdefault(member_id, []).append(Grant(kind, scope, Role(role).label))  # type: ignore[arg-type]
+    for member_id, kind, scope, role, source in tx.all(_GRANTS):
+        grants.setdefault(member_id, []).append(Grant(kind, scope, Role(role).label, source))  # type: ignore[arg-type]
     rows = tx.all("SELECT id, name, display_name, email, kind, created_at, disabled_at FROM members ORDER BY name")
     return [
         Member(row[0], row[1], row[2], row[3], row[4], from_us(row[5]), row[6] is not None, grants.get(row[0], []))
@@ -83,53 +83,79 @@ def members(tx: Tx) -> list[Member]:
     ]
 
 
-def set_grant(tx: Tx, member_id: str, scope_kind: str, scope_id: str, role: int) -> None:
-    """Give a member a role at a scope."""
+def set_grant(tx: Tx, member_id: str, scope_kind: str, scope_id: str, role: int, source: str = "hand") -> None:
+    """Give a member a role at a scope, by hand or from a group of the provider."""
     tx.execute(
-        """INSERT INTO grants (member_id, scope_kind, scope_id, role) VALUES (?, ?, ?, ?)
-           ON CONFLICT (member_id, scope_kind, scope_id) DO UPDATE SET role = excluded.role""",
-        (member_id, scope_kind, scope_id, int(role)),
+        """INSERT INTO grants (member_id, scope_kind, scope_id, role, source) VALUES (?, ?, ?, ?, ?)
+           ON CONFLICT (member_id, scope_kind, scope_id, source) DO UPDATE SET role = excluded.role""",
+        (member_id, scope_kind, scope_id, int(role), source),
     )
 
 
-def remove_grant(tx: Tx, member_id: str, scope_kind: str, scope_id: str) -> None:
-    """Take a member's role at a scope away."""
+def remove_grant(tx: Tx, member_id: str, scope_kind: str, scope_id: str, source: str = "hand") -> None:
+    """Take a member's role at a scope away, as far as it comes from there."""
     tx.execute(
-        "DELETE FROM grants WHERE member_id = ? AND scope_kind = ? AND scope_id = ?", (member_id, scope_kind, scope_id)
+        "DELETE FROM grants WHERE member_id = ? AND scope_kind = ? AND scope_id = ? AND source = ?",
+        (member_id, scope_kind, scope_id, source),
+    )
+
+
+def held(tx: Tx, member_id: str, scope_kind: str, scope_id: str) -> int:
+    """The role that a member was given by hand at a scope; 0 for none."""
+    found = tx.scalar(
+        "SELECT role FROM grants WHERE member_id = ? AND scope_kind = ? AND scope_id = ? AND source = 'hand'",
+        (member_id, scope_kind, scope_id),
+    )
+    return int(found or 0)
+
+
+def insert_identity(tx: Tx, issuer: str, subject: str, member_id: str, now: int) -> None:
+    """Connect a member with who a provider says they are. Raises: ConflictError (another member is)."""
+    tx.execute(
+        "INSERT INTO identities (issuer, subject, member_id, created_at, last_used_at) VALUES (?, ?, ?, ?, ?)",
+        (issuer, subject, member_id, now, now),
     )
 
 
 def end_credentials(tx: Tx, member_id: str) -> None:
-    """Make every session and open link of a member invalid."""
+    """End every session, open link and sign-in under way of a member."""
     tx.execute("UPDATE members SET credential_version = credential_version + 1 WHERE id = ?", (member_id,))
+    # They are void by the version already: what is void need not be kept.
+    for table in ("secrets", "sign_ins", "logins"):
+        tx.execute(f"DELETE FROM {table} WHERE member_id = ?", (member_id,))
 
 
 def set_password(tx: Tx, member_id: str, stored: str) -> None:
-    """Store a password's hash and end the sessions of the old one."""
+    """Store a password's hash and end the sessions of the old one. A service account has none."""
+    tx.execute("UPDATE members SET password_hash = ? WHERE id = ? AND kind <> 'service'", (stored, member_id))
+    end_credentials(tx, member_id)
+
+
+def insert_secret(tx: Tx, stored: str, kind: str, member_id: str, now: int, expires: int, via: str = "") -> None:
+    """Store a session or a one-time link, bound to the member's present credentials; none for a service account."""
+    tx.execute("DELETE FROM secrets WHERE expires_at <= ?", (now,))
     tx.execute(
-        "UPDATE members SET password_hash = ?, credential_version = credential_version + 1 WHERE id = ?",
-        (stored, member_id),
+        """INSERT INTO secrets (hash, kind, member_id, credential_version, created_at, expires_at, via)
+           SELECT ?, ?, id, credential_version, ?, ?, ? FROM members
+           WHERE id = ? AND kind <> 'service' AND disabled_at IS NULL""",
+        (stored, kind, now, expires, via, member_id),
     )
 
 
-def insert_secret(tx: Tx, stored: str, kind: str, member_id: str, now: int, expires: int) -> None:
-    """Store a session or a one-time link, bound to the member's present credentials."""
-    tx.execute(
-        """INSERT INTO secrets (hash, kind, member_id, credential_version, created_at, expires_at)
-           SELECT ?, ?, id, credential_version, ?, ? FROM members WHERE id = ?""",
-        (stored, kind, now, expires, member_id),
-    )
-
-
-def find_secret(tx: Tx, stored: str, kind: str, now: int) -> tuple[str, str] | None:
-    """(member id, name) of a secret that is valid now."""
+def find_secret(tx: Tx, stored: str, kind: str, now: int) -> tuple[str, str, int | None] | None:
+    """(member id, name, when they were last seen) of a secret that is valid now."""
     row = tx.one(
-        """SELECT m.id, m.name FROM secrets s JOIN members m ON m.id = s.member_id
+        """SELECT m.id, m.name, m.last_seen_at FROM secrets s JOIN members m ON m.id = s.member_id
            WHERE s.hash = ? AND s.kind = ? AND s.expires_at > ? AND s.used_at IS NULL AND m.disabled_at IS NULL
-           AND m.credential_version = s.credential_version""",
+           AND m.credential_version = s.credential_version AND m.kind <> 'service'""",
         (stored, kind, now),
     )
-    return (row[0], row[1]) if row else None
+    return (row[0], row[1], row[2]) if row else None
+
+
+def see_member(tx: Tx, member_id: str, now: int) -> None:
+    """Note that a member was here."""
+    tx.execute("UPDATE members SET last_seen_at = ? WHERE id = ?", (now, member_id))
 
 
 def use_secret(tx: Tx, stored: str, now: int) -> bool:
@@ -193,7 +219,9 @@ def member_by_token(tx: Tx, stored: str, now: int) -> tuple[str, str, str, int, 
 
 def credentials(tx: Tx, name: str) -> tuple[str, str | None] | None:
     """(member id, stored password) of a member who may sign in."""
-    row = tx.one("SELECT id, password_hash FROM members WHERE name = ? AND disabled_at IS NULL", (name,))
+    row = tx.one(
+        "SELECT id, password_hash FROM members WHERE name = ? AND disabled_at IS NULL AND kind <> 'service'", (name,)
+    )
     return (row[0], row[1]) if row else None
 
 
