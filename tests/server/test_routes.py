@@ -24,6 +24,8 @@ OPEN = {
     ("DELETE", "/api/v1/session"),
     ("GET", "/api/v1/session/ways"),
     ("POST", "/api/v1/session/oidc"),
+    ("POST", "/api/v1/session/logins"),
+    ("POST", "/api/v1/session/logins/token"),
     ("GET", "/api/v1/session/oidc/callback"),
     ("GET", "/api/v1/openapi.json"),
     ("POST", "/api/v1/forge-hooks/{project_id}"),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from runward.core.clock import from_us, to_us
 from runward.core.permissions import Role
-from runward.governance.model import Actor, AuditEvent, Grant, Member, NewMember, Team, Token
+from runward.governance.model import Actor, AuditEvent, Grant, Member, NewMember, ScopeKind, Team, Token
 from runward.governance.scopes import readable_teams
+from runward.governance.secrets import fingerprint
 from runward.store.database import Tx
 
 
@@ -71,16 +73,36 @@ _GRANTS = """SELECT g.member_id, g.scope_kind, COALESCE(t.name, p.path, ''), g.r
   LEFT JOIN projects p ON g.scope_kind = 'project' AND p.id = g.scope_id ORDER BY 2, 3, 5"""
 
 
-def members(tx: Tx) -> list[Member]:
-    """All members with their grants."""
+_MEMBERS = """SELECT id, name, display_name, email, kind, created_at, disabled_at, last_seen_at,
+  password_hash IS NOT NULL, EXISTS (SELECT 1 FROM identities i WHERE i.member_id = members.id),
+  EXISTS (SELECT 1 FROM tokens t WHERE t.member_id = members.id AND t.revoked_at IS NULL
+    AND (t.expires_at IS NULL OR t.expires_at > ?)) FROM members ORDER BY name"""
+
+
+def members(tx: Tx, now: int) -> list[Member]:
+    """All members with their grants and the ways in that they have."""
     grants: dict[str, list[Grant]] = {}
     for member_id, kind, scope, role, source in tx.all(_GRANTS):
         grants.setdefault(member_id, []).append(Grant(kind, scope, Role(role).label, source))  # type: ignore[arg-type]
-    rows = tx.all("SELECT id, name, display_name, email, kind, created_at, disabled_at FROM members ORDER BY name")
-    return [
-        Member(row[0], row[1], row[2], row[3], row[4], from_us(row[5]), row[6] is not None, grants.get(row[0], []))
-        for row in rows
+    return [_member(row, grants.get(row[0], [])) for row in tx.all(_MEMBERS, (now,))]
+
+
+def _member(row: tuple[Any, ...], grants: list[Grant]) -> Member:
+    ways = [
+        way for way, has in zip(("password", "provider", "token"), row[8:11], strict=True) if has and row[6] is None
     ]
+    return Member(
+        id=row[0],
+        name=row[1],
+        display_name=row[2],
+        email=row[3],
+        kind=row[4],
+        created_at=from_us(row[5]),
+        disabled=row[6] is not None,
+        grants=grants,
+        last_seen_at=_time(row[7]),
+        signs_in=ways,  # type: ignore[arg-type]
+    )
 
 
 def set_grant(tx: Tx, member_id: str, scope_kind: str, scope_id: str, role: int, source: str = "hand") -> None:
@@ -168,28 +190,44 @@ def insert_token(
     token_id: str,
     member_id: str,
     name: str,
-    prefix: str,
-    stored: str,
+    secret: str,
     cap: int,
     now: int,
     expires: datetime | None,
+    within: tuple[str, str] = ("workspace", "*"),
+    only: Sequence[str] = (),
 ) -> None:
-    """Store a token's hash."""
-    tx.execute(
-        """INSERT INTO tokens (id, member_id, name, prefix, hash, role_cap, created_at, expires_at)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
-        (token_id, member_id, name, prefix, stored, cap, now, to_us(expires) if expires else None),
+    """Store a token: only its hash and how it begins."""
+    tx.insert(
+        "tokens",
+        {
+            "id": token_id,
+            "member_id": member_id,
+            "name": name,
+            "prefix": secret[:8],
+            "hash": fingerprint(secret),
+            "role_cap": cap,
+            "created_at": now,
+            "expires_at": to_us(expires) if expires else None,
+            "scope_kind": within[0],
+            "scope_id": within[1],
+            "verbs": json.dumps(sorted(only)),
+        },
     )
 
 
-def tokens(tx: Tx, member_id: str) -> list[Token]:
-    """A member's tokens, newest first."""
-    rows = tx.all(
-        """SELECT t.id, t.name, m.name, t.prefix, t.role_cap, t.created_at, t.expires_at, t.last_used_at, t.revoked_at
-           FROM tokens t JOIN members m ON m.id = t.member_id WHERE t.member_id = ? ORDER BY t.created_at DESC""",
-        (member_id,),
-    )
-    return [_token(row) for row in rows]
+_TOKENS = """SELECT t.id, t.name, m.name, t.prefix, t.role_cap, t.created_at, t.expires_at, t.last_used_at, t.revoked_at,
+  t.scope_kind, COALESCE(g.name, p.path, ''), t.verbs FROM tokens t JOIN members m ON m.id = t.member_id
+  LEFT JOIN teams g ON t.scope_kind = 'team' AND g.id = t.scope_id
+  LEFT JOIN projects p ON t.scope_kind = 'project' AND p.id = t.scope_id"""
+
+
+def tokens(tx: Tx, member_id: str = "") -> list[Token]:
+    """A member's tokens, newest first; everybody's without one."""
+    order = "ORDER BY t.created_at DESC, t.id"
+    if member_id:
+        return [_token(row) for row in tx.all(f"{_TOKENS} WHERE t.member_id = ? {order}", (member_id,))]
+    return [_token(row) for row in tx.all(f"{_TOKENS} {order}")]
 
 
 def _token(row: tuple[Any, ...]) -> Token:
@@ -203,18 +241,62 @@ def _token(row: tuple[Any, ...]) -> Token:
         expires_at=_time(row[6]),
         last_used_at=_time(row[7]),
         revoked=row[8] is not None,
+        scope_kind=row[9],
+        scope=row[10],
+        only=json.loads(row[11]),
     )
 
 
-def member_by_token(tx: Tx, stored: str, now: int) -> tuple[str, str, str, int, int | None] | None:
-    """(member id, name, token id, role cap, when it was last noted to be used) of a valid token."""
+class TokenRow(NamedTuple):
+    """A token that is valid now, and whose it is."""
+
+    member_id: str
+    name: str
+    token_id: str
+    cap: int
+    last_used_at: int | None
+    scope_kind: ScopeKind
+    scope_id: str
+    only: list[str]
+
+
+def member_by_token(tx: Tx, stored: str, now: int) -> TokenRow | None:
+    """A valid token by its hash."""
     row = tx.one(
-        """SELECT m.id, m.name, t.id, t.role_cap, t.last_used_at FROM tokens t JOIN members m ON m.id = t.member_id
+        """SELECT m.id, m.name, t.id, t.role_cap, t.last_used_at, t.scope_kind, t.scope_id, t.verbs
+           FROM tokens t JOIN members m ON m.id = t.member_id
            WHERE t.hash = ? AND t.revoked_at IS NULL AND m.disabled_at IS NULL
            AND (t.expires_at IS NULL OR t.expires_at > ?)""",
         (stored, now),
     )
-    return (row[0], row[1], row[2], row[3], row[4]) if row else None
+    return TokenRow._make((*row[:-1], json.loads(row[-1]))) if row else None
+
+
+def deactivate(tx: Tx, member_id: str, now: int) -> None:
+    """End every way in that a member has. What they made stays."""
+    tx.execute("UPDATE members SET disabled_at = ? WHERE id = ? AND disabled_at IS NULL", (now, member_id))
+    tx.execute("UPDATE tokens SET revoked_at = ? WHERE member_id = ? AND revoked_at IS NULL", (now, member_id))
+    end_credentials(tx, member_id)
+
+
+def reactivate(tx: Tx, member_id: str) -> None:
+    """Let a member in again: by password or provider. Sessions and tokens that were ended stay so."""
+    tx.execute("UPDATE members SET disabled_at = NULL WHERE id = ?", (member_id,))
+
+
+def disconnect(tx: Tx, member_id: str) -> int:
+    """Forget who a provider says that a member is; returns how many such there were."""
+    return tx.execute("DELETE FROM identities WHERE member_id = ?", (member_id,))
+
+
+def has_other_admin(tx: Tx, member_id: str) -> bool:
+    """Whether somebody else is an admin of the workspace and can act."""
+    found = tx.scalar(
+        """SELECT count(*) FROM members m JOIN grants g ON g.member_id = m.id WHERE g.scope_kind = 'workspace'
+           AND g.role = ? AND m.disabled_at IS NULL AND m.id <> ?""",
+        (int(Role.ADMIN), member_id),
+    )
+    return bool(found)
 
 
 def credentials(tx: Tx, name: str) -> tuple[str, str | None] | None:

@@ -108,7 +108,9 @@ def actor_by_token(database: Database, token: str) -> Actor:
         with database.transaction(write=True) as tx:
             tx.execute("UPDATE tokens SET last_used_at = ? WHERE id = ?", (now, row[2]))
             sql.see_member(tx, row[0], now)
-    return Actor(MemberId(row[0]), row[1], verified=True, via=f"token:{row[2]}", role_cap=row[3])
+    return Actor(
+        MemberId(row[0]), row[1], True, f"token:{row[2]}", row[3], within=(row[5], row[6]), only=frozenset(row[7])
+    )
 
 
 def actor_by_session(database: Database, secret: str) -> Actor:
@@ -149,9 +151,17 @@ def end_session(dispatcher: Dispatcher, secret: str, address: str) -> None:
             note(dispatcher, tx, Actor(MemberId(row[0]), row[1], True, "session", address=address), "session.end")
 
 
-def note(dispatcher: Dispatcher, tx: Tx, actor: Actor, what: str, outcome: str = "ok") -> None:
+def note(
+    dispatcher: Dispatcher,
+    tx: Tx,
+    actor: Actor,
+    what: str,
+    outcome: str = "ok",
+    about: tuple[str, str] | None = None,
+) -> None:
     """Put something about a member's way in on the audit trail: the last thing before the commit."""
-    noted = Noted(to_us(utc_now()), actor.member_id, actor.via, what, "member", actor.member_id, outcome)
+    kind, object_id = about or ("member", actor.member_id)
+    noted = Noted(to_us(utc_now()), actor.member_id, actor.via, what, kind, object_id, outcome)
     append(tx, dispatcher.audit_key, [(actor, noted)])
 
 

@@ -22,6 +22,7 @@ from runward.insights.service import SHARED, shared_page
 from runward.review.forges.service import INCOMING, receive
 from runward.server.app import Server, door, in_thread, received
 from runward.server.enter import entrances
+from runward.server.letin import letin
 from runward.server.pulse import heartbeat
 from runward.server.transport import downloads, uploads
 
@@ -36,7 +37,15 @@ _TEXTS = {".js": "text/javascript", ".css": "text/css"}
 
 def doors(server: Server) -> list[BaseRoute]:
     """All hand-written routes; the web app's catch-all is last."""
-    return [*entrances(server), *uploads(server), *downloads(server), *_live(server), *_forges(server), *_site(server)]
+    return [
+        *entrances(server),
+        *letin(server),
+        *uploads(server),
+        *downloads(server),
+        *_live(server),
+        *_forges(server),
+        *_site(server),
+    ]
 
 
 def _forges(server: Server) -> list[BaseRoute]:

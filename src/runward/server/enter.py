@@ -70,25 +70,25 @@ def _by_secret(server: Server) -> list[BaseRoute]:
     dispatcher = server.dispatcher
 
     async def by_password(request: Request) -> Response:
-        body = decode(await _body(server, request), SignInBody, JSON)
+        body = decode(await small_body(server, request), SignInBody, JSON)
         address = address_of(request)
         secret = await in_thread(lambda: sign_in(dispatcher, body.name, body.password, address))
         return with_session(server, request, secret)
 
     async def by_link(request: Request) -> Response:
-        body = decode(await _body(server, request), LinkBody, JSON)
+        body = decode(await small_body(server, request), LinkBody, JSON)
         address = address_of(request)
         secret = await in_thread(lambda: sign_in_by_link(dispatcher, body.secret, address))
         return with_session(server, request, secret)
 
     async def by_invitation(request: Request) -> Response:
-        body = decode(await _body(server, request), InvitationBody, JSON)
+        body = decode(await small_body(server, request), InvitationBody, JSON)
         address = address_of(request)
         secret = await in_thread(lambda: sign_in_by_link(dispatcher, body.secret, address, body.password))
         return with_session(server, request, secret)
 
     async def password(request: Request) -> Response:
-        body = decode(await _body(server, request), PasswordBody, JSON)
+        body = decode(await small_body(server, request), PasswordBody, JSON)
 
         def changed() -> str:
             actor = server.actor(request)
@@ -125,7 +125,7 @@ def _by_provider(server: Server) -> list[BaseRoute]:
         return JSONResponse({"password": True, "provider": oidc.label if oidc else None})
 
     async def begin(request: Request) -> Response:
-        body = decode(await _body(server, request), OidcBody, JSON)
+        body = decode(await small_body(server, request), OidcBody, JSON)
         if provider is None:
             raise NotFoundError(
                 "this server has no provider to sign in with", hint="docs/sign-in.md says how to set one up"
@@ -188,7 +188,8 @@ def own_page(wanted: str) -> str:
     return wanted if fits else "/projects"
 
 
-async def _body(server: Server, request: Request) -> bytes:
+async def small_body(server: Server, request: Request) -> bytes:
+    """The body of a request that comes from this server's own page, or from a program. Raises: ForbiddenError, InvalidError."""
     server.check_same_site(request)
     return await received(request, MAX_BODY_BYTES)
 
