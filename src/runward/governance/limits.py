@@ -16,6 +16,7 @@ from runward.store.database import Tx
 
 BUCKETS = 65_536
 WINDOW_S = 300
+_WINDOW_US = WINDOW_S * 1_000_000
 
 
 def bucket_of(tx: Tx, key: str) -> int:
@@ -29,14 +30,14 @@ def count_try(tx: Tx, keys: Sequence[str], most: int) -> None:
     now = to_us(utc_now())
     # In one order, so that two that count the same keys do not wait for each other.
     for bucket in sorted({bucket_of(tx, key) for key in keys}):
+        # A window that begins later than now was opened by somebody a moment ago, or before the clock was put back: then
+        # it would last for as long as it was put back.
         count = tx.scalar(
             """INSERT INTO tries (bucket, began_at, count) VALUES (?, ?, 1) ON CONFLICT (bucket) DO UPDATE SET
-               count = CASE WHEN tries.began_at <= ? OR tries.began_at > excluded.began_at THEN 1
-                 ELSE tries.count + 1 END,
-               began_at = CASE WHEN tries.began_at <= ? OR tries.began_at > excluded.began_at THEN excluded.began_at
-                 ELSE tries.began_at END
+               count = CASE WHEN tries.began_at BETWEEN ? AND ? THEN tries.count + 1 ELSE 1 END,
+               began_at = CASE WHEN tries.began_at BETWEEN ? AND ? THEN tries.began_at ELSE excluded.began_at END
                RETURNING count""",
-            (bucket, now, now - WINDOW_S * 1_000_000, now - WINDOW_S * 1_000_000),
+            (bucket, now, now - _WINDOW_US, now + _WINDOW_US, now - _WINDOW_US, now + _WINDOW_US),
         )
         if count is not None and count > most:
             raise QuotaExceededError("too many tries in a short time", hint=f"try again in {WINDOW_S // 60} minutes")

@@ -6,7 +6,9 @@ and lets it in. The token is made when the command line comes to fetch it, once.
 
 from __future__ import annotations
 
+import contextlib
 import secrets
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -105,8 +107,8 @@ def ask(dispatcher: Dispatcher, label: str, address: str) -> Waiting:
 def look(dispatcher: Dispatcher, actor: Actor, code: str) -> Asking:
     """What asks with a code. Raises: NotFoundError, ForbiddenError (not from a session), QuotaExceededError."""
     _check_session(actor)
-    with dispatcher.database.transaction(write=True) as tx:
-        row = _found(tx, actor, code)
+    with _counted(dispatcher, actor) as tx:
+        row = _found(tx, code)
     return Asking(_plain(code), row.label, row.address, from_us(row.created_at))
 
 
@@ -116,8 +118,8 @@ def decide(dispatcher: Dispatcher, actor: Actor, code: str, *, allow: bool) -> N
     Raises: NotFoundError, ForbiddenError (not from a session), QuotaExceededError.
     """
     _check_session(actor)
-    with dispatcher.database.transaction(write=True) as tx:
-        row = _found(tx, actor, code)
+    with _counted(dispatcher, actor) as tx:
+        row = _found(tx, code)
         if allow:
             tx.execute(
                 """UPDATE logins SET member_id = ?, credential_version =
@@ -167,10 +169,19 @@ def _plain(code: str) -> str:
     return f"{letters[:4]}-{letters[4:]}"
 
 
-def _found(tx: Tx, actor: Actor, code: str) -> _Row:
-    """Who waits with a code. Codes are short: wrong ones are counted."""
+@contextlib.contextmanager
+def _counted(dispatcher: Dispatcher, actor: Actor) -> Iterator[Tx]:
+    """A transaction about a code that was typed: codes are short, so wrong ones are counted."""
     keys = [f"code:{actor.member_id}"]
-    count_try(tx, keys, _LOOKS)
+    with dispatcher.database.transaction(write=True) as tx:
+        count_try(tx, keys, _LOOKS)
+    with dispatcher.database.transaction(write=True) as tx:
+        yield tx
+        take_back(tx, keys)
+
+
+def _found(tx: Tx, code: str) -> _Row:
+    """Who waits with a code. Raises: NotFoundError."""
     row = tx.one(
         """SELECT device, label, address, created_at, member_id, credential_version FROM logins
            WHERE code = ? AND expires_at > ? AND member_id IS NULL""",
@@ -178,5 +189,4 @@ def _found(tx: Tx, actor: Actor, code: str) -> _Row:
     )
     if row is None:
         raise NotFoundError("no command line waits with this code", hint="it shows a new one: runward login URL")
-    take_back(tx, keys)
     return _Row(*row)

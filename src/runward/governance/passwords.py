@@ -42,7 +42,7 @@ def check_password(password: str, name: str) -> None:
         from zxcvbn import zxcvbn
     except ImportError as error:
         raise MissingExtraError("passwords need zxcvbn", hint="pip install 'runward[server]'") from error
-    found = zxcvbn(password[:_LOOKED_AT], user_inputs=["runward", *name.split()])
+    found = zxcvbn(password[:_LOOKED_AT], user_inputs=["runward", *name.split(), name.replace(" ", "")])
     if found["guesses"] < LEAST_GUESSES:
         why = found["feedback"]["warning"] or "It is easy to guess."
         raise InvalidError(
