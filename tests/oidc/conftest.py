@@ -95,12 +95,12 @@ def settings(issuer: str, **changes: Any) -> OidcSettings:
 
 
 @contextlib.contextmanager
-def serving(folder: Path, issuer: Callable[[str], str], **changes: Any) -> Iterator[Site]:
+def serving(folder: Path, issuer: Callable[[str], str], *, host: str = "127.0.0.1", **changes: Any) -> Iterator[Site]:
     """A server whose provider is started once it is known where to send people back."""
     owner = open_folder(folder, "owner")
     owner.governance.create_team("vision")
     bound = listen("127.0.0.1", 0)
-    url = f"http://127.0.0.1:{bound.getsockname()[1]}"
+    url = f"http://{host}:{bound.getsockname()[1]}"
     access = Access(url=url, oidc=settings(issuer(f"{url}{CALLBACK}"), **changes))
     with contextlib.closing(owner), RunningServer(owner.dispatcher, bound, access) as server:
         yield Site(owner, server)

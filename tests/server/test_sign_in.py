@@ -208,7 +208,7 @@ def test_a_member_changes_their_password_and_other_sessions_end(site: Site) -> N
     )
     change = "/api/v1/session/password"
     fresh = "seven other quiet words"
-    assert mine.send("PUT", change, {"present": "not this one", "password": fresh}).status == 401
+    assert mine.send("PUT", change, {"present": "not this one", "password": fresh}).status == 403
     assert mine.send("PUT", change, {"present": PASSWORD, "password": "password1234"}).status == 422
     assert mine.send("PUT", change, {"present": PASSWORD, "password": fresh}, bare=True).status == 403
     answer = mine.send("PUT", change, {"present": PASSWORD, "password": fresh})

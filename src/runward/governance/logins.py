@@ -101,7 +101,7 @@ def ask(dispatcher: Dispatcher, label: str, address: str) -> Waiting:
                 "expires_at": to_us(now + LASTS),
             },
         )
-    return Waiting(device, code, f"/login#{code}", now + LASTS)
+    return Waiting(device, code, f"/login?code={code}", now + LASTS)
 
 
 def look(dispatcher: Dispatcher, actor: Actor, code: str) -> Asking:

@@ -11,7 +11,7 @@ from pathlib import Path
 from runward.core.clock import to_us, utc_now
 from runward.core.ids import MemberId, TeamId, new_id
 from runward.core.permissions import Role
-from runward.errors import UnauthenticatedError
+from runward.errors import ForbiddenError, UnauthenticatedError
 from runward.governance import repository as sql
 from runward.governance.dispatch import Dispatcher
 from runward.governance.limits import count_try, take_back
@@ -234,15 +234,15 @@ def _password_holds(dispatcher: Dispatcher, stored: str | None, password: str, k
 def change_password(dispatcher: Dispatcher, actor: Actor, present: str, password: str) -> str:
     """Give a member another password; their other sessions and links end. Returns a session's secret.
 
-    Raises: UnauthenticatedError (the present one is wrong), InvalidError (the new one), QuotaExceededError.
+    Raises: ForbiddenError (the present one is wrong), InvalidError (the new one), QuotaExceededError.
     """
     with dispatcher.database.transaction(write=False) as tx:
         found = sql.credentials(tx, actor.name)
     keys = [f"name:{actor.name}", f"address:{actor.address}"]
     if not _password_holds(dispatcher, found[1] if found else None, present, keys):
         with dispatcher.database.transaction(write=True) as tx:
-            note(dispatcher, tx, actor, "session.set_password", "unauthenticated")
-        raise UnauthenticatedError("the present password is wrong", hint="an admin can send you a new one-time link")
+            note(dispatcher, tx, actor, "session.set_password", "forbidden")
+        raise ForbiddenError("the present password is wrong", hint="an admin can send you a new one-time link")
     stored = hash_password(password, actor.name)
     with dispatcher.database.transaction(write=True) as tx:
         sql.set_password(tx, actor.member_id, stored)

@@ -39,3 +39,19 @@ export async function providerUrl(next: string, connect = false): Promise<string
 
 /** Changes the own password; other sessions end. */
 export const changePassword = (present: string, password: string) => send("PUT", "/api/v1/session/password", { body: { present, password } });
+
+/** A command line that waits to be let in. */
+export interface AskingLogin {
+  code: string;
+  label: string;
+  address: string;
+  created_at: string;
+}
+
+/** What waits with a code. */
+export async function lookAtLogin(code: string): Promise<AskingLogin> {
+  return (await (await send("POST", "/api/v1/session/logins/look", { body: { code } })).json()) as AskingLogin;
+}
+
+/** Lets a command line in as the reader, or turns it away. */
+export const decideLogin = (code: string, allow: boolean) => send("POST", "/api/v1/session/logins/decision", { body: { code, allow } });
