@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import quote, urlsplit
 
 import msgspec
 from starlette.requests import Request
@@ -131,6 +132,9 @@ def _by_provider(server: Server) -> list[BaseRoute]:
                 "this server has no provider to sign in with", hint="docs/sign-in.md says how to set one up"
             )
         callback, wanted = redirect_uri(server), own_page(body.next)
+        if _is_elsewhere(server, request):
+            page = wanted if body.connect else f"/sign-in?next={quote(wanted, safe='')}"
+            return JSONResponse({"location": f"{server.url}{page}"})
 
         def begun() -> identities.Begun:
             member = server.actor(request) if body.connect else None
@@ -175,6 +179,15 @@ def _left(server: Server, request: Request, page: str) -> Response:
     response = RedirectResponse(page, status_code=303, headers=headers)
     _forget(response, server, request, ATTEMPT_COOKIE)
     return response
+
+
+def _is_elsewhere(server: Server, request: Request) -> bool:
+    """Whether a browser has this server open by another name than the one to which the provider sends it back.
+
+    The cookie that binds the answer to the browser would not be seen there. The Host header does not tell: proxies change it.
+    """
+    declared = urlsplit(server.url)
+    return request.headers.get("origin", server.url) not in (server.url, f"{declared.scheme}://{declared.netloc}")
 
 
 def redirect_uri(server: Server) -> str:
