@@ -33,6 +33,14 @@ def test_a_member_is_added_and_deactivated(visit: Visitor, site: Site) -> None:
     assert Client(site.url, secret).get("/api/v1/me").status == 401
     assert barriers(page, "members") == []
     page.get_by_role("button", name=f"Let in again: {name}").click()
+    page.get_by_role("button", name=f"Roles of {name}").click()
+    roles = page.get_by_role("dialog")
+    roles.get_by_role("button", name="Give").click()
+    roles.get_by_role("button", name="Take away: contributor", exact=True).wait_for()
+    assert barriers(page, "roles") == []
+    roles.get_by_role("button", name="Take away: contributor of team").click()
+    roles.get_by_role("button", name="Take away: contributor of team").wait_for(state="detached")
+    roles.get_by_role("button", name="Close").click()
     page.get_by_role("button", name=f"New link for {name}").click()
     page.get_by_role("region", name="one-time link").wait_for()
 

@@ -9,6 +9,7 @@ import { CodeBlock } from "@/ui/CodeBlock";
 import { Scroll } from "@/ui/Scroll";
 import { ErrorNote, Loaded } from "@/ui/states";
 import { EndMember } from "./EndMember";
+import { Grants } from "./Grants";
 import { KINDS, membersQuery, ROLES, roleText, waysText } from "./people";
 
 type Role = Member["grants"][number]["role"];
@@ -25,7 +26,7 @@ function OneTime({ member, path }: { member: string; path: string }) {
 }
 
 /** Makes a member, who then chooses a password, or a service account. */
-function NewMember() {
+function NewMember({ invited }: { invited: (member: string, path: string) => void }) {
   const client = useQueryClient();
   const [name, setName] = useState("");
   const [role, setRole] = useState<Role>("contributor");
@@ -35,8 +36,9 @@ function NewMember() {
   const where = [...(teams.data ?? []).map((one) => ({ value: one.name, label: one.name })), { value: "*", label: "the whole workspace" }];
   const create = useMutation({
     mutationFn: () => api.post("/api/v1/members", { body: { name: name.trim(), role, team: team ?? "", kind } }),
-    onSuccess: () => {
+    onSuccess: (made) => {
       setName("");
+      invited(made.member, made.path);
       return client.invalidateQueries({ queryKey: membersQuery.queryKey });
     },
   });
@@ -50,13 +52,18 @@ function NewMember() {
         <Button type="submit" size="xs" loading={create.isPending}>Add</Button>
       </form>
       {create.isError && <ErrorNote error={create.error} />}
-      {create.data && <OneTime member={create.data.member} path={create.data.path} />}
     </Section>
   );
 }
 
 /** What an admin can do about a member. */
-function Actions({ member, invited, end }: { member: Member; invited: (member: string, path: string) => void; end: () => void }) {
+function Actions({ member, isSelf, invited, roles, end }: {
+  member: Member;
+  isSelf: boolean;
+  invited: (member: string, path: string) => void;
+  roles: () => void;
+  end: () => void;
+}) {
   const client = useQueryClient();
   const path = { member: member.id };
   const changed = () => client.invalidateQueries({ queryKey: membersQuery.queryKey });
@@ -69,7 +76,8 @@ function Actions({ member, invited, end }: { member: Member; invited: (member: s
   const small = { size: "compact-xs", variant: "subtle" } as const;
   return (
     <span className="row-actions">
-      {member.disabled
+      <Button {...small} onClick={roles} aria-label={`Roles of ${member.name}`}>Roles</Button>
+      {isSelf ? null : member.disabled
         ? <Button {...small} loading={activate.isPending} onClick={() => activate.mutate()} aria-label={`Let in again: ${member.name}`}>Let in again</Button>
         : (
           <>
@@ -89,6 +97,7 @@ export function MembersTab() {
   const manages = me.data?.role === "admin";
   const [link, setLink] = useState<{ member: string; path: string } | null>(null);
   const [ending, setEnding] = useState<Member | null>(null);
+  const [granting, setGranting] = useState("");
   return (
     <Loaded query={query}>
       {(members) => (
@@ -104,14 +113,15 @@ export function MembersTab() {
                     <td className="wide muted">{member.kind}</td>
                     <td className="wide muted">{waysText(member)}</td>
                     <td className="muted nowrap" data-label="Last seen">{member.last_seen_at ? <Time at={member.last_seen_at} /> : "never"}</td>
-                    {manages && <td>{member.id !== me.data?.member_id && <Actions member={member} invited={(name, path) => setLink({ member: name, path })} end={() => setEnding(member)} />}</td>}
+                    {manages && <td><Actions member={member} isSelf={member.id === me.data?.member_id} invited={(name, path) => setLink({ member: name, path })} roles={() => setGranting(member.id)} end={() => setEnding(member)} /></td>}
                   </tr>
                 ))}
               </tbody>
             </table>
           </Scroll>
+          <div className="spaced">{manages && <NewMember invited={(name, path) => setLink({ member: name, path })} />}</div>
           {link && <OneTime {...link} />}
-          <div className="spaced">{manages && <NewMember />}</div>
+          <Grants member={members.find((one) => one.id === granting) ?? null} close={() => setGranting("")} />
           <EndMember member={ending} close={() => setEnding(null)} />
         </>
       )}
