@@ -95,7 +95,7 @@ def actor_by_token(database: Database, token: str) -> Actor:
     """The member behind a token. Raises: UnauthenticatedError."""
     wrong = UnauthenticatedError(
         "the token is not valid: mistyped, expired or revoked",
-        hint="make a new one: runward token create --member NAME",
+        hint="make a new one: runward login URL, or runward token create --member NAME",
     )
     if not is_well_formed(token):
         raise wrong
