@@ -38,6 +38,7 @@ function NewToken({ manages }: { manages: boolean }) {
         <NumberInput size="xs" label="Days until it ends" min={1} max={3650} clampBehavior="strict" value={days} onChange={(value) => typeof value === "number" && setDays(value)} />
         <Button type="submit" size="xs" loading={create.isPending}>Make</Button>
       </form>
+      <p className="muted small">From a command line: <code>runward token create{member ? ` --member ${member}` : ""} --scope {role}{project ? ` --project ${project}` : ""} --days {days}</code></p>
       {create.isError && <ErrorNote error={create.error} />}
       {create.data && (
         <div role="status" className="stack">
