@@ -12,11 +12,11 @@ import pytest
 
 from runward.core.ids import new_id
 from runward.errors import InvalidError, StoreError
-from runward.governance.model import NewMember
+from runward.governance.model import NewMember, NewToken
 from runward.governance.oidc import OidcSettings
 from runward.governance.signin import new_link
 from runward.server.access import Access, declare
-from runward.server.run import LOOPBACK, RunningServer, listen
+from runward.server.run import RunningServer, listen
 from runward.workspace import FolderWorkspace, open_folder, open_url
 from tests.server.certificates import make_certificate
 from tests.server.conftest import Site
@@ -68,10 +68,8 @@ def test_tls_is_served_with_a_certificate(
         with pytest.raises(StoreError, match="CERTIFICATE_VERIFY_FAILED"):
             open_url(server.url, "rwd_x").governance.whoami()
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-        made = owner.governance.create_token
-        from runward.governance.model import NewToken
-
-        assert open_url(server.url, made(NewToken("t")).secret).governance.whoami().name == "owner"
+        secret = owner.governance.create_token(NewToken("t")).secret
+        assert open_url(server.url, secret).governance.whoami().name == "owner"
         with pytest.raises((http.client.HTTPException, OSError)):
             Client(server.url.replace("https", "http")).get("/healthz")
 
@@ -184,8 +182,6 @@ def test_an_open_stream_ends_with_what_opened_it(site: Site, kind: str, monkeypa
         answer = site.client().post("/api/v1/session/link", {"secret": secret})
         headers = {"Cookie": answer.headers["set-cookie"].partition(";")[0]}
     else:
-        from runward.governance.model import NewToken
-
         made = site.owner.governance.create_token(NewToken("t", member=name))
         headers = {"Authorization": f"Bearer {made.secret}"}
     port = int(site.server.url.rpartition(":")[2])
@@ -198,4 +194,3 @@ def test_an_open_stream_ends_with_what_opened_it(site: Site, kind: str, monkeypa
         site.owner.governance.deactivate_member(name)
         while response.readline():
             pass
-    assert LOOPBACK
