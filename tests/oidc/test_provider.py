@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from runward.governance.model import NewMember
+from runward.governance.model import NewMember, NewToken
 from runward.governance.signin import new_link
 from tests.oidc.conftest import Browser, Provider, Site, query_of, session_of
 from tests.server.http import Answer, Client
@@ -131,6 +131,12 @@ def test_a_member_connects_the_provider_from_their_own_session(site: Site, provi
     back = Browser(provider.issuer).sign_in(url, "d2")
     site.owner.governance.invite("dirk")
     assert site.back(cookie, **query_of(back)).headers["location"] == "/sign-in?problem=expired"
+
+
+def test_a_token_connects_no_provider(site: Site) -> None:
+    """Otherwise who got hold of one could sign in as its member for good."""
+    holder = Client(site.server.url, site.owner.governance.create_token(NewToken("t")).secret)
+    assert holder.post("/api/v1/session/oidc", {"connect": True}).status == 403
 
 
 def test_a_code_is_worth_nothing_twice(site: Site, provider: Provider) -> None:

@@ -138,6 +138,9 @@ def _by_provider(server: Server) -> list[BaseRoute]:
 
         def begun() -> identities.Begun:
             member = server.actor(request) if body.connect else None
+            if member is not None and member.via != "session":
+                # Who holds a token for a while must not make it a way in for good.
+                raise ForbiddenError("the provider is connected from a session", hint="sign in on the web")
             return identities.begin(dispatcher, provider, callback, wanted, address_of(request), member)
 
         try:
