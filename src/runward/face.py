@@ -65,7 +65,7 @@ def connect(url: str = "", token: str = "") -> w.Workspace:
     Args:
         url: A server such as ``http://host:4747``; by default ``RUNWARD_URL``, else the folder ``RUNWARD_DIR`` or the
             nearest ``.runward`` upwards.
-        token: A token for the server; by default ``RUNWARD_TOKEN``.
+        token: A token for the server; by default ``RUNWARD_TOKEN``, else what `runward login` kept.
 
     Raises: InvalidError, StoreError.
     """

@@ -214,9 +214,12 @@ def open_folder(path: str | Path, member: str = "") -> FolderWorkspace:
 
 
 def open_url(url: str, token: str = "") -> Workspace:
-    """The workspace of a server. No request is made yet."""
+    """The workspace of a server; without a token with the one that `runward login` kept. No request is made yet.
+
+    Raises: InvalidError.
+    """
     # A folder needs no HTTP, whose modules cost as much to load as a small command takes.
-    http = load("runward.core.remote:HttpClient")(url, token)
+    http = load("runward.core.remote:HttpClient")(url, token or load("runward.core.credentials:token_for")(url))
     state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "runward"
     place = state / http.url.replace("://", "_").replace("/", "_").replace(":", "_")
     local = FolderBlobs(place / "blobs")
@@ -237,6 +240,8 @@ def find_folder(start: Path | None = None) -> Path:
 
 def connect(url: str = "", token: str = "") -> Workspace:
     """The workspace that is meant: a URL, else ``RUNWARD_URL`` with ``RUNWARD_TOKEN``, else a folder.
+
+    Where no token is given, the one that `runward login` kept for the server counts.
 
     Raises: InvalidError, StoreError.
     """

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runward.governance.secrets import new_secret, new_token
 from runward.tracking.capture.redact import (
     find_secrets,
     is_secret_name,
@@ -65,7 +66,8 @@ SECRETS = [
     ("shopify-token", "shpat" + "_" + HEX32),
     ("age-key", "AGE-SECRET" + "-KEY-1" + "Q" * 58),
     ("wandb-key", "local" + "-" + HEX40),
-    ("runward-token", "rw" + "_" + A36),
+    ("runward-token", "rwd" + "_" + A36[:32] + "0a1b2c3d"),
+    ("runward-link", "https://runs.example/welcome#" + A36),
     ("url-password", "postgresql://ada:" + "correcthorse@db.example/x"),
     ("url-token", "https://" + A36 + "@example.org/x.git"),
     ("authorization", "Authorization: Bearer " + A36),
@@ -91,6 +93,16 @@ def test_planted_secret_is_found(kind: str, text: str) -> None:
     assert cleaned.startswith("lr=0.1 before ")
     assert f"[redacted:{kind}]" in cleaned
     assert all(secret not in cleaned for secret in found)
+
+
+def test_our_own_tokens_and_links_are_found_as_they_are_made() -> None:
+    """Whatever their random part looks like; the pattern follows the maker."""
+    for _ in range(200):
+        token, link = new_token(), f"http://127.0.0.1:4747/enter#{new_secret()}"
+        cleaned = redact(f'run.connect("http://h", "{token}") and {link} end')
+        assert token not in cleaned
+        assert link.partition("#")[2] not in cleaned
+        assert cleaned.endswith(" end")
 
 
 def test_at_least_thirty_kinds() -> None:

@@ -11,7 +11,7 @@ from runward.core.permissions import Role
 from runward.governance.dispatch import Dispatcher
 from runward.governance.model import Actor, NewToken, RoleName
 from runward.governance.scopes import member_by_name
-from runward.governance.signin import folder_actor
+from runward.governance.signin import actor_by_token, folder_actor
 from runward.server.run import LOOPBACK, RunningServer, listen
 from runward.store.blobs import Blobs
 from runward.store.database import open_database
@@ -49,14 +49,19 @@ class Store:
         actor = Actor(member_id=member, name=name, verified=True, via="folder", role_cap=Role[scope.upper()])  # type: ignore[arg-type]
         return FolderWorkspace(self.dispatcher, str(self.folder), self.folder, actor)
 
+    def hold(self, secret: str) -> Workspace:
+        actor = actor_by_token(self.dispatcher.database, secret)
+        return FolderWorkspace(self.dispatcher, str(self.folder), self.folder, actor)
+
     def enter_by_http(self, name: str, scope: RoleName) -> Workspace:
         token = self.owner.governance.create_token(NewToken(name="suite", member=name, role=scope))
         return open_url(self.url, token.secret)
 
     def world(self, *, http: bool) -> World:
         if not http:
-            return World(self.owner, self.enter)
-        return World(self.enter_by_http(self.owner.actor.name, "admin"), self.enter_by_http)
+            return World(self.owner, self.enter, self.hold)
+        owner = self.enter_by_http(self.owner.actor.name, "admin")
+        return World(owner, self.enter_by_http, lambda secret: open_url(self.url, secret))
 
     def close(self) -> None:
         self._stack.close()

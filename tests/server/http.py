@@ -12,6 +12,8 @@ class Answer(NamedTuple):
     status: int
     headers: dict[str, str]
     body: bytes
+    cookies: tuple[str, ...] = ()
+    """Each Set-Cookie header."""
 
     @property
     def json(self) -> Any:
@@ -39,7 +41,9 @@ class Client:
         try:
             connection.request(method, path, data, {**given, **(headers or {})})
             response = connection.getresponse()
-            return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
+            told = response.getheaders()
+            cookies = tuple(value for name, value in told if name.lower() == "set-cookie")
+            return Answer(response.status, {k.lower(): v for k, v in told}, response.read(), cookies)
         finally:
             connection.close()
 

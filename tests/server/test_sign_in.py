@@ -11,9 +11,12 @@ import pytest
 
 from runward.core.ids import new_id
 from runward.errors import ConflictError, InvalidError
-from runward.governance.model import NewMember, NewToken
+from runward.governance import signin
+from runward.governance.model import NewMember, NewToken, RoleName
+from runward.governance.passwords import hash_password
 from runward.governance.signin import new_link
-from runward.server.run import LOOPBACK, RunningServer, check_exposure, first_link, listen
+from runward.server.access import declare
+from runward.server.run import LOOPBACK, RunningServer, first_link, listen
 from runward.workspace import FolderWorkspace, open_folder
 from tests.server.conftest import Site
 from tests.server.http import Answer, Client
@@ -158,10 +161,14 @@ def test_a_port_in_use_is_named_with_a_way_out() -> None:
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.7", "my.host"])
 def test_a_public_address_needs_a_word_about_encryption(host: str) -> None:
     with pytest.raises(InvalidError, match=re.escape(host)) as caught:
-        check_exposure(host, behind_proxy=False)
-    assert "--behind-proxy" in caught.value.hint
-    assert check_exposure(host, behind_proxy=True) is None
-    assert check_exposure("127.0.0.1", behind_proxy=False) == LOOPBACK
+        declare(host)
+    for way in ("--tls-cert", "--behind-proxy", "--proxy"):
+        assert way in caught.value.hint
+    assert declare(host, behind_proxy=True).hosts is None
+    assert declare("127.0.0.1").hosts == LOOPBACK
+    assert declare(host, proxies=["10.0.0.2"], url="https://runs.example/").hosts == LOOPBACK | {"runs.example"} | (
+        {host} - {"0.0.0.0", "::"}
+    )
 
 
 def test_a_host_that_is_not_here_is_named() -> None:
@@ -188,3 +195,76 @@ def test_the_trail_tells_who_came_in_from_where_and_who_did_not(site: Site) -> N
         ("", "session.begin", "unauthenticated", "password", "127.0.0.1"),
     ]
     assert site.owner.governance.prove_audit().holds
+
+
+def test_a_member_changes_their_password_and_other_sessions_end(site: Site) -> None:
+    """The present one is asked for, within the limit; the new one is as good as any; the own session goes on."""
+    name, secret = _invited(site)
+    first = _accept(site, secret)
+    second = site.client().post("/api/v1/session", {"name": name, "password": PASSWORD})
+    mine, other = (Client(site.server.url, cookie=_cookie(answer)) for answer in (first, second))
+    link = new_link(
+        site.dispatcher.database, next(m.id for m in site.owner.governance.list_members() if m.name == name)
+    )
+    change = "/api/v1/session/password"
+    fresh = "seven other quiet words"
+    assert mine.send("PUT", change, {"present": "not this one", "password": fresh}).status == 403
+    assert mine.send("PUT", change, {"present": PASSWORD, "password": "password1234"}).status == 422
+    assert mine.send("PUT", change, {"present": PASSWORD, "password": fresh}, bare=True).status == 403
+    answer = mine.send("PUT", change, {"present": PASSWORD, "password": fresh})
+    assert answer.status == 200
+    assert Client(site.server.url, cookie=_cookie(answer)).get("/api/v1/me").json["name"] == name
+    assert other.get("/api/v1/me").status == mine.get("/api/v1/me").status == 401
+    assert site.client().post("/api/v1/session/link", {"secret": link}).status == 401
+    assert site.client().post("/api/v1/session", {"name": name, "password": PASSWORD}).status == 401
+    assert site.client().post("/api/v1/session", {"name": name, "password": fresh}).status == 200
+    assert site.client("ann").send("PUT", change, {"present": fresh, "password": PASSWORD}).status == 403
+
+
+@pytest.mark.parametrize("less", ["viewer", None])
+def test_who_gets_less_has_to_sign_in_again(site: Site, less: RoleName | None) -> None:
+    """A role that is lowered or taken away ends sessions and links; more of it ends nothing."""
+    name, secret = _invited(site)
+    session = Client(site.server.url, cookie=_cookie(_accept(site, secret)))
+    site.owner.governance.grant(name, "team", "team", "reviewer")
+    assert session.get("/api/v1/me").status == 200
+    site.owner.governance.grant(name, "team", "team", less)
+    assert session.get("/api/v1/me").status == 401
+
+
+def test_the_last_admin_stays_one(empty: tuple[FolderWorkspace, RunningServer]) -> None:
+    """Otherwise nobody could let anybody in."""
+    space, _ = empty
+    with pytest.raises(ConflictError, match="only admin"):
+        space.governance.grant("owner", "workspace", "", "viewer")
+    space.governance.create_member(NewMember(name="ann", role="admin", team="*"))
+    space.governance.grant("ann", "workspace", "", None)
+    space.governance.create_member(NewMember(name="ben", role="admin", team="*"))
+    space.governance.deactivate_member("ben")
+    with pytest.raises(ConflictError, match="only admin"):
+        space.governance.grant("owner", "workspace", "", None)
+
+
+def test_a_service_account_cannot_sign_in(site: Site) -> None:
+    """Not even with a link or a password that got into the database somehow."""
+    name = f"robot-{new_id()}"
+    site.owner.governance.create_member(NewMember(name=name, kind="service"))
+    member = next(m.id for m in site.owner.governance.list_members() if m.name == name)
+    for kind, path in (("link", "link"), ("invitation", "invitation")):
+        secret = new_link(site.dispatcher.database, member, kind)
+        body = {"secret": secret, **({"password": PASSWORD} if kind == "invitation" else {})}
+        assert site.client().post(f"/api/v1/session/{path}", body).status == 401
+    with site.dispatcher.database.transaction(write=True) as tx:
+        stored = hash_password(PASSWORD)
+        tx.execute("UPDATE members SET password_hash = ? WHERE id = ?", (stored, member))
+    assert site.client().post("/api/v1/session", {"name": name, "password": PASSWORD}).status == 401
+
+
+def test_who_is_not_known_makes_the_server_take_in_and_hash_nothing_large(site: Site) -> None:
+    """A body is refused before it is read whole; a link that is none costs no hash."""
+    for path in ("/api/v1/session", "/api/v1/session/link", "/api/v1/session/invitation"):
+        answer = site.client().send("POST", path, b'{"name": "' + b"x" * 20_000 + b'"}')
+        assert (answer.status, "KiB" in answer.json["detail"]) == (422, True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(signin, "hash_password", lambda *given: pytest.fail("it was hashed"))
+        assert _accept(site, "x" * 43).status == 401

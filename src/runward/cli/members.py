@@ -8,7 +8,7 @@ from typing import get_args
 import click
 
 from runward.cli.output import Output, pass_output, with_json
-from runward.governance.model import NewMember, NewToken, RoleName
+from runward.governance.model import Grant, NewMember, NewToken, RoleName
 from runward.store.folder import FolderBlobs
 from runward.workspace import FolderWorkspace, Workspace, connect, find_folder, open_dispatcher, open_folder
 
@@ -55,10 +55,112 @@ def create_member(output: Output, name: str, role: RoleName, team: str, database
 @with_json
 @pass_output
 def list_members(output: Output, database: str) -> None:
-    """All members with their roles."""
+    """All members with their roles, how they come in, and when they were last seen."""
     found = owned(database).governance.list_members()
-    rows = [[m.name, m.kind, ", ".join(f"{g.role} on {g.scope or 'workspace'}" for g in m.grants)] for m in found]
-    output.table(found, ["name", "kind", "roles"], rows)
+    rows = [
+        [
+            m.name,
+            "deactivated" if m.disabled else m.kind,
+            ", ".join(map(_role, m.grants)),
+            ", ".join(m.signs_in) or "–",
+            f"{m.last_seen_at:%F %R}" if m.last_seen_at else "never",
+        ]
+        for m in found
+    ]
+    output.table(found, ["name", "kind", "roles", "signs in by", "last seen (UTC)"], rows)
+
+
+def _role(grant: Grant) -> str:
+    from_group = " (group)" if grant.source == "group" else ""
+    return f"{grant.role} on {grant.scope or 'workspace'}{from_group}"
+
+
+@member.command("invite")
+@click.argument("name")
+@_database
+@with_json
+@pass_output
+def invite(output: Output, name: str, database: str) -> None:
+    """A new one-time link for a member to choose a password; their sessions end."""
+    found = owned(database).governance.invite(name)
+    output.result(found, f"{name} opens SERVER{found.path} (once, until {found.expires_at:%F %R} UTC)")
+
+
+@member.command("deactivate")
+@click.argument("name")
+@_database
+@with_json
+@pass_output
+def deactivate(output: Output, name: str, database: str) -> None:
+    """End a member's sessions, links and tokens at once; what they made stays."""
+    output.result(owned(database).governance.deactivate_member(name), f"{name} is deactivated; what they made stays")
+
+
+@member.command("activate")
+@click.argument("name")
+@_database
+@with_json
+@pass_output
+def activate(output: Output, name: str, database: str) -> None:
+    """Let a deactivated member sign in again; tokens that were ended stay so."""
+    output.result(owned(database).governance.activate_member(name), f"{name} may sign in again")
+
+
+@member.command("connect")
+@click.argument("name")
+@click.option("--issuer", required=True, help="The provider, as in --oidc-issuer.")
+@click.option(
+    "--subject", required=True, help="Who they are there: the server's log names it when a sign-in is refused."
+)
+@_database
+@with_json
+@pass_output
+def connect_member(output: Output, name: str, issuer: str, subject: str, database: str) -> None:
+    """Let whom the sign-in provider calls by a subject be this member."""
+    output.result(owned(database).governance.connect_member(name, issuer, subject), f"{name} may sign in by {issuer}")
+
+
+@member.command("disconnect")
+@click.argument("name")
+@_database
+@with_json
+@pass_output
+def disconnect_member(output: Output, name: str, database: str) -> None:
+    """Forget who the sign-in provider says that a member is; their sessions end."""
+    output.result(owned(database).governance.disconnect_member(name), f"{name} is connected with no provider")
+
+
+@click.group()
+def service() -> None:
+    """Service accounts: members for programs, which come in by token only."""
+
+
+@service.command("create")
+@click.argument("name")
+@click.option("--role", type=ROLES, default="contributor", show_default=True)
+@click.option("--team", default="", help="The team the role counts for; '*' for the whole workspace.")
+@_database
+@with_json
+@pass_output
+def create_service(output: Output, name: str, role: RoleName, team: str, database: str) -> None:
+    """Create a service account. It has no password and no link."""
+    owned(database).governance.create_member(NewMember(name=name, role=role, team=team, kind="service"))
+    output.result({"service": name, "role": role}, f"service account {name} created")
+    output.hint(f"runward token create --member {name}")
+
+
+@service.command("list")
+@_database
+@with_json
+@pass_output
+def list_services(output: Output, database: str) -> None:
+    """The service accounts with their roles."""
+    found = [m for m in owned(database).governance.list_members() if m.kind == "service"]
+    rows = [
+        [m.name, ", ".join(map(_role, m.grants)), f"{m.last_seen_at:%F %R}" if m.last_seen_at else "never"]
+        for m in found
+    ]
+    output.table(found, ["name", "roles", "last seen (UTC)"], rows)
 
 
 @member.command("grant")
@@ -114,30 +216,64 @@ def token() -> None:
 @click.option("--role", type=ROLES, default="contributor", show_default=True, help="For a member that is new.")
 @click.option("--scope", type=ROLES, default=None, help="The most that the token can do; default: what the member can.")
 @click.option("--days", type=click.IntRange(1, 3650), default=365, show_default=True)
+@click.option("--team", default="", help="Only for this team.")
+@click.option("--project", default="", help="Only for this project and those below it.")
+@click.option("--only", multiple=True, metavar="PERMISSION", help="Only for this, such as run.write; may be repeated.")
+@click.option("--label", default="", help="What the token is called in lists.")
 @_database
 @with_json
 @pass_output
-def create_token(output: Output, name: str, role: RoleName, scope: RoleName | None, days: int, database: str) -> None:
-    """Create a token; its secret is printed once."""
+def create_token(
+    output: Output,
+    name: str,
+    role: RoleName,
+    scope: RoleName | None,
+    days: int,
+    team: str,
+    project: str,
+    only: tuple[str, ...],
+    label: str,
+    database: str,
+) -> None:
+    """Create a token; its secret is printed once. It can at most what its member can."""
     space = owned(database)
-    known = {member.name for member in space.governance.list_members()}
+    known = {member.name for member in space.governance.list_members()} if name else set()
     if name and isinstance(space, FolderWorkspace) and name not in known:
         space.governance.create_member(NewMember(name=name, role=role, team="*" if role == "admin" else ""))
-    new = NewToken(name=f"cli-{name or 'own'}", member=name, role=scope or "admin", expires_in_days=days)
+    new = NewToken(
+        name=label or f"cli-{name or 'own'}",
+        member=name,
+        role=scope or "admin",
+        expires_in_days=days,
+        team=team,
+        project=project,
+        only=list(only),
+    )
     found = space.governance.create_token(new)
     output.result(found, found.secret)
     output.hint("shown once; set it as RUNWARD_TOKEN")
 
 
 @token.command("list")
+@click.option("--all", "everybody", is_flag=True, help="Everybody's; for admins of the workspace.")
 @_database
 @with_json
 @pass_output
-def list_tokens(output: Output, database: str) -> None:
-    """Your tokens."""
-    found = owned(database).governance.list_tokens()
-    rows = [[t.id, t.name, t.role, "revoked" if t.revoked else str(t.expires_at or "")] for t in found]
-    output.table(found, ["id", "name", "scope", "expires"], rows)
+def list_tokens(output: Output, everybody: bool, database: str) -> None:
+    """Your tokens, or everybody's."""
+    found = owned(database).governance.list_tokens(everybody)
+    rows = [
+        [
+            t.id,
+            t.name,
+            t.member,
+            " ".join([t.role, *([t.scope or "nothing that is left"] if t.scope_kind != "workspace" else []), *t.only]),
+            "revoked" if t.revoked else f"{t.expires_at:%F}" if t.expires_at else "never",
+            f"{t.last_used_at:%F %R}" if t.last_used_at else "never",
+        ]
+        for t in found
+    ]
+    output.table(found, ["id", "name", "member", "scope", "expires", "last used (UTC)"], rows)
 
 
 @token.command("revoke")

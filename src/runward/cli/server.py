@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
+from runward.cli.oidc import read_settings, with_oidc
 from runward.cli.output import Output, pass_output, span, with_json
 from runward.interop.parquet import arrow
 from runward.workspace import find_folder
@@ -37,11 +39,24 @@ from runward.workspace import find_folder
     metavar="CIDR",
     help="A network that is not public but that web hooks and forges may be in: 10.1.0.0/16.",
 )
-@click.option("--behind-proxy", is_flag=True, help="A TLS proxy stands in front: other hosts may connect.")
+@click.option(
+    "--behind-proxy", is_flag=True, help="A TLS proxy on this machine stands in front; what it forwards is believed."
+)
+@click.option(
+    "--proxy",
+    "proxies",
+    multiple=True,
+    metavar="ADDRESS",
+    help="A TLS proxy at this address or network stands in front; only what it forwards is believed.",
+)
+@click.option("--tls-cert", type=click.Path(path_type=Path), default=None, help="Serve TLS: certificate chain (PEM).")
+@click.option("--tls-key", type=click.Path(path_type=Path), default=None, help="The certificate's key (PEM).")
+@with_oidc
 @with_json
 @pass_output
 def server(
     output: Output,
+    /,
     folder: Path | None,
     database: str,
     blobs: str,
@@ -52,12 +67,26 @@ def server(
     url: str,
     hook_networks: tuple[str, ...],
     behind_proxy: bool,
+    proxies: tuple[str, ...],
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    **oidc: Any,
 ) -> None:
     """Serve a workspace until Ctrl-C. The first start prints a one-time link; there is no default password."""
-    from runward.server.run import RunningServer, Serving, check_exposure, first_link, listen, note_address, open_store
+    from runward.governance.identities import check_teams
+    from runward.server.access import declare
+    from runward.server.run import RunningServer, Serving, first_link, listen, note_address, open_store
     from runward.server.workers import Workers
 
-    allowed = check_exposure(host, behind_proxy)
+    access = declare(
+        host,
+        url=url,
+        behind_proxy=behind_proxy,
+        proxies=proxies,
+        certificate=tls_cert,
+        key=tls_key,
+        oidc=read_settings(oidc),
+    )
     bound = listen(host, port)
     folder = (folder or find_folder()).absolute()
     dispatcher = open_store(folder, database, blobs)
@@ -65,18 +94,21 @@ def server(
         arrow()
     if url:
         note_address(dispatcher, url)
-    running = RunningServer(dispatcher, bound, allowed, tables_after_s, hook_networks)
+    if access.oidc:
+        check_teams(dispatcher.database, access.oidc)
+    running = RunningServer(dispatcher, bound, access, tables_after_s, hook_networks)
     link = first_link(dispatcher)
+    place = access.url or running.url
     if output.json:
-        output.result({"url": running.url, "first_sign_in": running.url + link if link else None})
+        output.result({"url": running.url, "first_sign_in": place + link if link else None})
         sys.stdout.flush()
     output.say(f"Runward serves {dispatcher.database.url.rpartition('@')[2]} at {running.url}")
     if link:
-        output.say(f"first sign-in (once, within the hour): {running.url}{link}")
+        output.say(f"first sign-in (once, within the hour): {place}{link}")
     output.say("Ctrl-C stops it")
     if workers == 1:
         running.serve()
     else:
         dispatcher.database.close()
-        serving = Serving(folder, database, blobs, allowed, tables_after_s, hook_networks)
+        serving = Serving(folder, database, blobs, access, tables_after_s, hook_networks)
         sys.exit(Workers(workers, bound, serving).run())

@@ -40,7 +40,10 @@ class Governance(Protocol):
 
     @operation("POST", "/members", may="member.manage", on=ON_WORKSPACE)
     def create_member(self, new: NewMember) -> Invitation:
-        """Create a member and a one-time link for their password. Raises: AlreadyExistsError, InvalidError."""
+        """Create a member and a one-time link for their password; a service account gets none.
+
+        Raises: AlreadyExistsError, InvalidError.
+        """
         ...
 
     @operation("POST", "/members/{member}/invitation", may="member.manage", on=ON_WORKSPACE)
@@ -52,8 +55,35 @@ class Governance(Protocol):
     def grant(self, member: str, scope_kind: ScopeKind, scope: str, role: RoleName | None) -> Member:
         """Give a member a role on the workspace, a team or a project; None takes it away.
 
-        Nobody can grant more than they hold. Raises: NotFoundError, ForbiddenError.
+        Nobody can grant more than they hold. Who gets less than before has to sign in again. A role that comes from a group
+        of the provider stays. Raises: NotFoundError, ForbiddenError, ConflictError (the last admin).
         """
+        ...
+
+    @operation("POST", "/members/{member}/deactivation", may="member.manage", on=ON_WORKSPACE)
+    def deactivate_member(self, member: str) -> Member:
+        """End every way in that a member has: sessions, links and tokens, at once. What they made stays.
+
+        Raises: NotFoundError, ConflictError (oneself, the last admin).
+        """
+        ...
+
+    @operation("DELETE", "/members/{member}/deactivation", may="member.manage", on=ON_WORKSPACE)
+    def activate_member(self, member: str) -> Member:
+        """Let a deactivated member sign in again; tokens and sessions that were ended stay so. Raises: NotFoundError."""
+        ...
+
+    @operation("POST", "/members/{member}/identities", may="member.manage", on=ON_WORKSPACE)
+    def connect_member(self, member: str, issuer: str, subject: str) -> Member:
+        """Let whom the sign-in provider calls by that subject be this member.
+
+        Raises: NotFoundError, InvalidError (a service account), AlreadyExistsError (another member is).
+        """
+        ...
+
+    @operation("DELETE", "/members/{member}/identities", may="member.manage", on=ON_WORKSPACE)
+    def disconnect_member(self, member: str) -> Member:
+        """Forget who the sign-in provider says that a member is; their sessions end. Raises: NotFoundError."""
         ...
 
     @operation("GET", "/teams", may="session.use", on=ON_LIST)
@@ -67,13 +97,17 @@ class Governance(Protocol):
         ...
 
     @operation("GET", "/tokens", may="token.manage", on=ON_SELF)
-    def list_tokens(self) -> list[Token]:
-        """The caller's tokens."""
+    def list_tokens(self, everybody: bool = False) -> list[Token]:
+        """The caller's tokens, or everybody's for an admin of the workspace. Raises: ForbiddenError."""
         ...
 
     @operation("POST", "/tokens", may="token.manage", on=ON_SELF)
     def create_token(self, new: NewToken) -> TokenSecret:
-        """Create a token; only an admin of the workspace can create one for somebody else. The secret is shown once."""
+        """Create a token; only an admin of the workspace can create one for somebody else. The secret is shown once.
+
+        It can be for one team or one project, and for some permissions only; whoever holds it can at most what its member can.
+        Raises: InvalidError, NotFoundError, ForbiddenError, ConflictError (the member is deactivated).
+        """
         ...
 
     @operation("DELETE", "/tokens/{token_id}", may="token.manage", on=ON_SELF)

@@ -52,6 +52,8 @@ class Call:
         self.events: list[Event] = []
         self.noted: list[tuple[Actor, Noted]] = []
         """What goes into the audit trail before the commit."""
+        self.about: tuple[str, str] | None = None
+        """(kind, id) of what the call turned out to be about, where its declaration does not say."""
 
     @property
     def now_us(self) -> int:
@@ -116,6 +118,7 @@ class Call:
         return self._role_at(scope) if scope else None
 
 
+_OPEN_TO_LIMITED = "governance.whoami"
 _MOST_TRIES = 5
 """So often a call is made again that the database undid for another one; each of them lets one of the others pass."""
 
@@ -309,6 +312,12 @@ class Dispatcher:
 
     def authorise(self, call: Call, op: Operation, arguments: Mapping[str, Any]) -> None:
         """Let the call pass, or raise: what a member may not see does not exist for them."""
+        self._check_token(call.actor, op.may, op.id)
+        if op.on == ON_SELF and call.actor.is_limited and op.id != _OPEN_TO_LIMITED:
+            raise ForbiddenError(
+                f"{op.id} is about all that belongs to {call.actor.name}, and this token is for a part",
+                hint="use a token without team, project and only, or a session",
+            )
         if op.on in (ON_SELF, ON_LIST):
             return
         needed = PERMISSIONS[op.may]
@@ -323,6 +332,13 @@ class Dispatcher:
             return
         kind, object_id = cast(tuple[str, str], subject(op, arguments))
         self.require(call, kind, object_id, needed, op.id)
+
+    def _check_token(self, actor: Actor, may: str, what: str) -> None:
+        if actor.only and may not in actor.only and may != "session.use":
+            raise ForbiddenError(
+                f"{what} needs {may}, and this token is only for {', '.join(sorted(actor.only))}",
+                hint="make a token that has it: runward token create --only …",
+            )
 
     def require(self, call: Call, kind: str, object_id: str, needed: Role, what: str) -> None:
         """Raise unless the caller holds a role on an object."""
@@ -344,6 +360,7 @@ class Dispatcher:
         """
         with self.database.transaction(write=write) as tx:
             call = Call(self, tx, actor)
+            self._check_token(actor, door.may, f"{door.method} {door.path}")
             if not door.on.startswith("@"):
                 self.require(call, door.on, object_id, PERMISSIONS[door.may], f"{door.method} {door.path}")
             yield call
@@ -353,7 +370,7 @@ class Dispatcher:
         self._committed([call])
 
     def _record(self, call: Call, op: Operation, arguments: Mapping[str, Any], outcome: str) -> None:
-        kind, object_id = subject(op, arguments) or ("workspace", "")
+        kind, object_id = subject(op, arguments) or call.about or ("workspace", "")
         self._note(call, op.id, kind, object_id, outcome)
 
     def _note(self, call: Call, what: str, kind: str, object_id: str, outcome: str) -> None:

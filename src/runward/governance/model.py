@@ -26,6 +26,15 @@ class Actor(msgspec.Struct, frozen=True):
     """A token's scope: the member's role counts at most as this one."""
     address: str = ""
     """The network address that the call came from; empty where it came over none."""
+    within: tuple[ScopeKind, str] = ("workspace", "*")
+    """The part of the workspace that a token is for: kind and id. Outside of it the member's roles do not count."""
+    only: frozenset[str] = frozenset()
+    """The permissions that a token is for; empty for all that the role holds."""
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether a token is for a part of what its member may."""
+        return self.within[0] != "workspace" or bool(self.only)
 
 
 class Me(msgspec.Struct, frozen=True):
@@ -62,6 +71,10 @@ class Member(msgspec.Struct, frozen=True):
     created_at: datetime
     disabled: bool
     grants: list[Grant]
+    last_seen_at: datetime | None = None
+    """When they last called, to the minute."""
+    signs_in: list[Literal["password", "provider", "token"]] = msgspec.field(default_factory=list)
+    """The ways in that they have now; empty for who has only a one-time link, or none at all."""
 
 
 class Grant(msgspec.Struct, frozen=True):
@@ -71,6 +84,8 @@ class Grant(msgspec.Struct, frozen=True):
     scope: str
     """Name of the team, path of the project, or empty for the workspace."""
     role: RoleName
+    source: Literal["hand", "group"] = "hand"
+    """Whether somebody gave it, or a group of the sign-in provider; the latter comes and goes with the group."""
 
 
 class NewMember(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -83,6 +98,7 @@ class NewMember(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     display_name: str = ""
     email: str = ""
     kind: Literal["person", "service"] = "person"
+    """A service account has neither password nor link: it comes in by token only."""
 
 
 class Invitation(msgspec.Struct, frozen=True):
@@ -90,8 +106,9 @@ class Invitation(msgspec.Struct, frozen=True):
 
     member: str
     secret: str
+    """Empty for a service account."""
     path: str
-    """The page to open below the server's address."""
+    """The page to open below the server's address; empty for a service account."""
     expires_at: datetime
 
 
@@ -103,6 +120,12 @@ class NewToken(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Empty for oneself."""
     role: RoleName = "admin"
     expires_in_days: int | None = 365
+    team: str = ""
+    """The only team that it is for; empty for all."""
+    project: str = ""
+    """The only project that it is for, with those below it; empty for all."""
+    only: list[str] = msgspec.field(default_factory=list)
+    """The only permissions that it is for, such as ``run.write``; empty for all that the role holds."""
 
 
 class TokenSecret(msgspec.Struct, frozen=True):
@@ -128,6 +151,11 @@ class Token(msgspec.Struct, frozen=True):
     expires_at: datetime | None
     last_used_at: datetime | None
     revoked: bool
+    scope_kind: ScopeKind = "workspace"
+    scope: str = ""
+    """Name of the team or path of the project that it is for; empty for the workspace, and for one that is gone."""
+    only: list[str] = msgspec.field(default_factory=list)
+    """The permissions that it is for; empty for all that the role holds."""
 
 
 class AuditEvent(msgspec.Struct, frozen=True):

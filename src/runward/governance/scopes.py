@@ -81,10 +81,19 @@ def _find_project(tx: Tx, reference: str) -> ProjectRow | None:
 
 def role_at(tx: Tx, actor: Actor, scope: Scope) -> Role | None:
     """The highest role that the actor holds at a scope, capped by their token."""
-    return tx.once(_GRANTS, ("role", actor.member_id, actor.role_cap, scope), lambda: _role_at(tx, actor, scope))
+    key = ("role", actor.member_id, actor.role_cap, actor.within, scope)
+    return tx.once(_GRANTS, key, lambda: _role_at(tx, actor, scope))
+
+
+def _is_within(actor: Actor, scope: Scope) -> bool:
+    """Whether the actor's token is for a scope at all."""
+    kind, limit = actor.within
+    return kind == "workspace" or (scope.team_id == limit if kind == "team" else limit in scope.projects)
 
 
 def _role_at(tx: Tx, actor: Actor, scope: Scope) -> Role | None:
+    if not _is_within(actor, scope):
+        return None
     projects = placeholders(scope.projects) or "NULL"
     found = tx.scalar(
         f"""SELECT max(role) FROM grants WHERE member_id = ? AND (scope_kind = 'workspace'
@@ -95,7 +104,9 @@ def _role_at(tx: Tx, actor: Actor, scope: Scope) -> Role | None:
 
 
 def role_on_workspace(tx: Tx, actor: Actor) -> Role | None:
-    """The actor's role on the whole workspace, if any."""
+    """The actor's role on the whole workspace, if any; none for a token that is for a part of it."""
+    if actor.within[0] != "workspace":
+        return None
     found = tx.scalar(
         "SELECT max(role) FROM grants WHERE member_id = ? AND scope_kind = 'workspace'", (actor.member_id,)
     )
@@ -104,10 +115,13 @@ def role_on_workspace(tx: Tx, actor: Actor) -> Role | None:
 
 def readable_teams(actor: Actor) -> Clause:
     """The ids of the teams that the actor may read, as a subquery."""
+    kind, limit = actor.within
     return Clause(
-        """(SELECT t.id FROM teams t WHERE EXISTS (SELECT 1 FROM grants g WHERE g.member_id = ?
-            AND (g.scope_kind = 'workspace' OR (g.scope_kind = 'team' AND g.scope_id = t.id))))""",
-        (actor.member_id,),
+        f"""(SELECT t.id FROM teams t WHERE EXISTS (SELECT 1 FROM grants g WHERE g.member_id = ?
+            AND (g.scope_kind = 'workspace' OR (g.scope_kind = 'team' AND g.scope_id = t.id)))
+            {"" if kind == "workspace" else "AND t.id = ?"})""",
+        # A token for a project is for none of its team's own things.
+        (actor.member_id,) if kind == "workspace" else (actor.member_id, limit if kind == "team" else ""),
     )
 
 
@@ -117,7 +131,7 @@ def readable_projects(actor: Actor, least: Role = Role.VIEWER) -> Clause:
     With ``least`` only those where the actor holds at least that role.
     """
     role = least if actor.role_cap >= least else Role.ADMIN + 1
-    return Clause(
+    seen = Clause(
         """(WITH RECURSIVE seen(id) AS (
             SELECT p.id FROM projects p JOIN grants g ON g.member_id = ? AND g.role >= ?
               AND (g.scope_kind = 'workspace' OR (g.scope_kind = 'team' AND g.scope_id = p.team_id)
@@ -125,6 +139,15 @@ def readable_projects(actor: Actor, least: Role = Role.VIEWER) -> Clause:
             UNION SELECT c.id FROM projects c JOIN seen ON c.parent_id = seen.id
         ) SELECT id FROM seen)""",
         (actor.member_id, int(role)),
+    )
+    kind, limit = actor.within
+    if kind == "workspace":
+        return seen
+    part = (
+        projects_below(limit) if kind == "project" else Clause("(SELECT id FROM projects WHERE team_id = ?)", (limit,))
+    )
+    return Clause(
+        f"(SELECT id FROM projects WHERE id IN {seen.sql} AND id IN {part.sql})", (*seen.params, *part.params)
     )
 
 

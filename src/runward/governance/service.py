@@ -8,8 +8,8 @@ from typing import Any, ClassVar, get_args
 from runward.core.call import Room, Scope
 from runward.core.clock import to_us
 from runward.core.ids import MemberId, TeamId, new_id
-from runward.core.permissions import Role
-from runward.errors import AlreadyExistsError, ForbiddenError, InvalidError, NotFoundError
+from runward.core.permissions import PERMISSIONS, Role
+from runward.errors import AlreadyExistsError, ConflictError, ForbiddenError, InvalidError, NotFoundError
 from runward.governance import repository as sql
 from runward.governance.api import Governance
 from runward.governance.checkpoints import places, read_checkpoints, write_checkpoint
@@ -72,7 +72,7 @@ class GovernanceService(Governance):
 
     def list_members(self) -> list[Member]:
         """See the contract."""
-        return sql.members(self.tx)
+        return sql.members(self.tx, self.call.now_us)
 
     def create_member(self, new: NewMember) -> Invitation:
         """See the contract."""
@@ -81,36 +81,99 @@ class GovernanceService(Governance):
         if member_by_name(self.tx, new.name):
             raise AlreadyExistsError(f"there is a member {new.name!r} already")
         member_id = MemberId(new_id())
+        self.call.about = ("member", member_id)
         sql.insert_member(self.tx, member_id, new, self.call.now_us)
         if new.team == "*":
             sql.set_grant(self.tx, member_id, "workspace", "*", role)
         else:
             sql.set_grant(self.tx, member_id, "team", self._team(new.team), role)
+        if new.kind == "service":
+            return Invitation(member=new.name, secret="", path="", expires_at=self.call.now)
         return self._invitation(member_id, new.name)
 
     def invite(self, member: str) -> Invitation:
         """See the contract."""
         member_id = self._member(member)
+        row = self.tx.one("SELECT kind, disabled_at, name FROM members WHERE id = ?", (member_id,))
+        if row is not None and row[0] == "service":
+            raise InvalidError(f"{member} is a service account", hint="it comes in by token: runward token create")
+        if row is not None and row[1] is not None:
+            raise ConflictError(
+                f"{member} is deactivated", hint=f"`runward member activate {member}` lets them in again"
+            )
         sql.end_credentials(self.tx, member_id)
-        return self._invitation(member_id, member)
+        return self._invitation(member_id, str(row[2]) if row else member)
 
     def _invitation(self, member_id: str, name: str) -> Invitation:
         secret, expires = new_secret(), self.call.now + INVITATION_LASTS
-        self._store_secret(secret, "invitation", member_id, expires)
+        sql.insert_secret(self.tx, fingerprint(secret), "invitation", member_id, self.call.now_us, to_us(expires))
         return Invitation(member=name, secret=secret, path=f"/welcome#{secret}", expires_at=expires)
-
-    def _store_secret(self, secret: str, kind: str, member_id: str, expires: datetime) -> None:
-        sql.insert_secret(self.tx, fingerprint(secret), kind, member_id, self.call.now_us, to_us(expires))
 
     def grant(self, member: str, scope_kind: ScopeKind, scope: str, role: RoleName | None) -> Member:
         """See the contract."""
         member_id = self._member(member)
         scope_id = self._scope_id(scope_kind, scope)
-        if role is None:
-            sql.remove_grant(self.tx, member_id, scope_kind, scope_id)
+        before, after = sql.held(self.tx, member_id, scope_kind, scope_id), self._grantable(role) if role else 0
+        if after < before:
+            if scope_kind == "workspace" and before == Role.ADMIN:
+                self._keep_an_admin(member_id, member)
+            sql.end_credentials(self.tx, member_id)
+        if after:
+            sql.set_grant(self.tx, member_id, scope_kind, scope_id, after)
         else:
-            sql.set_grant(self.tx, member_id, scope_kind, scope_id, self._grantable(role))
-        return next(found for found in sql.members(self.tx) if found.id == member_id)
+            sql.remove_grant(self.tx, member_id, scope_kind, scope_id)
+        return self._shown(member_id)
+
+    def _keep_an_admin(self, member_id: str, name: str) -> None:
+        if not sql.has_other_admin(self.tx, member_id):
+            raise ConflictError(
+                f"{name} is the only admin of the workspace", hint="give the role to somebody else first"
+            )
+
+    def _shown(self, member_id: str) -> Member:
+        return next(found for found in sql.members(self.tx, self.call.now_us) if found.id == member_id)
+
+    def deactivate_member(self, member: str) -> Member:
+        """See the contract."""
+        member_id = self._member(member)
+        if member_id == self.call.actor.member_id:
+            raise ConflictError("nobody deactivates themselves", hint="ask another admin")
+        if self.tx.scalar(
+            "SELECT role FROM grants WHERE member_id = ? AND scope_kind = 'workspace' AND role = ?",
+            (member_id, int(Role.ADMIN)),
+        ):
+            self._keep_an_admin(member_id, member)
+        sql.deactivate(self.tx, member_id, self.call.now_us)
+        return self._shown(member_id)
+
+    def activate_member(self, member: str) -> Member:
+        """See the contract."""
+        member_id = self._member(member)
+        sql.reactivate(self.tx, member_id)
+        return self._shown(member_id)
+
+    def connect_member(self, member: str, issuer: str, subject: str) -> Member:
+        """See the contract."""
+        member_id = self._member(member)
+        if self.tx.scalar("SELECT kind FROM members WHERE id = ?", (member_id,)) == "service":
+            raise InvalidError(f"{member} is a service account", hint="it comes in by token: runward token create")
+        for value, name in ((issuer, "issuer"), (subject, "subject")):
+            check_name(value, f"the {name}")
+        other = self.tx.scalar("SELECT member_id FROM identities WHERE issuer = ? AND subject = ?", (issuer, subject))
+        if other not in (None, member_id):
+            raise AlreadyExistsError(
+                "another member is connected with it", hint="`runward member disconnect` them first"
+            )
+        if other is None:
+            sql.insert_identity(self.tx, issuer, subject, member_id, self.call.now_us)
+        return self._shown(member_id)
+
+    def disconnect_member(self, member: str) -> Member:
+        """See the contract."""
+        member_id = self._member(member)
+        sql.disconnect(self.tx, member_id)
+        sql.end_credentials(self.tx, member_id)
+        return self._shown(member_id)
 
     def _grantable(self, name: str) -> Role:
         role, own = role_by_name(name), role_on_workspace(self.tx, self.call.actor)
@@ -137,7 +200,8 @@ class GovernanceService(Governance):
     def _member(self, name: str) -> str:
         found = member_by_name(self.tx, name)
         if found is None:
-            raise NotFoundError(f"there is no member {name!r}")
+            raise NotFoundError(f"there is no member {name!r}", hint="`runward member list` shows all")
+        self.call.about = ("member", found)
         return found
 
     def list_teams(self) -> list[Team]:
@@ -153,9 +217,13 @@ class GovernanceService(Governance):
         sql.insert_team(self.tx, team_id, name, self.call.now_us)
         return Team(id=team_id, name=name, created_at=self.call.now)
 
-    def list_tokens(self) -> list[Token]:
+    def list_tokens(self, everybody: bool = False) -> list[Token]:
         """See the contract."""
-        return sql.tokens(self.tx, self.call.actor.member_id)
+        if not everybody:
+            return sql.tokens(self.tx, self.call.actor.member_id)
+        if role_on_workspace(self.tx, self.call.actor) != Role.ADMIN:
+            raise ForbiddenError("only an admin of the workspace sees everybody's tokens")
+        return sql.tokens(self.tx)
 
     def create_token(self, new: NewToken) -> TokenSecret:
         """See the contract."""
@@ -164,34 +232,57 @@ class GovernanceService(Governance):
             raise InvalidError(
                 f"expires_in_days is {new.expires_in_days}", hint=f"1 to {MAX_TOKEN_DAYS:,}, or none for no end"
             )
+        if unknown := sorted(set(new.only) - set(PERMISSIONS)):
+            raise InvalidError(
+                f"only names no permission: {unknown[:5]}", hint="docs/reference/operations.md lists them"
+            )
         actor, role = self.call.actor, role_by_name(new.role)
         own = role_on_workspace(self.tx, actor)
         member_id = self._member(new.member) if new.member else actor.member_id
         if member_id != actor.member_id and own != Role.ADMIN:
             raise ForbiddenError("only an admin of the workspace can create a token for somebody else")
+        name, disabled = self.tx.one("SELECT name, disabled_at FROM members WHERE id = ?", (member_id,)) or ("", None)
+        if disabled is not None:
+            raise ConflictError(f"{name} is deactivated", hint=f"`runward member activate {name}` lets them in again")
         cap = min(role, actor.role_cap)
         expires = self.call.now + timedelta(days=new.expires_in_days) if new.expires_in_days is not None else None
         secret, token_id = new_token(), new_id()
+        self.call.about = ("token", token_id)
         sql.insert_token(
-            self.tx, token_id, member_id, new.name, secret[:8], fingerprint(secret), cap, self.call.now_us, expires
+            self.tx, token_id, member_id, new.name, secret, cap, self.call.now_us, expires, self._part(new), new.only
         )
-        name = str(self.tx.scalar("SELECT name FROM members WHERE id = ?", (member_id,)))
         return TokenSecret(
             id=token_id,
             name=new.name,
-            member=name,
+            member=str(name),
             role=_label(Role(cap)) or "viewer",
             secret=secret,
             expires_at=expires,
         )
 
+    def _part(self, new: NewToken) -> tuple[str, str]:
+        """The part of the workspace that a new token is for: kind and id."""
+        if new.team and new.project:
+            raise InvalidError("a token is for a team or for a project", hint="give one of the two")
+        if new.project:
+            return "project", self.call.project(new.project).id
+        if new.team:
+            visible = {team.name: team.id for team in sql.teams(self.tx, self.call.actor)}
+            if new.team not in visible:
+                raise NotFoundError(f"there is no team {new.team!r}", hint="`runward team list` shows yours")
+            return "team", visible[new.team]
+        return "workspace", "*"
+
     def revoke_token(self, token_id: str) -> None:
         """See the contract."""
+        self.call.about = ("token", token_id)
         is_admin = role_on_workspace(self.tx, self.call.actor) == Role.ADMIN
         owner = self.tx.scalar("SELECT member_id FROM tokens WHERE id = ?", (token_id,))
         if owner is None or (owner != self.call.actor.member_id and not is_admin):
             raise NotFoundError(f"there is no token {token_id!r} of yours")
-        self.tx.execute("UPDATE tokens SET revoked_at = ? WHERE id = ?", (self.call.now_us, token_id))
+        self.tx.execute(
+            "UPDATE tokens SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL", (self.call.now_us, token_id)
+        )
 
     def audit(
         self,

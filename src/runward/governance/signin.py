@@ -11,9 +11,10 @@ from pathlib import Path
 from runward.core.clock import to_us, utc_now
 from runward.core.ids import MemberId, TeamId, new_id
 from runward.core.permissions import Role
-from runward.errors import QuotaExceededError, UnauthenticatedError
+from runward.errors import ForbiddenError, UnauthenticatedError
 from runward.governance import repository as sql
 from runward.governance.dispatch import Dispatcher
+from runward.governance.limits import count_try, take_back
 from runward.governance.model import Actor, NewMember
 from runward.governance.passwords import hash_password, password_matches
 from runward.governance.scopes import home_team, member_by_name
@@ -24,7 +25,8 @@ from runward.store.database import Database, Tx
 SESSION_LASTS = timedelta(days=14)
 LINK_LASTS = timedelta(hours=1)
 DEFAULT_TEAM = "team"
-_TRIES, _WINDOW_S = 10, 300.0
+SEEN_EVERY_US = 60_000_000
+"""When a member or token was last seen is noted no more often."""
 
 
 def local_name() -> str:
@@ -93,7 +95,7 @@ def actor_by_token(database: Database, token: str) -> Actor:
     """The member behind a token. Raises: UnauthenticatedError."""
     wrong = UnauthenticatedError(
         "the token is not valid: mistyped, expired or revoked",
-        hint="make a new one: runward token create --member NAME",
+        hint="make a new one: runward login URL, or runward token create --member NAME",
     )
     if not is_well_formed(token):
         raise wrong
@@ -102,25 +104,33 @@ def actor_by_token(database: Database, token: str) -> Actor:
         row = sql.member_by_token(tx, fingerprint(token), now)
     if row is None:
         raise wrong
-    if row[4] is None or now - row[4] > 60_000_000:
+    if row[4] is None or now - row[4] > SEEN_EVERY_US:
         with database.transaction(write=True) as tx:
             tx.execute("UPDATE tokens SET last_used_at = ? WHERE id = ?", (now, row[2]))
-    return Actor(MemberId(row[0]), row[1], verified=True, via=f"token:{row[2]}", role_cap=row[3])
+            sql.see_member(tx, row[0], now)
+    return Actor(
+        MemberId(row[0]), row[1], True, f"token:{row[2]}", row[3], within=(row[5], row[6]), only=frozenset(row[7])
+    )
 
 
 def actor_by_session(database: Database, secret: str) -> Actor:
     """The member behind a session cookie. Raises: UnauthenticatedError."""
+    now = to_us(utc_now())
     with database.transaction(write=False) as tx:
-        row = sql.find_secret(tx, fingerprint(secret), "session", to_us(utc_now()))
+        row = sql.find_secret(tx, fingerprint(secret), "session", now)
     if row is None:
         raise UnauthenticatedError("the session has ended", hint="sign in again")
+    if row[2] is None or now - row[2] > SEEN_EVERY_US:
+        with database.transaction(write=True) as tx:
+            sql.see_member(tx, row[0], now)
     return Actor(MemberId(row[0]), row[1], verified=True, via="session")
 
 
-def new_session(tx: Tx, member_id: str) -> str:
-    """A session for a member; returns the cookie's secret."""
+def new_session(tx: Tx, member_id: str, *, via: str, lasts: timedelta = SESSION_LASTS) -> str:
+    """A session for a member who proved who they are in some way; returns the cookie's secret."""
     secret, now = new_secret(), utc_now()
-    sql.insert_secret(tx, fingerprint(secret), "session", member_id, to_us(now), to_us(now + SESSION_LASTS))
+    sql.insert_secret(tx, fingerprint(secret), "session", member_id, to_us(now), to_us(now + lasts), via)
+    sql.see_member(tx, member_id, to_us(now))
     return secret
 
 
@@ -138,12 +148,33 @@ def end_session(dispatcher: Dispatcher, secret: str, address: str) -> None:
         row = sql.find_secret(tx, fingerprint(secret), "session", to_us(utc_now()))
         tx.execute("DELETE FROM secrets WHERE hash = ? AND kind = 'session'", (fingerprint(secret),))
         if row is not None:
-            _note(dispatcher, tx, Actor(MemberId(row[0]), row[1], True, "session", address=address), "session.end")
+            note(dispatcher, tx, Actor(MemberId(row[0]), row[1], True, "session", address=address), "session.end")
 
 
-def _note(dispatcher: Dispatcher, tx: Tx, actor: Actor, what: str, outcome: str = "ok") -> None:
-    noted = Noted(to_us(utc_now()), actor.member_id, actor.via, what, "member", actor.member_id, outcome)
+def note(
+    dispatcher: Dispatcher,
+    tx: Tx,
+    actor: Actor,
+    what: str,
+    outcome: str = "ok",
+    about: tuple[str, str] | None = None,
+) -> None:
+    """Put something about a member's way in on the audit trail: the last thing before the commit."""
+    kind, object_id = about or ("member", actor.member_id)
+    noted = Noted(to_us(utc_now()), actor.member_id, actor.via, what, kind, object_id, outcome)
     append(tx, dispatcher.audit_key, [(actor, noted)])
+
+
+def _spent() -> UnauthenticatedError:
+    return UnauthenticatedError("this link was used, has expired or was replaced", hint="ask an admin for a new one")
+
+
+def _link_name(database: Database, secret: str, kind: str) -> str:
+    with database.transaction(write=False) as tx:
+        row = sql.find_secret(tx, fingerprint(secret), kind, to_us(utc_now()))
+    if row is None:
+        raise _spent()
+    return row[1]
 
 
 def sign_in_by_link(dispatcher: Dispatcher, secret: str, address: str, password: str | None = None) -> str:
@@ -152,54 +183,68 @@ def sign_in_by_link(dispatcher: Dispatcher, secret: str, address: str, password:
     Raises: UnauthenticatedError (used, expired or unknown), InvalidError (password).
     """
     kind = "link" if password is None else "invitation"
-    stored = hash_password(password) if password is not None else None
+    # Who has no link must not make this server hash anything.
+    name = _link_name(dispatcher.database, secret, kind)
+    stored = hash_password(password, name) if password is not None else None
     with dispatcher.database.transaction(write=True) as tx:
         row = sql.find_secret(tx, fingerprint(secret), kind, to_us(utc_now()))
         if row is None or not sql.use_secret(tx, fingerprint(secret), to_us(utc_now())):
-            raise UnauthenticatedError(
-                "this link was used, has expired or was replaced", hint="ask an admin for a new one"
-            )
+            raise _spent()
         actor = Actor(MemberId(row[0]), row[1], True, kind, address=address)
         if stored is not None:
             sql.set_password(tx, row[0], stored)
-            _note(dispatcher, tx, actor, "session.set_password")
-        _note(dispatcher, tx, actor, "session.begin")
-        return new_session(tx, row[0])
+            note(dispatcher, tx, actor, "session.set_password")
+        note(dispatcher, tx, actor, "session.begin")
+        return new_session(tx, row[0], via=kind)
 
 
-class SignIn:
-    """Password sign-in with a limit on wrong tries per account and address. Thread-safe enough for counting."""
+TRIES = 10
+"""So many wrong passwords within five minutes, for one name or from one address; then even the right one has to wait."""
 
-    def __init__(self, dispatcher: Dispatcher) -> None:
-        self.dispatcher = dispatcher
-        self._failures: dict[str, list[float]] = {}
 
-    def __call__(self, name: str, password: str, address: str, now: float) -> str:
-        """Sign a member in; returns the session's secret.
+def sign_in(dispatcher: Dispatcher, name: str, password: str, address: str) -> str:
+    """Sign a member in by password; returns the session's secret.
 
-        Raises: UnauthenticatedError (one message for every cause), QuotaExceededError (too many wrong tries).
-        """
-        for key in (f"name:{name}", f"address:{address}"):
-            recent = [at for at in self._failures.get(key, []) if now - at < _WINDOW_S]
-            self._failures[key] = recent
-            if len(recent) >= _TRIES:
-                raise QuotaExceededError("too many wrong sign-ins", hint=f"try again in {int(_WINDOW_S // 60)} minutes")
-        database = self.dispatcher.database
-        with database.transaction(write=False) as tx:
-            found = sql.credentials(tx, name)
-        # What was typed for a name that nobody has may be a password.
-        actor = Actor(MemberId(found[0] if found else ""), name if found else "", True, "password", address=address)
-        if not password_matches(found[1] if found else None, password) or found is None:
-            for key in (f"name:{name}", f"address:{address}"):
-                self._failures[key].append(now)
-            self._forget_old(now)
-            with database.transaction(write=True) as tx:
-                _note(self.dispatcher, tx, actor, "session.begin", "unauthenticated")
-            raise UnauthenticatedError("name or password is wrong")
-        with database.transaction(write=True) as tx:
-            _note(self.dispatcher, tx, actor, "session.begin")
-            return new_session(tx, found[0])
+    Raises: UnauthenticatedError (one message for every cause), QuotaExceededError (too many wrong tries).
+    """
+    with dispatcher.database.transaction(write=False) as tx:
+        found = sql.credentials(tx, name)
+    # What was typed for a name that nobody has may be a password.
+    actor = Actor(MemberId(found[0] if found else ""), name if found else "", True, "password", address=address)
+    if not _password_holds(dispatcher, found[1] if found else None, password, [f"name:{name}", f"address:{address}"]):
+        with dispatcher.database.transaction(write=True) as tx:
+            note(dispatcher, tx, actor, "session.begin", "unauthenticated")
+        raise UnauthenticatedError("name or password is wrong")
+    with dispatcher.database.transaction(write=True) as tx:
+        note(dispatcher, tx, actor, "session.begin")
+        return new_session(tx, actor.member_id, via="password")
 
-    def _forget_old(self, now: float) -> None:
-        if len(self._failures) > 10_000:
-            self._failures = {k: v for k, v in self._failures.items() if v and now - v[-1] < _WINDOW_S}
+
+def _password_holds(dispatcher: Dispatcher, stored: str | None, password: str, keys: list[str]) -> bool:
+    """Whether a password is the stored one, within the limit on tries. Raises: QuotaExceededError."""
+    with dispatcher.database.transaction(write=True) as tx:
+        count_try(tx, keys, TRIES)
+    if not password_matches(stored, password):
+        return False
+    with dispatcher.database.transaction(write=True) as tx:
+        take_back(tx, keys)
+    return True
+
+
+def change_password(dispatcher: Dispatcher, actor: Actor, present: str, password: str) -> str:
+    """Give a member another password; their other sessions and links end. Returns a session's secret.
+
+    Raises: ForbiddenError (the present one is wrong), InvalidError (the new one), QuotaExceededError.
+    """
+    with dispatcher.database.transaction(write=False) as tx:
+        found = sql.credentials(tx, actor.name)
+    keys = [f"name:{actor.name}", f"address:{actor.address}"]
+    if not _password_holds(dispatcher, found[1] if found else None, present, keys):
+        with dispatcher.database.transaction(write=True) as tx:
+            note(dispatcher, tx, actor, "session.set_password", "forbidden")
+        raise ForbiddenError("the present password is wrong", hint="an admin can send you a new one-time link")
+    stored = hash_password(password, actor.name)
+    with dispatcher.database.transaction(write=True) as tx:
+        sql.set_password(tx, actor.member_id, stored)
+        note(dispatcher, tx, actor, "session.set_password")
+        return new_session(tx, actor.member_id, via="password")

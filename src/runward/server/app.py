@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import anyio.to_thread
 import msgspec
@@ -19,7 +20,8 @@ from runward.core.zstd import decompress
 from runward.errors import ForbiddenError, InvalidError, RunwardError, UnauthenticatedError
 from runward.governance.dispatch import Dispatcher
 from runward.governance.model import Actor
-from runward.governance.signin import SignIn, actor_by_session, actor_by_token
+from runward.governance.signin import actor_by_session, actor_by_token
+from runward.server.access import Access
 from runward.server.pulse import Pulse
 from runward.server.writer import Writer
 
@@ -33,12 +35,13 @@ Handler = Callable[[Request], Awaitable[Response]]
 class Server:
     """What the routes share: the workspace, sign-in, live changes."""
 
-    def __init__(self, dispatcher: Dispatcher, *, allowed_hosts: frozenset[str] | None = None) -> None:
+    def __init__(self, dispatcher: Dispatcher, access: Access) -> None:
         self.dispatcher = dispatcher
-        self.sign_in = SignIn(dispatcher)
+        self.access = access
+        self.url = access.url
+        """Where people reach this server."""
         self.pulse = Pulse(dispatcher.database)
         self.writer = Writer(dispatcher)
-        self.allowed_hosts = allowed_hosts
         dispatcher.listeners.append(lambda events: self.pulse.wake())
 
     def actor(self, request: Request) -> Actor:
@@ -48,15 +51,30 @@ class Server:
     def _signed_in(self, request: Request) -> Actor:
         if token := _token_of(request):
             return actor_by_token(self.dispatcher.database, token)
-        session = request.cookies.get(COOKIE)
+        session = request.cookies.get(cookie_name(self, request, COOKIE))
         if session:
-            # A page of another site cannot set this header without our consent, so it cannot write for the reader.
-            if request.method not in ("GET", "HEAD") and "x-runward" not in request.headers:
-                raise ForbiddenError("a write with a session needs the header X-Runward")
+            if request.method not in ("GET", "HEAD"):
+                self.check_same_site(request)
             return actor_by_session(self.dispatcher.database, session)
         raise UnauthenticatedError(
-            "nobody is signed in", hint="set RUNWARD_TOKEN (runward token create --member NAME), or sign in"
+            "nobody is signed in",
+            hint=f"`runward login {self.url or 'URL'}`, or set RUNWARD_TOKEN, or sign in on the web",
         )
+
+    def check_same_site(self, request: Request) -> None:
+        """See that a page of this server sends the request. Raises: ForbiddenError."""
+        # A page of another site cannot set this header without our consent, so it cannot write for the reader.
+        if "x-runward" not in request.headers:
+            raise ForbiddenError("a write with a session needs the header X-Runward")
+        origin = request.headers.get("origin")
+        told = request.headers.get("sec-fetch-site", "same-origin")
+        ours = {request.headers.get("host", ""), urlsplit(self.url).netloc}
+        if told not in ("same-origin", "none") or (origin is not None and urlsplit(origin).netloc not in ours - {""}):
+            raise ForbiddenError("a page of another site may not write here", hint="open the server's own page")
+
+    def is_secure(self, request: Request) -> bool:
+        """Whether cookies may only travel encrypted: the request came over TLS, or everybody's does."""
+        return self.access.is_secure or request.url.scheme == "https"
 
     def routes(self) -> list[BaseRoute]:
         """One route for each operation; the path's shape decides, so literal paths come first."""
@@ -104,6 +122,11 @@ async def in_thread(work: Callable[[], Any]) -> Any:
     return await anyio.to_thread.run_sync(work, abandon_on_cancel=False)
 
 
+def cookie_name(server: Server, request: Request, name: str) -> str:
+    """A cookie's name: under TLS with the prefix that keeps other hosts and paths from setting it."""
+    return f"__Host-{name}" if server.is_secure(request) else name
+
+
 def address_of(request: Request) -> str:
     """The network address that a request came from; empty where it came over none."""
     return request.client.host if request.client else ""
@@ -146,7 +169,8 @@ async def received(request: Request, limit: int = 0) -> bytes:
     async for chunk in request.stream():
         data += chunk
         if len(data) > limit:
-            raise InvalidError(f"the body is larger than {limit >> 20} MiB")
+            shown = f"{limit >> 20} MiB" if limit >= 1 << 20 else f"{limit >> 10} KiB"
+            raise InvalidError(f"the body is larger than {shown}")
     return bytes(data)
 
 

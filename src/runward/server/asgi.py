@@ -21,6 +21,7 @@ from runward.core.outbound import networks
 from runward.errors import RunwardError
 from runward.governance.dispatch import Dispatcher
 from runward.server import foreign
+from runward.server.access import ANYWHERE, Access
 from runward.server.app import Server, door, error_response, in_thread
 from runward.server.deliveries import Deliveries
 from runward.server.doors import doors
@@ -52,7 +53,7 @@ def _is_plain(scope: Scope) -> bool:
 def create_app(
     dispatcher: Dispatcher,
     *,
-    allowed_hosts: frozenset[str] | None = None,
+    access: Access = ANYWHERE,
     tables_after_s: float | None = None,
     hook_networks: Sequence[str] = (),
 ) -> Starlette:
@@ -60,11 +61,11 @@ def create_app(
 
     Args:
         dispatcher: The workspace's rooms.
-        allowed_hosts: Values of the Host header that are answered (against DNS rebinding); None for any.
+        access: How the server is reached.
         tables_after_s: See :class:`runward.server.upkeep.Upkeep`.
         hook_networks: Networks that web hooks and forges may be in although they are not public, as ``10.0.0.0/8``.
     """
-    server = Server(dispatcher, allowed_hosts=allowed_hosts)
+    server = Server(dispatcher, access)
     allowed = networks(hook_networks)
 
     @functools.cache
@@ -86,10 +87,10 @@ def create_app(
     app = _Application(
         routes=[contract, *server.routes(), *foreign.routes(server), *doors(server)],
         # Event streams are passed through as they are: Starlette leaves them out.
-        middleware=[Middleware(Border, allowed_hosts=allowed_hosts), Middleware(GZipMiddleware, compresslevel=5)],
+        middleware=[Middleware(Border, allowed_hosts=access.hosts), Middleware(GZipMiddleware, compresslevel=5)],
         exception_handlers={RunwardError: lambda request, error: error_response(error)},
     )
     app.router = QuickRouter(app.routes, lifespan=lifespan)
-    app.hosts = allowed_hosts
+    app.hosts = access.hosts
     app.state.server = server
     return app

@@ -10,20 +10,19 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute
 
 from runward._version import __version__
-from runward.core.codec import JSON, decode
 from runward.core.operation import Door
-from runward.errors import ForbiddenError, InvalidError, NotFoundError
-from runward.governance.signin import SESSION_LASTS, end_session, sign_in_by_link
+from runward.errors import InvalidError, NotFoundError, UnauthenticatedError
 from runward.insights.page import POLICY
 from runward.insights.service import SHARED, shared_page
 from runward.review.forges.service import INCOMING, receive
-from runward.server.app import COOKIE, Server, address_of, door, in_thread, read_body, received
+from runward.server.app import Server, door, in_thread, received
+from runward.server.enter import entrances
+from runward.server.letin import letin
 from runward.server.pulse import heartbeat
 from runward.server.transport import downloads, uploads
 
@@ -31,89 +30,22 @@ STATIC = Path(__file__).parent / "static"
 MAX_HOOK_BYTES = 5 << 20
 """Who sends it is not known before it was read."""
 _HEARTBEAT_S = 15.0
+_STILL_S = 5.0
+"""So often an open stream looks whether its reader may still be here."""
 _TEXTS = {".js": "text/javascript", ".css": "text/css"}
-
-
-class SignInBody(msgspec.Struct, forbid_unknown_fields=True):
-    """Name and password."""
-
-    name: str
-    password: str
-
-
-class LinkBody(msgspec.Struct, forbid_unknown_fields=True):
-    """A one-time link's secret."""
-
-    secret: str
-
-
-class InvitationBody(msgspec.Struct, forbid_unknown_fields=True):
-    """A one-time link's secret and the password that its owner chooses."""
-
-    secret: str
-    password: str
 
 
 def doors(server: Server) -> list[BaseRoute]:
     """All hand-written routes; the web app's catch-all is last."""
-    return [*_sign_in(server), *uploads(server), *downloads(server), *_live(server), *_forges(server), *_site(server)]
-
-
-def _sign_in(server: Server) -> list[BaseRoute]:
-    dispatcher = server.dispatcher
-
-    def same_site(request: Request) -> None:
-        if "x-runward" not in request.headers:
-            raise ForbiddenError("sign-in needs the header X-Runward")
-
-    async def sign_in(request: Request) -> Response:
-        same_site(request)
-        body = decode(await read_body(request), SignInBody, JSON)
-        address = address_of(request)
-        secret = await in_thread(lambda: server.sign_in(body.name, body.password, address, time.monotonic()))
-        return _with_session(request, secret)
-
-    async def by_link(request: Request) -> Response:
-        same_site(request)
-        body = decode(await read_body(request), LinkBody, JSON)
-        address = address_of(request)
-        return _with_session(request, await in_thread(lambda: sign_in_by_link(dispatcher, body.secret, address)))
-
-    async def by_invitation(request: Request) -> Response:
-        same_site(request)
-        body = decode(await read_body(request), InvitationBody, JSON)
-        address = address_of(request)
-        secret = await in_thread(lambda: sign_in_by_link(dispatcher, body.secret, address, body.password))
-        return _with_session(request, secret)
-
-    async def sign_out(request: Request) -> Response:
-        if secret := request.cookies.get(COOKIE):
-            address = address_of(request)
-            await in_thread(lambda: end_session(dispatcher, secret, address))
-        response = Response(status_code=204)
-        response.delete_cookie(COOKIE)
-        return response
-
-    why = "who is not signed in yet"
     return [
-        door(Door("POST", "/session", "open", "@self", why), sign_in),
-        door(Door("POST", "/session/link", "open", "@self", why), by_link),
-        door(Door("POST", "/session/invitation", "open", "@self", why), by_invitation),
-        door(Door("DELETE", "/session", "open", "@self", "ends only the caller's own session"), sign_out),
+        *entrances(server),
+        *letin(server),
+        *uploads(server),
+        *downloads(server),
+        *_live(server),
+        *_forges(server),
+        *_site(server),
     ]
-
-
-def _with_session(request: Request, secret: str) -> Response:
-    response = JSONResponse({"signed_in": True})
-    response.set_cookie(
-        COOKIE,
-        secret,
-        max_age=int(SESSION_LASTS.total_seconds()),
-        httponly=True,
-        samesite="strict",
-        secure=request.url.scheme == "https",
-    )
-    return response
 
 
 def _forges(server: Server) -> list[BaseRoute]:
@@ -134,7 +66,7 @@ def _live(server: Server) -> list[BaseRoute]:
             changes = await in_thread(lambda: server.pulse.subscribe(actor))
             try:
                 yield heartbeat()
-                quiet_since = time.monotonic()
+                quiet_since = seen_at = time.monotonic()
                 while not server.pulse.stopping.is_set() and not await request.is_disconnected():
                     try:
                         for change in changes.get_nowait():
@@ -142,9 +74,15 @@ def _live(server: Server) -> list[BaseRoute]:
                         quiet_since = time.monotonic()
                     except queue.Empty:
                         await asyncio.sleep(0.1)
+                    if time.monotonic() - seen_at > _STILL_S:
+                        seen_at = time.monotonic()
+                        # Who lost the way in meanwhile hears nothing more.
+                        await in_thread(lambda: server.actor(request))
                     if time.monotonic() - quiet_since > _HEARTBEAT_S:
                         quiet_since = time.monotonic()
                         yield heartbeat()
+            except UnauthenticatedError:
+                return
             finally:
                 server.pulse.leave(changes)
 

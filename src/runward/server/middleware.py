@@ -27,6 +27,7 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+HSTS = ("Strict-Transport-Security", "max-age=31536000")
 _RAW = [(name.lower().encode(), value.encode()) for name, value in {**HEADERS, "Vary": "Accept-Encoding"}.items()]
 
 
@@ -50,6 +51,8 @@ class Border:
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
+                if scope["scheme"] == "https":
+                    headers.setdefault(*HSTS)
             await send(message)
 
         if not host_allowed(scope, self.allowed_hosts):
@@ -104,4 +107,6 @@ async def direct(request: Request, endpoint: Handler) -> None:
         # The same border as above.
         response = _noted_defect(request.scope)
     response.raw_headers.extend(_RAW)
+    if request.scope["scheme"] == "https":
+        response.headers.setdefault(*HSTS)
     await response(request.scope, request.receive, request._send)

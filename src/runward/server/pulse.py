@@ -135,11 +135,12 @@ class Pulse:
                 return
             with self._mutex:
                 subscribers = list(self._subscribers.items())
-            visible: dict[str, tuple[set[str], set[str]]] = {}
+            visible: dict[tuple[str, tuple[str, str]], tuple[set[str], set[str]]] = {}
             for mine, actor in subscribers:
-                if actor.member_id not in visible:
-                    visible[actor.member_id] = visible_ids(tx, actor)
-                projects, teams = visible[actor.member_id]
+                who = (actor.member_id, actor.within)
+                if who not in visible:
+                    visible[who] = visible_ids(tx, actor)
+                projects, teams = visible[who]
                 own = [c for c in changes if c.project_id in projects or (not c.project_id and c.team_id in teams)]
                 if own:
                     mine.put(own)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import uvicorn
@@ -16,13 +16,15 @@ from runward.core.permissions import Role
 from runward.errors import ConflictError, InvalidError, StoreError
 from runward.governance.dispatch import Dispatcher
 from runward.governance.signin import ensure_member, new_link
+from runward.server.access import LOOPBACK, Access
 from runward.server.asgi import create_app
 from runward.store.database import open_database
 from runward.store.objects import open_blobs
 from runward.workspace import open_dispatcher
 
+__all__ = ["LOOPBACK", "Access", "RunningServer", "Serving", "first_link", "listen", "note_address", "open_store"]
+
 _BACKLOG = 2048
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 def open_store(folder: Path, database: str = "", blobs: str = "") -> Dispatcher:
@@ -73,28 +75,17 @@ def listen(host: str, port: int) -> socket.socket:
     return bound
 
 
-def check_exposure(host: str, behind_proxy: bool) -> frozenset[str] | None:
-    """The Host names to answer to; None for any.
-
-    Raises: InvalidError: the address is public and nothing says that a TLS proxy stands in front of it.
-    """
-    if host in LOOPBACK:
-        return None if behind_proxy else LOOPBACK
-    if not behind_proxy:
-        raise InvalidError(
-            f"--host {host} is reachable by others, and passwords would travel unencrypted",
-            hint="put a TLS proxy in front and say --behind-proxy, or stay on 127.0.0.1",
-        )
-    return None
-
-
 def first_link(dispatcher: Dispatcher) -> str:
-    """The page at which the first admin chooses a password; empty when somebody has one.
+    """The page at which the first admin chooses a password; empty when somebody has one, or the provider let one in.
 
     There is no default credential: until the link is used, nobody can sign in by password.
     """
     with dispatcher.database.transaction(write=False) as tx:
-        if tx.scalar("SELECT count(*) FROM members WHERE password_hash IS NOT NULL"):
+        if tx.scalar("SELECT count(*) FROM members WHERE password_hash IS NOT NULL") or tx.scalar(
+            """SELECT count(*) FROM identities i JOIN grants g ON g.member_id = i.member_id
+               WHERE g.scope_kind = 'workspace' AND g.role = ?""",
+            (int(Role.ADMIN),),
+        ):
             return ""
     with dispatcher.database.transaction(write=True) as tx:
         member = ensure_member(tx, "admin", kind="person", role=Role.ADMIN)
@@ -108,14 +99,14 @@ class Serving:
     folder: Path
     database: str
     blobs: str
-    allowed_hosts: frozenset[str] | None
+    access: Access
     tables_after_s: float | None
     hook_networks: tuple[str, ...] = ()
 
     def __call__(self, bound: socket.socket) -> None:
         """Serve on a socket until a termination signal. Raises: as :func:`open_store`."""
         dispatcher = open_store(self.folder, self.database, self.blobs)
-        RunningServer(dispatcher, bound, self.allowed_hosts, self.tables_after_s, self.hook_networks).serve()
+        RunningServer(dispatcher, bound, self.access, self.tables_after_s, self.hook_networks).serve()
 
 
 class _Server(uvicorn.Server):
@@ -137,16 +128,19 @@ class RunningServer:
         self,
         dispatcher: Dispatcher,
         bound: socket.socket,
-        allowed_hosts: frozenset[str] | None,
+        access: Access | frozenset[str] | None,
         tables_after_s: float | None = None,
         hook_networks: tuple[str, ...] = (),
     ) -> None:
+        if not isinstance(access, Access):
+            access = Access(hosts=access)
         self.socket = bound
         host, port = bound.getsockname()[:2]
-        self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        app = create_app(
-            dispatcher, allowed_hosts=allowed_hosts, tables_after_s=tables_after_s, hook_networks=hook_networks
-        )
+        scheme = "https" if access.has_tls else "http"
+        self.url = f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+        """The address that it listens at."""
+        access = replace(access, url=access.url or self.url)
+        app = create_app(dispatcher, access=access, tables_after_s=tables_after_s, hook_networks=hook_networks)
         config = uvicorn.Config(
             app,
             # A server in somebody's process leaves their log handlers open: uvicorn's own set-up would close them.
@@ -157,6 +151,11 @@ class RunningServer:
             timeout_graceful_shutdown=3,
             server_header=False,
             lifespan="on",
+            # Whose word on the caller's address and scheme counts is declared; the environment does not add to it.
+            proxy_headers=bool(access.proxies),
+            forwarded_allow_ips=list(access.proxies),
+            ssl_certfile=access.certificate,
+            ssl_keyfile=access.key,
         )
         self._server = _Server(config, app)
         self._thread: threading.Thread | None = None

@@ -7,7 +7,14 @@ from collections.abc import Callable
 import pytest
 
 from runward.core.ids import new_id
-from runward.errors import AlreadyExistsError, ForbiddenError, InvalidError, NotFoundError
+from runward.errors import (
+    AlreadyExistsError,
+    ConflictError,
+    ForbiddenError,
+    InvalidError,
+    NotFoundError,
+    UnauthenticatedError,
+)
 from runward.governance.model import NewMember, NewToken, RoleName
 from runward.review.model import Standards
 from runward.testing.worlds import BAD_NAMES, World, batch, name_of
@@ -180,6 +187,145 @@ class GovernanceSuite:
             other.governance.create_token(NewToken("theirs", member=name_of(space)))
         space.governance.revoke_token(made.id)
         assert next(t for t in space.governance.list_tokens() if t.id == made.id).revoked
+
+    def test_everybodys_tokens_are_the_admins_business(self, world: World) -> None:
+        """Whose, for what, until when; never the secret."""
+        space, other = world.member(), world.member()
+        made = space.governance.create_token(NewToken("mine", only=["run.write"], team=world.team))
+        listed = next(t for t in world.owner.governance.list_tokens(everybody=True) if t.id == made.id)
+        assert (listed.member, listed.scope_kind, listed.scope) == (name_of(space), "team", world.team)
+        assert listed.only == ["run.write"]
+        assert made.secret not in repr(listed)
+        with pytest.raises(ForbiddenError):
+            other.governance.list_tokens(everybody=True)
+
+    def test_a_token_for_a_project_counts_there_and_below_only(self, world: World) -> None:
+        """For everything else its holder is an outsider, whatever roles the member has."""
+        below, beside = world.new_project(world.project), world.new_project()
+        boss = world.enter(name_of(world.owner))
+        held = world.hold(boss.governance.create_token(NewToken("ci", project=world.project)).secret)
+        inside, outside = world.run(world.owner), world.run(world.owner, project=beside)
+        assert {p.path for p in held.tracking.list_projects()} == {world.project, below}
+        held.tracking.append(held.tracking.create_run(NewRun(project=below)).id, batch(0))
+        held.tracking.get_run(inside.id)
+        for attempt in (
+            lambda: held.tracking.get_run(outside.id),
+            lambda: held.tracking.create_run(NewRun(project=beside)),
+            lambda: held.tracking.delete_run(outside.id),
+        ):
+            with pytest.raises(NotFoundError):
+                attempt()
+        assert held.governance.list_teams() == []
+        assert held.governance.whoami().role is None
+        for refused in (
+            held.governance.list_members,
+            held.governance.audit,
+            held.governance.list_tokens,
+            held.coordination.inbox,
+            lambda: held.governance.create_token(NewToken("wider")),
+            lambda: held.governance.create_member(NewMember("x")),
+        ):
+            with pytest.raises(ForbiddenError):
+                refused()
+
+    def test_a_token_for_a_team_counts_for_that_team_only(self, world: World) -> None:
+        """Also of a member who belongs to others."""
+        space, other = world.member(), f"other-{new_id()}"
+        world.owner.governance.create_team(other)
+        world.owner.governance.grant(name_of(space), "team", other, "contributor")
+        theirs = world.owner.tracking.create_project(NewProject(path=f"p-{new_id()}", team=other))
+        held = world.hold(space.governance.create_token(NewToken("t", team=world.team)).secret)
+        assert {p.path for p in held.tracking.list_projects()} == {world.project}
+        assert [t.name for t in held.governance.list_teams()] == [world.team]
+        with pytest.raises(NotFoundError):
+            held.tracking.create_run(NewRun(project=theirs.path))
+
+    def test_a_token_for_some_permissions_does_nothing_else(self, world: World) -> None:
+        """The message names what is missing and what there is."""
+        space = world.member("maintainer")
+        run = world.run(space)
+        held = world.hold(space.governance.create_token(NewToken("t", only=["run.read"])).secret)
+        held.tracking.get_run(run.id)
+        with pytest.raises(ForbiddenError, match=r"run\.write.*only for run\.read"):
+            held.tracking.append(run.id, batch(0))
+        with pytest.raises(ForbiddenError, match="token"):
+            held.governance.create_token(NewToken("wider"))
+
+    def test_a_token_is_for_something_that_there_is_and_that_its_maker_sees(self, world: World) -> None:
+        """A team or a project, not both; permissions by their names."""
+        space, stranger = world.member(), world.outsider()
+        for new in (
+            NewToken("t", team=world.team),
+            NewToken("t", project=world.project),
+            NewToken("t", team="no team"),
+        ):
+            with pytest.raises(NotFoundError):
+                stranger.governance.create_token(new)
+        with pytest.raises(InvalidError, match="team or for a project"):
+            space.governance.create_token(NewToken("t", team=world.team, project=world.project))
+        with pytest.raises(InvalidError, match=r"run\.wirte"):
+            space.governance.create_token(NewToken("t", only=["run.wirte"]))
+
+    def test_a_deactivated_member_is_out_at_once_and_what_they_made_stays(self, world: World) -> None:
+        """Tokens end for good; being let in again revives none. Nobody deactivates themselves."""
+        space, name = world.member(), ""
+        run, name = world.run(space), name_of(space)
+        secret = space.governance.create_token(NewToken("t")).secret
+        found = world.owner.governance.deactivate_member(name)
+        assert (found.disabled, found.signs_in) == (True, [])
+        with pytest.raises(UnauthenticatedError):
+            world.hold(secret).governance.whoami()
+        assert world.owner.tracking.get_run(run.id).run.id == run.id
+        for attempt in (
+            lambda: world.owner.governance.create_token(NewToken("t", member=name)),
+            lambda: world.owner.governance.invite(name),
+            lambda: world.owner.governance.deactivate_member(name_of(world.owner)),
+        ):
+            with pytest.raises(ConflictError):
+                attempt()
+        assert not world.owner.governance.activate_member(name).disabled
+        with pytest.raises(UnauthenticatedError):
+            world.hold(secret).governance.whoami()
+        fresh = world.owner.governance.create_token(NewToken("t", member=name)).secret
+        assert world.hold(fresh).governance.whoami().teams == {world.team: "contributor"}
+        member = next(m for m in world.owner.governance.list_members() if m.name == name)
+        done = [(e.operation, e.object_kind) for e in world.owner.governance.audit(object_id=member.id).events]
+        assert done[:2] == [("governance.activate_member", "member"), ("governance.deactivate_member", "member")]
+        with pytest.raises(ForbiddenError):
+            world.member("admin").governance.deactivate_member(name)
+        with pytest.raises(NotFoundError):
+            world.owner.governance.deactivate_member("nobody here")
+
+    def test_a_service_account_comes_in_by_token_only(self, world: World) -> None:
+        """No link, no password, no provider."""
+        name = f"robot-{new_id()}"
+        made = world.owner.governance.create_member(NewMember(name=name, team=world.team, kind="service"))
+        assert (made.secret, made.path) == ("", "")
+        for attempt in (
+            lambda: world.owner.governance.invite(name),
+            lambda: world.owner.governance.connect_member(name, "https://id.example", "robot"),
+        ):
+            with pytest.raises(InvalidError, match="service account"):
+                attempt()
+        held = world.hold(world.owner.governance.create_token(NewToken("t", member=name)).secret)
+        held.tracking.create_run(NewRun(project=world.project))
+        member = next(m for m in world.owner.governance.list_members() if m.name == name)
+        assert (member.kind, member.signs_in) == ("service", ["token"])
+        assert member.last_seen_at is not None
+
+    def test_a_subject_of_the_provider_is_one_member(self, world: World) -> None:
+        """Until they are disconnected."""
+        first, second = name_of(world.member()), name_of(world.member())
+        issuer, subject = "https://id.example", new_id()
+        governance = world.owner.governance
+        assert "provider" in governance.connect_member(first, issuer, subject).signs_in
+        governance.connect_member(first, issuer, subject)
+        with pytest.raises(AlreadyExistsError):
+            governance.connect_member(second, issuer, subject)
+        assert "provider" not in governance.disconnect_member(first).signs_in
+        assert "provider" in governance.connect_member(second, issuer, subject).signs_in
+        with pytest.raises(InvalidError, match="subject"):
+            governance.connect_member(first, issuer, "")
 
     @pytest.mark.parametrize("days", [0, -1, 10**6, 10**12])
     def test_a_token_lives_for_a_number_of_days_that_exists(self, world: World, days: int) -> None:

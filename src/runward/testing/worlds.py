@@ -31,9 +31,11 @@ BAD_NAMES = [
 class World:
     """A team that nobody else knows, so that suites may share one database. Not thread-safe."""
 
-    def __init__(self, owner: Workspace, enter: Enter) -> None:
+    def __init__(self, owner: Workspace, enter: Enter, hold: Callable[[str], Workspace]) -> None:
         self.owner, self._enter = owner, enter
         """``owner`` is an admin of the workspace."""
+        self.hold = hold
+        """The workspace in the hands of who holds a token's secret. Raises: UnauthenticatedError, at the latest when used."""
         self.team = f"team-{new_id()}"
         owner.governance.create_team(self.team)
         self.project = self.new_project()

@@ -42,8 +42,10 @@ export interface paths {
         get: operations["governance.list_members"];
         put?: never;
         /**
-         * Create a member and a one-time link for their password. Raises: AlreadyExistsError, InvalidError.
-         * @description Create a member and a one-time link for their password. Raises: AlreadyExistsError, InvalidError.
+         * Create a member and a one-time link for their password; a service account gets none.
+         * @description Create a member and a one-time link for their password; a service account gets none.
+         *
+         *     Raises: AlreadyExistsError, InvalidError.
          *
          *     Permission: `member.manage` (role admin or higher).
          */
@@ -88,13 +90,74 @@ export interface paths {
          * Give a member a role on the workspace, a team or a project; None takes it away.
          * @description Give a member a role on the workspace, a team or a project; None takes it away.
          *
-         *     Nobody can grant more than they hold. Raises: NotFoundError, ForbiddenError.
+         *     Nobody can grant more than they hold. Who gets less than before has to sign in again. A role that comes from a group
+         *     of the provider stays. Raises: NotFoundError, ForbiddenError, ConflictError (the last admin).
          *
          *     Permission: `member.manage` (role admin or higher).
          */
         put: operations["governance.grant"];
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/members/{member}/deactivation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End every way in that a member has: sessions, links and tokens, at once. What they made stays.
+         * @description End every way in that a member has: sessions, links and tokens, at once. What they made stays.
+         *
+         *     Raises: NotFoundError, ConflictError (oneself, the last admin).
+         *
+         *     Permission: `member.manage` (role admin or higher).
+         */
+        post: operations["governance.deactivate_member"];
+        /**
+         * Let a deactivated member sign in again; tokens and sessions that were ended stay so. Raises: NotFoundError.
+         * @description Let a deactivated member sign in again; tokens and sessions that were ended stay so. Raises: NotFoundError.
+         *
+         *     Permission: `member.manage` (role admin or higher).
+         */
+        delete: operations["governance.activate_member"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/members/{member}/identities": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let whom the sign-in provider calls by that subject be this member.
+         * @description Let whom the sign-in provider calls by that subject be this member.
+         *
+         *     Raises: NotFoundError, InvalidError (a service account), AlreadyExistsError (another member is).
+         *
+         *     Permission: `member.manage` (role admin or higher).
+         */
+        post: operations["governance.connect_member"];
+        /**
+         * Forget who the sign-in provider says that a member is; their sessions end. Raises: NotFoundError.
+         * @description Forget who the sign-in provider says that a member is; their sessions end. Raises: NotFoundError.
+         *
+         *     Permission: `member.manage` (role admin or higher).
+         */
+        delete: operations["governance.disconnect_member"];
         options?: never;
         head?: never;
         patch?: never;
@@ -136,8 +199,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The caller's tokens.
-         * @description The caller's tokens.
+         * The caller's tokens, or everybody's for an admin of the workspace. Raises: ForbiddenError.
+         * @description The caller's tokens, or everybody's for an admin of the workspace. Raises: ForbiddenError.
          *
          *     Permission: `token.manage` (role viewer or higher).
          */
@@ -146,6 +209,9 @@ export interface paths {
         /**
          * Create a token; only an admin of the workspace can create one for somebody else. The secret is shown once.
          * @description Create a token; only an admin of the workspace can create one for somebody else. The secret is shown once.
+         *
+         *     It can be for one team or one project, and for some permissions only; whoever holds it can at most what its member can.
+         *     Raises: InvalidError, NotFoundError, ForbiddenError, ConflictError (the member is deactivated).
          *
          *     Permission: `token.manage` (role viewer or higher).
          */
@@ -4138,6 +4204,10 @@ export interface components {
             created_at: string;
             disabled: boolean;
             grants: components["schemas"]["Grant"][];
+            /** @default null */
+            last_seen_at: string | null;
+            /** @default [] */
+            signs_in: ("password" | "provider" | "token")[];
         };
         /**
          * Grant
@@ -4149,6 +4219,11 @@ export interface components {
             scope: string;
             /** @enum {unknown} */
             role: "admin" | "contributor" | "maintainer" | "reviewer" | "viewer";
+            /**
+             * @default hand
+             * @enum {unknown}
+             */
+            source: "group" | "hand";
         };
         /**
          * Invitation
@@ -4190,6 +4265,11 @@ export interface components {
             scope: string;
             role: ("admin" | "contributor" | "maintainer" | "reviewer" | "viewer") | null;
         };
+        /** GovernanceConnectMemberBody */
+        GovernanceConnectMemberBody: {
+            issuer: string;
+            subject: string;
+        };
         /**
          * Team
          * @description A group of members that owns projects and knowledge.
@@ -4220,6 +4300,15 @@ export interface components {
             expires_at: string | null;
             last_used_at: string | null;
             revoked: boolean;
+            /**
+             * @default workspace
+             * @enum {unknown}
+             */
+            scope_kind: "project" | "team" | "workspace";
+            /** @default  */
+            scope: string;
+            /** @default [] */
+            only: string[];
         };
         /**
          * TokenSecret
@@ -4249,6 +4338,12 @@ export interface components {
             role: "admin" | "contributor" | "maintainer" | "reviewer" | "viewer";
             /** @default 365 */
             expires_in_days: number | null;
+            /** @default  */
+            team: string;
+            /** @default  */
+            project: string;
+            /** @default [] */
+            only: string[];
         };
         /**
          * AuditPage
@@ -7975,6 +8070,350 @@ export interface operations {
             };
         };
     };
+    "governance.deactivate_member": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                member: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Member"];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "governance.activate_member": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                member: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Member"];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "governance.connect_member": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                member: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GovernanceConnectMemberBody"];
+            };
+        };
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Member"];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "governance.disconnect_member": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                member: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Member"];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "governance.list_teams": {
         parameters: {
             query?: never;
@@ -8147,7 +8586,9 @@ export interface operations {
     };
     "governance.list_tokens": {
         parameters: {
-            query?: never;
+            query?: {
+                everybody?: boolean;
+            };
             header?: never;
             path?: never;
             cookie?: never;

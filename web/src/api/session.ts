@@ -17,3 +17,41 @@ export const acceptInvitation = (secret: string, password: string) =>
 
 /** Ends the session. */
 export const signOut = () => send("DELETE", "/api/v1/session");
+
+export interface Ways {
+  password: boolean;
+  /** What the provider is called; null where there is none. */
+  provider: string | null;
+}
+
+/** How one can sign in here. */
+export const waysQuery = {
+  queryKey: ["ways"],
+  queryFn: async ({ signal }: { signal: AbortSignal }) => (await send("GET", "/api/v1/session/ways", { signal })).json() as Promise<Ways>,
+  staleTime: 300_000,
+};
+
+/** Where to go to sign in with the provider, or to connect it with who is signed in. */
+export async function providerUrl(next: string, connect = false): Promise<string> {
+  const response = await send("POST", "/api/v1/session/oidc", { body: { next, connect } });
+  return ((await response.json()) as { location: string }).location;
+}
+
+/** Changes the own password; other sessions end. */
+export const changePassword = (present: string, password: string) => send("PUT", "/api/v1/session/password", { body: { present, password } });
+
+/** A command line that waits to be let in. */
+export interface AskingLogin {
+  code: string;
+  label: string;
+  address: string;
+  created_at: string;
+}
+
+/** What waits with a code. */
+export async function lookAtLogin(code: string): Promise<AskingLogin> {
+  return (await (await send("POST", "/api/v1/session/logins/look", { body: { code } })).json()) as AskingLogin;
+}
+
+/** Lets a command line in as the reader, or turns it away. */
+export const decideLogin = (code: string, allow: boolean) => send("POST", "/api/v1/session/logins/decision", { body: { code, allow } });

@@ -24,6 +24,7 @@ export function PersonItems() {
         </Menu.Item>
       ))}
       <Menu.Divider />
+      <Menu.Item onClick={() => navigate("/account")}>Your account</Menu.Item>
       <Menu.Item onClick={() => navigate("/legend")}>What the badges mean</Menu.Item>
       <Menu.Item onClick={() => void leave()}>Sign out</Menu.Item>
     </>
@@ -35,7 +36,7 @@ export function PersonMenu({ me }: { me: Me }) {
   return (
     <Menu position="right-end" shadow="none" width={230}>
       <Menu.Target>
-        <button type="button" className="rail-link" title={`${me.name}: look, legend, sign out`}>
+        <button type="button" className="rail-link" title={`${me.name}: account, look, legend, sign out`}>
           <span className="avatar" aria-hidden="true">{me.name.slice(0, 1).toUpperCase()}</span>
           <span className="rail-label"><bdi>{me.name}</bdi></span>
         </button>

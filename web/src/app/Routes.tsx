@@ -31,6 +31,8 @@ const ReportsPage = lazy(() => import("@/rooms/insights/ReportsPage"));
 const ReportPage = lazy(() => import("@/rooms/insights/ReportPage").then((page) => ({ default: page.ReportPage })));
 const NewReportPage = lazy(() => import("@/rooms/insights/ReportPage").then((page) => ({ default: page.NewReportPage })));
 const AdminPage = lazy(() => import("@/rooms/governance/AdminPage"));
+const AccountPage = lazy(() => import("@/rooms/governance/AccountPage"));
+const LoginPage = lazy(() => import("@/rooms/governance/LoginPage"));
 const SignInPage = lazy(() => import("@/rooms/governance/SignInPage"));
 const EnterPage = lazy(() => import("@/rooms/governance/EnterPage"));
 const WelcomePage = lazy(() => import("@/rooms/governance/WelcomePage"));
@@ -81,6 +83,8 @@ export function Routes() {
                 <Route path="/reports/new"><NewReportPage /></Route>
                 <Route path="/reports/:id">{(p) => <ReportPage key={p.id} id={p.id} />}</Route>
                 <Route path="/admin/:tab?">{(p) => <AdminPage tab={p.tab ?? "members"} />}</Route>
+                <Route path="/account"><AccountPage /></Route>
+                <Route path="/login"><LoginPage /></Route>
                 <Route path="/legend"><LegendPage /></Route>
                 <Route><NotFound /></Route>
               </Switch>

@@ -35,6 +35,7 @@ from runward.store.migrations import (
     m0020_review_groups,
     m0021_audit_chain,
     m0022_usage,
+    m0023_sign_in,
 )
 
 MIGRATIONS: list[ModuleType] = [
@@ -60,6 +61,7 @@ MIGRATIONS: list[ModuleType] = [
     m0020_review_groups,
     m0021_audit_chain,
     m0022_usage,
+    m0023_sign_in,
 ]
 """All migrations in order; the position (from 1) is the schema's version."""
 
