@@ -4,8 +4,8 @@ import { NotFound } from "./NotFound";
 import { Shell } from "./Shell";
 
 const ProjectsPage = later(() => import("@/rooms/tracking/ProjectsPage"));
-const ProjectPage = later(() => import("@/rooms/tracking/ProjectPage"));
-const RunPage = later(() => import("@/rooms/tracking/RunPage"));
+export const ProjectPage = later(() => import("@/rooms/tracking/ProjectPage"));
+export const RunPage = later(() => import("@/rooms/tracking/RunPage"));
 const ViewPage = later(() => import("@/rooms/tracking/ViewPage"));
 const ComparePage = later(() => import("@/rooms/tracking/ComparePage"));
 const ExperimentPage = later(() => import("@/rooms/tracking/ExperimentPage"));

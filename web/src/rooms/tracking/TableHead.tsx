@@ -1,4 +1,5 @@
-import { type Column, fieldOf } from "./columns";
+import type { Column } from "./columns";
+import { fieldOf } from "./fields";
 
 const ARIA = { "-": "descending", "+": "ascending", "": "none" } as const;
 

@@ -32,14 +32,6 @@ const FIXED: Column[] = [
 
 const widthOf = (key: string) => Math.min(220, Math.max(92, key.length * 7.6 + 28));
 
-const PLAIN_KEY = /^[\w\-/.]+$/;
-
-/** A column's name in the search language; unusual keys stand in backticks. */
-export function fieldOf(id: string): string {
-  const dot = id.indexOf(".");
-  return dot < 0 || PLAIN_KEY.test(id.slice(dot + 1)) ? id : `${id.slice(0, dot)}.\`${id.slice(dot + 1)}\``;
-}
-
 const STAT = /^(.+)\.(min|max|last|n)$/;
 
 /** A metric's last value, or the one that the end of the column's name asks for. */
@@ -63,20 +55,8 @@ function keyed(id: string, sample: Run[]): Column | undefined {
 /** A column by its id: a field of the run, or `metrics.…`, `params.…`, `tags.…`. */
 export const columnOf = (id: string, sample: Run[] = []): Column | undefined => FIXED.find((column) => column.id === id) ?? keyed(id, sample);
 
-/** Fields separated by commas; a comma in backticks separates nothing. */
-export const splitFields = (fields: string): string[] => fields.match(/(?:`[^`]*`|[^,`])+/g) ?? [];
-
-/** What the server is to send with each run: only the shown keys, in the words of the search language. */
-export const keyedFields = (ids: string[]): string => ids.filter((id) => id.includes(".")).map(fieldOf).join(",");
-
 /** Ids of all columns that can be chosen. */
 export function allColumns(keys: { params: string[]; metrics: string[]; tags: string[] }): string[] {
   const of = (space: "metrics" | "params" | "tags") => keys[space].map((key) => `${space}.${key}`);
   return [...FIXED.map((column) => column.id), ...of("metrics"), ...of("params"), ...of("tags")];
-}
-
-/** What is shown until somebody chooses: how it stands, whether it can be trusted, the first figures. */
-export function defaultColumns(keys: { params: string[]; metrics: string[] }): string[] {
-  const some = (space: "metrics" | "params", n: number) => keys[space].filter((key) => !key.startsWith("_")).slice(0, n).map((key) => `${space}.${key}`);
-  return ["status", "trust", ...some("metrics", 4), ...some("params", 3), "started_at", "duration_s", "created_by"];
 }
