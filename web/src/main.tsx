@@ -1,4 +1,4 @@
-import "@mantine/core/styles.layer.css";
+import "./ui/mantine.css";
 import "./ui/tokens.css";
 import "./ui/frame.css";
 import "./ui/parts.css";
