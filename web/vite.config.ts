@@ -4,6 +4,9 @@ import { defineConfig, type Plugin } from "vite";
 
 const src = fileURLToPath(new URL("./src", import.meta.url));
 
+/** Dialogs, and what else no page starts with. */
+const FURTHER = /components\/(Modal|ModalBase|Textarea|SegmentedControl|FloatingIndicator|ScrollArea|Radio|Accordion)\/|remove-scroll|use-sidecar|style-singleton|src\/ui\/(markdownParser|Markdown)\./;
+
 /** Puts the early script first, and tells it which files the pages consist of that it knows from their addresses. */
 function early(): Plugin {
   const pages = { project: "/rooms/tracking/ProjectPage.tsx", run: "/rooms/tracking/RunPage.tsx" };
@@ -35,7 +38,8 @@ export default defineConfig({
       output: { codeSplitting: { groups: [
         { name: "early", priority: 2, test: /src\/(early|api\/(early|place|url)|rooms\/tracking\/(request|fields))\.ts$/ },
         { name: "tracking", minShareCount: 2, test: /src\/(rooms\/tracking\/(?!ChartControls)\w+\.|ui\/chart\/)|virtual/ },
-        { name: "shared", priority: 1, minShareCount: 5, maxModuleSize: 40_000, test: /src\/(ui|api)|@mantine|@tanstack/ },
+        { name: "shared", priority: 1, minShareCount: 5, maxModuleSize: 40_000, test: (id) => /src\/(ui|api)|@mantine|@tanstack/.test(id) && !FURTHER.test(id) },
+        { name: "further", minShareCount: 2, test: FURTHER },
       ] } },
     },
   },

@@ -3,7 +3,7 @@ import { defaultColumns, keyedFields } from "./fields";
 
 /** About three screens; larger pages are for who scrolls on. */
 const FIRST_PAGE = 100;
-const LATER_PAGES = 1000;
+const LATER_PAGES = 400;
 
 export interface View {
   project: string;
