@@ -108,6 +108,8 @@ def test_the_menus_shut_nobody_out(visit: Visitor, sweep: list[str]) -> None:
 def test_a_project_is_asked_for_once_and_drawn_with_its_runs(visit: Visitor) -> None:
     """What the address shows is fetched while the program arrives, and neither again nor for somebody else."""
     asked: list[str] = []
+    # What other tests changed meanwhile would be asked for again.
+    visit.page.route("**/api/v1/stream", lambda route: route.abort())
     visit.page.on("request", lambda request: asked.append(request.url.removeprefix(visit.url)))
     page = visit.open(f"{TABLE}?q=metrics.loss+%3C+0.5&sort=-started_at")
     page.locator("[data-run-row]").first.wait_for()
