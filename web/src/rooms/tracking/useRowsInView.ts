@@ -15,11 +15,11 @@ interface InView {
 /**
  * Which of many rows of one height are in view, and a few beside them.
  *
- * It never measures what is being drawn, which would lay the page out twice: until the box has been seen, the window's height stands for it.
+ * It never measures what is being drawn, which would lay the page out twice: until the box was seen, half of the window's height stands for its own.
  */
 export function useRowsInView(box: RefObject<HTMLElement | null>, count: number, height: number, head: number): InView {
   const [first, setFirst] = useState(0);
-  const [fit, setFit] = useState(() => Math.ceil(window.innerHeight / height) - BESIDE);
+  const [fit, setFit] = useState(() => Math.ceil(window.innerHeight / 2 / height));
   useEffect(() => {
     const element = box.current;
     if (!element) return;
@@ -29,8 +29,10 @@ export function useRowsInView(box: RefObject<HTMLElement | null>, count: number,
       element.toggleAttribute("data-shifted", element.scrollLeft > 0);
       flushSync(follow);
     };
-    const observer = new ResizeObserver(() => setFit(Math.ceil(element.clientHeight / height)));
-    follow();
+    const observer = new ResizeObserver(() => {
+      setFit(Math.ceil(element.clientHeight / height));
+      follow();
+    });
     observer.observe(element);
     element.addEventListener("scroll", onScroll, { passive: true });
     return () => {
