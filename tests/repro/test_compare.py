@@ -8,6 +8,7 @@ import json
 import math
 import struct
 import zipfile
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -447,6 +448,51 @@ def test_printed_text(before: str, after: str, tolerance: Tolerance | None, stat
     """Masks hide what no rerun repeats, and no result."""
     around = Around(pids=frozenset({"812"})), Around(pids=frozenset({"9"}))
     assert compare_stdout(before, after, tolerance, around).status == status
+
+
+BEGUN = datetime(2026, 11, 22, 5, 4, 58, tzinfo=UTC).timestamp()
+AGAIN = datetime(2026, 11, 23, 17, 0, 2, tzinfo=UTC).timestamp()
+RAN = Around({"/home/ann/x": "/tree"}, span=(BEGUN, BEGUN + 9)), Around({"/tmp/y": "/tree"}, span=(AGAIN, AGAIN + 9))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "status"),
+    [
+        (BEGUN + 3.25, AGAIN + 1, "identical"),
+        (int(BEGUN * 1e3), int(AGAIN * 1e9), "identical"),
+        (BEGUN - 60, AGAIN + 1, "different"),
+        (BEGUN + 1, BEGUN + 2, "different"),
+        ("2026-11-22T05:05:01", "2026-11-23T17:00:05", "identical"),
+        ("2026-11-22T05:05:01.125Z", "2026-11-23T18:00:05+01:00", "identical"),
+        ("run_20261122_050501", "run_20261123-170005", "identical"),
+        ("Sun Nov 22 05:05:01 2026", "Mon Nov 23 17:00:05 2026", "identical"),
+        ("2026-11-22", "2026-11-23", "identical"),
+        ("2026-11-22T06:30:00Z", "2026-11-23T17:00:05Z", "different"),
+        ("2020-01-01", "2020-01-02", "different"),
+        ("2020-99-01", "2020-99-02", "different"),
+        ("/home/ann/x/data.csv", "/tmp/y/data.csv", "identical"),
+        ("/home/ann/x/data.csv", "/tmp/y/other.csv", "different"),
+        ("acc 0.91", "acc 0.92", "different"),
+        (True, False, "different"),
+    ],
+)  # fmt: skip
+def test_times_at_which_the_runs_ran_are_no_result(before: object, after: object, status: ItemStatus) -> None:
+    """In a file that says when and where it was made; any other date is data."""
+    was, became = (json.dumps({"acc": 0.5, "when": {"v": value}}).encode() for value in (before, after))
+    assert compare_content("result.json", was, became, around=RAN)[0] == status
+    assert compare_content("result.json", was, became)[0] == "different"
+
+
+def test_times_in_names_and_in_print_are_no_result() -> None:
+    """A file named after the time of its run is the same file; two that could be meant are not matched."""
+    first = {"out/20261122-050501.json": "a", "plain": "b"}
+    assert [
+        (check.name, check.status)
+        for check in compare_artifacts(first, {"out/20261123-170003.json": "a", "plain": "b"}, around=RAN)
+    ] == [("out/20261122-050501.json", "identical"), ("plain", "identical")]
+    assert len(compare_artifacts(first, {"out/20200101-000000.json": "a", "plain": "b"}, around=RAN)) == 3
+    assert compare_stdout(f"made at {BEGUN + 1}", f"made at {AGAIN + 1}", around=RAN).status == "identical"
+    assert compare_stdout("made 1795323898 rows", "made 1795323899 rows").status == "different"
 
 
 @pytest.mark.parametrize(

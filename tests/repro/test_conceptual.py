@@ -14,7 +14,7 @@ from runward.core.hashing import digest_bytes
 from runward.errors import InvalidError
 from runward.repro import attempt
 from runward.repro.environment import RebuiltEnvironment
-from runward.repro.independence import Implementation, compare_implementations, not_independent
+from runward.repro.independence import Implementation, compare_implementations, not_independent, reached_code
 from runward.repro.model import VerificationReport
 from runward.repro.records import NewVerification
 from runward.repro.replication import Limits, verify_statistically
@@ -165,6 +165,46 @@ def test_shared_code_is_found_under_another_name_and_edited() -> None:
     )
     assert not_independent(allowed) == ""
     assert [(check.name, check.status) for check in allowed if check.kind == "evaluation"] == [("metrics.py", "same")]
+
+
+@pytest.mark.parametrize(
+    ("train", "reached"),
+    [
+        ("import model", {"train.py", "model.py", "pkg/deep.py", "pkg/__init__.py"}),
+        ("from pkg import deep", {"train.py", "pkg/deep.py", "pkg/__init__.py"}),
+        ("import numpy, os", {"train.py"}),
+        ("import importlib", None),
+        ("exec(open('other.py').read())", None),
+        ("import subprocess", None),
+        ("this is no Python", None),
+    ],
+)
+def test_only_code_that_the_program_can_reach_is_its_own(train: str, reached: set[str] | None) -> None:
+    """Two implementations may live in one repository; where code may come in otherwise, all of it counts."""
+    texts = {
+        "train.py": train,
+        "model.py": "from pkg.deep import f",
+        "pkg/__init__.py": "",
+        "pkg/deep.py": "from . import gone",
+        "other.py": "import model",
+    }
+    files = [FileEntry(path=path, mode="file", size=9, digest=digest_bytes(path.encode())) for path in texts]
+    read = {digest_bytes(path.encode()): text.encode() for path, text in texts.items()}
+    found = {file.path for file in reached_code(files, "train.py", lambda digest: read[digest])}  # type: ignore[index]
+    assert found == (set(texts) if reached is None else reached)
+    assert len(reached_code(files, "-m train", lambda digest: b"")) == len(texts)
+
+
+def test_two_implementations_in_one_repository(place: Place) -> None:
+    """Each is its own script and what it imports."""
+    place.record("ann", FIRST, other=second(0))
+    assert place.space is not None
+    env = {**os.environ, "RUNWARD_DIR": str(place.folder / "ws"), "GIT_AUTHOR_NAME": "bob"}
+    for seed in ("1", "2", "3"):
+        command = [sys.executable, "other.py", str(place.data), seed]
+        subprocess.run(command, cwd=place.folder / "ann", env=env, check=True, capture_output=True)
+    report = place.verify(margins={"acc": 0.6})
+    assert (report.verdict, report.level) == ("reproduced", "conceptual"), report.reason
 
 
 def test_without_data_that_was_seen_nothing_says_that_both_used_the_same() -> None:

@@ -124,6 +124,16 @@ def test_other_editable_sources_are_a_problem(tmp_path: Path) -> None:
     assert [problem.split()[0] for problem in built.problems] == ["other", "gone", "arch"]
 
 
+def test_the_runward_that_verifies_stands_in_for_one_that_is_gone(tmp_path: Path) -> None:
+    """It measures and is no input; nothing else of its environment comes along."""
+    gone = Package(name="runward", version="0.0.1", source="local", url="file:///gone/runward-0.0.1.whl")
+    built = rebuild(tmp_path, gone)
+    assert built.problems == ["runward 0.0.1 was installed from /gone/runward-0.0.1.whl, which is not here any more"]
+    find = "from importlib.util import find_spec as f; print(f('runward') is not None, f('msgspec') is not None)"
+    assert answer(built.python, find, built.extra_paths) == "True False"
+    assert rebuild(tmp_path, gone).extra_paths == built.extra_paths
+
+
 def test_missing_python_says_which(tmp_path: Path) -> None:
     """And how to get it."""
     with pytest.raises(EnvironmentNotRebuiltError, match=r"CPython 3\.11\.99") as caught:

@@ -260,7 +260,7 @@ def test_all_metrics_must_agree() -> None:
     assert conclude([]) == "undecided"
 
 
-@pytest.mark.parametrize("metric", ["normal", "skewed", "5 % diverged", "coarse"])
+@pytest.mark.parametrize("metric", ["normal", "skewed", "5 % diverged", "5 % diverged, in sd of the others", "coarse"])
 def test_operating_curve(metric: str) -> None:
     """At most 5 % and the simulation's error false, at most 7 runs a side where nothing changed; see the bench."""
     bench = pytest.importorskip("tests.bench.equivalence", reason="numpy and scipy come with the group `frameworks`")
@@ -268,8 +268,8 @@ def test_operating_curve(metric: str) -> None:
     false = bench.tally(draw, 2.0, 1.0, draws)
     assert false.equivalent <= 0.05 + 3 * (0.05 * 0.95 / draws) ** 0.5
     same = bench.tally(draw, 2.0, 0.0, draws)
-    # A diverged run is evidence: two more of them on one side of ten ask for another look.
-    assert same.by_ten >= (0.75 if metric == "5 % diverged" else 0.92)
+    # A diverged run is evidence: two more of them on one side of ten ask for another look, where the margin is that narrow.
+    assert same.by_ten >= (0.75 if metric.endswith("others") else 0.92)
     assert same.by_fifteen >= 0.93
     assert same.equivalent >= 0.97
     assert same.mean_runs <= (7.4 if metric in ("normal", "skewed") else 10.0)

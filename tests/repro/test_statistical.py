@@ -200,3 +200,37 @@ def test_metrics_and_margins_are_checked_before_anything_runs(tmp_path: Path) ->
         verify_statistically(space, run.id)
     report = verify_statistically(space, run.id, metrics=["m1"]).report
     assert (report.verdict, "not captured" in report.reason) == ("undecided", True)
+
+
+OWN_GENERATOR = """
+import random, sys
+import runward as run
+noise = random.Random(int(sys.argv[1]))
+with run.start(project="p", name=f"s{sys.argv[1]}", seed=int(sys.argv[1])):
+    run.log_metric("acc", 10.0 + noise.gauss(0.0, 0.1))
+"""
+
+
+def test_a_seed_that_the_command_names_is_varied_there(place: Path) -> None:
+    """Also one without an option, where the recorded replicates show which word it is."""
+    (place / "train.py").write_text(OWN_GENERATOR)
+    env = {**os.environ, "RUNWARD_DIR": str(place.parent / "ws")}
+    for seed in ("1", "2", "3"):
+        subprocess.run([sys.executable, "train.py", seed], cwd=place, env=env, check=True, capture_output=True)
+    space = open_folder(place.parent / "ws")
+    found = verify_statistically(space, "s2", margins={"acc": 0.02}, limits=Limits(sandbox=False, max_runs=5))
+    assert found.report.statistics is not None
+    metric = found.report.statistics.metrics[0]
+    assert len(metric.candidate) == len({item.value for item in metric.candidate})
+    assert len(metric.baseline) == len({item.value for item in metric.baseline})
+
+
+def test_reruns_that_their_seeds_do_not_tell_apart_are_no_evidence(place: Path) -> None:
+    """One recorded run of a script that seeds itself gives copies, however often it is rerun."""
+    (place / "train.py").write_text(OWN_GENERATOR)
+    env = {**os.environ, "RUNWARD_DIR": str(place.parent / "ws")}
+    subprocess.run([sys.executable, "train.py", "1"], cwd=place, env=env, check=True, capture_output=True)
+    space = open_folder(place.parent / "ws")
+    report = verify_statistically(space, "s1", margins={"acc": 0.5}, limits=Limits(sandbox=False)).report
+    assert (report.verdict, report.level) == ("undecided", "none")
+    assert "copies" in report.reason

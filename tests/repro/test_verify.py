@@ -62,6 +62,17 @@ def _run(place: Path, *command: str) -> FolderWorkspace:
     return open_folder(place.parent / "ws")
 
 
+def test_what_a_command_writes_at_once_is_not_taken_for_its_code(place: Path) -> None:
+    """The tree is read before the command begins, however long that takes it."""
+    for number in range(3_000):
+        (place / f"note{number}.txt").write_text(f"{number}")
+    space = _run(place, "-m", "runward", "run", "-n", "cmd", "--", "sh", "-c", "echo new > early.txt; rm note7.txt")
+    capture = json.loads(space.files.capture(space.tracking.resolve_run("cmd").id, "code"))
+    paths = {entry["path"] for entry in capture["files"]}
+    assert "early.txt" not in paths
+    assert "note7.txt" in paths
+
+
 @pytest.mark.parametrize(
     ("command", "name"),
     [

@@ -177,10 +177,16 @@ def test_a_file_that_the_first_run_left_is_no_change_of_anybody(bench: Bench) ->
     bench.change("helper.py", "return 2", "return 3")
     found = bench.why(first, bench.run())
     assert _cause(found) == ["code helper.py:6"]
-    assert "train.log, which the first run had left" in found.reason
+    assert "train.log, which runs had written" in found.reason
+    bench.run()
+    second = bench.run()
+    bench.change("helper.py", "return 3", "return 5")
+    found = bench.why(second, bench.run())
+    assert _cause(found) == ["code helper.py:6"]
+    assert found.set_aside == ["code train.log:4"], found
     bench.write("train.py", "import os\nvalue = os.path.exists('state')\nopen('state', 'w')\nprint(value)\n")
     first = bench.run()
-    bench.change("helper.py", "return 3", "return 4")
+    bench.change("helper.py", "return 5", "return 4")
     assert _cause(bench.why(first, bench.run())) == ["code state"]
 
 

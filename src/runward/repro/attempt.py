@@ -31,6 +31,7 @@ from runward.repro.model import (
     Tolerance,
     VerificationReport,
 )
+from runward.repro.moments import Span
 from runward.repro.observe import (
     Outputs,
     changed_since,
@@ -62,7 +63,7 @@ from runward.tracking.client import JOURNAL_VARIABLE, RUN_VARIABLE
 from runward.tracking.files import Files
 from runward.tracking.locks.model import Lock
 from runward.tracking.locks.parsing import parse
-from runward.tracking.model import RunDetail
+from runward.tracking.model import Run, RunDetail
 from runward.tracking.uploader import gather
 
 Say = Callable[[str], None]
@@ -179,7 +180,8 @@ class Attempt:
         """One rerun, from the restored tree to the decision."""
         capture = self.capture()
         again = self.again(capture, level, timeout_s, sandbox)
-        result = self.compared(self.recorded(capture), again.results, tolerances, (around(capture), again.around))
+        places = around(capture, self.detail.run), again.around
+        result = self.compared(self.recorded(capture), again.results, tolerances, places)
         checks = self.inputs(capture, again, level)
         conditions = msgspec.structs.replace(
             again.conditions(Counter(read.method for read in capture.reads)), changed_since=changed_since(capture)
@@ -237,7 +239,7 @@ class Attempt:
         outcome = self._rerun(capture, restored, built, move, timeout_s, sandbox, placed.over)
         heard = self.heard = hear(self.journal)
         outputs = outputs_after(capture, heard, restored.root, begun_ns, self.journal)
-        shown = _around_rerun(heard, move, self.folder)
+        shown = _around_rerun(heard, move, self.folder, (begun_ns / 1e9, time.time()))
         # Runward is the instrument, not an input; any other source that was not captured is one.
         rebuilt = level == "environment" and all(text.startswith("runward ") for text in built.problems)
         results = self._after(outcome, outputs)
@@ -414,15 +416,20 @@ class Attempt:
         )
 
 
-def around(capture: Capture) -> Around:
-    """What a run may have printed of where and as which processes it ran."""
+def around(capture: Capture, run: Run) -> Around:
+    """What a run may have written of where, when and as which processes it ran."""
     folders = {os.fsdecode(decode_path(capture.code.root)): "/tree", capture.environment.prefix: "/environment"}
-    return Around({path: name for path, name in folders.items() if len(path) > 1}, frozenset(capture.pids))
+    begun, ended = run.started_at or run.created_at, run.ended_at
+    return Around(
+        {path: name for path, name in folders.items() if len(path) > 1},
+        frozenset(capture.pids),
+        (begun.timestamp(), ended.timestamp()) if ended else None,
+    )
 
 
-def _around_rerun(heard: Testimony, move: Relocation, folder: Path) -> Around:
+def _around_rerun(heard: Testimony, move: Relocation, folder: Path, span: Span) -> Around:
     folders = {str(move.root): "/tree", str(move.python.parent.parent): "/environment", str(folder): "/temporary"}
-    return Around(folders, frozenset(heard.pids))
+    return Around(folders, frozenset(heard.pids), span)
 
 
 def _site_dirs(capture: Capture) -> list[Path]:

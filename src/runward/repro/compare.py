@@ -22,6 +22,7 @@ from runward.repro.model import (
     Series,
     Tolerance,
 )
+from runward.repro.moments import without_own_times
 from runward.repro.printed import NOWHERE, Around, close
 from runward.tracking.capture.model import Capture, FileRead, Package, tree_digest
 
@@ -185,9 +186,24 @@ def compare_artifacts(
         except NotFoundError:
             return "different", "the digests differ; its bytes are not kept, so that is all that can be said"
 
+    after = _named_alike(before, after, around)
     return [
         _artifact_check(name, before.get(name, ""), after.get(name, ""), look) for name in sorted({*before, *after})
     ]
+
+
+def _named_alike(
+    before: Mapping[str, str], after: Mapping[str, str], around: tuple[Around, Around]
+) -> Mapping[str, str]:
+    """The rerun's artifacts under the original's names, where only the time of the run in a name tells them apart."""
+    plain: dict[str, list[str]] = {}
+    for name in before.keys() - after.keys():
+        plain.setdefault(without_own_times(name, around[0].span), []).append(name)
+    renamed: dict[str, str] = {}
+    for name in sorted(after.keys() - before.keys()):
+        if len(found := plain.get(without_own_times(name, around[1].span), [])) == 1:
+            renamed[name] = found.pop()
+    return {renamed.get(name, name): digest for name, digest in after.items()}
 
 
 def compare_exit_codes(before: int, after: int) -> OutputCheck:

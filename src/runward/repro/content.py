@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from runward.repro.model import ItemStatus, Tolerance
-from runward.repro.printed import NOWHERE, Around, close, compare_stdout
+from runward.repro.moments import is_own_time
+from runward.repro.printed import NOWHERE, Around, close, compare_stdout, without_traces
 
 _DURATION = re.compile(
     r"(?:^|[/_. -])(?:time|times|duration|elapsed|runtime|walltime|seconds|secs|latency|throughput|timestamp)"
@@ -50,7 +51,8 @@ def compare_content(
     """The status of a file whose bytes differ, and what differs first.
 
     Looks inside of JSON, CSV, Parquet, NPY, NPZ, pictures (where a decoder is installed), plain text and these
-    compressed by gzip; anything else, pickles too, is compared by its bytes. Values that measure time are passed over.
+    compressed by gzip; anything else, pickles too, is compared by its bytes. Values that measure time are passed over, and
+    so are times at which the runs themselves ran, and their folders.
 
     Args:
         name: The file's name, whose ending says what it is.
@@ -91,7 +93,7 @@ def _comparison(lower: str) -> Callable[[_Pair], Verdict] | None:
     if lower.endswith(".gz"):
         return _compare_unpacked
     if parse := _parser(lower):
-        return lambda pair: _compare_values(parse(pair.before), parse(pair.after), pair.tolerance)
+        return lambda pair: _compare_values(parse(pair.before), parse(pair.after), pair)
     if lower.endswith(_IMAGES):
         return _compare_pictures
     return _compare_texts if lower.endswith(_TEXTS) else None
@@ -176,10 +178,10 @@ def _array(data: bytes) -> Any:
     return {"kind": kind, "shape": str(head["shape"]), "order": str(head["fortran_order"]), "values": values}
 
 
-def _compare_values(before: Any, after: Any, tolerance: Tolerance) -> Verdict:
+def _compare_values(before: Any, after: Any, pair: _Pair) -> Verdict:
     worst: ItemStatus = "identical"
     for path, first, second in _leaves(before, after, ""):
-        status = _compare_leaf(first, second, tolerance)
+        status = _compare_leaf(first, second, pair)
         if status == "different":
             return "different", f"{path or 'value'}: {str(first)[:60]} became {str(second)[:60]}"
         worst = "within_tolerance" if status == "within_tolerance" else worst
@@ -198,15 +200,20 @@ def _leaves(before: Any, after: Any, path: str) -> Iterable[tuple[str, Any, Any]
         yield path, before, after
 
 
-def _compare_leaf(before: Any, after: Any, tolerance: Tolerance) -> ItemStatus:
+def _compare_leaf(before: Any, after: Any, pair: _Pair) -> ItemStatus:
     if type(before) is type(after) and not isinstance(before, float) and before == after:
         return "identical"
     first, second = _number(before), _number(after)
-    if first is None or second is None:
-        return "different"
-    if same_bits(first, second):
+    if first is not None and second is not None and same_bits(first, second):
         return "identical"
-    return "within_tolerance" if close(first, second, tolerance) else "different"
+    places = pair.around
+    if is_own_time(before, places[0].span) and is_own_time(after, places[1].span):
+        return "identical"
+    if first is None or second is None:
+        texts = isinstance(before, str) and isinstance(after, str)
+        same = texts and without_traces(before, places[0]) == without_traces(after, places[1])
+        return "identical" if same else "different"
+    return "within_tolerance" if close(first, second, pair.tolerance) else "different"
 
 
 def _number(value: Any) -> float | None:

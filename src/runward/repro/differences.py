@@ -68,10 +68,10 @@ class Pair:
         self._lost: list[str] = []
         self.pieces: dict[str, list[list[str]]] = {}
         """The second run's texts, by path, in pieces that are the same in both runs or differ."""
+        self.leftovers: list[str] = []
+        """Titles of differences in files that the first run, or one between the two, left and the second one found."""
         self._ways = {one.title: (one, way) for one, way in self._all()}
         self.differences = [one for one, _ in self._ways.values()]
-        self.leftovers = [title for title, (one, _) in self._ways.items() if self._is_left_by_first(one.name)]
-        """Titles of files that the first run left in the folder and the second one found there."""
         self.fixed = list(self._beyond())
         """What differs too and cannot be put back, in words."""
 
@@ -101,15 +101,21 @@ class Pair:
     def _of_files(self) -> Iterator[tuple[Difference, _Way]]:
         read = {item.relative for capture in (self.first, self.second) for item in capture.reads}
         for path in _changed(*self._trees, same=_same_file):
-            entries = [tree.get(path) for tree in self._trees]
-            kind: str = kind_of_file(path, max(entry.size for entry in entries if entry))
-            kind = "code" if kind == "data" and path not in read else kind
-            texts = self._texts(entries) if kind != "data" else None
-            if texts is not None:
-                yield from self._of_sequence(path, texts, "", kind, partial(_lines, path))
-            else:
-                way = partial(_Draft.exchange, of="tree", name=path, value=entries[0])
-                yield Difference(kind, path, *map(_sketch, entries)), way
+            for one, way in self._of_file(path, read):
+                if self._is_left_over(path):
+                    self.leftovers.append(one.title)
+                yield one, way
+
+    def _of_file(self, path: str, read: Collection[str]) -> Iterator[tuple[Difference, _Way]]:
+        entries = [tree.get(path) for tree in self._trees]
+        kind: str = kind_of_file(path, max(entry.size for entry in entries if entry))
+        kind = "code" if kind == "data" and path not in read else kind
+        texts = self._texts(entries) if kind != "data" else None
+        if texts is not None:
+            yield from self._of_sequence(path, texts, "", kind, partial(_lines, path))
+        else:
+            way = partial(_Draft.exchange, of="tree", name=path, value=entries[0])
+            yield Difference(kind, path, *map(_sketch, entries)), way
 
     def _of_reads(self) -> Iterator[tuple[Difference, _Way]]:
         """Files that were read and are no part of the code, where the first run's bytes are kept."""
@@ -197,9 +203,10 @@ class Pair:
             return False
         return True
 
-    def _is_left_by_first(self, path: str) -> bool:
-        written = {one.path for one in self.first.writes or []}
-        return path in written and path in self._trees[1] and path not in self._trees[0]
+    def _is_left_over(self, path: str) -> bool:
+        """Whether a file is what runs made of it: one that was new with the first run, or that both runs write."""
+        first, second = ({one.path for one in capture.writes or []} for capture in (self.first, self.second))
+        return path in self._trees[1] and path in first and (path not in self._trees[0] or path in second)
 
     def _other_reads(self) -> Iterator[tuple[str, tuple[FileRead, FileRead]]]:
         for name, second in self._reads[1].items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
@@ -71,6 +72,8 @@ class _Plan(msgspec.Struct, kw_only=True):
     extra_paths: list[Path] = []
     problems: list[str] = []
     edits: dict[str, str] = {}
+    this_runward: bool = False
+    """Whether the captured Runward is gone, so that this one has to be there in its place."""
 
 
 def rebuild_environment(
@@ -117,6 +120,8 @@ def rebuild_environment(
     identity: list[Any] = [snapshot.implementation, snapshot.python, platform.machine(), sorted(plan.lines)]
     digest = digest_value([*identity, _records(plan.grafts), *sorted(plan.edits.items())])[:32]
     place = Path(cache_dir) / digest
+    if plan.this_runward:
+        plan.extra_paths.append(_this_runward(Path(cache_dir)))
     created = not place.exists()
     if created:
         interpreter = _interpreter(snapshot, program, offline=offline)
@@ -165,9 +170,7 @@ def _plan(
         elif package.record and installed_record(package, dirs):
             plan.grafts.append(package)
         else:
-            plan.problems.append(
-                f"{package.name} {package.version} came from {package.url}, which is not here any more"
-            )
+            _plan_without(package, plan, f"came from {package.url}")
     return plan
 
 
@@ -181,9 +184,23 @@ def _plan_local(package: Package, plan: _Plan, tree: Source | None, site_dirs: l
         plan.extra_paths += found
         plan.problems.append(f"{package.name} is installed from {source} as it is now, which was not captured")
     else:
-        plan.problems.append(
-            f"{package.name} {package.version} was installed from {source}, which is not here any more"
-        )
+        _plan_without(package, plan, f"was installed from {source}")
+
+
+def _plan_without(package: Package, plan: _Plan, origin: str) -> None:
+    """What is gone is told; where it is Runward, the one that verifies takes its place: it measures, and is no input."""
+    plan.problems.append(f"{package.name} {package.version} {origin}, which is not here any more")
+    plan.this_runward |= package.name == "runward"
+
+
+def _this_runward(cache_dir: Path) -> Path:
+    """A folder that holds the running Runward and no other package of its environment."""
+    package = Path(__file__).parents[1]
+    folder = cache_dir / f"instrument-{digest_value(str(package))[:16]}"
+    folder.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        (folder / package.name).symlink_to(package, target_is_directory=True)
+    return folder
 
 
 def _project_paths(package: Package, project: Path, source: Path, root: str) -> list[Path]:

@@ -94,7 +94,7 @@ class ExplanationReport(msgspec.Struct, frozen=True, kw_only=True):
     not_tried: list[str] = []
     """What differs too and cannot be put back."""
     set_aside: list[str] = []
-    """Differences that were put back in every rerun that counts: files that the first run had left."""
+    """Differences that were put back in every rerun that counts: files that runs had written."""
     reruns: list[ExplainedRerun] = []
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import posixpath
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from fnmatch import fnmatch
 from typing import Any, NamedTuple
@@ -11,7 +13,7 @@ import msgspec
 from runward.errors import NotFoundError
 from runward.repro.compare import kind_of, kind_of_file
 from runward.repro.model import CheckStatus, InputCheck
-from runward.tracking.capture.model import CodeSnapshot, EnvironmentSnapshot, FileEntry, FileRead
+from runward.tracking.capture.model import CodeSnapshot, EnvironmentSnapshot, FileEntry, FileRead, ProcessSnapshot
 
 KINDS = ("author", "shared_code", "evaluation", "dataset")
 """The kinds of these checks: what must differ, may be shared, must be the same."""
@@ -19,6 +21,9 @@ _SHINGLE = 3
 _FEWEST = 3
 _MOST_SHARED = 0.3
 _MOST_BYTES = 1 << 20
+_BY_NAME = frozenset({"exec", "eval", "__import__"})
+_LAUNCHERS = frozenset({"importlib", "runpy", "subprocess"})
+"""What brings code into a program in another way than an import: calls of these names, what these modules have."""
 
 
 class Implementation(NamedTuple):
@@ -26,6 +31,7 @@ class Implementation(NamedTuple):
 
     author: str
     code: list[FileEntry]
+    """What its program can reach by imports; all code of its tree where that cannot be told."""
     data: dict[str, str]
     """Digests of the data that it read, by name."""
     read: Callable[[str], bytes]
@@ -37,7 +43,7 @@ def implementation_of(author: str, document: Callable[[str], bytes], read: Calla
 
     Args:
         author: Who ran it.
-        document: Gives a captured document by kind (``code``, ``environment``, ``reads``). Raises: NotFoundError.
+        document: Gives a captured document by kind (``code``, ``environment``, ``process``, ``reads``). Raises: NotFoundError.
         read: Gives the bytes of a captured file. Raises: NotFoundError.
     """
     code = msgspec.json.decode(document("code"), type=CodeSnapshot)
@@ -46,7 +52,57 @@ def implementation_of(author: str, document: Callable[[str], bytes], read: Calla
     reads = [one for one in msgspec.convert(told.get("reads", []), list[FileRead]) if kind_of(one) == "data"]
     files = [*code.files, *(entry for tree in environment.sources.values() for entry in tree.files)]
     data = {one.relative or one.path: one.digest for one in reads if one.digest and not one.changed}
-    return Implementation(author, [file for file in files if _is_code(file)], data, read)
+    entry = msgspec.json.decode(document("process"), type=ProcessSnapshot).entry
+    start = posixpath.normpath(posixpath.join(code.subfolder, entry)) if entry else ""
+    return Implementation(author, reached_code([file for file in files if _is_code(file)], start, read), data, read)
+
+
+def reached_code(files: list[FileEntry], entry: str, read: Callable[[str], bytes]) -> list[FileEntry]:
+    """The files that a Python program can reach: its script and, again and again, what these import by name.
+
+    A name may mean several files of a tree; all of them count. All files count where the script is not known, or one of
+    those that are reached cannot be parsed or may bring in code in another way (``exec``, ``importlib``, a process).
+
+    Args:
+        files: The code of the tree, and of packages that are developed elsewhere.
+        entry: The script's path in the tree.
+        read: Gives the bytes of a captured file. Raises: NotFoundError.
+    """
+    by_path = {file.path: file for file in files}
+    ahead, found = [entry], dict[str, FileEntry]()
+    while ahead:
+        path = ahead.pop()
+        if path in found:
+            continue
+        file = by_path.get(path)
+        wanted = _imported(path, read, file.digest) if file and path.endswith(".py") else None
+        if file is None or wanted is None:
+            return files
+        found[path] = file
+        ahead += [other for other in by_path if f"/{other}".endswith(wanted)]
+    return list(found.values())
+
+
+def _imported(path: str, read: Callable[[str], bytes], digest: str) -> tuple[str, ...] | None:
+    """The ends of the paths that a file's imports may mean; None where they do not say it all."""
+    try:
+        nodes = list(ast.walk(ast.parse(read(digest))))
+    except (NotFoundError, SyntaxError, ValueError, RecursionError):
+        return None
+    names = set[str]()
+    for node in nodes:
+        if isinstance(node, ast.Name) and node.id in _BY_NAME:
+            return None
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            folder = path.split("/")[: -node.level] if node.level else []
+            base = ".".join([*folder, *([node.module] if node.module else [])])
+            names |= {base, *(f"{base}.{alias.name}".lstrip(".") for alias in node.names)}
+    if any(name.split(".")[0] in _LAUNCHERS for name in names):
+        return None
+    parts = {"/".join(name.split(".")[:end]) for name in names for end in range(1, name.count(".") + 2) if name}
+    return tuple(f"/{part}{end}" for part in sorted(parts) for end in (".py", "/__init__.py"))
 
 
 def compare_implementations(

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from runward.repro.model import OutputCheck, Tolerance
+from runward.repro.moments import Span, without_own_times
 
 _NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?![\w.]*[A-Za-z_])")
 _DAY = r"(?:Mon|Tues?|Wed(?:nes)?|Thu(?:rs)?|Fri|Sat(?:ur)?|Sun)(?:day)?"
@@ -46,6 +47,8 @@ class Around(NamedTuple):
     """Folders by path, and paths that stand for them."""
     pids: frozenset[str] = frozenset()
     """The ids of its processes."""
+    span: Span | None = None
+    """When it ran."""
 
 
 NOWHERE = (Around(), Around())
@@ -62,11 +65,17 @@ def mask(text: str, around: Around = NOWHERE[0]) -> str:
         text: What was printed.
         around: Whose folders are replaced first of all.
     """
-    for place in sorted(around.folders, key=len, reverse=True):
-        text = text.replace(place, around.folders[place])
+    text = without_traces(text, around)
     for pattern, name in _MASKS:
         text = pattern.sub(name, text)
     return text
+
+
+def without_traces(text: str, around: Around) -> str:
+    """A text in which the run's own folders and the times at which it ran are replaced, and nothing else."""
+    for place in sorted(around.folders, key=len, reverse=True):
+        text = text.replace(place, around.folders[place])
+    return without_own_times(text, around.span)
 
 
 def compare_stdout(

@@ -32,11 +32,15 @@ from runward.repro.statistical import (
     result_of,
 )
 from runward.repro.verify import Outcome, recorded, undecided
+from runward.tracking.capture.model import Capture, ProcessSnapshot
 from runward.tracking.content import digest_of
 from runward.tracking.model import RunDetail
+from runward.tracking.replicates import seed_of, seed_words
 
-_FORMAT = 2
+_FORMAT = 3
 _MOST_METRICS = 10
+_LOOKED_AT = 4
+"""Replicates whose commands are looked at to see where theirs name the seed."""
 
 
 class Limits(NamedTuple):
@@ -186,6 +190,7 @@ class _Study:
         for n in LOOKS:
             if not declared or n > self.limits.max_runs or not (self._extend_baseline(n) and self._extend(n)):
                 break
+            self._doubt_copies()
             found = assess_all(self._evidence(declared))
             self.say(f"{n} runs per side: {conclude([one.outcome for one in found])}")
             if conclude([one.outcome for one in found]) != "undecided" or self._stopped():
@@ -278,6 +283,8 @@ class _Study:
         if seed is not None:
             attempt.emulated = {OTHER_SEED_VARIABLE: str(seed), "RUNWARD_SEED": str(seed), "PYTHONHASHSEED": str(seed)}
         capture = attempt.capture()
+        if seed is not None:
+            capture = self._seeded(capture, attempt.detail, seed)
         left = max(1.0, min(self.limits.timeout_s, self.deadline - time.monotonic()))
         attempt.network = self.limits.network
         again = attempt.again(capture, level, left, self.limits.sandbox)
@@ -296,6 +303,32 @@ class _Study:
             conditions=again.conditions({}),
             failure=again.failure,
         )
+
+    def _seeded(self, capture: Capture, detail: RunDetail, seed: int) -> Capture:
+        """A run with another seed where its command names its own."""
+        group = self.candidates if detail is self.candidate else self.group
+        own, argv = str(seed_of(detail.run)), list(capture.process.argv)
+        others = (self._command(run.run_id) for run in group.runs[1:_LOOKED_AT] if run.run_id)
+        for at in seed_words([argv, *others]):
+            name, sign, value = argv[at].rpartition("=")
+            argv[at] = f"{name}{sign}{seed}" if value == own else argv[at]
+        return msgspec.structs.replace(capture, process=msgspec.structs.replace(capture.process, argv=argv))
+
+    def _command(self, run_id: RunId) -> list[str]:
+        return msgspec.json.decode(self.space.files.capture(run_id, "process"), type=ProcessSnapshot).argv
+
+    def _doubt_copies(self) -> None:
+        """Refuse reruns that their seeds do not tell apart. Raises: SourceMissingError."""
+        for side in (
+            [run.values for run in self.before if not run.run_id],
+            [made.values for made in self.after[len(self.candidates.runs) :]],
+        ):
+            if len(side) >= LOOKS[0] and all(_repeated(values) == _repeated(side[0]) for values in side):
+                raise SourceMissingError(
+                    f"{len(side)} reruns with different seeds gave the same values to the last bit: they are copies, not "
+                    "repetitions, for the seed does not reach the result from outside",
+                    hint=f"record at least {LOOKS[0]} runs with different seeds, named by --seed or run.start(seed=…)",
+                )
 
     def _report(self, metrics: list[Evidence]) -> VerificationReport:
         conditions = self._conditions()
@@ -338,6 +371,11 @@ class _Study:
             if known.status != "different" and check.status == "different":
                 found[check.kind, check.name] = check
         return list(found.values())
+
+
+def _repeated(values: Mapping[str, float | None]) -> dict[str, float | None]:
+    """What another seed should change."""
+    return {key: value for key, value in values.items() if not measures_time(key)}
 
 
 def _is_given_seed(check: InputCheck) -> bool:

@@ -115,7 +115,8 @@ def compare_runs(
     one, two = first.capture(), second.capture()
     before, after = first.recorded(one), second.recorded(two)
     read = reader(*(partial(space.files.read, run.run.id) for run in runs))
-    result = first.compared(before, after._replace(read=read), dict(tolerances or {}), (around(one), around(two)))
+    places = around(one, runs[0].run), around(two, runs[1].run)
+    result = first.compared(before, after._replace(read=read), dict(tolerances or {}), places)
     inputs = [c.inputs_of(capture, params_of(run)) for capture, run in zip((one, two), runs, strict=True)]
     checks = closer(c.compare_inputs(*inputs), one, two, read)
     decision = decide(checks, result, Conditions())

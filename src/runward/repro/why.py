@@ -164,7 +164,7 @@ class _Laboratory:
                 f"with all {len(found)} differences put back the first result does not come out ({all_back}): it does not "
                 "repeat, or it depends on something that cannot be put back",
             )
-        # What the first run left is nobody's change: it is a cause only where it alone is one.
+        # What runs left is nobody's change: it is a cause only where it alone is one.
         if left and result(left) == FIRST:
             all_of, left = sorted(left), set()
         others = [title for title in all_of if title not in left]
@@ -173,7 +173,9 @@ class _Laboratory:
         if result({*titles, *left}, 2) != FIRST:
             return _undecided(so_far, f"{_titles(cause)}: put back once the first result came out, and not again")
         words = "restores" if len(cause) == 1 else "together restore"
-        beside = f", once {', '.join(sorted(left))}, which the first run had left, is taken away" if left else ""
+        beside = (
+            f", once {', '.join(sorted(left))}, which runs had written, is as the first one found it" if left else ""
+        )
         reason = f"{_titles(cause)}: put back, {words} the first result{beside}"
         return msgspec.structs.replace(so_far, answer="shown", reason=reason, cause=cause, set_aside=sorted(left))
 
@@ -306,7 +308,7 @@ class _Laboratory:
 
     def _gives(self, which: int, attempt: Attempt, again: Again) -> bool:
         """Whether a rerun's results are those of one of the runs."""
-        places = around(self.captures[which]), again.around
+        places = around(self.captures[which], self.details[which].run), again.around
         return _agree(attempt.compared(self.recorded[which], again.results, {}, places))
 
     def _read(self, digest: str) -> bytes:

@@ -30,6 +30,8 @@ Part = tuple[str, str, dict[str, Any]]
 OUTPUTS = "outputs/"
 """Before the names of artifacts that are files which a command left in its tree."""
 _LIMIT_S = 120.0
+_CODE_FIRST_S = 10.0
+"""How long a command waits for its tree to be read."""
 _DEFAULT = Limits()
 _OUTPUT_BYTES = 32 << 20
 _OUTPUTS_BYTES = 128 << 20
@@ -71,6 +73,11 @@ class Captor:
         threading.Thread(
             target=self._note_early, args=(run, self._pending), daemon=True, name="runward-capture"
         ).start()
+        # A command may write into its own tree from its first moment on.
+        if not own and not self._pending.is_code_read(_CODE_FIRST_S):
+            run.set_tag(
+                "runward.capture", f"the command began before its tree was read, which took over {_CODE_FIRST_S:g} s"
+            )
 
     def _note_early(self, run: ActiveRun, pending: PendingCapture) -> None:
         try:

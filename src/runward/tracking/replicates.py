@@ -83,6 +83,22 @@ def _same(one: _Content, other: _Content | None) -> bool:
     return all(other.reads.get(path, digest) == digest for path, digest in one.reads.items())
 
 
+def seed_words(argvs: Sequence[Sequence[str]]) -> list[int]:
+    """Where a command names its seed: after options of that name, and where its replicates' commands differ.
+
+    Args:
+        argvs: The command's words, then those of its replicates, equally many.
+    """
+    first, found = argvs[0], set[int]()
+    for at, word in enumerate(first):
+        if _SEED_OPTION.match(word):
+            found.add(at if "=" in word else at + 1)
+    found |= {
+        at for other in argvs[1:] if len(other) == len(first) for at in range(len(first)) if other[at] != first[at]
+    }
+    return sorted(at for at in found if at < len(first))
+
+
 def _summary(captured: dict[Any, CapturePart], kind: str) -> dict[str, Any]:
     return captured[kind].summary if kind in captured else {}
 

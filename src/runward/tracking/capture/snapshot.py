@@ -12,6 +12,7 @@ from typing import TypeVar
 import msgspec
 
 from runward.core.witness import mapped_libraries, numeric_libraries
+from runward.errors import RunwardError
 from runward.tracking.capture.background import Background
 from runward.tracking.capture.code import start_code_capture
 from runward.tracking.capture.environment import capture_environment, captured_variables
@@ -57,6 +58,16 @@ class PendingCapture:
         if own_process:
             self._reads.start()
         self._durations["caller"] = _milliseconds_since(begun)
+
+    def is_code_read(self, timeout_s: float) -> bool:
+        """Wait until the tree was read, or could not be, or for so long; what is written afterwards is not taken for code."""
+        try:
+            self._code.result(timeout_s)
+        except TimeoutError:
+            return False
+        except (OSError, RunwardError):
+            return True  # told by whoever asks for the capture
+        return True
 
     def early(self, timeout_s: float | None = None) -> Capture:
         """Everything but the files read, as soon as it is there. Raises: TimeoutError."""

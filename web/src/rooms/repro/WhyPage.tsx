@@ -104,7 +104,7 @@ export default function WhyPage({ id }: { id: string }) {
           {cause.map((difference) => <Shown key={`${difference.kind} ${difference.name}`} difference={difference} detail={detail} />)}
         </Section>
       )}
-      {report.set_aside?.length ? <p className="muted break"><bdi>The first run had left {report.set_aside.join(", ")}; that was taken away for it, and is nobody’s change.</bdi></p> : null}
+      {report.set_aside?.length ? <p className="muted break"><bdi>Runs had written {report.set_aside.join(", ")}; that was put back to what the first one found, and is nobody’s change.</bdi></p> : null}
       <Ladder detail={detail} />
       <Others detail={detail} />
       {report.not_tried?.length ? <Section title="Not tried"><ul className="plain-list">{report.not_tried.map((text) => <li key={text} className="break"><bdi>{text}</bdi></li>)}</ul><p className="muted small">It differs too and could not be put back here, so nothing is said of it.</p></Section> : null}
