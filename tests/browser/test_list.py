@@ -135,3 +135,34 @@ def test_nobody_is_sent_to_sign_in_and_back_to_the_project(chromium: Any, site: 
     page.wait_for_url(f"**/sign-in?next={'%2F'.join(TABLE.split('/'))}%3Fsort%3Dname")
     page.locator("h1").wait_for()
     context.close()
+
+
+def test_head_and_names_stay_in_view(visit: Visitor) -> None:
+    """However far the table is scrolled, it is told what a figure is and whose."""
+    visit.page.set_viewport_size({"width": 700, "height": 420})
+    page = visit.open(f"{TABLE}?charts=off")
+    page.locator("[data-run-row]").nth(5).wait_for()
+    page.get_by_role("region", name="Runs, scrollable").evaluate("node => node.scrollTo(150, 40)")
+    page.wait_for_function(
+        """() => {
+          const [grid, head, name] = ['.grid', '.grid-head', '.grid-body .stick']
+            .map(one => document.querySelector(one).getBoundingClientRect());
+          const moved = document.querySelector('.grid').scrollLeft === 150;
+          return moved && Math.abs(head.top - grid.top) <= 1 && Math.abs(name.left - grid.left) <= 1;
+        }"""
+    )
+    assert "Run" in heads(page)
+
+
+def test_a_click_on_a_run_opens_it_without_loading_the_app_again(visit: Visitor) -> None:
+    """A row's link is followed within the app; with Ctrl it opens a page of its own."""
+    page = visit.open(TABLE)
+    link = page.locator("[data-run-row]").first
+    link.wait_for()
+    page.evaluate("() => { window.kept = true }")
+    with page.context.expect_page() as other:
+        link.click(modifiers=["Control"])
+    other.value.close()
+    link.click()
+    page.wait_for_url("**/runs/*")
+    assert page.evaluate("() => window.kept")
