@@ -27,7 +27,7 @@ from runward.tracking.model import Batch, NewProject, NewRun, RunEnd, RunStatus
 from runward.tracking.points import Columns, pack_columns
 from runward.workspace import FolderWorkspace
 from tests.bench.scale import open_space, seed_runs
-from tests.bench.serving import serving
+from tests.bench.serving import serving, settle
 
 Row = tuple[str, str, str, str]
 _RUNS = 10_000
@@ -127,7 +127,8 @@ def _mlflow(python: str, folder: Path) -> Iterator[str]:
         [python, "-c", _PEER_FILL, str(path), str(_RUNS)], capture_output=True, text=True, check=True, timeout=600
     )
     command = [python, "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{path}", "--port", str(port)]
-    with serving([*command, "--workers", "1"], f"http://127.0.0.1:{port}/health", folder):
+    with serving([*command, "--workers", "1"], f"http://127.0.0.1:{port}/health", folder) as (pid, _):
+        settle(pid)
         yield f"http://127.0.0.1:{port}/#/experiments/{filled.stdout.split()[-1]}/runs"
 
 
