@@ -1,4 +1,4 @@
-.PHONY: help test all lint types arch web docs bench demo changelog
+.PHONY: help test all lint types arch web docs bench durability demo changelog
 help:      ## Show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 test:      ## The tests that need no services, one to two minutes
@@ -17,6 +17,8 @@ docs:      ## Build the documentation
 	uv run --group docs mkdocs build --strict
 bench:     ## Measure, with peers side by side where they are installed
 	uv run python -m tests.bench
+durability: ## Kills, power cuts, failing disks, networks and databases, about an hour; writes docs/tested.md
+	uv run python -m tests.durability
 demo:      ## The main job on real data
 	uv run runward demo
 changelog: ## Preview the next changelog

@@ -51,10 +51,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     """Say what was left out, so that nobody takes a quick run for the whole."""
     if count := config.stash.get(_left_out, 0):
         terminalreporter.write_line(f"{count} slow or network tests left out: RUNWARD_TEST_ALL=1 runs them, or -m slow")
-    for reports in terminalreporter.stats.values():
-        for name, finding in (of for report in reports for of in getattr(report, "user_properties", ())):
-            if name == _FINDING:
-                terminalreporter.write_line(finding)
+    everything = (report for reports in terminalreporter.stats.values() for report in reports)
+    said = (of for report in everything for of in getattr(report, "user_properties", ()))
+    # A test reports its end and the end of its fixtures, each with all that it said.
+    for finding in dict.fromkeys(finding for name, finding in said if name == _FINDING):
+        terminalreporter.write_line(finding)
 
 
 @pytest.fixture

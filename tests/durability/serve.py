@@ -8,6 +8,8 @@ from pathlib import Path
 
 from runward.server.run import LOOPBACK, RunningServer, listen, open_store
 
-with RunningServer(open_store(Path(sys.argv[1])), listen("127.0.0.1", int(sys.argv[2])), LOOPBACK) as server:
+with RunningServer(
+    open_store(Path(sys.argv[1]), sys.argv[3]), listen("127.0.0.1", int(sys.argv[2])), LOOPBACK
+) as server:
     print(server.url, flush=True)
     threading.Event().wait()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import os
 import random
 import subprocess
@@ -15,15 +16,24 @@ from typing import NamedTuple
 
 from runward.core.hashing import digest_bytes
 from runward.errors import RunwardError
-from runward.governance.model import NewToken
+from runward.governance.model import NewMember, NewToken
+from runward.governance.signin import folder_actor
+from runward.server.run import open_store
 from runward.testing.postgres import free_port
 from runward.testing.worlds import batch
 from runward.tracking.model import NewArtifact, NewProject, NewRun
-from runward.workspace import Workspace, open_folder, open_url
+from runward.workspace import FolderWorkspace, Workspace, open_url
+from tests.durability.people import Act, People, judge_acts
 
 HERE = Path(__file__).parent
 PROJECT = "p"
-_POINTS = 10
+_POINTS = 100
+_IS_FULL = os.environ.get("RUNWARD_DURABILITY") == "full"
+
+
+def times(reduced: int, full: int) -> int:
+    """How often something is done: in CI, and in the full round of ``make durability``."""
+    return full if _IS_FULL else reduced
 
 
 def line_of(process: subprocess.Popen[str]) -> str:
@@ -45,19 +55,38 @@ def wait_for(reached: Callable[[], bool], what: str, seconds: float = 20.0) -> N
 class ServerProcess:
     """A server in a process of its own that can be killed and started again on its port."""
 
-    def __init__(self, folder: Path, env: dict[str, str] | None = None) -> None:
-        self.folder, self.port, self._env = folder, free_port(), env or {}
-        with contextlib.closing(open_folder(folder, "owner")) as space:
+    def __init__(self, folder: Path, env: dict[str, str] | None = None, database: str = "") -> None:
+        self.folder, self.port, self._env, self._database = folder, free_port(), env or {}, database
+        with contextlib.closing(self.open()) as space:
             self.token = space.governance.create_token(NewToken("t")).secret
+            space.governance.create_member(NewMember(name="ben", role="reviewer"))
+            self.reviewer = space.governance.create_token(NewToken("r", member="ben")).secret
             space.tracking.create_project(NewProject(path=PROJECT))
         self.process: subprocess.Popen[str] | None = None
+
+    def open(self) -> FolderWorkspace:
+        """The store without the server, as its owner."""
+        store = open_store(self.folder, self._database)
+        return FolderWorkspace(store, str(self.folder), self.folder, folder_actor(store.database, "owner"))
+
+    def beside(self) -> ServerProcess:
+        """Another server on the same store, on a port of its own."""
+        other = copy.copy(self)
+        other.port, other.process = free_port(), None
+        return other
+
+    def through(self, port: int) -> ServerProcess:
+        """The same server as it is reached by another port."""
+        other = copy.copy(self)
+        other.port = port
+        return other
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        command = [sys.executable, str(HERE / "serve.py"), str(self.folder), str(self.port)]
+        command = [sys.executable, str(HERE / "serve.py"), str(self.folder), str(self.port), self._database]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **self._env})
         assert line_of(self.process) == self.url
 
@@ -67,8 +96,8 @@ class ServerProcess:
             self.process.communicate()
             self.process = None
 
-    def connect(self) -> Workspace:
-        return open_url(self.url, self.token)
+    def connect(self, token: str = "") -> Workspace:
+        return open_url(self.url, token or self.token)
 
     def env(self, state: Path) -> dict[str, str]:
         return {"RUNWARD_URL": self.url, "RUNWARD_TOKEN": self.token, "XDG_STATE_HOME": str(state)}
@@ -79,6 +108,8 @@ class Verdict(NamedTuple):
 
     points: int
     artifacts: int
+    acts: int
+    """Of people: runs, comments, jobs, reviews, approvals."""
     lost: int
     duplicated: int
     torn: int
@@ -90,7 +121,7 @@ class Verdict(NamedTuple):
     @property
     def told(self) -> str:
         return (
-            f"{self.points:,} points and {self.artifacts} artifacts acknowledged: "
+            f"{self.points:,} points, {self.artifacts:,} artifacts and {self.acts:,} acts of people acknowledged: "
             f"{self.lost} lost, {self.duplicated} duplicated, {self.torn} torn"
         )
 
@@ -101,6 +132,7 @@ class Acknowledged(NamedTuple):
     run_id: str
     frames: dict[str, int]
     artifacts: dict[str, str]
+    acts: list[Act]
 
     def judge(self, space: Workspace) -> Verdict:
         """Compare it with what a workspace holds. What was stored without being acknowledged is no fault."""
@@ -119,7 +151,10 @@ class Acknowledged(NamedTuple):
                 lost += 1
                 continue
             torn += digest_bytes(data) != digest
-        return Verdict(points, len(self.artifacts), lost, duplicated, torn)
+        gone, twice = judge_acts(self.acts, space)
+        lost, duplicated = lost + gone, duplicated + twice
+        lost += not space.governance.prove_audit().holds
+        return Verdict(points, len(self.artifacts), len(self.acts), lost, duplicated, torn)
 
 
 class Traffic:
@@ -132,7 +167,9 @@ class Traffic:
         self._artifacts: dict[str, str] = {}
         self._mutex = threading.Lock()
         self._over = threading.Event()
+        self._people = People(server.connect(), server.connect(server.reviewer), PROJECT)
         self._threads = [threading.Thread(target=self._send, args=(client,)) for client in clients]
+        self._threads.append(threading.Thread(target=self._decide))
 
     def _send(self, client: str) -> None:
         space, noise = self._server.connect(), random.Random(client)
@@ -148,10 +185,15 @@ class Traffic:
                 with self._mutex:
                     self._artifacts[path] = digest
 
+    def _decide(self) -> None:
+        turn = 0
+        while not self._over.is_set():
+            self._people.work(turn := turn + 1)
+
     def acknowledged(self) -> Acknowledged:
         """What is acknowledged now. The server must be stopped or gone, or this is out of date at once."""
         with self._mutex:
-            return Acknowledged(self.run_id, dict(self.frames), dict(self._artifacts))
+            return Acknowledged(self.run_id, dict(self.frames), dict(self._artifacts), list(self._people.acts))
 
     def wait_for_more(self, frames: int) -> None:
         """Return when each client has had so many frames more acknowledged."""

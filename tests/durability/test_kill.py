@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -23,7 +23,8 @@ from runward.tracking.client import RunwardWarning
 from runward.tracking.journal import journals_in
 from runward.tracking.model import NewRun, RunStatus
 from runward.workspace import Workspace, open_folder
-from tests.durability.site import HERE, ServerProcess, Traffic, line_of, wait_for
+from tests.durability.conftest import Told
+from tests.durability.site import HERE, ServerProcess, Traffic, Verdict, line_of, times, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -59,7 +60,8 @@ def _stored(space: Workspace, run_id: str) -> list[int]:
 # the trainer --------------------------------------------------------------------------------------------------------
 
 
-def test_a_killed_training_loses_nothing_and_is_marked_failed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("turn", range(times(1, 100)))
+def test_a_killed_training_loses_nothing_and_is_marked_failed(tmp_path: Path, told: Told, turn: int) -> None:
     """Everything logged before kill -9 is in the store after the next sync, exactly once."""
     folder = tmp_path / "ws"
     with _train(100_000, {"RUNWARD_DIR": str(folder)}, hang=False) as process:
@@ -84,6 +86,7 @@ def test_a_killed_training_loses_nothing_and_is_marked_failed(tmp_path: Path) ->
         assert adopt(folder / "journals", space) == (0, [])
         assert _stored(space, run_id) == steps
         assert journals_in(folder / "journals") == []
+    told("kill -9 of a training", 1, Verdict(2 * (logged + 1), 0, 0, 0, 0, 0))
 
 
 def test_the_next_start_adopts_what_a_killed_training_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,22 +108,22 @@ def test_the_next_start_adopts_what_a_killed_training_left(tmp_path: Path, monke
 # the server ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_killed_server_keeps_every_acknowledged_batch_once(
-    server: ServerProcess, report: Callable[[str], None]
-) -> None:
-    """Three clients send while the server is killed twice; the acknowledgements are the oracle."""
+@pytest.mark.parametrize("turn", range(times(1, 20)))
+def test_a_killed_server_keeps_every_acknowledged_batch_once(server: ServerProcess, told: Told, turn: int) -> None:
+    """Clients send while the server is killed; the acknowledgements are the oracle."""
+    kills = times(2, 25)
     server.start()
     traffic = Traffic(server)
     with traffic.running():
-        for _ in range(2):
+        for _ in range(kills):
             traffic.wait_for_more(20)
             server.kill()
             server.start()
         traffic.wait_for_more(1)
     verdict = traffic.acknowledged().judge(server.connect())
-    report(f"durability: 2 kills of the server, {verdict.told}")
+    told("kill -9 of the server", kills, verdict)
     assert verdict.is_good
-    assert verdict.points > 1000
+    assert verdict.points > 10_000
 
 
 def test_a_server_that_is_away_at_the_start_costs_nothing(

@@ -19,10 +19,10 @@ import pytest
 
 from runward.testing.plugin import missing
 from runward.workspace import open_folder
-from tests.durability.site import HERE, ServerProcess, Traffic, Verdict, wait_for
+from tests.durability.conftest import Told
+from tests.durability.site import HERE, ServerProcess, Traffic, Verdict, times, wait_for
 
 pytestmark = pytest.mark.slow
-_CUTS = int(os.environ.get("RUNWARD_POWER_CUTS", "6"))
 
 
 @contextlib.contextmanager
@@ -53,7 +53,8 @@ def image(tmp_path: Path) -> Path:
     return made
 
 
-def test_power_cuts(image: Path, tmp_path: Path, report: Callable[[str], None]) -> None:
+@pytest.mark.parametrize("turn", range(times(1, 20)))
+def test_power_cuts(image: Path, tmp_path: Path, told: Told, turn: int) -> None:
     verdicts = list[Verdict]()
     with _mounted(image, tmp_path / "disk") as disk:
         server = ServerProcess(disk / "ws")
@@ -61,12 +62,12 @@ def test_power_cuts(image: Path, tmp_path: Path, report: Callable[[str], None]) 
         try:
             traffic = Traffic(server)
             with traffic.running():
-                for cut in range(_CUTS):
-                    traffic.wait_for_more(10 + 7 * cut)
+                for cut in range(times(6, 10)):
+                    traffic.wait_for_more(10 + 3 * cut)
                     verdicts.append(_cut(server, traffic, image, tmp_path))
         finally:
             server.kill()
-    report(f"durability: {len(verdicts)} power cuts, at the last one {verdicts[-1].told}")
+    told("power cut", len(verdicts), verdicts[-1])
     assert verdicts[-1].points > 1000
     assert verdicts[-1].artifacts > 10
     assert [verdict for verdict in verdicts if not verdict.is_good] == []
@@ -100,9 +101,11 @@ def faults(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-@pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC], ids=["EIO", "ENOSPC"])
-def test_a_disk_that_errs_for_a_while(faults: Path, tmp_path: Path, code: int, report: Callable[[str], None]) -> None:
+@pytest.mark.parametrize("turn", range(times(1, 4)))
+@pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC, errno.EROFS], ids=["EIO", "ENOSPC", "EROFS"])
+def test_a_disk_that_errs_for_a_while(faults: Path, tmp_path: Path, code: int, told: Told, turn: int) -> None:
     """The server refuses meanwhile, keeps what it had, and goes on by itself when the disk is well again."""
+    spells = times(3, 10)
     switch = tmp_path / "switch"
     env = {"LD_PRELOAD": str(faults), "FAULT_SWITCH": str(switch), "FAULT_BELOW": str(tmp_path / "ws")}
     server = ServerProcess(tmp_path / "ws", env)
@@ -110,7 +113,7 @@ def test_a_disk_that_errs_for_a_while(faults: Path, tmp_path: Path, code: int, r
     try:
         traffic = Traffic(server)
         with traffic.running():
-            for _ in range(3):
+            for _ in range(spells):
                 traffic.wait_for_more(10)
                 switch.write_text(str(code))
                 still = _settled(traffic)
@@ -123,7 +126,7 @@ def test_a_disk_that_errs_for_a_while(faults: Path, tmp_path: Path, code: int, r
             after = traffic.acknowledged().judge(space)
     finally:
         server.kill()
-    report(f"durability: 3 times {errno.errorcode[code]}, {after.told}")
+    told(f"disk with {errno.errorcode[code]}", spells, after)
     assert verdict.is_good
     assert after.is_good
     assert after.points > 300

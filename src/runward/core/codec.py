@@ -73,5 +73,5 @@ def error_from(data: bytes, status: int) -> RunwardError:
         found = msgspec.json.decode(data)
         kind, message = BY_CODE[found["code"]], str(found["detail"])
         return kind(message, hint=str(found.get("hint", "")), **dict(found.get("details") or {}))
-    except (msgspec.DecodeError, KeyError, TypeError):
+    except (msgspec.DecodeError, RecursionError, KeyError, TypeError):
         return StoreError(f"the server answered {status}: {data[:200].decode(errors='replace')}")

@@ -62,7 +62,7 @@ def read_manifest(data: bytes) -> Manifest:
     """A manifest from its bytes. Raises: CorruptedError."""
     try:
         return _DECODER.decode(data)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise CorruptedError(f"these bytes are no manifest of a dataset: {error}") from error
 
 

@@ -230,7 +230,7 @@ def _medium(medium: ReportMedium, files: _Files) -> str:
         )
     try:
         return _READ.get(kind, _text)(data)
-    except (msgspec.DecodeError, ValueError, KeyError, TypeError, IndexError, ZeroDivisionError):
+    except (msgspec.DecodeError, RecursionError, ValueError, KeyError, TypeError, IndexError, ZeroDivisionError):
         return _text(data)
 
 

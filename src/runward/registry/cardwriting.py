@@ -129,6 +129,6 @@ def slice_reports(call: Call, run: RunDetail | None) -> list[SliceReport]:
         if item.media_type == SLICES_TYPE and item.path.startswith(f"{FOLDER}/") and item.size <= _MAX_REPORT:
             try:
                 found.append(msgspec.json.decode(call.blobs.read(item.digest), type=SliceReport))
-            except (msgspec.DecodeError, NotFoundError, CorruptedError):
+            except (msgspec.DecodeError, RecursionError, NotFoundError, CorruptedError):
                 continue
     return found[:_MAX_REPORTS]

@@ -22,6 +22,7 @@ from runward.repro.api import Repro
 from runward.repro.evidence import check_evidence, group_of
 from runward.repro.records import NewVerification, ReplicateGroup, SigningKey, Verification, VerificationDetail
 from runward.store.database import Row
+from runward.tracking.captured import document_of
 from runward.tracking.content import content_digest, content_of, detail_of
 from runward.tracking.files import find_capture
 from runward.tracking.marks import OUTDATED, publish_on_run, set_mark
@@ -105,11 +106,15 @@ class ReproService(Repro):
     def _data(self, run_id: str) -> dict[str, str]:
         """Digests of the files that the run read, by name; of one that changed meanwhile none is known."""
         try:
-            told = json.loads(self.call.blobs.read(find_capture(self.call, run_id, "reads").digest))
+            told = self.call.blobs.read(find_capture(self.call, run_id, "reads").digest)
         except NotFoundError:
             return {}
-        reads = [read for read in told.get("reads", []) if read.get("digest") and not read.get("changed")]
-        return {read.get("relative") or read["path"]: read["digest"] for read in reads}
+        reads = [
+            read
+            for read in document_of("reads", told).get("reads", [])
+            if read.get("digest") and not read.get("changed")
+        ]
+        return {read.get("relative") or read.get("path", ""): read["digest"] for read in reads}
 
     def signing_key(self) -> SigningKey:
         """See the contract."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
-import msgspec
-
 from runward.errors import NotFoundError
 from runward.governance.dispatch import Call
 from runward.review.code.tree import Tree
 from runward.store.blobs import check_digest
+from runward.tracking.captured import document_of
 from runward.tracking.files import find_blob, find_capture
 
 _MAX_FILES = 60
@@ -33,7 +32,9 @@ def captured_code(call: Call, run_id: str) -> CapturedCode:
     """The code of a run; empty where none was captured."""
     document = captured_document(call, run_id, "code")
     entries = {
-        e["path"]: e for e in document.get("files", []) if e["mode"] != "symlink" and e["size"] <= _MAX_FILE_BYTES
+        e["path"]: e
+        for e in document.get("files", [])
+        if e.get("mode") != "symlink" and e.get("size", 0) <= _MAX_FILE_BYTES
     }
     reads = 0
 
@@ -57,7 +58,9 @@ def touched_files(call: Call, run_id: str) -> dict[str, str]:
     document = captured_document(call, run_id, "code")
     entry = _entry(document.get("subfolder", ""), captured_document(call, run_id, "process").get("entry", ""))
     wanted = {*document.get("changed", []), *document.get("untracked", []), entry}
-    return {e["path"]: e["digest"] for e in document.get("files", []) if e["path"] in wanted and e["mode"] != "symlink"}
+    return {
+        e["path"]: e["digest"] for e in document.get("files", []) if e["path"] in wanted and e.get("mode") != "symlink"
+    }
 
 
 def captured_document(call: Call, run_id: str, kind: str) -> dict[str, Any]:
@@ -66,8 +69,7 @@ def captured_document(call: Call, run_id: str, kind: str) -> dict[str, Any]:
         stored = find_capture(call, run_id, kind)
     except NotFoundError:
         return {}
-    found: dict[str, Any] = msgspec.json.decode(call.blobs.read(stored.digest))
-    return found
+    return document_of(kind, call.blobs.read(stored.digest))
 
 
 def _entry(folder: str, entry: str) -> str:

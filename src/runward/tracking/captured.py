@@ -1,4 +1,4 @@
-"""What captured documents name: bytes that must be in the store with them."""
+"""Captured documents as a server reads them: what they are at least, and the bytes that they name."""
 
 from __future__ import annotations
 
@@ -9,6 +9,61 @@ import msgspec
 from runward.core.ids import Digest
 from runward.store.folder import FolderBlobs
 from runward.tracking.model import CapturePart
+
+
+class _File(msgspec.Struct):
+    path: str
+    mode: str = "file"
+    size: int = 0
+    digest: str = ""
+
+
+class _Tree(msgspec.Struct):
+    files: list[_File] = []
+    changed: list[str] = []
+    untracked: list[str] = []
+    deleted: list[str] = []
+    subfolder: str = ""
+    diff: str = ""
+
+
+class _Package(msgspec.Struct):
+    name: str = ""
+    version: str = ""
+    edited: dict[str, str] = {}
+
+
+class _Environment(msgspec.Struct):
+    packages: list[_Package] = []
+    sources: dict[str, _Tree] = {}
+
+
+class _Read(msgspec.Struct):
+    path: str = ""
+    digest: str = ""
+    kept: bool = False
+
+
+class _Reads(msgspec.Struct):
+    reads: list[_Read] = []
+
+
+class _Process(msgspec.Struct):
+    argv: list[str] = []
+    entry: str = ""
+
+
+_SHAPES: dict[str, Any] = {"code": _Tree, "environment": _Environment, "reads": _Reads, "process": _Process}
+
+
+def document_of(kind: str, data: bytes) -> dict[str, Any]:
+    """A captured document; empty where it is none that a reader could use: any client may have written it."""
+    try:
+        msgspec.json.decode(data, type=_SHAPES.get(kind, dict[str, Any]))
+        found: dict[str, Any] = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}
+    return found
 
 
 def referenced(blobs: FolderBlobs, part: CapturePart) -> list[Digest]:

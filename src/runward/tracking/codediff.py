@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable
-from typing import Any
 
-import msgspec
-
+from runward.tracking.captured import document_of
 from runward.tracking.model import CapturePart, CodeFile, FileChange, Plain
 from runward.tracking.notebooks import outputs, read_cells, sources
 from runward.tracking.patches import reverted
@@ -30,7 +28,7 @@ def _text(read: Read, digest: str | None) -> str | None:
 
 def _files(capture: bytes) -> dict[str, tuple[str | None, str]]:
     """Path -> (digest of the content, mode) of a captured tree."""
-    document: dict[str, Any] = msgspec.json.decode(capture)
+    document = document_of("code", capture)
     return {item["path"]: (item.get("digest"), item.get("mode", "")) for item in document.get("files", [])}
 
 
@@ -75,7 +73,7 @@ def _unified(path: str, before: str, after: str, context: int = 3) -> str:
 
 def file_changes(read: Read, capture: bytes) -> list[FileChange]:
     """What was not committed when the capture was made, one entry a file."""
-    document: dict[str, Any] = msgspec.json.decode(capture)
+    document = document_of("code", capture)
     text = _text(read, document.get("diff")) or ""
     pieces = _split(text)
     digests = {item["path"]: item.get("digest") for item in document.get("files", [])}
@@ -95,7 +93,7 @@ def file_changes(read: Read, capture: bytes) -> list[FileChange]:
 
 def code_text(read: Read, capture: bytes, path: str) -> CodeFile | None:
     """A captured file as people read it; None where there is none of this path."""
-    document: dict[str, Any] = msgspec.json.decode(capture)
+    document = document_of("code", capture)
     item = next((one for one in document.get("files", []) if one["path"] == path), None)
     if item is None:
         return None

@@ -208,7 +208,7 @@ def _differences(first: Iterable[Listed], second: Iterable[Listed]) -> list[Pack
 def _decoded(data: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(data, type=kind)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise InvalidError(f"a captured document is not what it should be: {error}") from error
 
 

@@ -27,7 +27,7 @@ def read_cells(notebook: str) -> list[Cell] | None:
     """The cells of a notebook; None for what is none."""
     try:
         return msgspec.json.decode(notebook, type=_Notebook).cells
-    except (msgspec.ValidationError, msgspec.DecodeError):
+    except (msgspec.DecodeError, RecursionError):
         return None
 
 

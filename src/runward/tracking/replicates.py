@@ -6,12 +6,11 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-import msgspec
-
 from runward.governance.dispatch import Call
 from runward.governance.scopes import Clause
 from runward.tracking import repository as sql
 from runward.tracking.baselines import is_seed
+from runward.tracking.captured import document_of
 from runward.tracking.model import CapturePart, Run, RunStatus
 
 _MOST = 200
@@ -116,6 +115,6 @@ def _unseeded(argv: Sequence[str]) -> list[str]:
 def _reads(call: Call, part: CapturePart | None) -> dict[str, str]:
     if part is None:
         return {}
-    document: dict[str, Any] = msgspec.json.decode(call.blobs.read(part.digest))
+    document = document_of("reads", call.blobs.read(part.digest))
     found: Iterable[dict[str, Any]] = document.get("reads", [])
-    return {str(read["path"]): read["digest"] for read in found if read.get("digest") and not read.get("changed")}
+    return {str(read.get("path")): read["digest"] for read in found if read.get("digest") and not read.get("changed")}

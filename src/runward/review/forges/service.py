@@ -216,7 +216,7 @@ def receive(dispatcher: Dispatcher, project_id: str, headers: Mapping[str, str],
     adapter = FORGES[forge.kind]
     try:
         told = adapter.read(headers, msgspec.json.decode(body))
-    except (msgspec.DecodeError, LookupError, TypeError, ValueError, AttributeError) as error:
+    except (msgspec.DecodeError, RecursionError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise InvalidError(f"this is no web hook of {adapter.title} that is understood: {error!r:.200}") from error
     actor = msgspec.structs.replace(nobody, name=adapter.title)
     with dispatcher.enter(INCOMING, actor, "", write=True, audit="forges.receive" if told else "") as call:

@@ -1,0 +1,5 @@
+from runward.testing.documents import DocumentsSuite
+
+
+class TestDocuments(DocumentsSuite):
+    pass
