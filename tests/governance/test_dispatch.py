@@ -6,13 +6,14 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from runward.core.operation import Operation
-from runward.errors import ConflictError, NotFoundError, RunwardError
-from runward.governance.dispatch import Call
+from runward.errors import ConflictError, InvalidTransitionError, NotFoundError, RunwardError
+from runward.governance.dispatch import Call, Pending
 from runward.testing.worlds import batch
-from runward.tracking.model import Batch, NewProject, NewRun
+from runward.tracking.model import Batch, NewProject, NewRun, RunEnd, RunStatus
 from runward.tracking.service import TrackingService
 from runward.workspace import FolderWorkspace
 
@@ -82,6 +83,41 @@ def test_a_defect_in_one_call_acknowledges_no_other_one_unstored(
     assert isinstance(found[1], ZeroDivisionError)
     assert [found[0].next, found[2].next] == [1, 1]
     assert folder_workspace.tracking.series(run_id, ["v"]).series[0].values == [0.0, 2.0]
+
+
+def test_what_a_refused_call_of_a_group_had_changed_is_undone_alone(
+    folder_workspace: FolderWorkspace, run_id: str
+) -> None:
+    """Refused late, after its points were stored in the transaction that it shares: they go, those of the others stay."""
+    space = folder_workspace
+    over = space.tracking.create_run(NewRun(project="p")).id
+    space.tracking.end_run(over, RunEnd(RunStatus.FINISHED))
+    late = msgspec.structs.replace(batch(0, {"v": [(0, 9.0)]}), end=RunEnd(RunStatus.FAILED))
+    found = _together(
+        space,
+        [
+            (run_id, batch(0, {"v": [(0, 1.0)]}, client="one")),
+            (over, late),
+            (run_id, batch(0, {"v": [(1, 2.0)]}, client="two")),
+            (over, late),
+        ],
+    )
+    assert [found[0].next, found[2].next] == [1, 1]
+    assert [type(found[1]), type(found[3])] == [InvalidTransitionError] * 2
+    assert space.tracking.series(run_id, ["v"]).series[0].values == [1.0, 2.0]
+    assert space.tracking.series(over, ["v"]).series[0].n == 0
+
+
+def test_calls_made_together_say_each_what_became_of_it(folder_workspace: FolderWorkspace, run_id: str) -> None:
+    """And what was refused is on the trail."""
+    space = folder_workspace
+    op = space.dispatcher.operations["tracking.end_run"]
+    calls = [Pending(op, space.actor, {"run_id": it, "end": RunEnd(RunStatus.FINISHED)}) for it in (run_id, "lost")]
+    space.dispatcher.call_together(calls)
+    assert (calls[0].value.status, calls[0].error) == (RunStatus.FINISHED, None)
+    assert (calls[1].value, type(calls[1].error)) == (None, NotFoundError)
+    shown = {(event.object_id, event.outcome) for event in space.governance.audit().events}
+    assert shown >= {(run_id, "ok"), ("lost", "not_found")}
 
 
 def test_a_failed_operation_leaves_nothing_but_its_audit_row(folder_workspace: FolderWorkspace) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sqlite3
@@ -10,7 +11,9 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 
 from runward.errors import ConflictError, InvalidError, MigrationNeededError, RunwardError, StoreError
@@ -303,3 +306,110 @@ def test_a_forked_child_opens_its_own_connection(tmp_path: Path) -> None:
         os._exit(0 if seen[0] != seen[1] or database._local.pid == os.getpid() else 1)  # type: ignore[attr-defined]
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     database.close()
+
+
+_PAIRS = {"k": "text", "v": "bigint"}
+
+
+def _pairs(database: Database) -> list[tuple[str, int]]:
+    with database.transaction(write=True) as tx:
+        tx.execute("CREATE TABLE pairs (k TEXT PRIMARY KEY, v INTEGER NOT NULL)")
+    with database.transaction(write=True) as tx:
+        tx.later("pairs", _PAIRS, [("b", 1), ("a", 2)], "ON CONFLICT (k) DO UPDATE SET v = pairs.v + excluded.v", 1)
+        tx.later("pairs", _PAIRS, [("b", 10)], "ON CONFLICT (k) DO UPDATE SET v = pairs.v + excluded.v", 1)
+    with database.transaction(write=False) as tx:
+        return [(row[0], row[1]) for row in tx.all("SELECT k, v FROM pairs ORDER BY k")]
+
+
+def test_what_is_left_for_later_is_stored_at_the_end(database: Database) -> None:
+    """All of it, one after the other where two rows are about the same."""
+    assert _pairs(database) == [("a", 2), ("b", 11)]
+
+
+def test_a_statement_sees_what_was_left_for_later(database: Database) -> None:
+    """As soon as it names the table, whether it reads or writes; what comes before it is not held up."""
+    _pairs(database)
+    with database.transaction(write=True) as tx:
+        tx.later("pairs", _PAIRS, [("c", 3)])
+        assert tx.scalar("SELECT 1") == 1
+        assert tx.touched("UPDATE pairs SET v = v + 1 WHERE k = ?", ("c",)) == 1
+        assert tx.touched("UPDATE pairs SET v = v + 1 WHERE k = ?", ("nobody",)) == 0
+        tx.later("pairs", _PAIRS, [("d", 5)])
+        assert [row[0] for row in tx.all("SELECT v FROM pairs WHERE k IN ('c', 'd') ORDER BY k")] == [4, 5]
+        tx.later("pairs", _PAIRS, [("e", 6)])
+        assert tx.bulk("pairs", "k, v", [("f", 7)]) == 1
+        tx.execute("DELETE FROM pairs WHERE k IN ('a', 'e')")
+        assert tx.returning("DELETE FROM pairs WHERE k = ? RETURNING v", ("f",)) == [(7,)]
+        assert list(tx.each("SELECT count(*) FROM pairs")) == [(3,)]
+
+
+def test_what_is_undone_takes_what_was_left_for_later_with_it(database: Database) -> None:
+    """What was left before the savepoint stays."""
+    _pairs(database)
+    with database.transaction(write=True) as tx:
+        tx.later("pairs", _PAIRS, [("kept", 1)])
+        tx.execute("SAVEPOINT here")
+        tx.later("pairs", _PAIRS, [("gone", 2)])
+        tx.execute("ROLLBACK TO SAVEPOINT here")
+        tx.execute("RELEASE SAVEPOINT here")
+    with database.transaction(write=False) as tx:
+        assert [row[0] for row in tx.all("SELECT k FROM pairs ORDER BY k")] == ["a", "b", "kept"]
+
+
+def test_an_error_that_shows_late_leaves_nothing_and_the_next_transaction_works(database: Database) -> None:
+    """PostgreSQL is not waited for after each statement: nothing may count as stored for that."""
+    _pairs(database)
+
+    def clash(late: bool) -> None:
+        with database.transaction(write=True) as tx:
+            tx.execute("INSERT INTO pairs VALUES ('new', 1)")
+            if late:
+                tx.later("pairs", _PAIRS, [("a", 0)])
+            else:
+                tx.execute("INSERT INTO pairs VALUES ('a', 0)")
+                tx.execute("INSERT INTO pairs VALUES ('newer', 1)")
+
+    for late in (False, True):
+        with pytest.raises(ConflictError):
+            clash(late)
+        with database.transaction(write=True) as tx:
+            assert tx.all("SELECT k FROM pairs ORDER BY k") == [("a",), ("b",)]
+
+
+def test_an_error_that_was_passed_over_is_no_commit(postgres_url: str) -> None:
+    """PostgreSQL answers a commit of what failed with a rollback: that must not count as stored."""
+    database = open_database(postgres_url)
+    _pairs(database)
+
+    def write() -> None:
+        with database.transaction(write=True) as tx:
+            tx.execute("INSERT INTO pairs VALUES ('new', 1)")
+            with contextlib.suppress(psycopg.Error):
+                tx.all("SELECT nothing FROM pairs")
+
+    with pytest.raises(StoreError):
+        write()
+    with database.transaction(write=False) as tx:
+        assert tx.scalar("SELECT count(*) FROM pairs") == 2
+    database.close()
+
+
+def test_a_statement_under_way_is_waited_for_when_the_database_is_closed(postgres_url: str) -> None:
+    """The driver does not survive that its connection goes in the middle of one."""
+    database, other = open_database(postgres_url), open_database(postgres_url)
+    found: list[Any] = []
+
+    def work() -> None:
+        with database.transaction(write=False) as tx:
+            found.append(tx.one("SELECT pg_sleep(1), 'slept'"))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    under_way = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%''slept''%' AND pid <> pg_backend_pid()"
+    with other.transaction(write=False) as tx:
+        while not tx.scalar(under_way):
+            threading.Event().wait(0.01)
+    database.close()
+    thread.join(10)
+    assert [row[1] for row in found] == ["slept"]
+    other.close()

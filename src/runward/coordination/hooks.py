@@ -24,6 +24,7 @@ from runward.store.database import Tx, placeholders
 _PREFIX = "whsec_"
 _MAX_HOOKS = 50
 _MAX_TEXT = 10_000
+_HOOKS = frozenset({"web_hooks"})
 _PRIVATE = frozenset({"author_id", "participants", "mentioned", "tell"})
 _HOOK = """SELECT h.id, h.url, h.events, t.name, COALESCE(p.path, ''), h.active, h.author, h.created_at,
   (SELECT count(*) FROM deliveries d WHERE d.target_id = h.id AND d.state = 'waiting'),
@@ -146,10 +147,11 @@ def _on_event(call: Call, event: Event) -> None:
     """Queue a delivery for each web hook that hears of this, in this very transaction."""
     scope = project_scope(call.tx, event.project_id) if event.project_id else None
     places = ["", *(scope.projects if scope else ())]
-    listening = call.tx.all(
-        f"SELECT id, events FROM web_hooks WHERE team_id = ? AND active = 1 AND project_id IN ({placeholders(places)})",
-        (event.team_id, *places),
+    query = (
+        f"SELECT id, events FROM web_hooks WHERE team_id = ? AND active = 1 AND project_id IN ({placeholders(places)})"
     )
+    params = (event.team_id, *places)
+    listening = call.tx.once(_HOOKS, ("listening", params), lambda: call.tx.all(query, params))
     if hearing := [hook_id for hook_id, events in listening if _hears(json.loads(events), event.kind)]:
         body = body_of(call, event)
         for hook_id in hearing:

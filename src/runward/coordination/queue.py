@@ -118,7 +118,7 @@ def record(tx: Tx, held: Claimed, status: int, said: str, now: int, *, good: boo
 def forget(tx: Tx, now: int) -> int:
     """Remove deliveries that were over long ago; returns how many."""
     sql = "DELETE FROM deliveries WHERE state <> 'waiting' AND created_at < ?"
-    return tx.execute(sql, (now - KEEP_S * SECOND,))
+    return tx.touched(sql, (now - KEEP_S * SECOND,))
 
 
 def deliveries(tx: Tx, where: Clause, limit: int) -> list[Delivery]:

@@ -36,6 +36,9 @@ from runward.store.database import ClashError, Database, Tx
 Api = TypeVar("Api")
 T = TypeVar("T")
 Listener = Callable[[Sequence[Event]], None]
+_EVENT = {"at": "bigint"} | dict.fromkeys(
+    ("kind", "object_kind", "object_id", "project_id", "team_id", "actor", "data"), "text"
+)
 
 
 class Call:
@@ -71,20 +74,8 @@ class Call:
 
     def publish(self, event: Event) -> None:
         """Store an event and run other rooms' hooks for it, in this transaction."""
-        self.tx.execute(
-            """INSERT INTO events (at, kind, object_kind, object_id, project_id, team_id, actor, data)
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
-            (
-                self.now_us,
-                event.kind,
-                event.object_kind,
-                event.object_id,
-                event.project_id,
-                event.team_id,
-                self.actor.name,
-                json.dumps(event.data),
-            ),
-        )
+        said = (event.kind, event.object_kind, event.object_id, event.project_id, event.team_id, self.actor.name)
+        self.tx.later("events", _EVENT, [(self.now_us, *said, json.dumps(event.data))], unique=len(_EVENT))
         self.events.append(event)
         for hook in self._dispatcher.rooms.hooks.get(event.kind, ()):
             hook(self, event)
@@ -138,18 +129,33 @@ def _past_clashes(attempt: Callable[[], T]) -> T:
     return attempt()
 
 
-class _Pending:
-    """A call that waits for its group's commit."""
+class Pending:
+    """A call that waits for its group's commit, and then what became of it."""
 
     def __init__(self, op: Operation, actor: Actor, arguments: Mapping[str, Any]) -> None:
         self.op, self.actor, self.arguments = op, actor, arguments
+        self.tries = 0
+        self.value: Any = None
+        self.error: BaseException | None = None
+
+
+class _Waiting(Pending):
+    """A call whose thread waits for it."""
+
+    def __init__(self, op: Operation, actor: Actor, arguments: Mapping[str, Any]) -> None:
+        super().__init__(op, actor, arguments)
         self.done = False
         self.turn = threading.Lock()
         """Held until the call is done, or is the one that commits the next group."""
         self.turn.acquire()
-        self.tries = 0
-        self.value: Any = None
-        self.error: BaseException | None = None
+
+
+class _UndoneError(Exception):
+    """A call of a group was refused after it had changed something."""
+
+    def __init__(self, pending: Pending) -> None:
+        super().__init__()
+        self.pending = pending
 
 
 class Dispatcher:
@@ -165,7 +171,7 @@ class Dispatcher:
         self.checkpoints = Checkpointer(database, folder, self.audit_key)
         self.listeners: list[Listener] = []
         self._mutex = threading.Lock()
-        self._waiting: list[_Pending] = []
+        self._waiting: list[_Waiting] = []
         self._is_led = False
         """Whether a group is being committed, after which the next one follows."""
 
@@ -207,7 +213,7 @@ class Dispatcher:
 
     def _call_in_group(self, op: Operation, actor: Actor, arguments: Mapping[str, Any]) -> Any:
         """One fsync acknowledges all calls that arrived during the one before it; a call that fails is undone alone."""
-        mine = _Pending(op, actor, arguments)
+        mine = _Waiting(op, actor, arguments)
         with self._mutex:
             self._waiting.append(mine)
             leads, self._is_led = not self._is_led, True
@@ -229,49 +235,68 @@ class Dispatcher:
         try:
             self._commit(group)
         finally:
+            for pending in group:
+                pending.done = True
             with self._mutex:
                 heirs = self._waiting[:1]
                 self._is_led = bool(heirs)
             for pending in [*heirs, *group]:
                 pending.turn.release()
 
-    def _commit(self, group: list[_Pending]) -> None:
+    def call_together(self, group: Sequence[Pending]) -> None:
+        """Run operations in one transaction, each as :meth:`call` would; each says itself what became of it."""
+        # What makes something new comes first, so that what is left for later is stored at once; the others keep their order.
+        self._commit(sorted(group, key=lambda pending: "{" in pending.op.path))
+        for pending in group:
+            if isinstance(pending.error, RunwardError) and pending.op.audited:
+                try:
+                    self._record_refusal(pending.op, pending.actor, pending.arguments, pending.error)
+                except RunwardError as error:
+                    pending.error = error
+
+    def _commit(self, group: Sequence[Pending]) -> None:
         try:
             with self.database.transaction(write=True) as tx:
-                if len(group) == 1:
-                    # What fails undoes the transaction: nobody else's work is in it.
-                    calls = [Call(self, tx, group[0].actor)]
-                    group[0].value = self._run(calls[0], group[0].op, group[0].arguments)
-                else:
-                    calls = [call for pending in group if (call := self._attempt(tx, pending))]
+                calls = [call for pending in group if (call := self._attempt(tx, pending, alone=len(group) == 1))]
+                # A chain is held as shortly as can be.
+                tx.settle()
                 append(tx, self.audit_key, [noted for call in calls for noted in call.noted])
+        except _UndoneError as undone:
+            # Without it first, and then alone: what it would have changed is not to be seen by the others.
+            for part in ([pending for pending in group if pending is not undone.pending], [undone.pending]):
+                self._again(part)
+            return
         except BaseException as error:  # noqa: BLE001
             # Nothing of the group is stored, whatever the reason: each call is tried once more on its own, so that
             # none is acknowledged without being stored and none fails for what another one did.
             for pending in group:
-                pending.error = pending.value = None
                 if len(group) > 1 or (isinstance(error, ClashError) and pending.tries < _MOST_TRIES):
                     pending.tries += 1
-                    self._commit([pending])
+                    self._again([pending])
                 else:
-                    pending.error = error
+                    pending.error, pending.value = error, None
             return
-        finally:
-            for pending in group:
-                pending.done = True
         self._committed(calls)
 
-    def _attempt(self, tx: Tx, pending: _Pending) -> Call | None:
-        """The call where it was done; what was refused is undone alone."""
-        tx.execute("SAVEPOINT one_of_group")
-        call = Call(self, tx, pending.actor)
+    def _again(self, group: Sequence[Pending]) -> None:
+        for pending in group:
+            pending.error = pending.value = None
+        if group:
+            self._commit(group)
+
+    def _attempt(self, tx: Tx, pending: Pending, *, alone: bool) -> Call | None:
+        """The call where it was done. Raises: _UndoneError (refused after a change, which has to be undone)."""
+        call, changes = Call(self, tx, pending.actor), tx.changes
         try:
             pending.value = self._run(call, pending.op, pending.arguments)
         except RunwardError as error:
-            tx.execute("ROLLBACK TO SAVEPOINT one_of_group")
+            if tx.changes > changes:
+                # A savepoint for each call would save that, and cost each of them more than all its checks.
+                if alone:
+                    raise
+                raise _UndoneError(pending) from error
             pending.error = error
             return None
-        tx.execute("RELEASE SAVEPOINT one_of_group")
         return call
 
     def _run(self, call: Call, op: Operation, arguments: Mapping[str, Any]) -> Any:

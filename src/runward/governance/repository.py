@@ -134,7 +134,7 @@ def find_secret(tx: Tx, stored: str, kind: str, now: int) -> tuple[str, str] | N
 
 def use_secret(tx: Tx, stored: str, now: int) -> bool:
     """Mark a one-time secret as used; False if somebody else was first."""
-    return tx.execute("UPDATE secrets SET used_at = ? WHERE hash = ? AND used_at IS NULL", (now, stored)) == 1
+    return tx.touched("UPDATE secrets SET used_at = ? WHERE hash = ? AND used_at IS NULL", (now, stored)) == 1
 
 
 def insert_token(

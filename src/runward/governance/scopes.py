@@ -8,13 +8,20 @@ from runward.core.call import Scope
 from runward.core.ids import ProjectId, TeamId
 from runward.core.permissions import Role
 from runward.governance.model import Actor
-from runward.store.database import Tx, placeholders
+from runward.store.database import Row, Tx, placeholders
 
-_CHAIN = """WITH RECURSIVE up(id, parent_id, team_id, deleted_at, depth) AS (
-  SELECT id, parent_id, team_id, deleted_at, 0 FROM projects WHERE id = ?
-  UNION ALL SELECT p.id, p.parent_id, p.team_id, p.deleted_at, up.depth + 1
+_CHAIN = """WITH RECURSIVE up(id, parent_id, team_id, deleted_at, archived_at, depth) AS (
+  SELECT id, parent_id, team_id, deleted_at, archived_at, 0 FROM projects WHERE id = ?
+  UNION ALL SELECT p.id, p.parent_id, p.team_id, p.deleted_at, p.archived_at, up.depth + 1
     FROM projects p JOIN up ON p.id = up.parent_id
-) SELECT id, team_id, deleted_at FROM up ORDER BY depth"""
+) SELECT id, team_id, deleted_at, archived_at FROM up ORDER BY depth"""
+_FIND = """WITH RECURSIVE up(id, parent_id, team_id, deleted_at, archived_at, path, name, depth) AS (
+  SELECT id, parent_id, team_id, deleted_at, archived_at, path, name, 0 FROM projects WHERE id = (
+    SELECT id FROM projects WHERE deleted_at IS NULL AND """
+_UP = """
+  UNION ALL SELECT p.id, p.parent_id, p.team_id, p.deleted_at, p.archived_at, p.path, p.name, up.depth + 1
+    FROM projects p JOIN up ON p.id = up.parent_id
+) SELECT id, team_id, deleted_at, archived_at, parent_id, path, name FROM up ORDER BY depth"""
 
 
 _PROJECTS, _PATHS, _GRANTS = frozenset({"projects"}), frozenset({"projects", "project_paths"}), frozenset({"grants"})
@@ -37,9 +44,19 @@ class ProjectRow(NamedTuple):
     name: str
 
 
+def _chain(tx: Tx, project_id: str) -> list[Row]:
+    return tx.once(_PROJECTS, ("chain", project_id), lambda: tx.all(_CHAIN, (project_id,)))
+
+
+def is_archived(tx: Tx, project_id: str) -> bool:
+    """Whether a project is laid aside."""
+    rows = _chain(tx, project_id)
+    return bool(rows) and rows[0][3] is not None
+
+
 def project_scope(tx: Tx, project_id: str, *, deleted: bool = False) -> Scope | None:
     """Scope of a project by id; None where there is none, or where it is deleted and ``deleted`` is not asked for."""
-    rows = tx.once(_PROJECTS, ("chain", project_id), lambda: tx.all(_CHAIN, (project_id,)))
+    rows = _chain(tx, project_id)
     if not rows or (rows[0][2] is not None and not deleted):
         return None
     return Scope(tuple(row[0] for row in rows), rows[0][1])
@@ -52,11 +69,14 @@ def find_project(tx: Tx, reference: str) -> ProjectRow | None:
 
 def _find_project(tx: Tx, reference: str) -> ProjectRow | None:
     path = reference.replace(":", "/")
-    sql = "SELECT id, team_id, parent_id, path, name FROM projects WHERE deleted_at IS NULL AND "
-    row = tx.one(f"{sql}(id = ? OR path = ?)", (reference, path)) or tx.one(
-        f"{sql}id = (SELECT project_id FROM project_paths WHERE path = ?)", (path,)
+    rows = tx.all(f"{_FIND}(id = ? OR path = ?) LIMIT 1){_UP}", (reference, path)) or tx.all(
+        f"{_FIND}id = (SELECT project_id FROM project_paths WHERE path = ?) LIMIT 1){_UP}", (path,)
     )
-    return ProjectRow(*row) if row else None
+    if not rows:
+        return None
+    # Who looks for a project asks next where it lies: one trip to the database for both.
+    tx.once(_PROJECTS, ("chain", rows[0][0]), lambda: [row[:4] for row in rows])
+    return ProjectRow(rows[0][0], rows[0][1], *rows[0][4:])
 
 
 def role_at(tx: Tx, actor: Actor, scope: Scope) -> Role | None:

@@ -30,6 +30,17 @@ from runward.errors import CorruptedError
 from runward.governance.model import Actor
 from runward.store.database import Tx
 
+_ROW = {
+    "lane": "bigint",
+    "seq": "bigint",
+    "hash": "bytea",
+    "salt": "bytea",
+    "person": "bytea",
+    "actor": "text",
+    "address": "text",
+    "at": "bigint",
+    **dict.fromkeys(("actor_id", "via", "operation", "object_kind", "object_id", "outcome"), "text"),
+}
 encoded = msgspec.json.Encoder().encode
 KEY_BYTES = 32
 
@@ -121,11 +132,7 @@ def append(tx: Tx, key: AuditKey, events: Sequence[tuple[Actor, Noted]]) -> None
         person = personal(salt, actor.name, actor.address)
         last = link(last, lane, seq, noted, person)
         rows.append((lane, seq, last, salt, person, actor.name, actor.address, *noted))
-    tx.many(
-        """INSERT INTO audit_events (lane, seq, hash, salt, person, actor, address, at, actor_id, via, operation, object_kind,
-           object_id, outcome) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
-        rows,
-    )
+    tx.put("audit_events", _ROW, rows)
     mac = key.mac(sealed(lane, seq, last))
     tx.execute(
         "UPDATE audit_heads SET seq = ?, hash = ?, mac = ?, key_id = ? WHERE lane = ?", (seq, last, mac, key.id, lane)

@@ -335,7 +335,7 @@ def documents(tx: Tx, where: Clause, limit: int = 1_000_000) -> list[Document]:
 
 def delete_documents(tx: Tx, kind: str, ids: Sequence[str]) -> int:
     """Remove documents of a kind; returns how many were there."""
-    return sum(tx.execute("DELETE FROM documents WHERE kind = ? AND id = ?", (kind, item)) for item in ids)
+    return sum(tx.touched("DELETE FROM documents WHERE kind = ? AND id = ?", (kind, item)) for item in ids)
 
 
 def put_file(tx: Tx, project_id: str, file: StoredFile, now: int) -> None:

@@ -43,7 +43,7 @@ def insert(tx: Tx, job_id: str, run_id: str, new: NewVerificationJob, asked: tup
     cause, member, now = asked
     options = msgspec.json.encode(new.options).decode()
     return bool(
-        tx.execute(
+        tx.touched(
             """INSERT INTO verification_jobs (id, run_id, level, options, pool, state, cause, requested_by, requested_at,
                worker, host, claim, attempts, reason)
                VALUES (?, ?, ?, ?, ?, 'queued', ?, ?, ?, '', '', '', 0, '') ON CONFLICT DO NOTHING""",
@@ -89,20 +89,20 @@ def claim(tx: Tx, job_id: str, holder: tuple[str, str, str], now: int, until: in
 def renew(tx: Tx, job_id: str, claim: str, until: int) -> bool:
     """Extend a lease; False where the claim no longer holds."""
     sql = "UPDATE verification_jobs SET lease_until = ? WHERE id = ? AND claim = ? AND state = 'running'"
-    return bool(tx.execute(sql, (until, job_id, claim)))
+    return bool(tx.touched(sql, (until, job_id, claim)))
 
 
 def release(tx: Tx, job_id: str, claim: str) -> bool:
     """Give a job back; False where the claim no longer holds."""
     sql = """UPDATE verification_jobs SET state = 'queued', claim = '', lease_until = NULL, claimed_at = NULL,
              attempts = attempts - 1 WHERE id = ? AND claim = ? AND state = 'running'"""
-    return bool(tx.execute(sql, (job_id, claim)))
+    return bool(tx.touched(sql, (job_id, claim)))
 
 
 def end(tx: Tx, where: Clause, state: JobState, reason: str, now: int, verification_id: str | None = None) -> bool:
     """End the open jobs that match a clause; False where there is none."""
     return bool(
-        tx.execute(
+        tx.touched(
             f"""UPDATE verification_jobs SET state = ?, reason = ?, ended_at = ?, lease_until = NULL,
                 verification_id = ? WHERE state IN ('queued', 'running') AND {where.sql}""",
             (state, reason, now, verification_id, *where.params),
@@ -110,13 +110,14 @@ def end(tx: Tx, where: Clause, state: JobState, reason: str, now: int, verificat
     )
 
 
+_POLICIES = frozenset({"projects", "verification_policies"})
+
+
 def policy_of(tx: Tx, projects: tuple[str, ...]) -> PolicyInForce | None:
     """The first policy of some projects, in their order."""
-    rows = tx.all(
-        f"""SELECT y.project_id, p.path, y.policy, y.author, y.at FROM verification_policies y
-            JOIN projects p ON p.id = y.project_id WHERE y.project_id IN ({placeholders(projects)})""",
-        projects,
-    )
+    query = f"""SELECT y.project_id, p.path, y.policy, y.author, y.at FROM verification_policies y
+                JOIN projects p ON p.id = y.project_id WHERE y.project_id IN ({placeholders(projects)})"""
+    rows = tx.once(_POLICIES, ("policies", projects), lambda: tx.all(query, projects))
     if not rows:
         return None
     _, path, policy, author, at = min(rows, key=lambda row: projects.index(row[0]))

@@ -9,7 +9,7 @@ from runward.core.clock import from_us
 from runward.core.ids import Digest
 from runward.errors import GateClosedError, NotFoundError
 from runward.governance.dispatch import Call
-from runward.governance.scopes import find_project
+from runward.governance.scopes import find_project, project_scope
 from runward.repro.api import Repro
 from runward.repro.records import Verification
 from runward.review import repository as sql
@@ -26,7 +26,7 @@ from runward.review.workflow import check_workflow
 from runward.store.database import Tx
 from runward.tracking.api import Tracking
 from runward.tracking.content import content_digest, detail_of, digest_of
-from runward.tracking.marks import publish_on_run, set_mark
+from runward.tracking.marks import publish_at, set_mark
 from runward.tracking.model import Run
 from runward.tracking.organise_api import Organise
 
@@ -107,7 +107,10 @@ class Gatekeeping:
         sql.store_gates(self.tx, run_id, digest, results, passed(results), self.call.now_us)
         set_mark(self.call, run_id, "gates", "passed" if passed(results) else "closed", digest)
         data: dict[str, object] = {"passed": passed(results), "summary": summary(results, digest)}
-        publish_on_run(self.call, "gates.evaluated", "run", run_id, run_id, data)
+        scope = project_scope(self.tx, detail.run.project_id, deleted=True)
+        assert scope is not None
+        place = (str(detail.run.project_id), scope.team_id)
+        publish_at(self.call, place, "gates.evaluated", "run", run_id, run_id, data)
         return digest
 
     def _verifications(self, run_id: str) -> list[Verification]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-from functools import cached_property
 from typing import Any, ClassVar
 
 import msgspec
@@ -12,6 +11,7 @@ from runward.config.yaml12 import dump
 from runward.core.call import Event
 from runward.core.hashing import digest_value
 from runward.core.ids import Digest
+from runward.core.kept import kept
 from runward.governance.dispatch import Call
 from runward.knowledge.model import NewPage, Page
 from runward.knowledge.publishing import present_page, publish_page
@@ -55,12 +55,12 @@ class _ProposalSubject:
         """What stands now; empty for nothing."""
         raise NotImplementedError
 
-    @cached_property
+    @kept
     def parts(self) -> Parts:
         """See :class:`Subject`: an approval counts for what would stand, and for what it would replace."""
         return {"proposal": digest_value(self.row.proposal), "present": digest_value(self.present)}
 
-    @cached_property
+    @kept
     def revision(self) -> Digest:
         """See :class:`Subject`."""
         return digest_value([self.row.proposes, self.row.object_id, self.parts])
@@ -105,17 +105,17 @@ class StandardsSubject(_ProposalSubject):
 
     name: ClassVar[str] = "standards.yaml"
 
-    @cached_property
+    @kept
     def standards(self) -> Standards:
         """What is proposed."""
         return msgspec.json.decode(self.row.proposal, type=Standards)
 
-    @cached_property
+    @kept
     def text(self) -> str:
         """See :class:`_ProposalSubject`."""
         return dump(own_document(self.standards))
 
-    @cached_property
+    @kept
     def present(self) -> str:
         """See :class:`_ProposalSubject`."""
         own = next(iter(own_standards(self.tx, self.row.object_id)), None)
@@ -143,17 +143,17 @@ class PageSubject(_ProposalSubject):
 
     name: ClassVar[str] = "page.md"
 
-    @cached_property
+    @kept
     def page(self) -> NewPage:
         """What is proposed."""
         return msgspec.json.decode(self.row.proposal, type=NewPage)
 
-    @cached_property
+    @kept
     def text(self) -> str:
         """See :class:`_ProposalSubject`."""
         return _as_markdown(self.page)
 
-    @cached_property
+    @kept
     def present(self) -> str:
         """See :class:`_ProposalSubject`."""
         found = present_page(self.call, self.row.team_id, self.page)

@@ -22,13 +22,18 @@ from runward.store.database import Row, Tx, parts, placeholders
 _results = msgspec.json.Decoder(list[CheckResult]).decode
 
 
+_GATES = {"run_id": "text", "digest": "text", "passed": "integer", "results": "text", "at": "bigint"}
+
+
 def store_gates(tx: Tx, run_id: str, digest: str, results: list[CheckResult], passed: bool, now: int) -> None:
     """Store a run's gates as evaluated on a digest."""
-    tx.execute(
-        """INSERT INTO gate_reports (run_id, digest, passed, results, at) VALUES (?, ?, ?, ?, ?)
-           ON CONFLICT (run_id) DO UPDATE SET digest = excluded.digest, passed = excluded.passed,
+    tx.later(
+        "gate_reports",
+        _GATES,
+        [(run_id, digest, int(passed), msgspec.json.encode(results).decode(), now)],
+        """ON CONFLICT (run_id) DO UPDATE SET digest = excluded.digest, passed = excluded.passed,
            results = excluded.results, at = excluded.at""",
-        (run_id, digest, int(passed), msgspec.json.encode(results).decode(), now),
+        unique=1,
     )
 
 

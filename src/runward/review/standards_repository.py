@@ -21,6 +21,9 @@ _LAYERS = """WITH RECURSIVE up(id, parent_id, path, depth) AS (
   WHERE s.version = (SELECT max(n.version) FROM standards n WHERE n.project_id = up.id) ORDER BY up.depth"""
 
 
+_TABLES = frozenset({"projects", "standards"})
+
+
 class Layer(NamedTuple):
     """What one project says itself."""
 
@@ -33,9 +36,8 @@ class Layer(NamedTuple):
 
 def layers(tx: Tx, project_id: str) -> list[Layer]:
     """What a project and those above it say, the nearest first; only those that say anything."""
-    return [
-        Layer(row[0], row[1], msgspec.json.decode(row[2]), row[3], row[4]) for row in tx.all(_LAYERS, (project_id,))
-    ]
+    rows = tx.once(_TABLES, ("layers", project_id), lambda: tx.all(_LAYERS, (project_id,)))
+    return [Layer(row[0], row[1], msgspec.json.decode(row[2]), row[3], row[4]) for row in rows]
 
 
 def standards_for(tx: Tx, project_id: str) -> StandardsVersion | None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any, ClassVar, Protocol
 
 from msgspec.structs import replace
 
 from runward.core.hashing import digest_value
 from runward.core.ids import Digest
+from runward.core.kept import kept
 from runward.data.spans import datasets_read
 from runward.governance.dispatch import Call
 from runward.governance.scopes import member_by_name
@@ -89,12 +89,12 @@ class RunSubject:
     def __init__(self, call: Call, row: sql.ReviewRow) -> None:
         self.call, self.tx, self.row = call, call.tx, row
 
-    @cached_property
+    @kept
     def details(self) -> list[RunDetail]:
         """The content of each run, the one that stands for all of them first."""
         return [detail_of(self.tx, run_id) for run_id in self.row.runs]
 
-    @cached_property
+    @kept
     def revision(self) -> Digest:
         """Of several runs the same in whatever order they are named; of a promotion also which version the alias leaves."""
         if len(self.details) > 1:
@@ -106,7 +106,7 @@ class RunSubject:
     def _ordered(self) -> list[RunDetail]:
         return sorted(self.details, key=lambda detail: detail.run.id)
 
-    @cached_property
+    @kept
     def parts(self) -> Parts:
         """See :class:`Subject`."""
         found, row = parts_of_all(self._ordered), self.row
@@ -115,7 +115,7 @@ class RunSubject:
             found["alias"] = f"{row.alias}/{alias_target(self.tx, row.model_id, row.alias)}"
         return found
 
-    @cached_property
+    @kept
     def source(self) -> Source:
         """See :class:`Subject`."""
         trees: list[Tree] = []

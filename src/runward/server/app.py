@@ -21,6 +21,7 @@ from runward.governance.dispatch import Dispatcher
 from runward.governance.model import Actor
 from runward.governance.signin import SignIn, actor_by_session, actor_by_token
 from runward.server.pulse import Pulse
+from runward.server.writer import Writer
 
 COOKIE = "runward_session"
 _MAX_BODY_BYTES = 64 << 20
@@ -36,6 +37,7 @@ class Server:
         self.dispatcher = dispatcher
         self.sign_in = SignIn(dispatcher)
         self.pulse = Pulse(dispatcher.database)
+        self.writer = Writer(dispatcher)
         self.allowed_hosts = allowed_hosts
         dispatcher.listeners.append(lambda events: self.pulse.wake())
 
@@ -44,9 +46,8 @@ class Server:
         return msgspec.structs.replace(self._signed_in(request), address=address_of(request))
 
     def _signed_in(self, request: Request) -> Actor:
-        kind, _, credential = request.headers.get("authorization", "").partition(" ")
-        if kind.lower() == "bearer":
-            return actor_by_token(self.dispatcher.database, credential.strip())
+        if token := _token_of(request):
+            return actor_by_token(self.dispatcher.database, token)
         session = request.cookies.get(COOKIE)
         if session:
             # A page of another site cannot set this header without our consent, so it cannot write for the reader.
@@ -64,8 +65,11 @@ class Server:
 
     def _route(self, op: Operation) -> Route:
         async def endpoint(request: Request) -> Response:
+            is_short = _is_short(request)
+            if op.grouped and is_short and (token := _token_of(request)):
+                return await self._write(op, request, token)
             # Who is not known may not make this server take in much, nor unpack and parse anything.
-            actor = None if _is_short(request) else await in_thread(lambda: self.actor(request))
+            actor = None if is_short else await in_thread(lambda: self.actor(request))
             data = b"" if op.body is None else await received(request)
             response: Response = await in_thread(lambda: self._answer(op, request, actor, data))
             return response
@@ -73,9 +77,26 @@ class Server:
         endpoint.operation = op  # type: ignore[attr-defined]
         return Route(API + op.path, endpoint, methods=[op.method], name=op.id)
 
+    async def _write(self, op: Operation, request: Request, token: str) -> Response:
+        data = await received(request)
+
+        def asked(known: dict[str, Actor]) -> tuple[Actor, dict[str, Any]]:
+            if token not in known:
+                known[token] = actor_by_token(self.dispatcher.database, token)
+            actor = msgspec.structs.replace(known[token], address=address_of(request))
+            return actor, _arguments(op, request, data)
+
+        return answer(request, await self.writer.call(op, asked))
+
     def _answer(self, op: Operation, request: Request, actor: Actor | None, data: bytes) -> Response:
         actor = actor or self.actor(request)
         return answer(request, self.dispatcher.call(op, actor, _arguments(op, request, data)))
+
+
+def _token_of(request: Request) -> str:
+    """The token that a program sends; empty where there is none."""
+    kind, _, credential = request.headers.get("authorization", "").partition(" ")
+    return credential.strip() if kind.lower() == "bearer" else ""
 
 
 async def in_thread(work: Callable[[], Any]) -> Any:

@@ -79,7 +79,7 @@ def create_app(
     async def lifespan(app: object) -> AsyncIterator[None]:
         upkeep = Upkeep(dispatcher.database, dispatcher.blobs, dispatcher.checkpoints, tables_after_s)
         deliveries = Deliveries(dispatcher.database, allowed)
-        async with server.pulse.lifespan(app), upkeep.lifespan(), deliveries.lifespan():
+        async with server.pulse.lifespan(app), server.writer.lifespan(), upkeep.lifespan(), deliveries.lifespan():
             yield
 
     contract = door(Door("GET", "/openapi.json", "open", "@self", "the contract"), serve_openapi)

@@ -95,7 +95,7 @@ class SmallBlobs:
         if wanted is None or now - float(wanted) < _FRESH_S:
             return wanted is not None
         with self._database.transaction(write=True) as tx:
-            return tx.execute("UPDATE blobs SET wanted = ? WHERE digest = ?", (now, bytes.fromhex(digest))) > 0
+            return tx.touched("UPDATE blobs SET wanted = ? WHERE digest = ?", (now, bytes.fromhex(digest))) > 0
 
     def stored(self) -> Iterator[tuple[Digest, int, float]]:
         """(digest, bytes, time in seconds since 1970 when it was last wanted) of every blob."""
@@ -118,7 +118,7 @@ class SmallBlobs:
             return {
                 digest
                 for digest in digests
-                if tx.execute("DELETE FROM blobs WHERE digest = ? AND wanted <= ?", (bytes.fromhex(digest), before))
+                if tx.touched("DELETE FROM blobs WHERE digest = ? AND wanted <= ?", (bytes.fromhex(digest), before))
             }
 
     def compact(self) -> None:

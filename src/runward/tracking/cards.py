@@ -34,17 +34,18 @@ def fill(tx: Tx, found: list[Run], keys: Keys | None = None, cards: Mapping[str,
     Raises: CorruptedError.
     """
     if keys is None and not cards and len(found) == 1:
-        of, marks_of_it = everything_of(tx, found[0].id)
-        return [_filled(found[0], of, marks_of_it)]
+        of = everything_of(tx, found[0].id)
+        return [filled(found[0], of.values, of.marks)]
     ids = [item.id for item in found]
     values = {run_id: decoded(_decoder, bytes(data)) for run_id, data in (cards or {}).items()}
     if missing := [run_id for run_id in ids if run_id not in values]:
         values |= values_of(tx, missing, keys)
     marks = marks_of(tx, ids)
-    return [_filled(item, values[item.id], marks.get(item.id, [])) for item in found]
+    return [filled(item, values[item.id], marks.get(item.id, [])) for item in found]
 
 
-def _filled(item: Run, of: Values, marks: list[Mark]) -> Run:
+def filled(item: Run, of: Values, marks: list[Mark]) -> Run:
+    """A run with what belongs to it."""
     return msgspec.structs.replace(item, params=of.params, metrics=of.metrics, tags=of.tags, marks=marks)
 
 

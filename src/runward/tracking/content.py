@@ -37,7 +37,7 @@ def digest_of(detail: RunDetail) -> Digest:
 
 def detail_of(tx: Tx, run_id: str) -> RunDetail:
     """What of a run its content is made of."""
-    return RunDetail(sql.run(tx, run_id), [], [], sql.artifacts(tx, run_id), sql.captures(tx, run_id))
+    return sql.run_detail(tx, run_id)
 
 
 def content_digest(tx: Tx, run_id: str) -> Digest:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from runward.core.clock import from_us
 from runward.errors import InvalidError
 from runward.store.database import Row, Tx, placeholders
-from runward.tracking.model import Mark, MetricSummary, Plain, RunParam
+from runward.tracking.model import Artifact, CapturePart, Mark, MetricSummary, Plain, RunParam
 from runward.tracking.points import special_name
 
 _SHORT = 40
@@ -85,25 +85,44 @@ def values_of(tx: Tx, ids: Sequence[str], keys: Keys | None = None) -> dict[str,
     }
 
 
-_EVERYTHING = """SELECT 0, key, value, '', NULL, NULL, NULL, NULL, NULL FROM params WHERE run_id = ?
+class Everything(NamedTuple):
+    """What belongs to one run."""
+
+    values: Values
+    origins: dict[str, str]
+    """Who gave each param."""
+    marks: list[Mark]
+    artifacts: list[Artifact]
+    captures: list[CapturePart]
+
+
+_EVERYTHING = """SELECT 0, key, value, origin, NULL, NULL, NULL, NULL, NULL FROM params WHERE run_id = ?
   UNION ALL SELECT 1, key, '', '', n, last_step, last, minimum, maximum FROM metrics WHERE run_id = ?
   UNION ALL SELECT 2, key, value, '', NULL, NULL, NULL, NULL, NULL FROM tags WHERE run_id = ?
-  UNION ALL SELECT 3, kind, label, ref, at, NULL, NULL, NULL, NULL FROM marks WHERE run_id = ? ORDER BY 1, 2"""
+  UNION ALL SELECT 3, kind, label, ref, at, NULL, NULL, NULL, NULL FROM marks WHERE run_id = ?
+  UNION ALL SELECT 4, path, digest, media_type, size, created_at, NULL, NULL, NULL FROM artifacts WHERE run_id = ?
+  UNION ALL SELECT 5, kind, digest, summary, NULL, NULL, NULL, NULL, NULL FROM captures WHERE run_id = ?
+  ORDER BY 1, 2"""
 
 
-def everything_of(tx: Tx, run_id: str) -> tuple[Values, list[Mark]]:
-    """The keyed values and the marks of one run, by one query."""
-    values, marks = Values({}, {}, {}), list[Mark]()
-    for kind, key, text, ref, n, step, last, low, high in tx.all(_EVERYTHING, (run_id,) * 4):
+def everything_of(tx: Tx, run_id: str) -> Everything:
+    """What belongs to one run, by one query."""
+    values = Values({}, {}, {})
+    found = Everything(values, {}, [], [], [])
+    for kind, key, text, ref, n, step, last, low, high in tx.all(_EVERYTHING, (run_id,) * 6):
         if kind == 0:
-            values.params[key] = decode(text)
+            values.params[key], found.origins[key] = decode(text), ref
         elif kind == 1:
             values.metrics[key] = _summary(key, n, last, step, low, high)
         elif kind == 2:
             values.tags[key] = text
+        elif kind == 3:
+            found.marks.append(Mark(key, text, ref, from_us(n)))
+        elif kind == 4:
+            found.artifacts.append(Artifact(key, text, n, ref, from_us(step)))
         else:
-            marks.append(Mark(key, text, ref, from_us(n)))
-    return values, marks
+            found.captures.append(CapturePart(key, text, decode(ref)))
+    return found
 
 
 def _by_run(
@@ -163,6 +182,9 @@ def marks_of(tx: Tx, ids: Sequence[str]) -> dict[str, list[Mark]]:
     return found
 
 
+_RUN_KEYS = {"project_id": "text", "kind": "text", "key": "text"}
+
+
 def note_keys(tx: Tx, project_id: str, kind: str, keys: Iterable[str]) -> None:
     """Remember that runs of a project have keys of a kind (``metric``, ``param``, ``tag``)."""
     # They are never forgotten, so one that was stored once need not be looked for again.
@@ -170,8 +192,6 @@ def note_keys(tx: Tx, project_id: str, kind: str, keys: Iterable[str]) -> None:
         return
     sql = "SELECT key FROM run_keys WHERE project_id = ? AND kind = ? AND key IN ({})"
     known = {row[0] for row in tx.listed(sql, wanted, before=(project_id, kind))}
-    tx.many(
-        "INSERT INTO run_keys (project_id, kind, key) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-        [(project_id, kind, key) for key in wanted if key not in known],
-    )
+    new = [(project_id, kind, key) for key in wanted if key not in known]
+    tx.later("run_keys", _RUN_KEYS, new, "ON CONFLICT DO NOTHING", unique=3)
     tx.keep((project_id, kind, key) for key in wanted)

@@ -58,11 +58,6 @@ def archive(tx: Tx, project_id: str, now: int | None) -> None:
     tx.execute(f"UPDATE projects SET archived_at = ? WHERE id IN {below.sql}", (now, *below.params))
 
 
-def archived(tx: Tx, project_id: str) -> bool:
-    """Whether a project is laid aside."""
-    return tx.scalar("SELECT archived_at FROM projects WHERE id = ?", (project_id,)) is not None
-
-
 def delete(tx: Tx, project_id: str, now: int) -> None:
     """Put a project, all below it and their runs out of sight; the same moment marks what goes together."""
     below = projects_below(project_id)

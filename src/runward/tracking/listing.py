@@ -24,6 +24,6 @@ def list_locks(database: Database, blobs: Blobs, limit: int = 5) -> int:
             packages = []
         rows = sorted({(one.name, one.version) for one in packages})
         with database.transaction(write=True) as tx:
-            if tx.execute("UPDATE package_sets SET listed = 1 WHERE id = ? AND listed = 0", (set_id,)):
+            if tx.touched("UPDATE package_sets SET listed = 1 WHERE id = ? AND listed = 0", (set_id,)):
                 fill(tx, set_id, rows)
     return len(due)

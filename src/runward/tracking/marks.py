@@ -33,5 +33,18 @@ def publish_on_run(
     call: Call, kind: str, object_kind: str, object_id: str, run_id: str, data: dict[str, object]
 ) -> None:
     """Publish an event of an upper room in the place of its run."""
-    project_id, team_id = run_place(call, run_id)
+    publish_at(call, run_place(call, run_id), kind, object_kind, object_id, run_id, data)
+
+
+def publish_at(
+    call: Call,
+    place: tuple[str, str],
+    kind: str,
+    object_kind: str,
+    object_id: str,
+    run_id: str,
+    data: dict[str, object],
+) -> None:
+    """Publish an event of an upper room on a run whose (project, team) is known."""
+    project_id, team_id = place
     call.publish(Event(kind, object_kind, object_id, project_id, team_id, {**data, "run_id": run_id}))

@@ -9,7 +9,7 @@ from runward.core.ids import ProjectId, RunId
 from runward.core.permissions import Role
 from runward.errors import AlreadyExistsError, ConflictError, ForbiddenError, InvalidError, NotFoundError
 from runward.governance.dispatch import Call
-from runward.governance.scopes import ProjectRow, find_project, project_scope
+from runward.governance.scopes import ProjectRow, find_project, is_archived, project_scope
 from runward.tracking import lifecycle, repository
 from runward.tracking.baselines import Baselines
 from runward.tracking.checks import check_key, check_text
@@ -58,7 +58,7 @@ class OrganiseService(Views, Comments, Baselines, Organise):
             return None
         parent = self.call.project("/".join(parts))
         self._need_maintainer(parent, "moving a project below it")
-        if lifecycle.archived(self.tx, parent.id):
+        if is_archived(self.tx, parent.id):
             raise ConflictError(f"project {parent.path!r} is archived", hint="take it back first")
         return parent
 
@@ -80,7 +80,7 @@ class OrganiseService(Views, Comments, Baselines, Organise):
     def archive_project(self, project: str, archived: bool = True) -> Project:
         """See the contract."""
         found = self.call.project(project)
-        if not archived and found.parent_id and lifecycle.archived(self.tx, found.parent_id):
+        if not archived and found.parent_id and is_archived(self.tx, found.parent_id):
             raise ConflictError(f"the project above {found.path!r} is archived", hint="take that one back first")
         lifecycle.archive(self.tx, found.id, self.call.now_us if archived else None)
         self._publish("project.archived" if archived else "project.reopened", found, {"path": found.path})
@@ -229,7 +229,7 @@ def check_tag(key: str, value: str) -> None:
 
 def check_open(call: Call, project_id: str) -> None:
     """Refuse new work in an archived project. Raises: ConflictError."""
-    if lifecycle.archived(call.tx, project_id):
+    if is_archived(call.tx, project_id):
         path = call.tx.scalar("SELECT path FROM projects WHERE id = ?", (project_id,))
         raise ConflictError(
             f"project {path!r} is archived and takes nothing new",

@@ -11,8 +11,8 @@ from runward.core.clock import from_us, to_us
 from runward.core.ids import ExperimentId, RunId
 from runward.governance.scopes import Clause, ProjectRow
 from runward.store.database import Row, Tx
-from runward.tracking.cards import CARD, FEW, fill
-from runward.tracking.keyed import Keys, decode, encode, note_keys
+from runward.tracking.cards import CARD, FEW, fill, filled
+from runward.tracking.keyed import Keys, decode, encode, everything_of, note_keys
 from runward.tracking.model import (
     Artifact,
     CapturePart,
@@ -23,6 +23,7 @@ from runward.tracking.model import (
     Plain,
     Project,
     Run,
+    RunDetail,
     RunParam,
     RunStatus,
     State,
@@ -230,30 +231,35 @@ def run(tx: Tx, run_id: str) -> Run:
     return find_runs(tx, Clause("r.id = ?", (run_id,)), Clause("r.id", ()), 1)[0]
 
 
+def run_detail(tx: Tx, run_id: str) -> RunDetail:
+    """Everything about one run but its series."""
+    row = tx.one(f"{_RUN}{_FROM} WHERE r.id = ?", (run_id,))
+    assert row is not None
+    of = everything_of(tx, run_id)
+    params = [RunParam(key, value, of.origins[key]) for key, value in of.values.params.items()]
+    found = filled(_run(row), of.values, of.marks)
+    return RunDetail(found, params, list(of.values.metrics.values()), of.artifacts, of.captures)
+
+
 _EXPERIMENT_NAME = "SELECT name FROM experiments WHERE id = ?"
+
+
+_NEW_RUN = {
+    **dict.fromkeys(
+        ("id", "project_id", "experiment_id", "name", "purpose", "status", "created_by", "creator_id"), "text"
+    ),
+    **dict.fromkeys(("created_at", "started_at", "seed"), "bigint"),
+    **dict.fromkeys(("rerun_of", "error", "git_commit", "git_branch", "fingerprint"), "text"),
+    "revision": "bigint",
+}
 
 
 def insert_run(
     tx: Tx, run_id: RunId, project: ProjectRow, new: NewRun, author: tuple[str, str], times: tuple[int, int]
 ) -> Run:
     """Store a run; ``author`` is (id, name), ``times`` are (created, started). Returns it as it is with params and tags."""
-    tx.execute(
-        """INSERT INTO runs (id, project_id, experiment_id, name, purpose, status, created_by, creator_id, created_at,
-           started_at, error, seed, git_commit, git_branch, rerun_of, fingerprint, revision)
-           VALUES (?, ?, ?, ?, ?, 'running', ?, ?, ?, ?, '', ?, '', '', ?, '', 1)""",
-        (
-            run_id,
-            project.id,
-            new.experiment_id,
-            new.name,
-            new.purpose,
-            author[1],
-            author[0],
-            *times,
-            new.seed,
-            new.rerun_of,
-        ),
-    )
+    given = (new.experiment_id, new.name, new.purpose, "running", author[1], author[0], *times, new.seed, new.rerun_of)
+    tx.later("runs", _NEW_RUN, [(run_id, project.id, *given, "", "", "", "", 1)], unique=1)
     # Built and not read back: that would take as long as storing it.
     return Run(
         id=run_id,
@@ -296,7 +302,7 @@ def set_params(tx: Tx, project_id: str, run_id: str, params: Iterable[RunParam])
     """Store params; a later value of a key replaces the earlier one."""
     params = list(params)
     note_keys(tx, project_id, "param", [p.key for p in params])
-    tx.put(
+    tx.later(
         "params",
         _PARAMS,
         [(run_id, p.key, encode(p.value), number_of(p.value), p.origin) for p in params],
@@ -312,7 +318,7 @@ def set_tags(tx: Tx, project_id: str, run_id: str, tags: Mapping[str, str | None
     tx.many(
         "DELETE FROM tags WHERE run_id = ? AND key = ?", [(run_id, key) for key, value in tags.items() if value is None]
     )
-    tx.put(
+    tx.later(
         "tags",
         {"run_id": "text", "key": "text", "value": "text"},
         kept,
@@ -320,12 +326,16 @@ def set_tags(tx: Tx, project_id: str, run_id: str, tags: Mapping[str, str | None
     )
 
 
+_MARKS = {"run_id": "text", "kind": "text", "label": "text", "ref": "text", "at": "bigint"}
+
+
 def set_mark(tx: Tx, run_id: str, mark: tuple[str, str, str], now: int) -> None:
     """Store (kind, label, ref) of an upper room on a run."""
-    tx.execute(
-        """INSERT INTO marks (run_id, kind, label, ref, at) VALUES (?, ?, ?, ?, ?) ON CONFLICT (run_id, kind)
-           DO UPDATE SET label = excluded.label, ref = excluded.ref, at = excluded.at""",
-        (run_id, *mark, now),
+    tx.later(
+        "marks",
+        _MARKS,
+        [(run_id, *mark, now)],
+        """ON CONFLICT (run_id, kind) DO UPDATE SET label = excluded.label, ref = excluded.ref, at = excluded.at""",
     )
 
 

@@ -39,7 +39,7 @@ from runward.tracking.compaction import SMALL_POINTS, read_series
 from runward.tracking.comparing import Comparing
 from runward.tracking.finding import ProjectKeys, find_page
 from runward.tracking.garbage import lock as garbage_lock
-from runward.tracking.keyed import keys_of, params_of
+from runward.tracking.keyed import keys_of
 from runward.tracking.lifecycle import in_use, may_restore
 from runward.tracking.marks import run_place
 from runward.tracking.model import (
@@ -186,14 +186,7 @@ class TrackingService(Places, Comparing, Tracking):
 
     def get_run(self, run_id: str) -> RunDetail:
         """See the contract."""
-        run = sql.run(self.tx, run_id)
-        return RunDetail(
-            run=run,
-            params=params_of(self.tx, [run_id]).get(run_id, []),
-            metrics=list(run.metrics.values()),
-            artifacts=sql.artifacts(self.tx, run_id),
-            captures=sql.captures(self.tx, run_id),
-        )
+        return sql.run_detail(self.tx, run_id)
 
     def update_run(self, run_id: str, patch: RunPatch) -> Run:
         """See the contract."""
@@ -234,13 +227,15 @@ class TrackingService(Places, Comparing, Tracking):
                 hint="send the journal again from there",
                 expected=expected,
             )
-        self._store(run_id, batch)
+        ended = self._store(run_id, batch)
         if batch.end is not None:
-            self._end(run_id, batch.end)
+            if ended is not None:
+                self._publish_end(run_id, ended, batch.end)
             self.call.note("tracking.end_run", "run", run_id)
         return Ack(next=batch.first + batch.count)
 
-    def _store(self, run_id: str, batch: Batch) -> None:
+    def _store(self, run_id: str, batch: Batch) -> str | None:
+        """Store what is in a batch; returns the project of a run that ends with it."""
         summaries = []
         for piece in batch.points:
             check_key(piece.key, "metric")
@@ -252,53 +247,57 @@ class TrackingService(Places, Comparing, Tracking):
             check_key(key, "tag")
             check_text(value, f"tag {key!r}")
         points = sum(summary.n for summary in summaries)
-        project_id, status = storage.touch_run(self.tx, run_id, 1 if points else 0)
         if points:
             storage.insert_segment(self.tx, run_id, batch.client, batch.first, points, pack_segment(batch.points))
+        ended = self._end(run_id, batch.end, 1 if points else 0) if batch.end is not None else None
+        if ended is None:
+            project_id, status = storage.touch_run(self.tx, run_id, 1 if points else 0)
+        else:
+            project_id, status = ended, RunStatus.RUNNING
+        if points:
             storage.add_summaries(self.tx, project_id, run_id, summaries)
         sql.set_params(self.tx, project_id, run_id, _given(batch))
         sql.set_tags(self.tx, project_id, run_id, batch.tags)
         sql.insert_output(self.tx, run_id, batch.output)
         if (batch.points or batch.params) and RunStatus(status).is_terminal:
             self._run_event("run.changed", run_id, {})
+        return ended
 
     def end_run(self, run_id: str, end: RunEnd) -> Run:
         """See the contract."""
-        self._end(run_id, end)
+        if (project_id := self._end(run_id, end)) is not None:
+            self._publish_end(run_id, project_id, end)
         return sql.run(self.tx, run_id)
 
-    def _end(self, run_id: str, end: RunEnd) -> None:
+    def _end(self, run_id: str, end: RunEnd, segments: int = 0) -> str | None:
+        """Let a run end; returns its project, or None where it is over already. ``segments`` are not counted yet."""
         if not end.status.is_terminal:
             raise InvalidError(f"status {end.status!r} is no end", hint="finished, failed, cancelled or timed_out")
-        row = self.tx.one(
-            f"SELECT status, started_at, project_id, tail FROM runs WHERE id = ?{self.tx.for_update}", (run_id,)
-        )
+        ended = to_us(end.ended_at) if end.ended_at else self.call.now_us
+        values = {
+            "status": end.status,
+            "exit_code": end.exit_code,
+            "error": end.error[-4000:].replace("\0", "␀"),
+            **usage_columns(end.usage),
+        }
+        said = (values, ended, segments, SMALL_POINTS)
+        if project_id := storage.end_run(self.tx, run_id, *said, resumed=False):
+            return project_id
+        row = self.tx.one(f"SELECT status, started_at FROM runs WHERE id = ?{self.tx.for_update}", (run_id,))
         assert row is not None
-        scope = self.call.project_scope(row[2])
-        assert scope is not None
         # A clock may have been set back meanwhile: no run ends before it began.
-        ended = max(to_us(end.ended_at) if end.ended_at else self.call.now_us, row[1])
-        if row[0] == end.status or ended < storage.resumed_at(self.tx, run_id):
-            return
+        if row[0] == end.status or max(ended, row[1]) < storage.resumed_at(self.tx, run_id):
+            return None
         if RunStatus(row[0]).is_terminal:
             raise InvalidTransitionError(
                 f"run {run_id} is over: it {row[0]}", hint=f"start a new run, or this one with run_id={run_id!r}"
             )
-        sql.update_run(
-            self.tx,
-            run_id,
-            {
-                "status": end.status,
-                "exit_code": end.exit_code,
-                "error": end.error[-4000:].replace("\0", "␀"),
-                "ended_at": ended,
-                **usage_columns(end.usage),
-            },
-        )
-        if row[3]:
-            # Now and not later: that would be a commit of its own for each short run.
-            storage.keep_segments(self.tx, run_id, SMALL_POINTS)
-        self.call.publish(Event("run.ended", "run", run_id, row[2], scope.team_id, {"status": end.status}))
+        return storage.end_run(self.tx, run_id, *said, resumed=True)
+
+    def _publish_end(self, run_id: str, project_id: str, end: RunEnd) -> None:
+        scope = self.call.project_scope(project_id)
+        assert scope is not None
+        self.call.publish(Event("run.ended", "run", run_id, project_id, scope.team_id, {"status": end.status}))
 
     def resume_run(self, run_id: str, at: datetime | None = None) -> Run:
         """See the contract."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from runward.core.clock import to_us
 from runward.errors import ConflictError
@@ -24,11 +24,11 @@ def take_frames(tx: Tx, run_id: str, client: str, first: int, count: int) -> int
         # One statement, whichever of the two it is: most journals of short runs come in one batch.
         if first:
             sql = "UPDATE journals SET next_frame = ? WHERE run_id = ? AND client = ? AND next_frame = ?"
-            taken = tx.execute(sql, (first + count, run_id, client, first))
+            taken = tx.touched(sql, (first + count, run_id, client, first))
         else:
             sql = """INSERT INTO journals (run_id, client, next_frame) VALUES (?, ?, ?) ON CONFLICT (run_id, client)
                      DO UPDATE SET next_frame = excluded.next_frame WHERE journals.next_frame = 0"""
-            taken = tx.execute(sql, (run_id, client, count))
+            taken = tx.touched(sql, (run_id, client, count))
         if taken:
             return first
     return int(tx.scalar("SELECT next_frame FROM journals WHERE run_id = ? AND client = ?", (run_id, client)) or 0)
@@ -56,7 +56,7 @@ _SUMMARY = {
 def add_summaries(tx: Tx, project_id: str, run_id: str, summaries: Sequence[Summary]) -> None:
     """Fold new points into the run's summaries."""
     note_keys(tx, project_id, "metric", [summary.key for summary in summaries])
-    tx.put(
+    tx.later(
         "metrics",
         _SUMMARY,
         [(run_id, *summary) for summary in summaries],
@@ -80,7 +80,7 @@ def segments(tx: Tx, run_id: str, until: int = 2**63 - 1) -> Iterable[bytes]:
 def touch_run(tx: Tx, run_id: str, segments: int) -> tuple[str, str]:
     """Count a run's revision up, and the segments that wait for compaction; returns (project id, status)."""
     sql = "UPDATE runs SET revision = revision + 1, tail = tail + ? WHERE id = ? RETURNING project_id, status"
-    rows = tx.all(sql, (segments, run_id))
+    rows = tx.returning(sql, (segments, run_id))
     return rows[0][0], rows[0][1]
 
 
@@ -93,13 +93,34 @@ def runs_to_compact(tx: Tx, limit: int) -> list[tuple[str, bool]]:
     return [(row[0], bool(row[1])) for row in tx.all(sql, (limit,))]
 
 
-def keep_segments(tx: Tx, run_id: str, below: int) -> None:
-    """Nothing waits for compaction in a run that is over with fewer points than ``below``, all of them in segments."""
-    tx.execute(
-        """UPDATE runs SET tail = 0 WHERE id = ? AND NOT EXISTS (SELECT 1 FROM blocks WHERE run_id = ?)
-           AND (SELECT COALESCE(sum(points), 0) FROM segments WHERE run_id = ?) < ?""",
-        (run_id, run_id, run_id, below),
+def end_run(
+    tx: Tx, run_id: str, values: Mapping[str, Any], ended: int, segments: int, below: int, *, resumed: bool
+) -> str | None:
+    """Let a run end, if it goes on; returns its project.
+
+    Nothing waits for compaction then if it has fewer points than ``below``, all of them in segments: that would be a commit of
+    its own for each short run.
+
+    Args:
+        tx: The transaction, in which all of the run's segments are stored.
+        run_id: The run.
+        values: What is known of its end, by column.
+        ended: When; no run ends before it began, whatever the clocks say.
+        segments: So many of the segments are not counted yet.
+        below: See above.
+        resumed: Whether a run that was taken up again may end too.
+    """
+    never = "" if resumed else " AND NOT EXISTS (SELECT 1 FROM tags t WHERE t.run_id = runs.id AND t.key = ?)"
+    rows = tx.returning(
+        f"""UPDATE runs SET {"".join(f"{name} = ?, " for name in values)}revision = revision + 1,
+            ended_at = CASE WHEN started_at > ? THEN started_at ELSE ? END,
+            tail = CASE WHEN NOT EXISTS (SELECT 1 FROM blocks b WHERE b.run_id = runs.id)
+              AND (SELECT COALESCE(sum(s.points), 0) FROM segments s WHERE s.run_id = runs.id) < ?
+              THEN 0 ELSE tail + ? END
+            WHERE id = ? AND status = 'running'{never} RETURNING project_id""",
+        (*values.values(), ended, ended, below, segments, run_id, *(() if resumed else (RESUMED_TAG,))),
     )
+    return str(rows[0][0]) if rows else None
 
 
 def segment_sizes(tx: Tx, run_id: str) -> list[tuple[int, int]]:
@@ -130,7 +151,7 @@ def replace_segments(tx: Tx, run_id: str, folded: Sequence[int], merged: Sequenc
     _delete(tx, "block_pages", "block_id", merged)
     if gone != len(folded) or _delete(tx, "blocks", "id", merged) != len(merged):
         raise ConflictError(f"run {run_id} was compacted by another process")
-    rows = tx.all(
+    rows = tx.returning(
         "INSERT INTO blocks (run_id, points, head) VALUES (?, ?, ?) RETURNING id", (run_id, block.points, block.head)
     )
     tx.many(
@@ -140,7 +161,7 @@ def replace_segments(tx: Tx, run_id: str, folded: Sequence[int], merged: Sequenc
 
 
 def _delete(tx: Tx, table: str, column: str, ids: Sequence[int]) -> int:
-    return sum(tx.execute(f"DELETE FROM {table} WHERE {column} IN ({placeholders(part)})", part) for part in parts(ids))
+    return sum(tx.touched(f"DELETE FROM {table} WHERE {column} IN ({placeholders(part)})", part) for part in parts(ids))
 
 
 def count_folded(tx: Tx, run_id: str, segments: int) -> None:

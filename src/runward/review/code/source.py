@@ -8,10 +8,10 @@ import re
 import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Literal, NamedTuple
 
+from runward.core.kept import kept
 from runward.review.model import EvidenceItem, Verdict
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -66,22 +66,22 @@ class Source:
     note: str = ""
     cells: list[int] = field(default_factory=list)
 
-    @cached_property
+    @kept
     def lines(self) -> list[str]:
         """The lines, without their ends."""
         return self.text.splitlines()
 
-    @cached_property
+    @kept
     def nodes(self) -> list[ast.AST]:
         """All nodes of the tree, from the outside to the inside."""
         return list(ast.walk(self.tree))
 
-    @cached_property
+    @kept
     def parents(self) -> dict[ast.AST, ast.AST]:
         """Each node's parent."""
         return {child: node for node in self.nodes for child in ast.iter_child_nodes(node)}
 
-    @cached_property
+    @kept
     def comments(self) -> dict[int, str]:
         """Comments by line, without their ``#``."""
         found: dict[int, str] = {}
@@ -94,17 +94,17 @@ class Source:
             return found
         return found
 
-    @cached_property
+    @kept
     def functions(self) -> list[Function]:
         """All functions and methods."""
         return [node for node in self.nodes if isinstance(node, Function)]
 
-    @cached_property
+    @kept
     def calls(self) -> list[tuple[str, ast.Call]]:
         """All calls, each with the dotted name of what is called ("" for what has none)."""
         return [(dotted(node.func), node) for node in self.nodes if isinstance(node, ast.Call)]
 
-    @cached_property
+    @kept
     def imports(self) -> set[str]:
         """Top-level names of the packages that are imported."""
         found: set[str] = set()
@@ -115,7 +115,7 @@ class Source:
                 found.add(node.module.split(".")[0])
         return found
 
-    @cached_property
+    @kept
     def names(self) -> dict[str, int]:
         """Every name, attribute, keyword, parameter and command-line flag of the code, with its first line."""
         found: dict[str, int] = {}
@@ -127,18 +127,18 @@ class Source:
             found.setdefault(flag.name, flag.line)
         return found
 
-    @cached_property
+    @kept
     def flags(self) -> list[Flag]:
         """What a user sets on the command line."""
         return [flag for name, call in self.calls if (flag := _flag_of(name, call))]
 
-    @cached_property
+    @kept
     def docstrings(self) -> dict[ast.AST, str]:
         """Docstrings of the module, its classes and functions."""
         owners = [n for n in self.nodes if isinstance(n, ast.Module | ast.ClassDef | Function)]
         return {node: doc for node in owners if (doc := ast.get_docstring(node))}
 
-    @cached_property
+    @kept
     def main_block(self) -> ast.If | None:
         """``if __name__ == "__main__":``."""
         for node in self.tree.body:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from functools import cached_property
 from pathlib import Path, PurePosixPath
+
+from runward.core.kept import kept
 
 _NO_CODE_IN = frozenset(
     {"node_modules", "site-packages", "__pycache__", "build", "dist", "wandb", "mlruns", "third_party"}
@@ -35,14 +36,14 @@ class Tree:
             self._texts[path] = self._read(path) if path in self._known else ""
         return self._texts[path]
 
-    @cached_property
+    @kept
     def _known(self) -> frozenset[str]:
         return frozenset(self.paths)
 
     def __contains__(self, path: str) -> bool:
         return path in self._known
 
-    @cached_property
+    @kept
     def by_name(self) -> dict[str, list[str]]:
         """Paths by the file's name."""
         found: dict[str, list[str]] = {}

@@ -51,7 +51,7 @@ def remove(tx: Tx, project_id: str) -> bool:
     """Forget a project's forge; False where there is none."""
     tx.execute("DELETE FROM deliveries WHERE target = 'forge' AND target_id = ?", (project_id,))
     tx.execute("DELETE FROM forge_pulls WHERE project_id = ?", (project_id,))
-    return bool(tx.execute("DELETE FROM forges WHERE project_id = ?", (project_id,)))
+    return bool(tx.touched("DELETE FROM forges WHERE project_id = ?", (project_id,)))
 
 
 def note_pull(tx: Tx, project_id: str, pull: Pull, now: int) -> None:
