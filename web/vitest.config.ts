@@ -3,5 +3,5 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   resolve: { alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) } },
-  test: { environment: "node", pool: "threads", include: ["src/**/*.test.{ts,tsx}"] },
+  test: { environment: "node", pool: "threads", include: ["src/**/*.test.{ts,tsx}"], css: { include: /mantine\.css/ } },
 });

@@ -52,6 +52,15 @@ def _cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
+def settle(pid: int) -> None:
+    """Wait until a server that just started has come to rest: what it goes on starting is not what its pages cost."""
+    for _ in range(60):
+        before = sum(_cpu_s(one) for one in _family(pid))
+        time.sleep(2)
+        if sum(_cpu_s(one) for one in _family(pid)) - before < 0.1:
+            return
+
+
 @contextmanager
 def serving(command: list[str], url: str, cwd: Path) -> Iterator[tuple[int, float]]:
     """A server as a process: (its id, seconds to its first healthy answer)."""

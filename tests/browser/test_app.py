@@ -141,6 +141,7 @@ def test_the_table_by_keyboard_alone(visit: Visitor) -> None:
     page.keyboard.press("Escape")
     page.get_by_role("dialog").wait_for(state="detached")
     page.keyboard.press("Control+k")
+    page.wait_for_function("() => document.activeElement.getAttribute('aria-label') === 'Go to, do, search'")
     page.keyboard.type("vision/dig")
     page.get_by_role("option", name="vision/digits").wait_for()
     page.keyboard.press("Enter")

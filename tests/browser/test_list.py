@@ -103,3 +103,66 @@ def test_the_menus_shut_nobody_out(visit: Visitor, sweep: list[str]) -> None:
         assert barriers(page, name) == []
         page.keyboard.press("Escape")
         page.locator("[role=dialog]").wait_for(state="detached")
+
+
+def test_a_project_is_asked_for_once_and_drawn_with_its_runs(visit: Visitor) -> None:
+    """What the address shows is fetched while the program arrives, and neither again nor for somebody else."""
+    asked: list[str] = []
+    # What other tests changed meanwhile would be asked for again.
+    visit.page.route("**/api/v1/stream", lambda route: route.abort())
+    visit.page.on("request", lambda request: asked.append(request.url.removeprefix(visit.url)))
+    page = visit.open(f"{TABLE}?q=metrics.loss+%3C+0.5&sort=-started_at")
+    page.locator("[data-run-row]").first.wait_for()
+    runs = [url for url in asked if url.startswith("/api/v1/runs?")]
+    assert len(runs) == 1
+    assert "where=metrics.loss+%3C+0.5&sort=-started_at&columns=metrics." in runs[0]
+    assert [asked.count(url) for url in ("/api/v1/me", "/api/v1/projects/vision%3Adigits/keys")] == [1, 1]
+    assert asked.index(runs[0]) < asked.index("/api/v1/projects")
+
+
+def test_a_refused_condition_in_the_address_is_told(visit: Visitor) -> None:
+    """Asking early does not hide what the server says."""
+    page = visit.open(f"{TABLE}?q=metrics.los+%3C+0.5")
+    page.get_by_role("alert").get_by_text("no run here has metrics.los").wait_for()
+    page.get_by_text("All runs are shown until the condition is mended.").wait_for()
+
+
+def test_nobody_is_sent_to_sign_in_and_back_to_the_project(chromium: Any, site: Site) -> None:
+    """A project's address opened without a session keeps its place."""
+    context = chromium.new_context()
+    page = context.new_page()
+    page.goto(f"{site.url}{TABLE}?sort=name")
+    page.wait_for_url(f"**/sign-in?next={'%2F'.join(TABLE.split('/'))}%3Fsort%3Dname")
+    page.locator("h1").wait_for()
+    context.close()
+
+
+def test_head_and_names_stay_in_view(visit: Visitor) -> None:
+    """However far the table is scrolled, it is told what a figure is and whose."""
+    visit.page.set_viewport_size({"width": 700, "height": 420})
+    page = visit.open(f"{TABLE}?charts=off")
+    page.locator("[data-run-row]").nth(5).wait_for()
+    page.get_by_role("region", name="Runs, scrollable").evaluate("node => node.scrollTo(150, 40)")
+    page.wait_for_function(
+        """() => {
+          const [grid, head, name] = ['.grid', '.grid-head', '.grid-body .stick']
+            .map(one => document.querySelector(one).getBoundingClientRect());
+          const moved = document.querySelector('.grid').scrollLeft === 150;
+          return moved && Math.abs(head.top - grid.top) <= 1 && Math.abs(name.left - grid.left) <= 1;
+        }"""
+    )
+    assert "Run" in heads(page)
+
+
+def test_a_click_on_a_run_opens_it_without_loading_the_app_again(visit: Visitor) -> None:
+    """A row's link is followed within the app; with Ctrl it opens a page of its own."""
+    page = visit.open(TABLE)
+    link = page.locator("[data-run-row]").first
+    link.wait_for()
+    page.evaluate("() => { window.kept = true }")
+    with page.context.expect_page() as other:
+        link.click(modifiers=["Control"])
+    other.value.close()
+    link.click()
+    page.wait_for_url("**/runs/*")
+    assert page.evaluate("() => window.kept")

@@ -126,7 +126,7 @@ def _taken(database: Database, state: str, browser: str) -> _Kept:
                WHERE state = ? AND browser = ? AND expires_at > ?""",
             (fingerprint(state), fingerprint(browser), to_us(utc_now())),
         )
-        if row is None or tx.execute("DELETE FROM sign_ins WHERE state = ?", (fingerprint(state),)) != 1:
+        if row is None or tx.touched("DELETE FROM sign_ins WHERE state = ?", (fingerprint(state),)) != 1:
             raise SignInError("expired", "no sign-in of this browser waits for this answer")
     return _Kept(Attempt(state, row[0], row[1]), row[2], row[3], row[4])
 

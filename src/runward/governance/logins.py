@@ -146,7 +146,7 @@ def fetch(dispatcher: Dispatcher, device: str, address: str) -> Fetched:
         found = _Row(*row)
         if found.member_id is None:
             return Fetched(pending=True)
-        if tx.execute("DELETE FROM logins WHERE device = ?", (found.device,)) != 1:
+        if tx.touched("DELETE FROM logins WHERE device = ?", (found.device,)) != 1:
             raise UnauthenticatedError("the token was fetched already", hint="begin again: runward login URL")
         name = str(tx.scalar("SELECT name FROM members WHERE id = ?", (found.member_id,)))
         secret, token_id, expires = new_token(), new_id(), now + TOKEN_LASTS

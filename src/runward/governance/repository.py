@@ -286,7 +286,7 @@ def reactivate(tx: Tx, member_id: str) -> None:
 
 def disconnect(tx: Tx, member_id: str) -> int:
     """Forget who a provider says that a member is; returns how many such there were."""
-    return tx.execute("DELETE FROM identities WHERE member_id = ?", (member_id,))
+    return tx.touched("DELETE FROM identities WHERE member_id = ?", (member_id,))
 
 
 def has_other_admin(tx: Tx, member_id: str) -> bool:

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { api, ApiError, urlOf } from "./client";
+import { api, ApiError } from "./client";
+import { urlOf } from "./url";
 
 afterEach(() => vi.unstubAllGlobals());
 

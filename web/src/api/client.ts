@@ -1,4 +1,6 @@
+import { HEADERS, take } from "./early";
 import type { paths } from "./schema";
+import { type Filled, urlOf } from "./url";
 
 /** A refusal or failure of the server, as problem+json tells it. */
 export class ApiError extends Error {
@@ -29,24 +31,9 @@ type QueryOf<O> = O extends { parameters: { query?: infer T } } ? { query?: Part
 type BodyOf<O> = O extends { requestBody: { content: { "application/json": infer T } } } ? { body: Partial<T> } : { body?: undefined };
 export type Options<O> = PathOf<O> & QueryOf<O> & BodyOf<O> & { signal?: AbortSignal };
 
-interface Raw {
-  path?: Record<string, string | number>;
-  query?: Record<string, unknown>;
+interface Raw extends Filled {
   body?: unknown;
   signal?: AbortSignal;
-}
-
-/** The URL of an operation: path parameters filled in (a project's `/` becomes `:`), lists repeated in the query. */
-export function urlOf(template: string, { path = {}, query = {} }: Raw = {}): string {
-  const filled = template.replace(/\{(\w+)\}/g, (_, name: string) =>
-    encodeURIComponent(String(path[name] ?? "").replaceAll("/", ":")),
-  );
-  const search = new URLSearchParams();
-  for (const [key, value] of Object.entries(query)) {
-    if (value === undefined || value === null || value === "") continue;
-    for (const item of Array.isArray(value) ? value : [value]) search.append(key, String(item));
-  }
-  return search.size ? `${filled}?${search}` : filled;
 }
 
 async function problem(response: Response): Promise<ApiError> {
@@ -63,17 +50,18 @@ async function problem(response: Response): Promise<ApiError> {
 
 /** One request with the headers that the server asks of browsers. Throws ApiError for everything but success. */
 export async function send(method: string, template: string, raw: Raw = {}): Promise<Response> {
-  const headers: Record<string, string> = { Accept: "application/json", "X-Runward": "web" };
+  const headers: Record<string, string> = { ...HEADERS };
   if (raw.body !== undefined) headers["Content-Type"] = "application/json";
+  const url = urlOf(template, raw);
   let response: Response;
   try {
-    response = await fetch(urlOf(template, raw), {
+    response = await ((method === "GET" && take(url)) || fetch(url, {
       method,
       headers,
       body: raw.body === undefined ? undefined : JSON.stringify(raw.body),
       signal: raw.signal,
       credentials: "same-origin",
-    });
+    }));
   } catch (error) {
     if (raw.signal?.aborted) throw error;
     throw new ApiError("The server does not answer.", 0, "unreachable", "Check that it runs; the page tries again by itself.");

@@ -1,5 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
-import { api, send, urlOf } from "./client";
+import { api, send } from "./client";
+import { urlOf } from "./url";
 import type { components } from "./schema";
 
 export type MediaFile = components["schemas"]["MediaFile"];

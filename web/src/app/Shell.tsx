@@ -3,12 +3,15 @@ import { type ReactNode, useState } from "react";
 import { useLocation } from "wouter";
 import { useMe } from "@/api/session";
 import { useHotkeys } from "@/ui/hotkeys";
+import { later } from "@/ui/later";
 import { ErrorNote } from "@/ui/states";
 import { ConnectionBanner } from "./ConnectionBanner";
-import { HelpOverlay } from "./HelpOverlay";
 import { useLive } from "./live";
-import { Palette } from "./Palette";
 import { Rail } from "./Rail";
+
+// Fetched when the page stands: nobody sees them before they press a key.
+const Palette = later(async () => ({ default: (await import("./Palette")).Palette }), () => null);
+const HelpOverlay = later(async () => ({ default: (await import("./HelpOverlay")).HelpOverlay }), () => null);
 
 /** Moves the keyboard to the page's filter or search field, if it has one. */
 function focusFilter(): void {

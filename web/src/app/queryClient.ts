@@ -1,8 +1,7 @@
 import { MutationCache, QueryCache, QueryClient } from "@tanstack/react-query";
 import { ApiError } from "@/api/client";
+import { OPEN_PAGES } from "@/api/place";
 import { setReachable } from "./connection";
-
-const OPEN_PAGES = ["/sign-in", "/enter", "/welcome"];
 
 /** Sends a signed-out reader to the sign-in page, which brings them back to what they wanted. */
 function onError(error: unknown): void {

@@ -1,5 +1,5 @@
 import { type ReactNode, useState } from "react";
-import { formatAgo, formatNumber, formatUtc, shortId } from "./format";
+import { formatAgo, formatLocal, formatNumber, formatUtc, shortId } from "./format";
 
 /** Puts text on the clipboard; false where the browser does not allow it. */
 export async function copyText(text: string): Promise<boolean> {
@@ -29,15 +29,19 @@ export function IdChip({ id, label = "id" }: { id: string; label?: string }) {
 /** A moment: how long ago, with local time and UTC on hover. */
 export function Time({ at }: { at: string | null | undefined }) {
   if (!at) return <span className="muted">–</span>;
-  const local = new Date(at).toLocaleString();
-  return <time dateTime={at} title={`${local} local · ${formatUtc(at)}`}>{formatAgo(at)}</time>;
+  return <time dateTime={at} title={`${formatLocal(at)} local · ${formatUtc(at)}`}>{formatAgo(at)}</time>;
 }
+
+const FITS = 9;
+
+/** How a figure is written: what fits into any column of a table need not be cut there, which each picture would pay for. */
+export const figureClass = (text: string): string => (text.length > FITS ? "figure long" : "figure");
 
 /** A figure with its exact value on hover. NaN and infinities stand out. */
 export function Figure({ value, special = "" }: { value: number | null | undefined; special?: string }) {
   const text = formatNumber(value, special);
   return (
-    <span className={special ? "figure tone-amber" : "figure"} title={special || String(value ?? "no value")}>
+    <span className={`${figureClass(text)}${special ? " tone-amber" : ""}`} title={special || String(value ?? "no value")}>
       {text}
     </span>
   );

@@ -1,11 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { formatAgo, formatBytes, formatDuration, formatMemory, formatNumber, formatUtc, plural } from "./format";
+import { formatAgo, formatBytes, formatDuration, formatLocal, formatMemory, formatNumber, formatUtc, plural } from "./format";
 
 describe("formatNumber", () => {
   it.each([
     [0.1234567, "0.12346"],
     [12345.678, "12,345.7"],
     [1000, "1,000"],
+    [-1234567, "-1,234,567"],
+    [999999.96, "1,000,000"],
+    [-54321.04, "-54,321"],
     [0.5, "0.5"],
     [0, "0"],
     [0.0000123, "1.230e-5"],
@@ -32,6 +35,10 @@ describe("durations, sizes, times", () => {
     expect(formatAgo("2026-11-21T11:30:00Z", now)).toBe("30 min ago");
     expect(formatAgo("2026-11-20T12:00:00Z", now)).toBe("1 day ago");
     expect(formatAgo("2026-01-02T12:00:00Z", now)).toBe("2026-01-02");
+  });
+  it("writes the reader's own time as UTC is written", () => {
+    const at = new Date(2026, 10, 2, 3, 4, 5);
+    expect(formatLocal(at.toISOString())).toBe("2026-11-02 03:04:05");
   });
   it("keeps UTC exact", () => expect(formatUtc("2026-11-21T12:00:01.5Z")).toBe("2026-11-21 12:00:01 UTC"));
   it("counts", () => expect([plural(1, "run"), plural(12_000, "run"), plural(0, "reply", "replies")]).toEqual(["1 run", "12,000 runs", "0 replies"]));

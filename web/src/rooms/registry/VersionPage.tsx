@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { lazy, type ReactNode, Suspense } from "react";
+import type { ReactNode } from "react";
 import { Link } from "wouter";
 import type { TensorField, VersionDetail } from "@/api/types";
 import { Badge } from "@/ui/Badge";
@@ -7,9 +7,10 @@ import { badgeFor, BADGES } from "@/ui/badges";
 import { Facts, IdChip, Name, Section, Time } from "@/ui/bits";
 import { CodeBlock } from "@/ui/CodeBlock";
 import { CopyAs, pythonString, shellQuote } from "@/ui/CopyAs";
+import { later } from "@/ui/later";
 import { Page } from "@/ui/Page";
 import { Scroll } from "@/ui/Scroll";
-import { ErrorNote, Loaded, Loading } from "@/ui/states";
+import { ErrorNote, Loaded } from "@/ui/states";
 import { fieldText, jsonText } from "./card";
 import { CardSection } from "./CardSection";
 import { Deployments } from "./Deployments";
@@ -18,7 +19,7 @@ import { handoffsQuery, modelQuery, modelVersionQuery } from "./models";
 import { Moves } from "./Moves";
 import { Promote } from "./Promote";
 
-const LineageView = lazy(() => import("@/ui/lineage/LineageView"));
+const LineageView = later(() => import("@/ui/lineage/LineageView"));
 
 const text = (value: unknown): string => (typeof value === "string" || typeof value === "number" ? String(value) : "");
 
@@ -93,7 +94,7 @@ function Lineage({ detail: { version, project } }: { detail: VersionDetail }) {
   const of = `model:${version.model}/${version.version}`;
   return (
     <Section title="Lineage">
-      {project ? <Suspense fallback={<Loading rows={4} />}><LineageView project={project} of={of} focus={of} /></Suspense> : <p className="muted">It was registered without a run, so nothing is known of the data behind it.</p>}
+      {project ? <LineageView project={project} of={of} focus={of} /> : <p className="muted">It was registered without a run, so nothing is known of the data behind it.</p>}
     </Section>
   );
 }

@@ -1,5 +1,5 @@
 import { Checkbox, TextInput } from "@mantine/core";
-import { lazy, type ReactNode, Suspense, useState } from "react";
+import { type ReactNode, useState } from "react";
 import { Link } from "wouter";
 import type { Differences } from "@/api/types";
 import { Marks, StatusBadge } from "@/ui/Badge";
@@ -8,18 +8,19 @@ import { lookOf, looksOf } from "@/ui/chart/colors";
 import { Swatch } from "@/ui/chart/Swatch";
 import { CopyAs, pythonString } from "@/ui/CopyAs";
 import { plural } from "@/ui/format";
+import { later } from "@/ui/later";
 import { Page, projectTrail } from "@/ui/Page";
-import { Empty, Loaded, Loading } from "@/ui/states";
+import { Empty, Loaded } from "@/ui/states";
 import { changed, useUrlState } from "@/ui/urlState";
 import { DiffGrid } from "./compare/DiffGrid";
 import { useDifferences } from "./compare/differences";
 
-const Curves = lazy(() => import("./compare/Curves"));
-const Parallel = lazy(() => import("./compare/Parallel"));
-const Scatter = lazy(() => import("./compare/Scatter"));
-const SeedGroups = lazy(() => import("./compare/SeedGroups"));
-const Media = lazy(() => import("./compare/Media"));
-const Pair = lazy(() => import("./compare/Pair"));
+const Curves = later(() => import("./compare/Curves"));
+const Parallel = later(() => import("./compare/Parallel"));
+const Scatter = later(() => import("./compare/Scatter"));
+const SeedGroups = later(() => import("./compare/SeedGroups"));
+const Media = later(() => import("./compare/Media"));
+const Pair = later(() => import("./compare/Pair"));
 
 const HEADS = 8;
 const KEYS = 500;
@@ -90,7 +91,7 @@ export default function ComparePage() {
             <nav className="tabs" aria-label="Ways to compare">
               {TABS.map(([key, word]) => <Link key={key} href={`/compare?${changed(url.toString(), { tab: key === "differences" ? null : key })}`} aria-current={key === tab?.[0] ? "page" : undefined}>{word}</Link>)}
             </nav>
-            <Suspense fallback={<Loading rows={8} />}>{tab?.[2](found, all)}</Suspense>
+            {tab?.[2](found, all)}
           </>
         )}
       </Loaded>

@@ -1,7 +1,7 @@
 import { Button, Checkbox, Popover, TextInput } from "@mantine/core";
 import { useState } from "react";
 import type { KnownKeys } from "@/api/types";
-import { fieldOf } from "./columns";
+import { fieldOf } from "./fields";
 
 const FIELDS: [string, string][] = [
   ["params", "All parameters but the seed"], ["experiment", "Experiment"], ["status", "Status"],

@@ -1,29 +1,32 @@
 import { Button, Checkbox } from "@mantine/core";
 import { useMediaQuery } from "@mantine/hooks";
-import { useMemo, useState } from "react";
+import { memo, useMemo, useState } from "react";
 import { Link } from "wouter";
 import { ApiError } from "@/api/client";
-import type { Run } from "@/api/types";
+import type { KnownKeys, Run } from "@/api/types";
 import { CopyAs } from "@/ui/CopyAs";
 import { formatCount, plural } from "@/ui/format";
+import { later } from "@/ui/later";
 import { Page, projectTrail } from "@/ui/Page";
-import { RequestReview } from "@/ui/RequestReview";
 import { Empty, ErrorNote, Loading } from "@/ui/states";
 import { useUrlState } from "@/ui/urlState";
 import { ColumnChooser } from "./ColumnChooser";
-import { allColumns, defaultColumns, fieldOf, keyedFields, splitFields } from "./columns";
+import { allColumns } from "./columns";
+import { defaultColumns, fieldOf, splitFields } from "./fields";
 import { FilterBar } from "./FilterBar";
 import { GroupChooser } from "./GroupChooser";
 import { GroupedRuns } from "./GroupedRuns";
 import { groupRecipe } from "./groups";
 import { ProjectCharts } from "./ProjectCharts";
-import { recipeOf, useKnownKeys, useRuns, type View } from "./runList";
+import { columnsIn, fieldsIn, type View, viewOf } from "./request";
+import { recipeOf, useKnownKeys, useRuns } from "./runList";
 import { RunRows } from "./RunRows";
 import { type Selection, useSelection } from "./selection";
 import { snippet } from "./snippets";
 import { SubProjects } from "./SubProjects";
 import { ViewsMenu } from "./ViewsMenu";
 
+const RequestReview = later(async () => ({ default: (await import("@/ui/RequestReview")).RequestReview }), () => null);
 const NO_KEYS = { params: [], metrics: [], tags: [] };
 const NO_RUNS: Run[] = [];
 const GROUPED_METRICS = 4;
@@ -55,37 +58,71 @@ function SelectionBar({ selection, project, metrics, loaded }: { selection: Sele
   );
 }
 
+const Actions = memo(function Actions({ path, cli, python }: { path: string; cli: string; python: string }) {
+  return (
+    <>
+      <CopyAs recipe={{ cli, python }} />
+      <Button variant="default" component={Link} href={`/standards/${path}`}>Standards</Button>
+      <Button variant="default" component={Link} href={`/reports?project=${encodeURIComponent(path)}`}>Reports</Button>
+    </>
+  );
+});
+
+interface Tools {
+  path: string;
+  keys: KnownKeys;
+  error: unknown;
+  cards: boolean;
+  total: string;
+}
+
+/** What the list is narrowed, ordered and shown by. It stays as it is while the list grows under it. */
+const Toolbar = memo(function Toolbar({ path, keys, error, cards, total }: Tools) {
+  const [url, setUrl] = useUrlState();
+  const { where, sort } = viewOf(path, url);
+  const against = url.get("against") ?? "";
+  const by = splitFields(url.get("group") ?? "");
+  const chosen = columnsIn(url) ?? defaultColumns(keys);
+  const charts = showsCharts(url, cards);
+  return (
+    <div className="toolbar">
+      <FilterBar key={where} where={where} error={error} keys={keys} onApply={(q) => setUrl({ q })} />
+      <Checkbox size="xs" label="Charts" checked={charts} onChange={() => setUrl({ charts: charts ? "off" : "on" })} />
+      <GroupChooser keys={keys} by={by} against={against} onChange={(next, reference) => setUrl({ group: next.join(","), against: reference })} />
+      <ColumnChooser all={allColumns(keys)} chosen={chosen} onChange={(ids) => setUrl({ cols: ids?.join(",") ?? null })} />
+      <ViewsMenu project={path} shown={{ where, sort, columns: url.has("cols") ? chosen : [], group: by.join(",") }} />
+      <strong className="total" aria-live="polite">{total}</strong>
+    </div>
+  );
+});
+
+const showsCharts = (url: URLSearchParams, cards: boolean): boolean => (url.get("charts") ?? (cards || url.get("group") ? "off" : "on")) === "on";
+
 /** A project: its runs as a table that holds its whole state in the address, with charts above. */
 export default function ProjectPage({ path }: { path: string }) {
   const [url, setUrl] = useUrlState();
   const selection = useSelection();
-  const cards = useMediaQuery("(max-width: 640px)", false) ?? false;
-  const [where, sort, against] = [url.get("q") ?? "", url.get("sort") ?? "", url.get("against") ?? ""];
+  const cards = useMediaQuery("(max-width: 640px)", false, { getInitialValueInEffect: false });
+  const view = viewOf(path, url);
+  const { where, sort } = view;
+  const against = url.get("against") ?? "";
   const by = splitFields(url.get("group") ?? "");
-  const view = { project: path, where, sort };
   const known = useKnownKeys(path);
   const keys = known.data ?? NO_KEYS;
-  const chosen = url.get("cols")?.split(",") ?? defaultColumns(keys);
-  const { runs, error, refused } = useRunsOrAll(view, keyedFields(chosen), url.has("cols") || !known.isPending);
+  const chosen = columnsIn(url) ?? defaultColumns(keys);
+  const { runs, error, refused } = useRunsOrAll(view, fieldsIn(url, keys), url.has("cols") || !known.isPending);
   const pages = runs.data?.pages;
   const loaded = useMemo(() => pages?.flatMap((page) => page.runs) ?? NO_RUNS, [pages]);
   const total = pages?.at(-1)?.total ?? 0;
   const metrics = chosen.filter((id) => id.startsWith("metrics.")).slice(0, GROUPED_METRICS).map(fieldOf);
   const grouping = { ...view, where: refused ? "" : where, by, metrics, against };
-  const charts = (url.get("charts") ?? (cards || by.length ? "off" : "on")) === "on";
+  const charts = showsCharts(url, cards);
   const pictured = selection.ids.length ? loaded.filter((run) => selection.set.has(run.id)) : loaded.slice(0, 5);
   const recipe = by.length ? groupRecipe(grouping) : recipeOf(view, url.has("cols") ? chosen.filter((id) => /^(metrics|params)\./.test(id)) : []);
   return (
-    <Page fill title={path.split("/").at(-1) ?? path} trail={projectTrail(path).slice(0, -1)} actions={<><CopyAs recipe={recipe} /><Button variant="default" size="xs" component={Link} href={`/standards/${path}`}>Standards</Button><Button variant="default" size="xs" component={Link} href={`/reports?project=${encodeURIComponent(path)}`}>Reports</Button></>}>
+    <Page fill title={path.split("/").at(-1) ?? path} trail={projectTrail(path).slice(0, -1)} actions={<Actions path={path} {...recipe} />}>
       <SubProjects path={path} />
-      <div className="toolbar">
-        <FilterBar key={where} where={where} error={error} keys={keys} onApply={(q) => setUrl({ q })} />
-        <Checkbox size="xs" label="Charts" checked={charts} onChange={() => setUrl({ charts: charts ? "off" : "on" })} />
-        <GroupChooser keys={keys} by={by} against={against} onChange={(next, reference) => setUrl({ group: next.join(","), against: reference })} />
-        <ColumnChooser all={allColumns(keys)} chosen={chosen} onChange={(ids) => setUrl({ cols: ids?.join(",") ?? null })} />
-        <ViewsMenu project={path} shown={{ where, sort, columns: url.has("cols") ? chosen : [], group: by.join(",") }} />
-        <strong className="total" aria-live="polite">{runs.data ? plural(total, "run") : "…"}</strong>
-      </div>
+      <Toolbar path={path} keys={keys} error={error} cards={cards} total={runs.data ? plural(total, "run") : "…"} />
       {refused && total > 0 && <p className="muted kept">All runs are shown until the condition is mended.</p>}
       {runs.isError && <ErrorNote error={runs.error} retry={() => void runs.refetch()} />}
       {runs.isPending && <Loading rows={12} label="Loading runs" />}

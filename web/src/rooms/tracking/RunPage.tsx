@@ -1,6 +1,6 @@
 import { Button } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { lazy, type ReactNode, Suspense } from "react";
+import type { ReactNode } from "react";
 import { Link } from "wouter";
 import { runQuery } from "@/api/queries";
 import type { RunDetail } from "@/api/types";
@@ -9,6 +9,7 @@ import { IdChip, Name, Time } from "@/ui/bits";
 import { CopyAs, pythonString } from "@/ui/CopyAs";
 import { formatDuration, formatElapsed, formatMemory } from "@/ui/format";
 import { useHotkeys } from "@/ui/hotkeys";
+import { later } from "@/ui/later";
 import { Page, projectTrail } from "@/ui/Page";
 import { ErrorNote, Loading } from "@/ui/states";
 import { Tabs } from "@/ui/Tabs";
@@ -17,16 +18,16 @@ import { Beside } from "./comments/Beside";
 import { RequestReview } from "@/ui/RequestReview";
 import { SummaryTab } from "./run/SummaryTab";
 
-const MetricsTab = lazy(() => import("./run/MetricsTab"));
-const MediaTab = lazy(() => import("./run/MediaTab"));
-const ConfigTab = lazy(() => import("./run/ConfigTab"));
-const CodeTab = lazy(() => import("./run/CodeTab"));
-const EnvironmentTab = lazy(() => import("./run/EnvironmentTab"));
-const ArtifactsTab = lazy(() => import("./run/ArtifactsTab"));
-const LineageTab = lazy(() => import("./run/LineageTab"));
-const OutputTab = lazy(() => import("./run/OutputTab"));
-const DiscussionTab = lazy(() => import("./run/DiscussionTab"));
-const HistoryTab = lazy(() => import("./run/HistoryTab"));
+const MetricsTab = later(() => import("./run/MetricsTab"));
+const MediaTab = later(() => import("./run/MediaTab"));
+const ConfigTab = later(() => import("./run/ConfigTab"));
+const CodeTab = later(() => import("./run/CodeTab"));
+const EnvironmentTab = later(() => import("./run/EnvironmentTab"));
+const ArtifactsTab = later(() => import("./run/ArtifactsTab"));
+const LineageTab = later(() => import("./run/LineageTab"));
+const OutputTab = later(() => import("./run/OutputTab"));
+const DiscussionTab = later(() => import("./run/DiscussionTab"));
+const HistoryTab = later(() => import("./run/HistoryTab"));
 
 const TABS: Record<string, [string, (detail: RunDetail) => ReactNode]> = {
   summary: ["Summary", (detail) => <SummaryTab detail={detail} />],
@@ -104,7 +105,7 @@ export default function RunPage({ id, tab }: { id: string; tab: string }) {
       {run.purpose && <p className="purpose"><bdi>{run.purpose}</bdi></p>}
       <Facts detail={detail} />
       <Tabs base={`/runs/${id}`} current={TABS[tab] ? tab : "summary"} tabs={Object.entries(TABS).map(([key, [word]]) => [key, word])} label="Parts of the run" />
-      <Suspense fallback={<Loading rows={8} />}><Beside detail={detail}>{shown?.[1](detail)}</Beside></Suspense>
+      <Beside detail={detail}>{shown?.[1](detail)}</Beside>
       <RequestReview run={run} opened={asked && run.status !== "running"} close={() => setUrl({ review: null })} />
     </Page>
   );

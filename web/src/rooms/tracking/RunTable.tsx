@@ -1,14 +1,14 @@
-import { useVirtualizer } from "@tanstack/react-virtual";
 import { memo, useEffect, useRef } from "react";
-import { Link } from "wouter";
 import type { Run } from "@/api/types";
 import { Name } from "@/ui/bits";
 import { lookOf } from "@/ui/chart/colors";
 import { Swatch } from "@/ui/chart/Swatch";
 import { plural } from "@/ui/format";
+import { RowLink } from "@/ui/RowLink";
 import type { Column } from "./columns";
 import { RunCard } from "./RunCard";
 import { TableHead } from "./TableHead";
+import { useRowsInView } from "./useRowsInView";
 
 interface Props {
   runs: Run[];
@@ -25,60 +25,67 @@ interface Props {
 }
 
 const NAME_WIDTH = 260;
+const [ROW, CARD, HEAD] = [32, 98, 30];
+/** So many rows before the last one, the next page is asked for. */
+const AHEAD = 40;
 
-/** One row. While the table is scrolled its properties are the same objects, so rows that stay are not drawn again. */
-const Row = memo(function Row({ run, index, props, start, template }: { run: Run; index: number; props: Props; start: number; template: string }) {
-  const chosen = props.selected.has(run.id);
-  const style = { transform: `translateY(${start}px)`, gridTemplateColumns: props.cards ? undefined : template };
-  if (props.cards) return <RunCard run={run} columns={props.columns} chosen={chosen} onSelect={props.onSelect} style={style} />;
+interface RowProps {
+  run: Run;
+  index: number;
+  columns: Column[];
+  template: string;
+  width: number;
+  chosen: boolean;
+  active: boolean;
+  onSelect: (run: Run) => void;
+}
+
+const classOf = ({ numeric, fits }: Column) => (numeric ? (fits ? "num fits" : "num") : fits ? "fits" : undefined);
+
+/** One row. While the table is scrolled its properties are the same, so rows that stay are not drawn again. */
+const Row = memo(function Row({ run, index, columns, template, width, chosen, active, onSelect }: RowProps) {
   return (
-    <div role="row" aria-rowindex={index + 2} aria-selected={chosen} className={index === props.active ? "grid-row active" : "grid-row"} style={style}>
-      <div role="cell" className="stick">
-        <input type="checkbox" className="tick" checked={chosen} onChange={() => props.onSelect(run)} aria-label={`Select ${run.name}`} />
+    <div role="row" aria-rowindex={index + 2} aria-selected={chosen} className={active ? "grid-row active" : "grid-row"} style={{ top: index * ROW, gridTemplateColumns: template, width }}>
+      <div role="cell" className="stick fits">
+        <input type="checkbox" className="tick" checked={chosen} onChange={() => onSelect(run)} aria-label={`Select ${run.name}`} />
         <Swatch look={lookOf(run.id)} />
-        <Link href={`/runs/${run.id}`} data-run-row={index} className="row-name"><Name>{run.name || run.id}</Name></Link>
+        <RowLink href={`/runs/${run.id}`} data-run-row={index} className="row-name"><Name>{run.name || run.id}</Name></RowLink>
       </div>
-      {props.columns.map((column) => (
-        <div role="cell" key={column.id} className={column.numeric ? "num" : undefined}>{column.cell(run)}</div>
+      {columns.map((column) => (
+        <div role="cell" key={column.id} className={classOf(column)}>{column.cell(run)}</div>
       ))}
     </div>
   );
 });
 
 /** The runs as virtual rows: only what is in view is in the page, more is fetched as the reader comes near the end. */
-export function RunTable(props: Props) {
-  const { runs, columns, total, cards, hasMore, onMore, active } = props;
+export const RunTable = memo(function RunTable(props: Props) {
+  const { runs, columns, total, cards, hasMore, onMore, active, onSelect, selected } = props;
   const box = useRef<HTMLDivElement>(null);
-  const rows = useVirtualizer({
-    count: runs.length,
-    getScrollElement: () => box.current,
-    estimateSize: () => (cards ? 98 : 32),
-    overscan: 12,
-  });
-  useEffect(() => rows.measure(), [cards, rows, runs.length]);
-  const shown = rows.getVirtualItems();
-  const last = shown.at(-1)?.index ?? 0;
+  const height = cards ? CARD : ROW;
+  const { from, to, show } = useRowsInView(box, runs.length, height, cards ? 0 : HEAD);
   useEffect(() => {
-    if (hasMore && last >= runs.length - 40) onMore();
-  }, [hasMore, last, runs.length, onMore]);
+    if (hasMore && to > runs.length - AHEAD) onMore();
+  }, [hasMore, to, runs.length, onMore]);
   useEffect(() => {
     if (active < 0) return;
-    rows.scrollToIndex(active);
+    show(active);
     requestAnimationFrame(() => box.current?.querySelector<HTMLElement>(`[data-run-row="${active}"]`)?.focus({ preventScroll: true }));
     // eslint-disable-next-line react-hooks/exhaustive-deps -- only a move of the active row scrolls, not new rows
   }, [active]);
-  const template = [NAME_WIDTH, ...columns.map((column) => column.width)].map((px) => `${px}px`).join(" ");
+  const widths = [NAME_WIDTH, ...columns.map((column) => column.width)];
+  const template = widths.map((px) => `${px}px`).join(" ");
+  const width = widths.reduce((sum, px) => sum + px, 0);
   return (
     <div ref={box} className="grid" tabIndex={0} role="region" aria-label="Runs, scrollable">
       <div role="table" aria-label={plural(total, "run")} aria-rowcount={total + 1}>
-        {!cards && <TableHead columns={columns} sort={props.sort} onSort={props.onSort} template={template} />}
-        <div role="rowgroup" className="grid-body" style={{ height: rows.getTotalSize() }}>
-          {shown.map((row) => {
-            const run = runs[row.index];
-            return run && <Row key={row.key} run={run} index={row.index} props={props} start={row.start} template={template} />;
-          })}
+        {!cards && <TableHead columns={columns} sort={props.sort} onSort={props.onSort} template={template} width={width} />}
+        <div role="rowgroup" className="grid-body" style={{ height: runs.length * height }}>
+          {runs.slice(from, to).map((run, i) => (cards
+            ? <RunCard key={run.id} run={run} columns={columns} chosen={selected.has(run.id)} onSelect={onSelect} top={(from + i) * CARD} />
+            : <Row key={run.id} run={run} index={from + i} columns={columns} template={template} width={width} chosen={selected.has(run.id)} active={from + i === active} onSelect={onSelect} />))}
         </div>
       </div>
     </div>
   );
-}
+});

@@ -1,4 +1,6 @@
-import { type Column, fieldOf } from "./columns";
+import { memo } from "react";
+import type { Column } from "./columns";
+import { fieldOf } from "./fields";
 
 const ARIA = { "-": "descending", "+": "ascending", "": "none" } as const;
 
@@ -9,16 +11,17 @@ function direction(column: Column, sort: string): keyof typeof ARIA {
 }
 
 /** The head of the run table; a click sorts downwards, then upwards, then not. */
-export function TableHead({ columns, sort, onSort, template }: {
+export const TableHead = memo(function TableHead({ columns, sort, onSort, template, width }: {
   columns: Column[];
   sort: string;
   onSort: (field: string) => void;
   template: string;
+  width: number;
 }) {
   const named: Column = { id: "name", label: "Run", width: 0, sortable: true, cell: () => null };
   return (
     <div role="rowgroup" className="grid-sticky">
-      <div role="row" className="grid-row grid-head" aria-rowindex={1} style={{ gridTemplateColumns: template }}>
+      <div role="row" className="grid-row grid-head" aria-rowindex={1} style={{ gridTemplateColumns: template, width }}>
         {[named, ...columns].map((column, i) => {
           const to = direction(column, sort);
           return (
@@ -35,4 +38,4 @@ export function TableHead({ columns, sort, onSort, template }: {
       </div>
     </div>
   );
-}
+});

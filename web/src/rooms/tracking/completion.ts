@@ -1,5 +1,5 @@
 import type { KnownKeys } from "@/api/types";
-import { fieldOf } from "./columns";
+import { fieldOf } from "./fields";
 
 const FIELDS = ["name", "status", "experiment", "created_by", "created_at", "started_at", "ended_at", "duration_s", "peak_memory_bytes", "cpu_s", "peak_gpu_memory_bytes", "gpu_percent", "seed", "branch", "commit", "purpose", "project", "id"];
 const OPERATORS = ["=", "!=", "<", "<=", ">", ">=", "in (", "like", "is null", "is not null"];

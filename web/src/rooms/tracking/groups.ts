@@ -3,7 +3,7 @@ import { api } from "@/api/client";
 import type { GroupMetric, RunGroup, RunGroups } from "@/api/types";
 import { pythonString, shellQuote } from "@/ui/CopyAs";
 import { formatNumber, formatValue } from "@/ui/format";
-import type { View } from "./runList";
+import type { View } from "./request";
 
 export interface Grouping extends View {
   by: string[];

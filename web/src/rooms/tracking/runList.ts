@@ -1,35 +1,29 @@
-import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { infiniteQueryOptions, keepPreviousData, queryOptions, useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { api } from "@/api/client";
 import { pythonString, shellQuote } from "@/ui/CopyAs";
-
-const FIRST_PAGE = 200;
-const LATER_PAGES = 1000;
-
-export interface View {
-  project: string;
-  where: string;
-  sort: string;
-}
+import { KEYS, keysRequest, RUNS, runsRequest, type View } from "./request";
 
 /** Runs of a project with the shown columns and the exact total: a small first page, larger ones for who scrolls on. */
-export const useRuns = (view: View, columns: string, enabled = true) =>
-  useInfiniteQuery({
-    enabled,
+export const runsQuery = (view: View, columns: string) =>
+  infiniteQueryOptions({
     queryKey: ["runs", view, columns],
-    queryFn: ({ pageParam, signal }) => api.get("/api/v1/runs", { query: { ...view, columns, limit: pageParam ? LATER_PAGES : FIRST_PAGE, cursor: pageParam }, signal }),
+    queryFn: ({ pageParam, signal }) => api.get(RUNS, { ...runsRequest(view, columns, pageParam), signal }),
     initialPageParam: "",
     getNextPageParam: (page) => page.next_cursor ?? undefined,
-    placeholderData: keepPreviousData,
-    refetchOnWindowFocus: false,
   });
 
+export const useRuns = (view: View, columns: string, enabled = true) =>
+  useInfiniteQuery({ ...runsQuery(view, columns), enabled, placeholderData: keepPreviousData, refetchOnWindowFocus: false });
+
 /** The keys that the project's runs have, for columns and for the filter. */
-export const useKnownKeys = (project: string) =>
-  useQuery({
+export const keysQuery = (project: string) =>
+  queryOptions({
     queryKey: ["runs", "keys", project],
-    queryFn: ({ signal }) => api.get("/api/v1/projects/{project}/keys", { path: { project }, signal }),
+    queryFn: ({ signal }) => api.get(KEYS, { ...keysRequest(project), signal }),
     staleTime: 60_000,
   });
+
+export const useKnownKeys = (project: string) => useQuery(keysQuery(project));
 
 /** The view as a command and as Python. */
 export function recipeOf({ project, where, sort }: View, columns: string[] = []): { cli: string; python: string } {

@@ -1,12 +1,13 @@
-import { lazy, type ReactNode, Suspense, useMemo, useState } from "react";
+import { type ReactNode, useMemo, useState } from "react";
 import { Link } from "wouter";
 import { Figure, Name } from "../bits";
 import { formatNumber, formatUtc, plural } from "../format";
+import { later } from "../later";
 import { at, prepare } from "./prepare";
 import { Swatch } from "./Swatch";
 import type { ChartProps, Line, Pointer, XAxis } from "./types";
 
-const LineChart = lazy(() => import("./LineChart"));
+const LineChart = later(() => import("./LineChart"), ({ height }) => <div className="bone" style={{ height }} />);
 const LEGEND = 12;
 
 const WORDS: Record<XAxis, string> = { step: "step", relative: "relative time", wall: "time" };
@@ -49,7 +50,7 @@ export function ChartPanel({ title, linkOf, aside, onTalk, ...chart }: Omit<Char
   /** Opens the conversation about the chart; `t` does so too. */
   onTalk?: () => void;
 }) {
-  const { lines, axis = "step", weight = 0, height } = chart;
+  const { lines, axis = "step", weight = 0 } = chart;
   const [pointer, setPointer] = useState<Pointer | null>(null);
   const said = useMemo(() => {
     const some = lines.slice(0, LEGEND).map((line) => `${line.label}: ${plural(line.steps.length, "point")}`).join("; ");
@@ -65,9 +66,7 @@ export function ChartPanel({ title, linkOf, aside, onTalk, ...chart }: Omit<Char
       {/* eslint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- the group takes the chart's keys */}
       <div role="group" tabIndex={0} className="chart-keys" aria-label={`${title}: arrows move, + and − zoom, 0 shows all${onTalk ? ", t discusses" : ""}`}
         onKeyDown={(event) => event.key === "t" && event.target === event.currentTarget && onTalk?.()}>
-        <Suspense fallback={<div className="bone" style={{ height }} />}>
-          <LineChart {...chart} label={said} onPointer={setPointer} />
-        </Suspense>
+        <LineChart {...chart} label={said} onPointer={setPointer} />
       </div>
       <Legend lines={lines} axis={axis} weight={weight} pointer={pointer} linkOf={linkOf} />
     </figure>

@@ -1,9 +1,10 @@
-import { lazy, type ReactNode, Suspense } from "react";
+import type { ReactNode } from "react";
 import { Link } from "wouter";
 import type { Dataset, DatasetVersion } from "@/api/types";
 import { IdChip, Name, Time } from "@/ui/bits";
 import { CopyAs, pythonString, shellQuote } from "@/ui/CopyAs";
 import { plural } from "@/ui/format";
+import { later } from "@/ui/later";
 import { Page } from "@/ui/Page";
 import { ErrorNote, Loaded, Loading } from "@/ui/states";
 import { Tabs } from "@/ui/Tabs";
@@ -11,11 +12,11 @@ import { useUrlState } from "@/ui/urlState";
 import { useDataset, useVersion } from "./queries";
 import { VersionPicker } from "./VersionPicker";
 
-const HistoryTab = lazy(() => import("./HistoryTab"));
-const ChangesTab = lazy(() => import("./ChangesTab"));
-const DictionaryTab = lazy(() => import("./DictionaryTab"));
-const FilesTab = lazy(() => import("./FilesTab"));
-const LineageView = lazy(() => import("@/ui/lineage/LineageView"));
+const HistoryTab = later(() => import("./HistoryTab"));
+const ChangesTab = later(() => import("./ChangesTab"));
+const DictionaryTab = later(() => import("./DictionaryTab"));
+const FilesTab = later(() => import("./FilesTab"));
+const LineageView = later(() => import("@/ui/lineage/LineageView"));
 
 function VersionLineage({ dataset, version }: { dataset: Dataset; version: DatasetVersion }) {
   return <LineageView project={dataset.project} of={`dataset:${dataset.name}@${version.digest}`} focus={`dataset:${dataset.id}@${version.digest}`} />;
@@ -65,7 +66,7 @@ export default function DatasetPage({ reference, tab }: { reference: string; tab
         {Object.entries(dataset.names).slice(0, 12).map(([name, digest]) => <Link key={name} href={`${base}/changes?version=${digest.slice(0, 12)}`} className="tag" title={digest}><bdi>{name}</bdi></Link>)}
       </p>
       <Tabs base={base} current={TABS[tab] ? tab : "history"} tabs={Object.entries(TABS).map(([key, [word]]) => [key, word])} label="Parts of the dataset" />
-      <Suspense fallback={<Loading rows={8} />}>{shown?.[1](dataset, base)}</Suspense>
+      {shown?.[1](dataset, base)}
     </Page>
   );
 }

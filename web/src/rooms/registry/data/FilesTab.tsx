@@ -1,6 +1,6 @@
 import { Button, TextInput } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
-import { urlOf } from "@/api/client";
+import { urlOf } from "@/api/url";
 import type { Dataset } from "@/api/types";
 import { IdChip } from "@/ui/bits";
 import { formatBytes, formatCount, plural } from "@/ui/format";

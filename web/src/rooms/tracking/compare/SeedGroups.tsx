@@ -1,7 +1,7 @@
 import { FieldPicker } from "./FieldPicker";
 import type { Differences } from "@/api/types";
 import { useUrlState } from "@/ui/urlState";
-import { fieldOf, splitFields } from "../columns";
+import { fieldOf, splitFields } from "../fields";
 import { GroupedRuns } from "../GroupedRuns";
 import { useSelection } from "../selection";
 

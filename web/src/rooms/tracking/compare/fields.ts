@@ -1,5 +1,5 @@
 import type { Differences } from "@/api/types";
-import { fieldOf, splitFields } from "../columns";
+import { fieldOf, splitFields } from "../fields";
 import { type Axis, axisFor } from "./scales";
 import { useDifferences } from "./differences";
 

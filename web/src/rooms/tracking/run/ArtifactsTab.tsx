@@ -1,12 +1,13 @@
 import { CloseButton } from "@mantine/core";
-import { lazy, Suspense, useEffect, useRef } from "react";
+import { useEffect, useRef } from "react";
 import { fileUrl, useFileText } from "@/api/media";
 import type { Artifact, RunDetail } from "@/api/types";
 import { IdChip, Name, Time } from "@/ui/bits";
 import { CodeBlock } from "@/ui/CodeBlock";
+import { later } from "@/ui/later";
 import { HtmlFrame } from "@/ui/media/HtmlFrame";
 import { formatBytes, plural } from "@/ui/format";
-import { Empty, Loaded, Loading } from "@/ui/states";
+import { Empty, Loaded } from "@/ui/states";
 import { useUrlState } from "@/ui/urlState";
 import { Scroll } from "@/ui/Scroll";
 import { TalkButton } from "../comments/TalkButton";
@@ -16,12 +17,12 @@ const TEXTS = /\.(txt|md|csv|tsv|json|ya?ml|toml|log|py|cfg|ini)$/i;
 const NOTEBOOK = /\.ipynb$/i;
 const PREVIEW_BYTES = 400_000;
 const NOTEBOOK_BYTES = 30_000_000;
-const Notebook = lazy(() => import("@/ui/media/Notebook"));
+const Notebook = later(() => import("@/ui/media/Notebook"));
 
 function TextPreview({ runId, file }: { runId: string; file: Artifact }) {
   const text = useFileText(runId, file.path, file.digest);
   const isNotebook = NOTEBOOK.test(file.path);
-  return <Loaded query={text}>{(content) => (isNotebook ? <Suspense fallback={<Loading />}><Notebook text={content} /></Suspense> : <CodeBlock code={content} label={file.path} />)}</Loaded>;
+  return <Loaded query={text}>{(content) => (isNotebook ? <Notebook text={content} /> : <CodeBlock code={content} label={file.path} />)}</Loaded>;
 }
 
 function Preview({ runId, file }: { runId: string; file: Artifact }) {

@@ -1,0 +1,19 @@
+const PLAIN_KEY = /^[\w\-/.]+$/;
+
+/** A column's name in the search language; unusual keys stand in backticks. */
+export function fieldOf(id: string): string {
+  const dot = id.indexOf(".");
+  return dot < 0 || PLAIN_KEY.test(id.slice(dot + 1)) ? id : `${id.slice(0, dot)}.\`${id.slice(dot + 1)}\``;
+}
+
+/** Fields separated by commas; a comma in backticks separates nothing. */
+export const splitFields = (fields: string): string[] => fields.match(/(?:`[^`]*`|[^,`])+/g) ?? [];
+
+/** What the server is to send with each run: only the shown keys, in the words of the search language. */
+export const keyedFields = (ids: string[]): string => ids.filter((id) => id.includes(".")).map(fieldOf).join(",");
+
+/** What is shown until somebody chooses: how it stands, whether it can be trusted, the first figures. */
+export function defaultColumns(keys: { params: string[]; metrics: string[] }): string[] {
+  const some = (space: "metrics" | "params", n: number) => keys[space].filter((key) => !key.startsWith("_")).slice(0, n).map((key) => `${space}.${key}`);
+  return ["status", "trust", ...some("metrics", 4), ...some("params", 3), "started_at", "duration_s", "created_by"];
+}

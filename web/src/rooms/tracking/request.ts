@@ -1,0 +1,27 @@
+/** What the run list asks for. It stands apart, because it is asked for before the list's own program has arrived. */
+import { defaultColumns, keyedFields } from "./fields";
+
+/** About three screens; larger pages are for who scrolls on. */
+const FIRST_PAGE = 100;
+const LATER_PAGES = 400;
+
+export interface View {
+  project: string;
+  where: string;
+  sort: string;
+}
+
+/** What an address shows of a project. */
+export const viewOf = (project: string, url: URLSearchParams): View => ({ project, where: url.get("q") ?? "", sort: url.get("sort") ?? "" });
+
+/** The columns of an address, in their order; null where nobody has chosen any. */
+export const columnsIn = (url: URLSearchParams): string[] | null => url.get("cols")?.split(",") ?? null;
+
+/** What the server is to send with each run, which depends on the keys only where nobody has chosen columns. */
+export const fieldsIn = (url: URLSearchParams, keys: { params: string[]; metrics: string[] }): string => keyedFields(columnsIn(url) ?? defaultColumns(keys));
+
+export const KEYS = "/api/v1/projects/{project}/keys";
+export const keysRequest = (project: string) => ({ path: { project } });
+
+export const RUNS = "/api/v1/runs";
+export const runsRequest = (view: View, columns: string, cursor: string) => ({ query: { ...view, columns, limit: cursor ? LATER_PAGES : FIRST_PAGE, cursor } });
