@@ -413,3 +413,27 @@ def test_a_statement_under_way_is_waited_for_when_the_database_is_closed(postgre
     thread.join(10)
     assert [row[1] for row in found] == ["slept"]
     other.close()
+
+
+def test_a_database_is_closed_when_nobody_is_in_the_middle_of_using_it(tmp_path: Path) -> None:
+    """SQLite would go on with memory that was given back: the whole process would end."""
+    database = open_database(f"sqlite:///{tmp_path / 'x.db'}")
+    begun, go_on, found = threading.Event(), threading.Event(), list[object]()
+
+    def read() -> None:
+        with database.transaction(write=False) as tx:
+            begun.set()
+            go_on.wait(20)
+            found.append(tx.scalar("SELECT 1"))
+
+    reader, closer = threading.Thread(target=read), threading.Thread(target=database.close)
+    reader.start()
+    assert begun.wait(20)
+    closer.start()
+    closer.join(0.2)
+    assert closer.is_alive()
+    go_on.set()
+    for thread in (reader, closer):
+        thread.join(20)
+    assert found == [1]
+    assert not closer.is_alive()

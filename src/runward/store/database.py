@@ -79,7 +79,7 @@ class SqliteDatabase:
         self.url = f"sqlite:///{self.path}"
         self._local = threading.local()
         self._writing = threading.RLock()
-        self._opened: list[sqlite3.Connection] = []
+        self._opened: list[tuple[sqlite3.Connection, threading.RLock]] = []
         self._kept = set[Hashable]()
 
     def _connect(self) -> sqlite3.Connection:
@@ -106,8 +106,8 @@ class SqliteDatabase:
             connection.execute("PRAGMA mmap_size=2000000000")
         except sqlite3.Error as error:
             raise _sqlite_error(error, self.path) from error
-        self._local.connection, self._local.pid = connection, os.getpid()
-        self._opened.append(connection)
+        self._local.connection, self._local.pid, self._local.used = connection, os.getpid(), threading.RLock()
+        self._opened.append((connection, self._local.used))
         return connection
 
     @contextlib.contextmanager
@@ -115,7 +115,7 @@ class SqliteDatabase:
         """See :meth:`Database.transaction`."""
         connection = self._connect()
         # Threads of one process queue on a lock instead of polling SQLite's busy handler.
-        with self._writing if write else contextlib.nullcontext():
+        with self._writing if write else contextlib.nullcontext(), self._local.used:
             tx = Tx(connection, self.dialect, self._kept)
             try:
                 connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
@@ -146,7 +146,7 @@ class SqliteDatabase:
             return 0, f"{free * size:,} bytes are free inside the file and are used again: too little to write it anew"
         before = self._bytes_on_disk()
         try:
-            with self._writing:
+            with self._writing, self._local.used:
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
                 connection.execute("VACUUM")
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -162,8 +162,14 @@ class SqliteDatabase:
 
     def close(self) -> None:
         """Close all connections that this object opened."""
-        for connection in self._opened:
-            connection.close()
+        for connection, used in list(self._opened):
+            # Not in the middle of another thread's transaction: SQLite would go on with memory that is given back, and take
+            # the process with it. One that does not end is left to the end of the process.
+            if used.acquire(timeout=_CLOSE_S):
+                try:
+                    connection.close()
+                finally:
+                    used.release()
         self._opened.clear()
         self._local = threading.local()
 
