@@ -1,6 +1,7 @@
 """The full round: everything that the durability tests do, many times, counted and written to ``docs/tested.md``.
 
-It needs root (file-system images are mounted), PostgreSQL's programs, a C compiler and libfaketime, and about an hour.
+It needs root (file-system images are mounted), PostgreSQL's programs, a C compiler and libfaketime, and about an hour. With
+``RUNWARD_DURABILITY_LOG=FILE`` it can be done in parts (``-k power``): the file keeps what was counted.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def table(lines: list[str]) -> str:
 def main() -> int:
     """Run it, and write the page where it passed."""
     with tempfile.TemporaryDirectory(prefix="runward-durability-") as folder:
-        log = Path(folder) / "log"
+        log = Path(os.environ.get("RUNWARD_DURABILITY_LOG") or Path(folder) / "log")
         env = {**os.environ, "RUNWARD_DURABILITY": "full", "RUNWARD_DURABILITY_LOG": str(log), "RUNWARD_TEST_ALL": "1"}
         words = [sys.executable, "-m", "pytest", "-q", "-n0", str(Path(__file__).parent), *sys.argv[1:]]
         code = subprocess.run(words, env=env, check=False).returncode

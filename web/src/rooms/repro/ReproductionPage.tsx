@@ -48,7 +48,7 @@ function Varied({ report: { variation } }: { report: RawReport }) {
 
 function Conditions({ report }: { report: RawReport }) {
   const { reads_seen: seen, ...rest } = report.conditions ?? {};
-  const rows = Object.entries(rest).filter(([, value]) => value !== "").map(([key, value]): [string, string] => [key.replaceAll("_", " "), value === true ? "yes" : value === false ? "no" : formatValue(value)]);
+  const rows = Object.entries(rest).filter(([, value]) => value !== "" && !(Array.isArray(value) && value.length === 0)).map(([key, value]): [string, string] => [key.replaceAll("_", " "), value === true ? "yes" : value === false ? "no" : formatValue(value)]);
   const reads = Object.entries((seen as Record<string, number> | undefined) ?? {}).map(([who, count]) => `${who} ${count}`).join(", ");
   if (rows.length === 0) return null;
   return <Section title="Conditions"><Facts rows={reads ? [...rows, ["reads seen by", reads]] : rows} /></Section>;
