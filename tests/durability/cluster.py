@@ -7,6 +7,7 @@ import pwd
 import secrets
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 from runward.testing.plugin import missing
@@ -56,12 +57,13 @@ class Node:
 class Cluster:
     """A primary, and on request a standby without whose word nothing is acknowledged."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self) -> None:
         if reason := why_not():
             missing(reason)
         binaries = find_binaries()
         assert binaries is not None
-        folder.mkdir()
+        # Below a folder that every user can reach: the server does not run as root.
+        self._folder = folder = Path(tempfile.mkdtemp(prefix="runward-cluster-"))
         self._password = secrets.token_hex(8)
         secret = folder / "password"
         secret.write_text(self._password)
@@ -69,8 +71,6 @@ class Cluster:
             owner = pwd.getpwnam("postgres")
             for path in (folder, secret):
                 shutil.chown(path, owner.pw_uid, owner.pw_gid)
-            for parent in folder.parents[:3]:
-                parent.chmod(parent.stat().st_mode | 0o011)
         self.primary = Node(folder / "primary", binaries, self._password)
         self.standby: Node | None = None
         made = ["-D", str(self.primary.data), "-U", "runward", "-E", "UTF8", "--locale=C.UTF-8"]
@@ -112,6 +112,7 @@ class Cluster:
         for node in (self.primary, self.standby):
             if node is not None and (node.data / "postmaster.pid").exists():
                 node.crash()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _sql(self, *statements: str) -> str:
         import psycopg

@@ -15,8 +15,8 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    found = Cluster(tmp_path / "pg")
+def cluster() -> Iterator[Cluster]:
+    found = Cluster()
     try:
         yield found
     finally:

@@ -17,6 +17,7 @@ from runward.core.operation import Operation
 from runward.governance.dispatch import Dispatcher, Pending
 from runward.governance.model import Actor
 
+_END_S = 20.0
 MAX_GROUP = 100
 """Calls of one transaction at most: nobody waits long for the others."""
 Asked = Callable[[dict[str, Actor]], tuple[Actor, Mapping[str, Any]]]
@@ -40,16 +41,19 @@ class Writer:
     def __init__(self, dispatcher: Dispatcher) -> None:
         self._dispatcher = dispatcher
         self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._work, name="runward-writer", daemon=True)
+        self._thread: threading.Thread | None = None
 
     @contextlib.asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
-        """Runs while the application does."""
-        self._thread.start()
+        """Runs while the application does, which may be started again; its thread begins with the first call."""
         try:
             yield
         finally:
-            self._waiting.put(None)
+            if (thread := self._thread) is not None:
+                self._waiting.put(None)
+                self._thread = None
+                # What was begun is ended before the workspace is closed.
+                await asyncio.to_thread(thread.join, _END_S)
 
     async def call(self, op: Operation, asked: Asked) -> Any:
         """Run an operation that shares commits as soon as the group before it is stored.
@@ -57,6 +61,9 @@ class Writer:
         Raises: what ``asked`` and the operation raise.
         """
         mine = _Waiting(op, asked)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="runward-writer", daemon=True)
+            self._thread.start()
         self._waiting.put(mine)
         await mine.answered
         if mine.error is not None:

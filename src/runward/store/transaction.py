@@ -192,13 +192,19 @@ class Tx:
 
     def settle(self, sql: str = "") -> None:
         """Insert what was left for later, if a statement names one of its tables or begins what may be undone."""
-        if self._later and (not sql or sql.startswith("SAVEPOINT") or not _words(sql).isdisjoint(self._later)):
+        if self._later and (not sql or sql.startswith("SAVEPOINT") or self._needs_later(_words(sql))):
             waiting, self._later = self._later, {}
-            for table, (columns, conflict, unique, rows) in waiting.items():
+            # Other rows refer to runs.
+            for table in sorted(waiting, key=lambda table: table != "runs"):
+                columns, conflict, unique, rows = waiting[table]
                 if conflict:
                     # In one order: transactions that insert the same keys wait for each other at most one way round.
                     rows.sort(key=operator.itemgetter(slice(unique)))
                 self.put(table, columns, rows, conflict, unique)
+
+    def _needs_later(self, words: frozenset[str]) -> bool:
+        """Whether a statement names a table whose rows wait, or what refers to its rows."""
+        return not words.isdisjoint(self._later) or ("run_id" in words and "runs" in self._later)
 
     def bulk(self, table: str, columns: str, rows: Iterable[Sequence[Any]]) -> int:
         """Insert many rows, which need not fit into memory, by the fastest way there is; returns how many."""
