@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import threading
 from collections.abc import AsyncIterator
@@ -20,6 +21,9 @@ TABLES_EVERY = 15
 """Rounds between two looks for runs that are to become Parquet."""
 CHECKPOINT_EVERY = 30
 """Rounds between two checkpoints of the audit trail."""
+
+
+_END_S = 20.0
 
 
 class Upkeep:
@@ -48,6 +52,8 @@ class Upkeep:
             yield
         finally:
             self._stop.set()
+            # Its last words are a checkpoint: whoever closes the workspace next must not meet them.
+            await asyncio.to_thread(self._thread.join, _END_S)
 
     def _list_locks(self, database: Database) -> int:
         return list_locks(database, self._blobs)
