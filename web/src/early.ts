@@ -2,12 +2,13 @@
 import { ask } from "./api/early";
 import { placeOf } from "./api/place";
 import { urlOf } from "./api/url";
-import { columnsIn, fieldsIn, KEYS, keysRequest, RUNS, runsRequest, viewOf } from "./rooms/tracking/request";
+import { columnsIn, fieldsIn, type KeyNames, KEYS, keysRequest, RUNS, runsRequest, viewOf } from "./rooms/tracking/request";
 
-async function askRuns(project: string, url: URLSearchParams): Promise<void> {
-  const found = ask(urlOf(KEYS, keysRequest(project)));
-  const keys = columnsIn(url) ? { params: [], metrics: [] } : await found.then((answer) => answer.clone().json());
-  ask(urlOf(RUNS, runsRequest(viewOf(project, url), fieldsIn(url, keys), "")));
+function askRuns(project: string, url: URLSearchParams): void {
+  const askFor = (keys: KeyNames) => ask(urlOf(RUNS, runsRequest(viewOf(project, url), fieldsIn(url, keys), "")));
+  const chosen = columnsIn(url) !== null;
+  ask(urlOf(KEYS, keysRequest(project)), chosen ? undefined : async (answer) => askFor((await answer.json()) as KeyNames));
+  if (chosen) askFor({ params: [], metrics: [] });
 }
 
 /** Fetches the files of a page, which the build wrote down beside this script. */
@@ -18,12 +19,12 @@ function fetchFiles(page: "project" | "run"): void {
 }
 
 const { project, run, known } = placeOf(window.location.pathname);
-if (known) void ask("/api/v1/me");
+if (known) ask("/api/v1/me");
 if (project) {
-  askRuns(project, new URLSearchParams(window.location.search)).catch(() => undefined);
+  askRuns(project, new URLSearchParams(window.location.search));
   fetchFiles("project");
 }
 if (run) {
-  void ask(urlOf("/api/v1/runs/{run_id}", { path: { run_id: run } }));
+  ask(urlOf("/api/v1/runs/{run_id}", { path: { run_id: run } }));
   fetchFiles("run");
 }

@@ -13,7 +13,7 @@ const answering = () => vi.stubGlobal("fetch", vi.fn(async (url: string) => new 
 describe("what was asked for before the app arrived", () => {
   it("is taken by the first request for the same address, and by no other", async () => {
     answering();
-    void ask("/api/v1/me");
+    ask("/api/v1/me");
     expect(await api.get("/api/v1/me", {})).toEqual({ url: "/api/v1/me" });
     expect(fetch).toHaveBeenCalledTimes(1);
     await api.get("/api/v1/me", {});
@@ -21,7 +21,7 @@ describe("what was asked for before the app arrived", () => {
   });
   it("is asked for again where it differs, or was forgotten", async () => {
     answering();
-    void ask("/api/v1/projects/a/keys");
+    ask("/api/v1/projects/a/keys");
     await api.get("/api/v1/projects/{project}/keys", { path: { project: "b" } });
     forget();
     expect(take("/api/v1/projects/a/keys")).toBeUndefined();
@@ -30,12 +30,24 @@ describe("what was asked for before the app arrived", () => {
   });
   it("tells of an absent server like any other request", async () => {
     vi.stubGlobal("fetch", vi.fn(async () => Promise.reject(new TypeError("failed"))));
-    ask("/api/v1/me").catch(() => undefined);
+    ask("/api/v1/me");
     await expect(api.get("/api/v1/me", {})).rejects.toMatchObject({ unreachable: true });
+  });
+  it("begins what follows from an answer before anybody has the answer", async () => {
+    answering();
+    const slowly = (answer: Response) => new Promise<void>((done) => setTimeout(() => void answer.json().then(() => done(ask("/api/v1/inbox"))), 20));
+    ask("/api/v1/me", slowly);
+    expect(await api.get("/api/v1/me", {})).toEqual({ url: "/api/v1/me" });
+    expect(take("/api/v1/inbox")).toBeDefined();
+  });
+  it("gives an answer out of which nothing could be begun", async () => {
+    answering();
+    ask("/api/v1/me", () => Promise.reject(new TypeError("no keys in it")));
+    expect(await api.get("/api/v1/me", {})).toEqual({ url: "/api/v1/me" });
   });
   it("never answers a write", async () => {
     answering();
-    void ask("/api/v1/reports");
+    ask("/api/v1/reports");
     await api.post("/api/v1/reports", { body: {} });
     expect(fetch).toHaveBeenCalledTimes(2);
   });

@@ -11,6 +11,12 @@ export interface View {
   sort: string;
 }
 
+/** The keys that decide which columns are shown where nobody has chosen any. */
+export interface KeyNames {
+  params: string[];
+  metrics: string[];
+}
+
 /** What an address shows of a project. */
 export const viewOf = (project: string, url: URLSearchParams): View => ({ project, where: url.get("q") ?? "", sort: url.get("sort") ?? "" });
 
@@ -18,7 +24,7 @@ export const viewOf = (project: string, url: URLSearchParams): View => ({ projec
 export const columnsIn = (url: URLSearchParams): string[] | null => url.get("cols")?.split(",") ?? null;
 
 /** What the server is to send with each run, which depends on the keys only where nobody has chosen columns. */
-export const fieldsIn = (url: URLSearchParams, keys: { params: string[]; metrics: string[] }): string => keyedFields(columnsIn(url) ?? defaultColumns(keys));
+export const fieldsIn = (url: URLSearchParams, keys: KeyNames): string => keyedFields(columnsIn(url) ?? defaultColumns(keys));
 
 export const KEYS = "/api/v1/projects/{project}/keys";
 export const keysRequest = (project: string) => ({ path: { project } });
