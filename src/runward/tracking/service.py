@@ -36,6 +36,7 @@ from runward.store.database import Tx
 from runward.tracking import packages, storage
 from runward.tracking import repository as sql
 from runward.tracking.api import Tracking
+from runward.tracking.capture.redact import redact
 from runward.tracking.checks import check_artifact_path, check_key, check_run_id, check_text, usage_columns
 from runward.tracking.compaction import SMALL_POINTS, read_series
 from runward.tracking.comparing import Comparing
@@ -44,6 +45,7 @@ from runward.tracking.garbage import lock as garbage_lock
 from runward.tracking.keyed import keys_of
 from runward.tracking.lifecycle import in_use, may_restore
 from runward.tracking.marks import run_place
+from runward.tracking.masking import masked_output, masked_params, masked_run, masked_tags
 from runward.tracking.model import (
     RESUMED_TAG,
     Ack,
@@ -123,6 +125,7 @@ class TrackingService(Places, Comparing, Tracking):
         run_id = RunId(new.id or new_id())
         if new.id and (existing := self._same_run(new, project)) is not None:
             return existing
+        new = masked_run(new)
         check_run_id(run_id)
         name = check_name(new.name or f"run-{run_id[:6]}", "the run's name")
         self._check_run(new, project)
@@ -196,12 +199,12 @@ class TrackingService(Places, Comparing, Tracking):
         if patch.name is not msgspec.UNSET:
             values["name"] = check_name(patch.name, "the run's name")
         if patch.purpose is not msgspec.UNSET:
-            values["purpose"] = check_text(patch.purpose, "purpose")
+            values["purpose"] = redact(check_text(patch.purpose, "purpose"))
         if patch.tags is not msgspec.UNSET:
             for key, value in patch.tags.items():
                 check_key(key, "tag")
                 check_text(value or "", f"tag {key!r}")
-            sql.set_tags(self.tx, run_place(self.call, run_id)[0], run_id, patch.tags)
+            sql.set_tags(self.tx, run_place(self.call, run_id)[0], run_id, masked_tags(patch.tags))
         sql.update_run(self.tx, run_id, values)
         self._run_event(
             "run.updated", run_id, {"fields": sorted(values), **{k: v for k, v in values.items() if k == "name"}}
@@ -258,9 +261,9 @@ class TrackingService(Places, Comparing, Tracking):
             project_id, status = ended, RunStatus.RUNNING
         if points:
             storage.add_summaries(self.tx, project_id, run_id, summaries)
-        sql.set_params(self.tx, project_id, run_id, _given(batch))
-        sql.set_tags(self.tx, project_id, run_id, batch.tags)
-        sql.insert_output(self.tx, run_id, batch.output)
+        sql.set_params(self.tx, project_id, run_id, masked_params(_given(batch)))
+        sql.set_tags(self.tx, project_id, run_id, masked_tags(batch.tags))
+        sql.insert_output(self.tx, run_id, masked_output(batch.output))
         if (batch.points or batch.params) and RunStatus(status).is_terminal:
             self._run_event("run.changed", run_id, {})
         return ended
@@ -281,7 +284,7 @@ class TrackingService(Places, Comparing, Tracking):
         values = {
             "status": end.status,
             "exit_code": end.exit_code,
-            "error": end.error[-4000:].replace("\0", "␀"),
+            "error": redact(end.error)[-4000:].replace("\0", "␀"),
             **usage_columns(end.usage),
         }
         said = (values, ended, segments, SMALL_POINTS)
