@@ -42,5 +42,7 @@ def hindrance(outcome: RerunOutcome, exit_code: int, masked: Sequence[str] = ())
     found = next((what for pattern, what in _LACKS.items() if re.search(pattern, said)), "")
     if not found and masked:
         more = f" and {len(masked) - 3} more" if len(masked) > 3 else ""
-        found = f"secrets in {', '.join(masked[:3])}{more} were not recorded; have the code read them from the environment"
+        found = (
+            f"secrets in {', '.join(masked[:3])}{more} were not recorded; have the code read them from the environment"
+        )
     return f"the rerun failed: {found}" if found else ""
