@@ -20,6 +20,7 @@ from runward.governance.model import (
     Team,
     Token,
     TokenSecret,
+    Verb,
 )
 
 
@@ -57,6 +58,15 @@ class Governance(Protocol):
 
         Nobody can grant more than they hold. Who gets less than before has to sign in again. A role that comes from a group
         of the provider stays. Raises: NotFoundError, ForbiddenError, ConflictError (the last admin).
+        """
+        ...
+
+    @operation("PUT", "/members/{member}/verbs", may="member.manage", on=ON_WORKSPACE)
+    def grant_verb(self, member: str, scope_kind: ScopeKind, scope: str, verb: Verb, held: bool = True) -> Member:
+        """Give a member a single permission on the workspace, a team or a project, or take it away (``held`` is false).
+
+        ``audit.read``, ``export`` and ``erase`` need no role beside them; the others count where their holder may read. Who
+        loses one has to sign in again. Nobody can grant more than they hold. Raises: NotFoundError, ForbiddenError.
         """
         ...
 

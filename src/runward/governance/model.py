@@ -11,6 +11,8 @@ from runward.core.ids import MemberId, TeamId
 
 RoleName = Literal["viewer", "contributor", "reviewer", "maintainer", "admin"]
 ScopeKind = Literal["workspace", "team", "project"]
+Verb = Literal["audit.read", "data.read_restricted", "erase", "export", "job.submit", "review.approve", "verify.write"]
+"""A permission that a member can be given by itself; the same as :data:`runward.core.permissions.VERBS`."""
 
 
 class Actor(msgspec.Struct, frozen=True):
@@ -49,6 +51,8 @@ class Me(msgspec.Struct, frozen=True):
     role: RoleName | None
     """The role on the whole workspace, if any."""
     teams: dict[str, RoleName]
+    verbs: list[str] = msgspec.field(default_factory=list)
+    """The verbs that the caller was given on the whole workspace, beside what the role holds."""
 
 
 class Team(msgspec.Struct, frozen=True):
@@ -75,6 +79,7 @@ class Member(msgspec.Struct, frozen=True):
     """When they last called, to the minute."""
     signs_in: list[Literal["password", "provider", "token"]] = msgspec.field(default_factory=list)
     """The ways in that they have now; empty for who has only a one-time link, or none at all."""
+    verbs: list[VerbGrant] = msgspec.field(default_factory=list)
 
 
 class Grant(msgspec.Struct, frozen=True):
@@ -86,6 +91,15 @@ class Grant(msgspec.Struct, frozen=True):
     role: RoleName
     source: Literal["hand", "group"] = "hand"
     """Whether somebody gave it, or a group of the sign-in provider; the latter comes and goes with the group."""
+
+
+class VerbGrant(msgspec.Struct, frozen=True):
+    """A single permission that a member holds somewhere, whatever their role; it is inherited downwards only."""
+
+    scope_kind: ScopeKind
+    scope: str
+    """Name of the team, path of the project, or empty for the workspace."""
+    verb: str
 
 
 class NewMember(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

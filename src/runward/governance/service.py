@@ -28,6 +28,7 @@ from runward.governance.model import (
     Team,
     Token,
     TokenSecret,
+    Verb,
 )
 from runward.governance.names import check_name
 from runward.governance.proof import prove
@@ -67,6 +68,7 @@ class GovernanceService(Governance):
             workspace_id=info.get("id", ""),
             workspace_name=info.get("name", ""),
             role=_label(role),
+            verbs=sql.verbs_on_workspace(self.tx, actor.member_id),
             teams={name: _label(Role(held)) or "viewer" for name, held in sql.team_roles(self.tx, actor.member_id)},
         )
 
@@ -101,6 +103,7 @@ class GovernanceService(Governance):
             raise ConflictError(
                 f"{member} is deactivated", hint=f"`runward member activate {member}` lets them in again"
             )
+        self._check_reaches_member(member_id)
         sql.end_credentials(self.tx, member_id)
         return self._invitation(member_id, str(row[2]) if row else member)
 
@@ -123,6 +126,23 @@ class GovernanceService(Governance):
         else:
             sql.remove_grant(self.tx, member_id, scope_kind, scope_id)
         return self._shown(member_id)
+
+    def grant_verb(self, member: str, scope_kind: ScopeKind, scope: str, verb: Verb, held: bool = True) -> Member:
+        """See the contract."""
+        member_id = self._member(member)
+        scope_id = self._scope_id(scope_kind, scope)
+        if held:
+            self._check_holds(verb)
+        if sql.set_verb(self.tx, member_id, scope_kind, scope_id, verb, held=held) and not held:
+            sql.end_credentials(self.tx, member_id)
+        return self._shown(member_id)
+
+    def _check_holds(self, may: str) -> None:
+        """See that the caller may hand a permission on. Raises: ForbiddenError."""
+        actor = self.call.actor
+        own = role_on_workspace(self.tx, actor, may)
+        if own is None or own < PERMISSIONS[may] or (actor.only and may not in actor.only):
+            raise ForbiddenError(f"{actor.name} cannot grant {may}: nobody can grant more than they hold")
 
     def _keep_an_admin(self, member_id: str, name: str) -> None:
         if not sql.has_other_admin(self.tx, member_id):
@@ -159,6 +179,7 @@ class GovernanceService(Governance):
             raise InvalidError(f"{member} is a service account", hint="it comes in by token: runward token create")
         for value, name in ((issuer, "issuer"), (subject, "subject")):
             check_name(value, f"the {name}")
+        self._check_reaches_member(member_id)
         other = self.tx.scalar("SELECT member_id FROM identities WHERE issuer = ? AND subject = ?", (issuer, subject))
         if other not in (None, member_id):
             raise AlreadyExistsError(
@@ -179,7 +200,26 @@ class GovernanceService(Governance):
         role, own = role_by_name(name), role_on_workspace(self.tx, self.call.actor)
         if own is None or role > own:
             raise ForbiddenError(f"{self.call.actor.name} cannot grant {name}: nobody can grant more than they hold")
+        self._check_token_reaches(role, name)
         return role
+
+    def _check_token_reaches(self, role: Role, what: str) -> None:
+        """See that a token for some permissions hands on no others. Raises: ForbiddenError."""
+        only = self.call.actor.only
+        if only and (beyond := [may for may, least in PERMISSIONS.items() if least <= role and may not in only]):
+            raise ForbiddenError(
+                f"this token cannot hand on {what}: it is not for {', '.join(beyond[:3])}"
+                f"{f' and {len(beyond) - 3} more' if beyond[3:] else ''}",
+                hint="nobody can grant more than they hold; use a token without only, or a session",
+            )
+
+    def _check_reaches_member(self, member_id: str) -> None:
+        """See that who makes a way in to a member could grant what they hold. Raises: ForbiddenError."""
+        if self.call.actor.only:
+            role, verbs = sql.most_held(self.tx, member_id)
+            self._check_token_reaches(role, f"the roles of {member_id}")
+            for verb in verbs:
+                self._check_holds(verb)
 
     def _scope_id(self, kind: str, scope: str) -> str:
         if kind == "workspace":
