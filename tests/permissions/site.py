@@ -45,7 +45,7 @@ class Forgetful:
     """
 
     def __init__(self, database: Database) -> None:
-        self._begin = database.transaction
+        self._begin, self._forgets = database.transaction, True
         database.transaction = self.transaction  # type: ignore[method-assign]
 
     @contextlib.contextmanager
@@ -53,9 +53,18 @@ class Forgetful:
         """As the database's own, but for the commit."""
         with contextlib.suppress(_UndoneError), self._begin(write=write) as tx:
             yield tx
-            if write:
+            if write and self._forgets:
                 tx.settle()
                 raise _UndoneError
+
+    @contextlib.contextmanager
+    def remembering(self) -> Iterator[None]:
+        """Meanwhile what is committed stays."""
+        self._forgets = False
+        try:
+            yield
+        finally:
+            self._forgets = True
 
 
 class Site:
@@ -159,16 +168,17 @@ class Open(NamedTuple):
     site: Site
     url: str
     dispatcher: Dispatcher
+    forgetful: Forgetful
 
 
 @contextlib.contextmanager
 def served(owner: FolderWorkspace) -> Iterator[Open]:
     """Build both estates, then serve them from a database that forgets each call."""
     site = Site(owner)
-    Forgetful(owner.dispatcher.database)
+    forgetful = Forgetful(owner.dispatcher.database)
     with pytest.MonkeyPatch.context() as patch:
         # It would forget what it delivered, and deliver without end.
         patch.setattr("runward.server.deliveries.Deliveries.lifespan", lambda self: contextlib.nullcontext())
         with RunningServer(owner.dispatcher, listen("127.0.0.1", 0), LOOPBACK) as server:
-            yield Open(site, server.url, owner.dispatcher)
+            yield Open(site, server.url, owner.dispatcher, forgetful)
     owner.close()

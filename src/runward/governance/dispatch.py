@@ -312,7 +312,7 @@ class Dispatcher:
 
     def authorise(self, call: Call, op: Operation, arguments: Mapping[str, Any]) -> None:
         """Let the call pass, or raise: what a member may not see does not exist for them."""
-        self._check_token(call.actor, op.may, op.id)
+        self.check_token(call.actor, op.may, op.id)
         if op.on == ON_SELF and call.actor.is_limited and op.id != _OPEN_TO_LIMITED:
             raise ForbiddenError(
                 f"{op.id} is about all that belongs to {call.actor.name}, and this token is for a part",
@@ -332,7 +332,8 @@ class Dispatcher:
         kind, object_id = cast(tuple[str, str], subject(op, arguments))
         self.require(call, kind, object_id, op.may, op.id)
 
-    def _check_token(self, actor: Actor, may: str, what: str) -> None:
+    def check_token(self, actor: Actor, may: str, what: str) -> None:
+        """Raise ForbiddenError where a token is for other permissions."""
         if actor.only and may not in actor.only and may != "session.use":
             raise ForbiddenError(
                 f"{what} needs {may}, and this token is only for {', '.join(sorted(actor.only))}",
@@ -359,7 +360,7 @@ class Dispatcher:
         """
         with self.database.transaction(write=write) as tx:
             call = Call(self, tx, actor)
-            self._check_token(actor, door.may, f"{door.method} {door.path}")
+            self.check_token(actor, door.may, f"{door.method} {door.path}")
             if not door.on.startswith("@"):
                 self.require(call, door.on, object_id, door.may, f"{door.method} {door.path}")
             yield call
