@@ -67,6 +67,12 @@ class Forgetful:
             self._forgets = True
 
 
+def acting(owner: FolderWorkspace, name: str) -> Workspace:
+    """The workspace in a member's hands."""
+    member = next(m for m in owner.governance.list_members() if m.name == name)
+    return FolderWorkspace(owner.dispatcher, owner.place, owner.state_dir, Actor(member.id, name, True, "folder"))
+
+
 class Site:
     """Both estates, and a connection for each holder."""
 
@@ -81,6 +87,7 @@ class Site:
         """A token of each holder that is there to be ended."""
         self.tokens = {holder.name: self._come_in(holder) for holder in HOLDERS}
         self.author_token = self._token("author-own")
+        self.author_tokens = {OWN: self.author_token, FOREIGN: self._token("author-foreign")}
         self.manager_token = self._token("owner", "member.manage")
 
     def _token(self, name: str, *only: str) -> str:
@@ -89,13 +96,7 @@ class Site:
     def _estate(self, team: str, word: str) -> Estate:
         name = f"author-{team}"
         self.owner.governance.create_member(NewMember(name, role="contributor", team=team))
-        return Estate(self.owner, self.acting(name), team, word)
-
-    def acting(self, name: str) -> Workspace:
-        """The workspace in a member's hands."""
-        member = next(m for m in self.owner.governance.list_members() if m.name == name)
-        actor = Actor(member.id, name, True, "folder")
-        return FolderWorkspace(self.owner.dispatcher, self.owner.place, self.owner.state_dir, actor)
+        return Estate(self.owner, acting(self.owner, name), team, word)
 
     def _come_in(self, holder: Holder) -> str:
         name, governance = f"m-{new_id()}", self.owner.governance

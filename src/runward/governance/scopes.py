@@ -31,6 +31,9 @@ _PROJECTS, _PATHS, _GRANTS = (
 )
 
 
+_MEMBERS = frozenset({"grants", "verb_grants", "members", "projects"})
+
+
 class Clause(NamedTuple):
     """A piece of SQL with its parameters."""
 
@@ -228,6 +231,10 @@ def members_at(tx: Tx, project_id: str, least: Role = Role.VIEWER, may: str = ""
 
     With ``may`` also those who read it and hold that verb, where the verb's own role is at least that one.
     """
+    return tx.once(_MEMBERS, ("at", project_id, least, may), lambda: _members_at(tx, project_id, least, may))
+
+
+def _members_at(tx: Tx, project_id: str, least: Role, may: str) -> list[tuple[str, str]]:
     scope = project_scope(tx, project_id)
     if scope is None:
         return []
