@@ -35,8 +35,9 @@ LISTS = {
 
 PUT_TOGETHER = {"registry.list_models", "review.list_reviews", "repro.list_verifications"}
 """Each row's content is put together by further statements; none of them asks who may see it."""
-ROLES = {"review.list_reviews": 1 + 3}
-"""Beside the clause: whose approval counts, once for each of the three projects and not for each review."""
+ROLES = {"review.list_reviews": 1 + 3, "libraries.list_items": 2, "data.find_datasets": 2}
+"""Whose approval counts is asked once for each of the three projects, not for each review; the others ask for the teams, or
+for the projects where something was used, in the same statement."""
 
 
 @pytest.fixture(scope="module")

@@ -16,9 +16,9 @@ from runward.errors import (
     UnauthenticatedError,
 )
 from runward.governance.model import NewMember, NewToken, RoleName
-from runward.review.model import Standards
+from runward.review.model import NewReview, ReviewState, Standards
 from runward.testing.worlds import BAD_NAMES, World, batch, name_of
-from runward.tracking.model import NewProject, NewRun
+from runward.tracking.model import NewProject, NewRun, RunPatch, RunStatus
 
 ROLES: tuple[RoleName, ...] = ("viewer", "contributor", "reviewer", "maintainer", "admin")
 
@@ -98,6 +98,65 @@ class GovernanceSuite:
         space.review.set_standards(world.project, Standards())
         with pytest.raises(ForbiddenError):
             space.review.set_standards(world.new_project(), Standards())
+
+    def test_an_auditor_reads_the_log_and_not_the_data(self, world: World) -> None:
+        """A verb opens what it says and nothing else; taken away, it is gone at once."""
+        run, boss = world.run(world.member()), world.owner.governance
+        auditor = world.outsider("viewer")
+        found = boss.grant_verb(name_of(auditor), "workspace", "", "audit.read")
+        assert [(one.scope_kind, one.scope, one.verb) for one in found.verbs] == [("workspace", "", "audit.read")]
+        assert auditor.governance.whoami().verbs == ["audit.read"]
+        assert auditor.governance.audit().events
+        assert auditor.tracking.search_runs().runs == []
+        with pytest.raises(NotFoundError):
+            auditor.tracking.get_run(run.id)
+        with pytest.raises(ForbiddenError, match="role admin"):
+            auditor.governance.create_team("x")
+        again = boss.grant_verb(name_of(auditor), "workspace", "", "audit.read")
+        assert again.verbs == found.verbs
+        assert boss.grant_verb(name_of(auditor), "workspace", "", "audit.read", held=False).verbs == []
+        with pytest.raises(ForbiddenError, match=r"the verb audit\.read"):
+            auditor.governance.audit()
+
+    def test_a_verb_lifts_who_reads_for_what_it_says(self, world: World) -> None:
+        """A viewer who may approve approves and does no more; without a role it opens nothing."""
+        author, reviewer, stranger = world.member(), world.member("viewer"), world.outsider("viewer")
+        run = world.run(author, metrics={"acc": 0.9}, end=RunStatus.FINISHED)
+        review = author.review.request_review(NewReview(run.id)).review.id
+        with pytest.raises(ForbiddenError, match=r"reviewer or the verb review\.approve"):
+            reviewer.review.approve(review)
+        for space in (reviewer, stranger):
+            world.owner.governance.grant_verb(name_of(space), "project", world.project, "review.approve")
+        assert reviewer.review.get_review(review).may_approve
+        with pytest.raises(NotFoundError):
+            stranger.review.approve(review)
+        with pytest.raises(ForbiddenError):
+            reviewer.tracking.update_run(run.id, RunPatch(purpose="mine"))
+        assert reviewer.review.approve(review).review.state is ReviewState.APPLIED
+        below = world.enter(name_of(reviewer), "contributor")
+        other = author.review.request_review(
+            NewReview(world.run(author, metrics={"acc": 1.0}, end=RunStatus.FINISHED).id)
+        )
+        with pytest.raises(ForbiddenError):
+            below.review.approve(other.review.id)
+
+    def test_verbs_are_given_by_who_holds_them_on_what_there_is(self, world: World) -> None:
+        """Only admins of the workspace; members, teams and projects by name."""
+        name, boss = name_of(world.member()), world.owner.governance
+        with pytest.raises(ForbiddenError):
+            world.member("admin").governance.grant_verb(name, "team", world.team, "export")
+        for who, kind, scope in (
+            ("nobody here", "team", world.team),
+            (name, "team", "none"),
+            (name, "project", "no/p"),
+        ):
+            with pytest.raises(NotFoundError):
+                boss.grant_verb(who, kind, scope, "export")  # type: ignore[arg-type]
+        limited = world.hold(world.owner.governance.create_token(NewToken("t", only=["member.manage"])).secret)
+        with pytest.raises(ForbiddenError, match="more than they hold"):
+            limited.governance.grant_verb(name, "team", world.team, "export")
+        with pytest.raises(ForbiddenError, match="cannot hand on"):
+            limited.governance.create_member(NewMember(f"x-{new_id()}", role="admin", team="*"))
 
     def test_a_role_that_is_taken_away_is_gone_at_once(self, world: World) -> None:
         """Also for who holds a token already."""

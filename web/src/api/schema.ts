@@ -103,6 +103,31 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/members/{member}/verbs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Give a member a single permission on the workspace, a team or a project, or take it away (``held`` is false).
+         * @description Give a member a single permission on the workspace, a team or a project, or take it away (``held`` is false).
+         *
+         *     ``audit.read``, ``export`` and ``erase`` need no role beside them; the others count where their holder may read. Who
+         *     loses one has to sign in again. Nobody can grant more than they hold. Raises: NotFoundError, ForbiddenError.
+         *
+         *     Permission: `member.manage` (role admin or higher).
+         */
+        put: operations["governance.grant_verb"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/members/{member}/deactivation": {
         parameters: {
             query?: never;
@@ -2332,7 +2357,7 @@ export interface paths {
          *
          *     Raises: InvalidError (the parts of the report contradict its verdict or level; what they say is worked out again).
          *
-         *     Permission: `verification.write` (role contributor or higher).
+         *     Permission: `verify.write` (role contributor or higher).
          */
         post: operations["repro.record"];
         delete?: never;
@@ -2445,7 +2470,7 @@ export interface paths {
          *     Raises: InvalidError (pool, options, or a margin of what the run did not log), InvalidTransitionError (the run is not over), ConflictError (one of this
          *     level and pool is queued or running; ``job_id`` says which).
          *
-         *     Permission: `verification.write` (role contributor or higher).
+         *     Permission: `job.submit` (role contributor or higher).
          */
         post: operations["jobs.request_verification"];
         delete?: never;
@@ -2511,7 +2536,7 @@ export interface paths {
          * Cancel a job; a worker that has it ends the rerun. Raises: InvalidTransitionError (it is over).
          * @description Cancel a job; a worker that has it ends the rerun. Raises: InvalidTransitionError (it is over).
          *
-         *     Permission: `verification.write` (role contributor or higher).
+         *     Permission: `job.submit` (role contributor or higher).
          */
         post: operations["jobs.cancel_verification_job"];
         delete?: never;
@@ -2536,7 +2561,7 @@ export interface paths {
          *     None where nothing waits. A job whose worker gave no sign of life for its lease is taken over; after three such
          *     workers it fails.
          *
-         *     Permission: `verification.write` (role contributor or higher).
+         *     Permission: `verify.write` (role contributor or higher).
          */
         post: operations["jobs.claim_verification_job"];
         delete?: never;
@@ -2558,7 +2583,7 @@ export interface paths {
          * A worker's sign of life. False where it no longer holds the job (cancelled, or taken over): it has to stop.
          * @description A worker's sign of life. False where it no longer holds the job (cancelled, or taken over): it has to stop.
          *
-         *     Permission: `verification.write` (role contributor or higher).
+         *     Permission: `verify.write` (role contributor or higher).
          */
         post: operations["jobs.renew_verification_job"];
         delete?: never;
@@ -2580,7 +2605,7 @@ export interface paths {
          * Give a job back to the queue. Raises: StaleVersionError (the worker no longer holds it).
          * @description Give a job back to the queue. Raises: StaleVersionError (the worker no longer holds it).
          *
-         *     Permission: `verification.write` (role contributor or higher).
+         *     Permission: `verify.write` (role contributor or higher).
          */
         post: operations["jobs.release_verification_job"];
         delete?: never;
@@ -2605,7 +2630,7 @@ export interface paths {
          *     Raises: InvalidError (neither or both; the verification is of another run or older than the job),
          *     StaleVersionError (the worker no longer holds it).
          *
-         *     Permission: `verification.write` (role contributor or higher).
+         *     Permission: `verify.write` (role contributor or higher).
          */
         post: operations["jobs.finish_verification_job"];
         delete?: never;
@@ -2691,7 +2716,7 @@ export interface paths {
          *
          *     Raises: NotFoundError (the other run), InvalidError (its reruns do not show what it says).
          *
-         *     Permission: `verification.write` (role contributor or higher).
+         *     Permission: `verify.write` (role contributor or higher).
          */
         post: operations["findings.record_explanation"];
         delete?: never;
@@ -4189,6 +4214,8 @@ export interface components {
             teams: {
                 [key: string]: "admin" | "contributor" | "maintainer" | "reviewer" | "viewer";
             };
+            /** @default [] */
+            verbs: string[];
         };
         /**
          * Member
@@ -4208,6 +4235,8 @@ export interface components {
             last_seen_at: string | null;
             /** @default [] */
             signs_in: ("password" | "provider" | "token")[];
+            /** @default [] */
+            verbs: components["schemas"]["VerbGrant"][];
         };
         /**
          * Grant
@@ -4224,6 +4253,16 @@ export interface components {
              * @enum {unknown}
              */
             source: "group" | "hand";
+        };
+        /**
+         * VerbGrant
+         * @description A single permission that a member holds somewhere, whatever their role; it is inherited downwards only.
+         */
+        VerbGrant: {
+            /** @enum {unknown} */
+            scope_kind: "project" | "team" | "workspace";
+            scope: string;
+            verb: string;
         };
         /**
          * Invitation
@@ -4264,6 +4303,16 @@ export interface components {
             scope_kind: "project" | "team" | "workspace";
             scope: string;
             role: ("admin" | "contributor" | "maintainer" | "reviewer" | "viewer") | null;
+        };
+        /** GovernanceGrantVerbBody */
+        GovernanceGrantVerbBody: {
+            /** @enum {unknown} */
+            scope_kind: "project" | "team" | "workspace";
+            scope: string;
+            /** @enum {unknown} */
+            verb: "audit.read" | "data.read_restricted" | "erase" | "export" | "job.submit" | "review.approve" | "verify.write";
+            /** @default true */
+            held: boolean;
         };
         /** GovernanceConnectMemberBody */
         GovernanceConnectMemberBody: {
@@ -7993,6 +8042,95 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["GovernanceGrantBody"];
+            };
+        };
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Member"];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "governance.grant_verb": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                member: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GovernanceGrantVerbBody"];
             };
         };
         responses: {
