@@ -74,7 +74,14 @@ GOVERNANCE: Final[dict[str, Example]] = {
     "governance.create_team": lambda e: {"name": "new team"},
     "governance.list_tokens": lambda e: {},
     "governance.create_token": lambda e: {"new": NewToken("mine")},
+    "governance.project_access": lambda e: {"project": e.project},
+    "governance.team_access": lambda e: {"team": e.team},
     "governance.audit": lambda e: {},
+    "governance.could_see": lambda e: {
+        "since": "2026-01-01T00:00:00Z",
+        "until": "2099-01-01T00:00:00Z",
+        "member": _MEMBER,
+    },
     "governance.prove_audit": lambda e: {},
     "governance.checkpoint_audit": lambda e: {},
 }

@@ -26,6 +26,8 @@ PERMISSIONS: Final[dict[str, Role]] = {
     "project.read": Role.VIEWER,
     "project.create": Role.CONTRIBUTOR,
     "project.update": Role.MAINTAINER,
+    # Who works on something knows who reads along.
+    "access.read": Role.CONTRIBUTOR,
     "run.read": Role.VIEWER,
     "run.write": Role.CONTRIBUTOR,
     "run.delete": Role.MAINTAINER,

@@ -237,3 +237,81 @@ class AuditPage(msgspec.Struct, frozen=True):
 
     events: list[AuditEvent]
     next_before: int | None
+
+
+class Held(msgspec.Struct, frozen=True):
+    """A role or a verb that was held."""
+
+    scope_kind: ScopeKind
+    scope: str
+    """Name of the team or path of the project, as they are called now; empty for the workspace and for what is gone."""
+    what: str
+    """The role, as far as the token let it count, or the verb."""
+    source: Literal["hand", "group"]
+
+
+class SightPeriod(msgspec.Struct, frozen=True):
+    """A time during which nothing that was held changed."""
+
+    since: datetime
+    until: datetime
+    held: list[Held]
+    projects: list[str]
+    """The projects that could be read, by their present paths."""
+    deactivated: bool
+    """Whether the member was let in at all."""
+    token: str
+    """Why the token opened nothing; empty where it was valid, and where a member is asked for."""
+
+
+class Done(msgspec.Struct, frozen=True):
+    """What the audit trail has of an operation on an object."""
+
+    operation: str
+    object_kind: str
+    object_id: str
+    outcome: str
+    count: int
+    first_at: datetime
+    last_at: datetime
+
+
+class CouldSee(msgspec.Struct, frozen=True):
+    """What a member or a token could see between two times."""
+
+    member: str
+    token: str
+    """The token's id; empty where the member is asked for."""
+    since: datetime
+    until: datetime
+    periods: list[SightPeriod]
+    done: list[Done]
+    """What was done, the newest first, at most a thousand; reads are on the trail only where their operation is audited."""
+    known_since: datetime | None
+    """Where the history of roles begins later than what is asked for: before it nothing is known. None where all is known."""
+    moved: list[str]
+    """Projects that were moved since, at most two hundred: until then they inherited from another place."""
+
+
+class Seer(msgspec.Struct, frozen=True):
+    """A member who can see something."""
+
+    name: str
+    kind: Literal["person", "service", "local"]
+    role: RoleName
+    """The highest role that reaches it: with contributor or above they can change it."""
+    by: list[Grant]
+    """The roles that reach it, from the workspace down."""
+    verbs: list[str]
+    """The single permissions that reach it."""
+    tokens: int
+    """How many of their tokens reach it now."""
+
+
+class Access(msgspec.Struct, frozen=True):
+    """Who can see a project or what a team owns. What lies in a project (runs, datasets, reports) is seen by the same members."""
+
+    scope_kind: ScopeKind
+    scope: str
+    members: list[Seer]
+    """Deactivated ones are left out; the highest role first."""

@@ -15,9 +15,11 @@ from runward.governance.api import Governance
 from runward.governance.checkpoints import places, read_checkpoints, write_checkpoint
 from runward.governance.dispatch import Call
 from runward.governance.model import (
+    Access,
     AuditCheckpoint,
     AuditPage,
     AuditProof,
+    CouldSee,
     Invitation,
     Me,
     Member,
@@ -34,6 +36,7 @@ from runward.governance.names import check_name
 from runward.governance.proof import prove
 from runward.governance.scopes import find_project, home_team, member_by_name, role_on_workspace
 from runward.governance.secrets import fingerprint, new_secret, new_token
+from runward.governance.sight import could_see, who_can_see
 from runward.governance.trail import heads
 
 INVITATION_LASTS = timedelta(days=7)
@@ -349,6 +352,23 @@ class GovernanceService(Governance):
         events = sql.audit_events(self.tx, [one for one in wanted if one[1] not in (None, "")], size + 1)
         shown = events[:size]
         return AuditPage(events=shown, next_before=shown[-1].id if len(events) > size else None)
+
+    def project_access(self, project: str) -> Access:
+        """See the contract."""
+        found = self.call.project(project)
+        scope = self.call.project_scope(found.id)
+        assert scope is not None
+        return Access("project", found.path, who_can_see(self.tx, scope, self.call.now_us))
+
+    def team_access(self, team: str) -> Access:
+        """See the contract."""
+        team_id = self._team(team)
+        name = str(self.tx.scalar("SELECT name FROM teams WHERE id = ?", (team_id,)))
+        return Access("team", name, who_can_see(self.tx, Scope((), team_id), self.call.now_us))
+
+    def could_see(self, since: datetime, until: datetime, member: str = "", token: str = "") -> CouldSee:
+        """See the contract."""
+        return could_see(self.tx, member, token, since, until)
 
     def prove_audit(self) -> AuditProof:
         """See the contract."""

@@ -21,10 +21,13 @@ UP: list[str] = [
     """INSERT INTO grant_changes (at, member_id, scope_kind, scope_id, what, level, source)
        SELECT COALESCE((SELECT max(at) FROM audit_events), 0), member_id, scope_kind, scope_id, 'role', role, source
        FROM grants""",
+    """INSERT INTO workspace (key, value)
+       SELECT 'grants_known_since', CAST(COALESCE(max(at), 0) AS TEXT) FROM audit_events""",
     # Asking for a verification and carrying it out were one permission.
     """UPDATE tokens SET verbs = replace(verbs, '"verification.write"', '"job.submit", "verify.write"')""",
 ]
 DOWN: list[str] = [
+    "DELETE FROM workspace WHERE key = 'grants_known_since'",
     """UPDATE tokens SET verbs = replace(replace(verbs, '"job.submit", "verify.write"', '"verification.write"'),
        '"verify.write"', '"verification.write"')""",
     *(f"DROP TABLE {name}" for name in reversed(TABLES)),
