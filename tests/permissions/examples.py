@@ -84,6 +84,7 @@ GOVERNANCE: Final[dict[str, Example]] = {
     },
     "governance.prove_audit": lambda e: {},
     "governance.checkpoint_audit": lambda e: {},
+    "governance.prove_event": lambda e: {"event_id": 1},
 }
 TRACKING: Final[dict[str, Example]] = {
     "tracking.list_projects": lambda e: {},
@@ -110,7 +111,7 @@ TRACKING: Final[dict[str, Example]] = {
     "tracking.history": lambda e: {"run_id": e.run},
     "tracking.add_artifact": lambda e: {"run_id": e.running, "artifact": NewArtifact("b.txt", e.digest)},
     "tracking.add_artifacts": lambda e: {"run_id": e.running, "artifacts": [NewArtifact("c.txt", e.digest)]},
-    "tracking.put_captures": lambda e: {"run_id": e.running, "parts": [CapturePart("reads", e.digest, {})]},  # type: ignore[arg-type]
+    "tracking.put_captures": lambda e: {"run_id": e.running, "parts": [CapturePart("reads", e.digest, {})]},
     "tracking.compare": lambda e: {"run_ids": [e.run, e.second]},
     "tracking.code_file": lambda e: {"run_id": e.run, "path": "train.py"},
     "tracking.uncommitted": lambda e: {"run_id": e.run},

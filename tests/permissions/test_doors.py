@@ -104,7 +104,7 @@ STREAM: Final = {("GET", "/api/v1/stream")}
 
 
 def _doors(opened: Open) -> dict[tuple[str, str], Door]:
-    found = {}
+    found: dict[tuple[str, str], Door] = {}
     for route in create_app(opened.dispatcher).routes:
         assert not isinstance(route, Mount), f"{route.path} is a mount: what lies below it is not known here"
         assert isinstance(route, Route), f"{route} is no route that is known here"

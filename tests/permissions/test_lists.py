@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from runward.workspace import FolderWorkspace, Workspace, open_folder
 from tests.permissions.estate import Estate
 from tests.permissions.site import acting
 
-LISTS = {
+LISTS: dict[str, Callable[[Workspace], object]] = {
     "tracking.search_runs": lambda space: space.tracking.search_runs(limit=1000),
     "tracking.list_projects": lambda space: space.tracking.list_projects(),
     "tracking.list_experiments": lambda space: space.tracking.list_experiments(limit=1000),

@@ -99,7 +99,7 @@ def _post(asking: Asking, path: str, body: dict[str, Any]) -> Any:
 
 def _make(asking: Asking, estate: Estate) -> Things:
     project = estate.owner.tracking.get_project(estate.project).id
-    values = {
+    values: dict[str, Any] = {
         "experiment_id": project,
         "experiment_ids": [project],
         "run_id": estate.base,
@@ -179,7 +179,7 @@ _SPECIAL: Final[dict[str, Callable[[Things], dict[str, Any]]]] = {
 def _ask(asking: Asking, route: tuple[str, str], things: Things) -> tuple[Answer, str]:
     """The answer to a route, and all that was said to it."""
     method, pattern = route
-    values = {**_COMMON, **things.values, **_SPECIAL.get(pattern, lambda t: {})(things)}
+    values = {**_COMMON, **things.values, **(_SPECIAL[pattern](things) if pattern in _SPECIAL else {})}
     path = re.sub(r"\(\?P<(\w+)>[^)]*\)", lambda match: str(values.get(match[1], "kept")), pattern)
     said = json.dumps(values)
     if method == "GET":

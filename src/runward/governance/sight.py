@@ -86,13 +86,14 @@ def who_can_see(tx: Tx, scope: Scope, now: int) -> list[Seer]:
         here,
     )
     verbs = tx.all(f"SELECT DISTINCT g.member_id, g.verb FROM verb_grants g WHERE {where} ORDER BY 1, 2", here)
-    tokens = dict(
-        tx.all(
+    tokens: dict[str, int] = {
+        row[0]: row[1]
+        for row in tx.all(
             f"""SELECT g.member_id, count(*) FROM tokens g WHERE g.revoked_at IS NULL
                 AND (g.expires_at IS NULL OR g.expires_at > ?) AND {where} GROUP BY g.member_id""",
             (now, *here),
         )
-    )
+    }
     found: dict[str, Seer] = {}
     for member_id, name, kind, scope_kind, place, role, source in rows:
         before = found.get(member_id)
@@ -208,7 +209,7 @@ def _done(tx: Tx, who: _Who, first: int, last: int) -> list[Done]:
             ORDER BY max(at) DESC LIMIT ?""",
         (who.member_id, first, last, *params, _MOST_DONE),
     )
-    return [Done(*row[:5], first_at=from_us(row[5]), last_at=from_us(row[6])) for row in rows]
+    return [Done(row[0], row[1], row[2], row[3], row[4], from_us(row[5]), from_us(row[6])) for row in rows]
 
 
 def _moved(tx: Tx, first: int) -> list[str]:

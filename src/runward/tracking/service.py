@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import mimetypes
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -31,6 +32,7 @@ from runward.governance.scopes import (
     role_at,
 )
 from runward.store.blobs import check_digest
+from runward.store.database import Tx
 from runward.tracking import packages, storage
 from runward.tracking import repository as sql
 from runward.tracking.api import Tracking
@@ -267,6 +269,8 @@ class TrackingService(Places, Comparing, Tracking):
         """See the contract."""
         if (project_id := self._end(run_id, end)) is not None:
             self._publish_end(run_id, project_id, end)
+            # What is found out about its end belongs to the answer.
+            self.call.catch_up()
         return sql.run(self.tx, run_id)
 
     def _end(self, run_id: str, end: RunEnd, segments: int = 0) -> str | None:
@@ -385,8 +389,18 @@ class TrackingService(Places, Comparing, Tracking):
         self._content_changed(run_id)
 
 
+_RUNS = frozenset({"runs"})
+_LIES = "SELECT project_id, deleted_at, name, id FROM runs"
+
+
+def _look_ahead(tx: Tx, ids: Sequence[str]) -> None:
+    found = {row[3]: row for row in tx.listed(f"{_LIES} WHERE id IN ({{}})", ids)}
+    for run_id in ids:
+        tx.once(_RUNS, ("lies", run_id), functools.partial(found.get, run_id))
+
+
 def _run_scope(call: Call, run_id: str) -> Scope | None:
-    row = call.tx.one("SELECT project_id, deleted_at, name FROM runs WHERE id = ?", (run_id,))
+    row = call.tx.once(_RUNS, ("lies", run_id), lambda: call.tx.one(f"{_LIES} WHERE id = ?", (run_id,)))
     if row is not None and row[1] is not None and may_restore(call, row[0]):
         raise NotFoundError(
             f"run {row[2]!r} ({run_id}) was deleted on {from_us(row[1]):%Y-%m-%d %H:%M} UTC",
@@ -433,4 +447,5 @@ ROOM = Room(
         BlobReference("SELECT digest FROM artifacts"),
         BlobReference("SELECT DISTINCT digest FROM captures", documents=True),
     ),
+    ahead={"run": _look_ahead},
 )

@@ -269,6 +269,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project}/access": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who can see a project and all that lies in it, by which roles, and with how many tokens. Raises: NotFoundError.
+         * @description Who can see a project and all that lies in it, by which roles, and with how many tokens. Raises: NotFoundError.
+         *
+         *     Permission: `access.read` (role contributor or higher).
+         */
+        get: operations["governance.project_access"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/access": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who can see what belongs to a team as a whole: models, pages, libraries. Raises: NotFoundError.
+         * @description Who can see what belongs to a team as a whole: models, pages, libraries. Raises: NotFoundError.
+         *
+         *     Permission: `access.read` (role contributor or higher).
+         */
+        get: operations["governance.team_access"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit": {
         parameters: {
             query?: never;
@@ -301,6 +345,33 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/audit/could-see": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a member or a token could see between two times: what they held, by period, and the projects that this opened.
+         * @description What a member or a token could see between two times: what they held, by period, and the projects that this opened.
+         *
+         *     It follows from the history of roles and verbs, of tokens and of deactivations. Projects are told by where they lie now;
+         *     ``moved`` lists those that lay elsewhere. Where the history does not reach back far enough, ``known_since`` says so.
+         *
+         *     Raises: NotFoundError (no such member or token), InvalidError (neither or both; the times are the wrong way round).
+         *
+         *     Permission: `audit.read` (role admin or higher).
+         */
+        get: operations["governance.could_see"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit/proof": {
         parameters: {
             query?: never;
@@ -315,6 +386,30 @@ export interface paths {
          *     Permission: `audit.read` (role admin or higher).
          */
         get: operations["governance.prove_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/events/{event_id}/proof": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * That one event is on the trail, for somebody who sees nothing else of it: ``runward audit verify --proof FILE``.
+         * @description That one event is on the trail, for somebody who sees nothing else of it: ``runward audit verify --proof FILE``.
+         *
+         *     Raises: NotFoundError, ConflictError (it is older than the chains, or signatures cannot be made here).
+         *
+         *     Permission: `audit.read` (role admin or higher).
+         */
+        get: operations["governance.prove_event"];
         put?: never;
         post?: never;
         delete?: never;
@@ -4395,6 +4490,30 @@ export interface components {
             only: string[];
         };
         /**
+         * Access
+         * @description Who can see a project or what a team owns. What lies in a project (runs, datasets, reports) is seen by the same members.
+         */
+        Access: {
+            /** @enum {unknown} */
+            scope_kind: "project" | "team" | "workspace";
+            scope: string;
+            members: components["schemas"]["Seer"][];
+        };
+        /**
+         * Seer
+         * @description A member who can see something.
+         */
+        Seer: {
+            name: string;
+            /** @enum {unknown} */
+            kind: "local" | "person" | "service";
+            /** @enum {unknown} */
+            role: "admin" | "contributor" | "maintainer" | "reviewer" | "viewer";
+            by: components["schemas"]["Grant"][];
+            verbs: string[];
+            tokens: number;
+        };
+        /**
          * AuditPage
          * @description Audit rows, newest first.
          */
@@ -4417,6 +4536,57 @@ export interface components {
             outcome: string;
             /** @default  */
             address: string;
+        };
+        /**
+         * CouldSee
+         * @description What a member or a token could see between two times.
+         */
+        CouldSee: {
+            member: string;
+            token: string;
+            since: string;
+            until: string;
+            periods: components["schemas"]["SightPeriod"][];
+            done: components["schemas"]["Done"][];
+            known_since: string | null;
+            moved: string[];
+        };
+        /**
+         * SightPeriod
+         * @description A time during which nothing that was held changed.
+         */
+        SightPeriod: {
+            since: string;
+            until: string;
+            held: components["schemas"]["Held"][];
+            projects: string[];
+            deactivated: boolean;
+            token: string;
+        };
+        /**
+         * Held
+         * @description A role or a verb that was held.
+         */
+        Held: {
+            /** @enum {unknown} */
+            scope_kind: "project" | "team" | "workspace";
+            scope: string;
+            what: string;
+            /** @enum {unknown} */
+            source: "group" | "hand";
+        };
+        /**
+         * Done
+         * @description What the audit trail has of an operation on an object.
+         */
+        Done: {
+            operation: string;
+            object_kind: string;
+            object_id: string;
+            outcome: string;
+            count: number;
+            first_at: string;
+            last_at: string;
         };
         /**
          * AuditProof
@@ -4443,6 +4613,38 @@ export interface components {
             seq: number;
             event: number;
             message: string;
+        };
+        /**
+         * EventProof
+         * @description That an event is on the trail: it can be checked without the rest of it. Bytes are in hexadecimal digits.
+         */
+        EventProof: {
+            kind: string;
+            lane: number;
+            seq: number;
+            at: number;
+            actor_id: string;
+            via: string;
+            operation: string;
+            object_kind: string;
+            object_id: string;
+            outcome: string;
+            who: components["schemas"]["EventWho"] | null;
+            person: string;
+            previous: string;
+            hash: string;
+            path: string[];
+            checkpoint: string;
+            signature: string;
+        };
+        /**
+         * EventWho
+         * @description Who an event is about. Only a salted digest of it is in the chain, so that it can be forgotten.
+         */
+        EventWho: {
+            name: string;
+            address: string;
+            salt: string;
         };
         /**
          * AuditCheckpoint
@@ -8977,6 +9179,176 @@ export interface operations {
             };
         };
     };
+    "governance.project_access": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Access"];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "governance.team_access": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Access"];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "governance.audit": {
         parameters: {
             query?: {
@@ -9069,6 +9441,94 @@ export interface operations {
             };
         };
     };
+    "governance.could_see": {
+        parameters: {
+            query: {
+                since: string;
+                until: string;
+                member?: string;
+                token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CouldSee"];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "governance.prove_audit": {
         parameters: {
             query?: never;
@@ -9085,6 +9545,91 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AuditProof"];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "governance.prove_event": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                event_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventProof"];
                 };
             };
             /** @description nobody is signed in */
