@@ -69,7 +69,7 @@ export function Grants({ member, close }: { member: Member | null; close: () => 
           <form className="field-row" onSubmit={(event) => { event.preventDefault(); setOne.mutate({ given: { ...place, verb }, held: true }); }}>
             <Select size="xs" label="Permission" data={VERBS} value={verb} allowDeselect={false} onChange={(value) => setVerb(value ?? "audit.read")} />
             <Select size="xs" label="Where" data={places} searchable value={where} allowDeselect={false} onChange={(value) => setWhere(value ?? "workspace:")} />
-            <Button type="submit" size="xs" loading={setOne.isPending}>Give permission</Button>
+            <Button type="submit" size="xs" loading={setOne.isPending}>Allow</Button>
           </form>
           {setOne.isError && <ErrorNote error={setOne.error} />}
         </div>
