@@ -37,6 +37,7 @@ from runward.store.migrations import (
     m0022_usage,
     m0023_sign_in,
     m0024_keys,
+    m0025_verbs,
 )
 
 MIGRATIONS: list[ModuleType] = [
@@ -64,6 +65,7 @@ MIGRATIONS: list[ModuleType] = [
     m0022_usage,
     m0023_sign_in,
     m0024_keys,
+    m0025_verbs,
 ]
 """All migrations in order; the position (from 1) is the schema's version."""
 
