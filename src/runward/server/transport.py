@@ -16,7 +16,7 @@ from runward.core.remote import DIRECT
 from runward.data.files import DATA_BLOB, DATA_BLOBS, find_content, find_contents, stream_contents
 from runward.errors import NotFoundError
 from runward.server.app import Server, door, in_thread, read_body
-from runward.store.blobs import check_digest
+from runward.store.blobs import Blobs, check_digest
 from runward.tracking import files
 
 _INLINE = {"image/png", "image/jpeg", "image/gif", "image/webp", "image/svg+xml"}
@@ -35,12 +35,12 @@ def uploads(server: Server) -> list[BaseRoute]:
     async def upload(request: Request) -> Response:
         project = request.path_params["project"]
 
-        def allowed() -> Digest:
-            with dispatcher.enter(files.UPLOAD, server.actor(request), project, write=False):
-                return check_digest(request.path_params["digest"])
+        def allowed() -> tuple[Digest, Blobs]:
+            with dispatcher.enter(files.UPLOAD, server.actor(request), project, write=False) as call:
+                return check_digest(request.path_params["digest"]), files.blobs_for(call, project)
 
-        digest = await in_thread(allowed)
-        with dispatcher.blobs.writer() as writer:
+        digest, blobs = await in_thread(allowed)
+        with blobs.writer() as writer:
             async for chunk in request.stream():
                 writer.write(chunk)
             _, size = await in_thread(lambda: writer.commit(digest))
@@ -55,17 +55,17 @@ def uploads(server: Server) -> list[BaseRoute]:
     async def pack(request: Request) -> Response:
         project = request.path_params["project"]
 
-        def allowed() -> None:
-            with dispatcher.enter(files.PACK, server.actor(request), project, write=False):
-                # Who may not write makes this server read and unpack nothing.
-                pass
+        def allowed() -> Blobs:
+            # Who may not write makes this server read and unpack nothing.
+            with dispatcher.enter(files.PACK, server.actor(request), project, write=False) as call:
+                return files.blobs_for(call, project)
 
-        await in_thread(allowed)
+        blobs = await in_thread(allowed)
         contents = decode(await read_body(request), dict[str, bytes], MSGPACK)
 
         def kept() -> int:
             digests = [check_digest(text) for text in contents]
-            sizes = dispatcher.blobs.put_many((digest, [contents[digest]]) for digest in digests)
+            sizes = blobs.put_many((digest, [contents[digest]]) for digest in digests)
             with dispatcher.enter(files.PACK, server.actor(request), project, write=True) as call:
                 files.record_uploads(call, project, list(zip(digests, sizes, strict=True)))
             return sum(sizes)

@@ -54,7 +54,7 @@ class KeyInfo(NamedTuple):
     destroyed_at: datetime | None
 
 
-class _Held(NamedTuple):
+class Held(NamedTuple):
     """A key in memory."""
 
     id: str
@@ -93,7 +93,7 @@ class Keyring:
         self._kept_for = timedelta(days=_backup_days() if backup_days is None else backup_days)
         self._mutex = threading.RLock()
         self._roots: dict[str, RootKey] = {}
-        self._held: dict[tuple[str, str, str], _Held] = {}
+        self._held: dict[tuple[str, str, str], Held] = {}
         # Keys that may yet be undone with their transaction: nothing outside of it may be sealed with them.
         self._made = weakref.WeakKeyDictionary[Tx, set[str]]()
 
@@ -125,7 +125,7 @@ class Keyring:
         held = self.by_id(kind, owner_id, key_id, tx=tx)
         return unseal(held.cipher, sealed[1 + _ID_BYTES :], _bound(kind, owner_id, about))
 
-    def current(self, kind: Kind, owner_id: str, *, tx: Tx | None = None) -> _Held:
+    def current(self, kind: Kind, owner_id: str, *, tx: Tx | None = None) -> Held:
         """The key that seals now; made where there is none yet. Raises: NotFoundError (destroyed)."""
         if held := self._cached(kind, owner_id, ""):
             return held
@@ -137,7 +137,7 @@ class Keyring:
                 held = self._load(found, kind, owner_id, "") or self._make(found, kind, owner_id, 1)
         return held
 
-    def by_id(self, kind: Kind, owner_id: str, key_id: str, *, tx: Tx | None = None) -> _Held:
+    def by_id(self, kind: Kind, owner_id: str, key_id: str, *, tx: Tx | None = None) -> Held:
         """One of an owner's keys, the present one or an older. Raises: NotFoundError (destroyed, or there is none)."""
         if held := self._cached(kind, owner_id, key_id):
             return held
@@ -267,6 +267,20 @@ class Keyring:
             for key_id, kind, owner, version, by, made, gone in rows
         ]
 
+    def owners(self, kind: Kind) -> list[str]:
+        """Whose keys of a kind there are."""
+        with self._reading(None) as tx:
+            rows = tx.all("SELECT DISTINCT owner_id FROM keys WHERE kind = ? ORDER BY owner_id", (kind,))
+        return [row[0] for row in rows]
+
+    def owner_of(self, key_id: str) -> str:
+        """Whose key this is. Raises: NotFoundError."""
+        with self._reading(None) as tx:
+            found = tx.scalar("SELECT owner_id FROM keys WHERE id = ?", (key_id,))
+        if found is None:
+            raise NotFoundError(f"there is no key {key_id!r}", hint="restore the database from a backup")
+        return str(found)
+
     def forget_cached(self) -> None:
         """Let go of the keys in memory."""
         with self._mutex:
@@ -295,13 +309,13 @@ class Keyring:
                 found.execute("SELECT pg_advisory_xact_lock(4749)")
             yield found
 
-    def _cached(self, kind: str, owner_id: str, key_id: str) -> _Held | None:
+    def _cached(self, kind: str, owner_id: str, key_id: str) -> Held | None:
         held = self._held.get((kind, owner_id, key_id))
         if held is None or held.until < time.monotonic():
             return None
         return held
 
-    def _load(self, tx: Tx, kind: Kind, owner_id: str, key_id: str) -> _Held | None:
+    def _load(self, tx: Tx, kind: Kind, owner_id: str, key_id: str) -> Held | None:
         """A key from the database, the newest where no id is given; None where there is none."""
         row = tx.one(
             f"""SELECT id, version, wrapped, wrapped_by FROM keys WHERE kind = ? AND owner_id = ?
@@ -320,13 +334,13 @@ class Keyring:
             secret = unseal(self._people_cipher(wrapped_by), bytes(wrapped), about)
         else:
             secret = self._root([wrapped_by]).unwrap(bytes(wrapped), about)
-        held = _Held(found_id, secret, cipher(secret), time.monotonic() + _CACHED_S)
+        held = Held(found_id, secret, cipher(secret), time.monotonic() + _CACHED_S)
         with self._mutex:
             if found_id not in self._made.get(tx, ()):
                 self._held[kind, owner_id, key_id] = self._held[kind, owner_id, found_id] = held
         return held
 
-    def _make(self, tx: Tx, kind: Kind, owner_id: str, version: int) -> _Held:
+    def _make(self, tx: Tx, kind: Kind, owner_id: str, version: int) -> Held:
         key_id, secret = new_id(), new_secret()
         about = _row(kind, owner_id, key_id, version)
         if kind == "person":
@@ -338,14 +352,14 @@ class Keyring:
         tx.insert("keys", _values(key_id, kind, owner_id, version, wrapped, wrapped_by))
         with self._mutex:
             self._made.setdefault(tx, set()).add(key_id)
-        return _Held(key_id, secret, cipher(secret), 0.0)
+        return Held(key_id, secret, cipher(secret), 0.0)
 
     def _people_cipher(self, key_id: str) -> AESGCM:
         with self._mutex:
             held = self._held.get(("people", "", key_id))
             if held is None or held.until < time.monotonic():
                 secret = self.people.open(key_id, self._root, utc_now())
-                held = _Held(key_id, secret, cipher(secret), time.monotonic() + _CACHED_S)
+                held = Held(key_id, secret, cipher(secret), time.monotonic() + _CACHED_S)
                 self._held["people", "", key_id] = held
         return held.cipher
 
