@@ -243,10 +243,35 @@ class Keyring:
                     self._replace_people(tx)
         return gone
 
+    def renew_people(self) -> int:
+        """Go on without people keys that are lost for good; returns for how many people that is.
+
+        What was sealed for them stays unreadable, and what is sealed from now on is under new keys.
+        """
+        lost = 0
+        with self._changing(None) as tx:
+            self._replace_people(tx, give_up=True)
+            new = self._present_people(tx)
+            for owner, version in tx.all(
+                """SELECT owner_id, max(version) FROM keys WHERE kind = 'person' GROUP BY owner_id
+                   HAVING count(destroyed_at) = 0 ORDER BY owner_id"""
+            ):
+                held = "SELECT 1 FROM keys WHERE kind = 'person' AND owner_id = ? AND version = ? AND wrapped_by = ?"
+                if tx.scalar(held, (owner, version, new)) is None:
+                    self._make(tx, "person", owner, version + 1)
+                    lost += 1
+        self.forget_cached()
+        return lost
+
     def begin(self) -> str:
         """Make the root key where there is none yet; returns its id."""
         with self._changing(None) as tx:
             return self._present_root(tx).id
+
+    def check(self) -> None:
+        """Raises: KeyMissingError (the root key that wraps this database's keys is not there), InvalidError."""
+        if wanted := self.present_root():
+            self._root([wanted])
 
     # what may be told -----------------------------------------------------------------------------------------------
 
@@ -254,6 +279,16 @@ class Keyring:
     def where(self) -> str:
         """Where the root key is, in words."""
         return self._where().where
+
+    @property
+    def backup_days(self) -> float:
+        """How long a replaced people key stays."""
+        return self._kept_for / timedelta(days=1)
+
+    def present_root(self) -> str:
+        """The id of the root key that the database's keys are wrapped by; empty where there are none yet."""
+        with self._reading(None) as tx:
+            return str(tx.scalar("SELECT value FROM workspace WHERE key = ?", (_ROOT,)) or "")
 
     def all_keys(self, *, tx: Tx | None = None) -> list[KeyInfo]:
         """All keys, without their secrets."""
@@ -374,14 +409,14 @@ class Keyring:
         tx.insert("keys", _values(key_id, "people", "", last + 1, None, ""))
         return key_id
 
-    def _replace_people(self, tx: Tx) -> None:
-        """Make another people key, and wrap what is left by it."""
+    def _replace_people(self, tx: Tx, *, give_up: bool = False) -> None:
+        """Make another people key, and wrap what is left by it; what cannot be opened is passed over, or an error."""
         tx.execute(
             "UPDATE keys SET destroyed_at = ? WHERE kind = 'people' AND destroyed_at IS NULL", (to_us(utc_now()),)
         )
-        self._wrap_people(tx)
+        self._wrap_people(tx, give_up=give_up)
 
-    def _wrap_people(self, tx: Tx) -> None:
+    def _wrap_people(self, tx: Tx, *, give_up: bool = False) -> None:
         """Let the people key of now wrap the keys of all people."""
         new = self._present_people(tx)
         under = self._people_cipher(new)
@@ -392,7 +427,12 @@ class Keyring:
             (new,),
         ):
             about = _row("person", owner, key_id, version)
-            secret = unseal(self._people_cipher(wrapped_by), bytes(wrapped), about)
+            try:
+                secret = unseal(self._people_cipher(wrapped_by), bytes(wrapped), about)
+            except KeyMissingError:
+                if give_up:
+                    continue
+                raise
             again.append((seal(under, secret, about), new, key_id))
         tx.many("UPDATE keys SET wrapped = ?, wrapped_by = ? WHERE id = ?", again)
 

@@ -363,10 +363,7 @@ class SealedBlobs(Putting):
 
     def write_table(self, name: str, path: Path) -> None:
         """Raises: ConflictError."""
-        raise ConflictError(
-            "tables of points are not written: this workspace is encrypted, and they are for programs that have no key",
-            hint="runward export writes what you choose to where you choose",
-        )
+        raise ConflictError(f"the table {name} is not written: what other programs read cannot be encrypted")
 
     def drop_table(self, name: str) -> None:
         """See :meth:`Blobs.drop_table`."""
