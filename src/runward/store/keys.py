@@ -22,7 +22,7 @@ import msgspec
 from runward.core.clock import from_us, to_us, utc_now
 from runward.core.ids import new_id
 from runward.errors import CorruptedError, InvalidError, KeyMissingError, NotFoundError
-from runward.store.ciphers import cipher, new_secret, seal, unseal
+from runward.store.ciphers import available, cipher, new_secret, seal, unseal
 from runward.store.database import Database, Tx
 from runward.store.people import PeopleKeys
 from runward.store.rootkey import RootKey, RootPlace, root_place
@@ -67,8 +67,8 @@ class Keyring:
     """The keys of a workspace. Thread-safe; several processes may use one at once.
 
     Every method takes the caller's transaction where there is one (a writing one, if a key may have to be made), and opens its
-    own otherwise. Every method raises KeyMissingError (the root key or a people key is not there, or is another one) and
-    StoreError.
+    own otherwise. Every method raises KeyMissingError (the root key or a people key is not there, or is another one),
+    MissingExtraError (`cryptography` is not installed: see :attr:`is_available`) and StoreError.
     """
 
     def __init__(
@@ -96,6 +96,11 @@ class Keyring:
         self._held: dict[tuple[str, str, str], Held] = {}
         # Keys that may yet be undone with their transaction: nothing outside of it may be sealed with them.
         self._made = weakref.WeakKeyDictionary[Tx, set[str]]()
+
+    @property
+    def is_available(self) -> bool:
+        """Whether anything can be sealed on this machine: `cryptography` is installed."""
+        return available()
 
     # sealing --------------------------------------------------------------------------------------------------------
 
@@ -465,15 +470,8 @@ class Keyring:
 def _values(
     key_id: str, kind: str, owner_id: str, version: int, wrapped: bytes | None, wrapped_by: str
 ) -> dict[str, object]:
-    return {
-        "id": key_id,
-        "kind": kind,
-        "owner_id": owner_id,
-        "version": version,
-        "wrapped": wrapped,
-        "wrapped_by": wrapped_by,
-        "created_at": to_us(utc_now()),
-    }
+    said = {"id": key_id, "kind": kind, "owner_id": owner_id, "version": version, "wrapped": wrapped}
+    return {**said, "wrapped_by": wrapped_by, "created_at": to_us(utc_now())}
 
 
 def _row(kind: str, owner_id: str, key_id: str, version: int) -> bytes:
