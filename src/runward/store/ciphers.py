@@ -49,10 +49,15 @@ def seal(under: AESGCM, data: bytes, about: bytes) -> bytes:
 
 def unseal(under: AESGCM, sealed: bytes, about: bytes) -> bytes:
     """What was sealed. Raises: CorruptedError (another key, or it was changed, or is about something else)."""
+    return decrypted(under, sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], about)
+
+
+def decrypted(under: AESGCM, nonce: bytes, data: bytes | memoryview, about: bytes | None) -> bytes:
+    """What was encrypted with a nonce. Raises: CorruptedError (another key, or it was changed, or is about something else)."""
     from cryptography.exceptions import InvalidTag
 
     try:
-        return under.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], about)
+        return under.decrypt(nonce, data, about)
     except (InvalidTag, ValueError):
         raise CorruptedError(
             "sealed bytes do not fit their key: they were changed, or moved here from elsewhere",

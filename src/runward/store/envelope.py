@@ -29,6 +29,7 @@ from runward.core.ids import Digest
 from runward.errors import CorruptedError
 from runward.store.blobs import CHUNK_BYTES, BlobWriter, check_announced
 from runward.store.ciphers import KEY_BYTES, NONCE_BYTES, TAG_BYTES, cipher, new_secret, seal, unseal
+from runward.store.ciphers import decrypted as unsealed
 from runward.store.keys import Held
 
 _MAGIC, _VERSION = b"RWSB", 1
@@ -96,35 +97,40 @@ class SealingWriter(BlobWriter):
         self._key, self._name_of = key, name_of
         self._secret = new_secret()
         self._cipher = cipher(self._secret)
-        self._waiting, self._number = bytearray(), 0
+        # Two pieces of memory for all chunks: to get a new one for each takes longer than to encrypt it.
+        self._waiting, self._sealed = memoryview(bytearray(CHUNK_BYTES)), memoryview(bytearray(BLOCK_BYTES))
+        self._filled, self._number = 0, 0
         file.write(bytes(HEADER_BYTES))
 
     def write(self, chunk: bytes) -> None:
         """Add bytes. Raises: OSError."""
         self._hasher.update(chunk)
         self._size += len(chunk)
-        self._waiting += chunk
-        # One chunk stays: which one is the last is not known before the end.
-        while len(self._waiting) > CHUNK_BYTES:
-            with memoryview(self._waiting) as view, view[:CHUNK_BYTES] as full:
-                self._add(full, last=False)
-            del self._waiting[:CHUNK_BYTES]
+        rest = memoryview(chunk)
+        while rest:
+            if self._filled == CHUNK_BYTES:
+                # More comes, so it is not the last one.
+                self._add(last=False)
+            taken = rest[: CHUNK_BYTES - self._filled]
+            self._waiting[self._filled : self._filled + len(taken)] = taken
+            self._filled += len(taken)
+            rest = rest[len(taken) :]
 
-    def _add(self, chunk: bytes | bytearray | memoryview, *, last: bool) -> None:
-        self._file.write(self._cipher.encrypt(_nonce(self._number, last=last), chunk, None))
-        self._number += 1
+    def _add(self, *, last: bool) -> None:
+        sealed = self._sealed[: self._filled + TAG_BYTES]
+        self._cipher.encrypt_into(_nonce(self._number, last=last), self._waiting[: self._filled], None, sealed)
+        self._file.write(sealed)
+        self._number, self._filled = self._number + 1, 0
 
     def finish(self, expect: Digest | None = None) -> tuple[Digest, Digest, int]:
         """Write what is left, and the header; (name, digest, size) of the content. Raises: InvalidError, OSError."""
         digest = Digest(self._hasher.hexdigest())
         if expect is not None:
             check_announced(digest, expect)
-        self._add(self._waiting, last=True)
+        self._add(last=True)
         name = self._name_of(digest)
-        fixed = _FIXED.pack(_MAGIC, _VERSION, self._key.id.encode(), CHUNK_BYTES, self._size)
-        wrapped = seal(self._key.cipher, self._secret + bytes.fromhex(digest), _about(fixed, name))
         self._file.seek(0)
-        self._file.write(fixed + wrapped)
+        self._file.write(_header(self._key, self._secret, name, digest, self._size))
         return name, digest, self._size
 
     def commit(self, expect: Digest | None = None) -> tuple[Digest, int]:
@@ -132,6 +138,17 @@ class SealingWriter(BlobWriter):
         name, digest, size = self.finish(expect)
         self._keep(name)
         return digest, size
+
+
+def _header(key: Held, secret: bytes, name: Digest, digest: Digest, size: int) -> bytes:
+    fixed = _FIXED.pack(_MAGIC, _VERSION, key.id.encode(), CHUNK_BYTES, size)
+    return fixed + seal(key.cipher, secret + bytes.fromhex(digest), _about(fixed, name))
+
+
+def sealed_whole(data: bytes, key: Held, name: Digest, digest: Digest) -> bytes:
+    """The sealed blob of a content that is no longer than a chunk."""
+    secret = new_secret()
+    return _header(key, secret, name, digest, len(data)) + cipher(secret).encrypt(_nonce(0, last=True), data, None)
 
 
 def header_of(data: bytes) -> Header:
@@ -167,15 +184,19 @@ def decrypted(found: Opened, pieces: Iterable[bytes], start: int, stop: int) -> 
     Raises: CorruptedError (at the first chunk that is not as it was written, or missing).
     """
     number, last = min(start // CHUNK_BYTES, _blocks(found.size) - 1), _blocks(found.size) - 1
-    under, waiting = cipher(found.secret), bytearray()
+    under, waiting, filled = cipher(found.secret), memoryview(bytearray(BLOCK_BYTES)), 0
     stream = iter(pieces)
+    piece = memoryview(b"")
     while number <= last and (number * CHUNK_BYTES < stop or not number):
         wanted = BLOCK_BYTES if number < last else found.size - last * CHUNK_BYTES + TAG_BYTES
-        while len(waiting) < wanted and (piece := next(stream, None)) is not None:
-            waiting += piece
-        nonce = _nonce(number, last=number == last)
-        chunk = unseal(under, nonce + waiting[:wanted], b"")
-        del waiting[:wanted]
+        while filled < wanted:
+            piece = piece or memoryview(next(stream, b""))
+            if not piece:
+                break
+            taken = piece[: wanted - filled]
+            waiting[filled : filled + len(taken)] = taken
+            filled, piece = filled + len(taken), piece[len(taken) :]
+        chunk = unsealed(under, _nonce(number, last=number == last), waiting[:filled], None)
         offset = number * CHUNK_BYTES
         yield chunk[max(start - offset, 0) : stop - offset]
-        number += 1
+        number, filled = number + 1, 0

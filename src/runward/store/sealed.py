@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import io
 import itertools
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,6 +17,7 @@ from typing import BinaryIO, NamedTuple, TypeVar
 
 from blake3 import blake3
 
+from runward.core.hashing import digest_bytes
 from runward.core.ids import Digest
 from runward.core.parallel import at_once
 from runward.errors import ConflictError, CorruptedError, InvalidError, NotFoundError
@@ -44,6 +44,7 @@ from runward.store.envelope import (
     opened,
     place_of,
     sealed_size,
+    sealed_whole,
 )
 from runward.store.keys import Keyring
 from runward.store.small import SMALL_BYTES
@@ -213,11 +214,11 @@ class SealedBlobs(Putting):
 
     def _sealed_small(self, data: bytes, expect: Digest | None = None) -> tuple[Digest, Digest, bytes]:
         """(name, digest, sealed bytes) of a small content."""
-        file = io.BytesIO()
-        writer = self._sealing(file, lambda name: None)
-        writer.write(data)
-        name, digest, _ = writer.finish(expect)
-        return name, digest, file.getvalue()
+        owner, digest = self._of_somebody(), digest_bytes(data)
+        if expect is not None:
+            check_announced(digest, expect)
+        name = self._name(owner, digest)
+        return name, digest, sealed_whole(data, self.keyring.current("team", owner), name, digest)
 
     def put_many(self, contents: Iterable[tuple[Digest, Iterable[bytes]]]) -> list[int]:
         """See :meth:`Blobs.put_many`."""
