@@ -322,3 +322,9 @@ def test_a_server_with_object_storage_keeps_nothing_in_clear(
     assert cli("doctor", "--deep", "--drift", *options).code == 0
     store.close()
     dispatcher.database.close()
+
+
+def test_a_server_that_should_write_tables_is_not_started(cli: Cli, folder: Path) -> None:
+    cli("keys", "init")
+    answer = cli("server", "--port", "0", "--tables-after", "1h")
+    assert (answer.code, "--tables-after" in answer.err) == (2, True)

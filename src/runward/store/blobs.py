@@ -85,8 +85,11 @@ class Blobs(Protocol):
         """
         ...
 
-    def chunks(self, digest: Digest) -> Iterator[bytes]:
-        """A blob in pieces, unchecked. Raises: NotFoundError, at once."""
+    def chunks(self, digest: Digest, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """A blob in pieces, or its bytes from ``start``, which it has, to before ``stop``; not compared with its digest.
+
+        Raises: NotFoundError, at once.
+        """
         ...
 
     def copy_to(self, digest: Digest, path: Path) -> None:
@@ -255,7 +258,7 @@ class Putting(abc.ABC):
         """See :meth:`Blobs.stored`."""
 
     @abc.abstractmethod
-    def chunks(self, digest: Digest) -> Iterator[bytes]:
+    def chunks(self, digest: Digest, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """See :meth:`Blobs.chunks`."""
 
     def problems(self) -> Iterator[str]:

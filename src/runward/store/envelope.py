@@ -100,6 +100,8 @@ class SealingWriter(BlobWriter):
         # Two pieces of memory for all chunks: to get a new one for each takes longer than to encrypt it.
         self._waiting, self._sealed = memoryview(bytearray(CHUNK_BYTES)), memoryview(bytearray(BLOCK_BYTES))
         self._filled, self._number = 0, 0
+        self._full: memoryview | None = None
+        """A whole chunk that may be the last one."""
         file.write(bytes(HEADER_BYTES))
 
     def write(self, chunk: bytes) -> None:
@@ -108,26 +110,32 @@ class SealingWriter(BlobWriter):
         self._size += len(chunk)
         rest = memoryview(chunk)
         while rest:
-            if self._filled == CHUNK_BYTES:
+            if self._full is not None:
                 # More comes, so it is not the last one.
-                self._add(last=False)
+                self._add(self._full, last=False)
+                self._full = None
+            if not self._filled and len(rest) >= CHUNK_BYTES:
+                self._full, rest = rest[:CHUNK_BYTES], rest[CHUNK_BYTES:]
+                continue
             taken = rest[: CHUNK_BYTES - self._filled]
             self._waiting[self._filled : self._filled + len(taken)] = taken
             self._filled += len(taken)
             rest = rest[len(taken) :]
+            if self._filled == CHUNK_BYTES:
+                self._full, self._filled = self._waiting, 0
 
-    def _add(self, *, last: bool) -> None:
-        sealed = self._sealed[: self._filled + TAG_BYTES]
-        self._cipher.encrypt_into(_nonce(self._number, last=last), self._waiting[: self._filled], None, sealed)
+    def _add(self, chunk: memoryview, *, last: bool) -> None:
+        sealed = self._sealed[: len(chunk) + TAG_BYTES]
+        self._cipher.encrypt_into(_nonce(self._number, last=last), chunk, None, sealed)
         self._file.write(sealed)
-        self._number, self._filled = self._number + 1, 0
+        self._number += 1
 
     def finish(self, expect: Digest | None = None) -> tuple[Digest, Digest, int]:
         """Write what is left, and the header; (name, digest, size) of the content. Raises: InvalidError, OSError."""
         digest = Digest(self._hasher.hexdigest())
         if expect is not None:
             check_announced(digest, expect)
-        self._add(last=True)
+        self._add(self._waiting[: self._filled] if self._full is None else self._full, last=True)
         name = self._name_of(digest)
         self._file.seek(0)
         self._file.write(_header(self._key, self._secret, name, digest, self._size))

@@ -304,13 +304,9 @@ class FolderBlobs(Putting):
         else:
             path.write_bytes(self._read_small(digest))
 
-    def chunks(self, digest: Digest) -> Iterator[bytes]:
+    def chunks(self, digest: Digest, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """See :meth:`Blobs.chunks`."""
-        try:
-            file = open(self.path_of(digest), "rb")  # noqa: SIM115
-        except FileNotFoundError:
-            return iter([self._read_small(digest)])
-        return _pieces(file)
+        return self.pieces(digest, start, None if stop is None else max(stop - start, 0))
 
     def local_path(self, digest: Digest) -> Path | None:
         """See :meth:`Blobs.local_path`."""

@@ -166,9 +166,9 @@ class ObjectBlobs(Putting):
         """See :meth:`Blobs.read_many`. An object storage answers late, but many at once."""
         return at_once(self.read, digests, _AT_ONCE)
 
-    def chunks(self, digest: Digest) -> Iterator[bytes]:
+    def chunks(self, digest: Digest, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """See :meth:`Blobs.chunks`."""
-        return self._bucket.pieces(self._name(digest), not_stored(digest))
+        return self.pieces(digest, start, None if stop is None else max(stop - start, 0))
 
     def copy_to(self, digest: Digest, path: Path) -> None:
         """See :meth:`Blobs.copy_to`."""

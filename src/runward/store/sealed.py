@@ -20,7 +20,14 @@ from blake3 import blake3
 from runward.core.hashing import digest_bytes
 from runward.core.ids import Digest
 from runward.core.parallel import at_once
-from runward.errors import ConflictError, CorruptedError, InvalidError, NotFoundError
+from runward.errors import (
+    ConflictError,
+    CorruptedError,
+    InvalidError,
+    KeyMissingError,
+    NotFoundError,
+    StoreError,
+)
 from runward.store.blobs import (
     CHUNK_BYTES,
     BlobWriter,
@@ -327,7 +334,9 @@ class SealedBlobs(Putting):
         for name, _, _ in self.sealed.stored():
             try:
                 self._check(name)
-            except (CorruptedError, NotFoundError) as error:
+            except KeyMissingError:
+                raise
+            except (StoreError, NotFoundError, InvalidError) as error:
                 yield f"sealed blob {name}: {error.message}"
 
     def _check(self, name: Digest) -> None:
