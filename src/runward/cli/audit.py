@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import click
+import msgspec
 
 from runward.cli.models import moment, when
 from runward.cli.output import NO, YES, Output, pass_output, with_json
+from runward.core.clock import from_us
+from runward.errors import CorruptedError, InvalidError
 from runward.face import current_workspace
-from runward.governance.model import AuditEvent
+from runward.governance.inclusion import check
+from runward.governance.model import AuditEvent, EventProof
 
 
 @click.group()
@@ -59,11 +64,61 @@ def list_events(
     output.table(found, ["when", "who", "what", "object", "outcome", "via"], rows, note)
 
 
-@audit.command("verify")
+@audit.command("proof")
+@click.argument("event_id", metavar="EVENT", type=click.IntRange(1))
+@click.option("--output", "-o", "path", type=click.Path(path_type=Path), help="Write it to this file.")
 @with_json
 @pass_output
-def verify(output: Output) -> int:
+def proof_of_event(output: Output, event_id: int, path: Path | None) -> None:
+    """That one event is on the trail, for somebody who sees nothing else of it. ``audit list --json`` shows ids."""
+    proof = current_workspace().governance.prove_event(event_id)
+    if path is None:
+        output.json = True
+        output.result(proof)
+    else:
+        path.write_bytes(msgspec.json.format(msgspec.json.encode(proof), indent=2) + b"\n")
+        output.result(
+            proof, f"{path}: runward audit verify --proof {path} --key KEY, where KEY is what `runward key` prints"
+        )
+
+
+@audit.command("verify")
+@click.option("--proof", type=click.Path(path_type=Path, exists=True), help="Check one event's proof instead.")
+@click.option(
+    "--key", type=click.Path(path_type=Path, exists=True), help="With --proof: the public key of the workspace."
+)
+@with_json
+@pass_output
+def verify(output: Output, proof: Path | None, key: Path | None) -> int:
     """Read the whole trail: exit code 0 where it is as it was written, 1 where it is not."""
+    return _verify_trail(output) if proof is None else _verify_event(output, proof, key)
+
+
+def _verify_event(output: Output, path: Path, key: Path | None) -> int:
+    try:
+        claimed = msgspec.json.decode(path.read_bytes(), type=EventProof)
+    except msgspec.DecodeError as error:
+        raise InvalidError(f"{path} is no proof of an event: {error}", hint="runward audit proof EVENT") from error
+    if key is None:
+        raise InvalidError("--key is missing", hint="who keeps the trail prints it: runward key > PUBLIC.pem")
+    try:
+        signer = check(claimed, key.read_bytes())
+    except CorruptedError as error:
+        output.result({"valid": False, "reason": error.message}, f"✗ {error.message}")
+        return NO
+    who = claimed.who.name if claimed.who else "somebody who was forgotten"
+    at = when(from_us(claimed.at))
+    output.result(
+        {"valid": True, "key_id": signer, "event": claimed},
+        [
+            f"✓ on the trail, signed by {signer}",
+            f"  {at} {who}: {claimed.operation} {claimed.object_kind} {claimed.object_id} ({claimed.outcome})",
+        ],
+    )
+    return YES
+
+
+def _verify_trail(output: Output) -> int:
     proof = current_workspace().governance.prove_audit()
     lines = [f"{proof.events:,} events: {'as they were written' if proof.holds else 'CHANGED'}"]
     lines += [f"  {one.kind}: {f'event {one.event}: ' if one.event else ''}{one.message} (chain {one.lane}, row {one.seq})"

@@ -10,6 +10,7 @@ from runward.governance.model import (
     AuditCheckpoint,
     AuditPage,
     AuditProof,
+    EventProof,
     Invitation,
     Me,
     Member,
@@ -144,6 +145,14 @@ class Governance(Protocol):
     @operation("GET", "/audit/proof", may="audit.read", on=ON_WORKSPACE)
     def prove_audit(self) -> AuditProof:
         """Whether the trail is as it was written: its chains, their ends and the checkpoints. Reads all of it."""
+        ...
+
+    @operation("GET", "/audit/events/{event_id}/proof", may="audit.read", on=ON_WORKSPACE)
+    def prove_event(self, event_id: int) -> EventProof:
+        """That one event is on the trail, for somebody who sees nothing else of it: ``runward audit verify --proof FILE``.
+
+        Raises: NotFoundError, ConflictError (it is older than the chains, or signatures cannot be made here).
+        """
         ...
 
     @operation("POST", "/audit/checkpoints", may="audit.read", on=ON_WORKSPACE)

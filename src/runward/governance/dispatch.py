@@ -37,6 +37,9 @@ from runward.store.keys import Keyring
 Api = TypeVar("Api")
 T = TypeVar("T")
 Listener = Callable[[Sequence[Event]], None]
+AtEnd = Callable[[Sequence[tuple["Call", str]]], None]
+"""Work for several calls of one transaction at once: (call, what it is about) each."""
+Left = dict[AtEnd, list[tuple["Call", str]]]
 _EVENT = {"at": "bigint"} | dict.fromkeys(
     ("kind", "object_kind", "object_id", "project_id", "team_id", "actor", "data"), "text"
 )
@@ -45,8 +48,9 @@ _EVENT = {"at": "bigint"} | dict.fromkeys(
 class Call:
     """What a service knows of the call it answers. It lives for one transaction."""
 
-    def __init__(self, dispatcher: Dispatcher, tx: Tx, actor: Actor) -> None:
+    def __init__(self, dispatcher: Dispatcher, tx: Tx, actor: Actor, left: Left | None = None) -> None:
         self._dispatcher = dispatcher
+        self._left: Left = {} if left is None else left
         self.tx = tx
         self.actor = actor
         self.now: datetime = utc_now()
@@ -82,6 +86,16 @@ class Call:
         self.events.append(event)
         for hook in self._dispatcher.rooms.hooks.get(event.kind, ()):
             hook(self, event)
+
+    def at_end(self, work: AtEnd, subject: str) -> None:
+        """Have some work done before the commit, once for all that was left for it by the calls of this transaction."""
+        self._left.setdefault(work, []).append((self, subject))
+
+    def catch_up(self) -> None:
+        """Do now what was left for the end."""
+        while self._left:
+            work = next(iter(self._left))
+            work(self._left.pop(work))
 
     def note(self, what: str, kind: str, object_id: str) -> None:
         """Note in the audit trail that an operation was carried out as a part of another one."""
@@ -262,7 +276,11 @@ class Dispatcher:
     def _commit(self, group: Sequence[Pending]) -> None:
         try:
             with self.database.transaction(write=True) as tx:
-                calls = [call for pending in group if (call := self._attempt(tx, pending, alone=len(group) == 1))]
+                left: Left = {}
+                ready = self._authorised(tx, group, left)
+                calls = [call for pending, call in ready if self._attempt(call, pending, alone=len(group) == 1)]
+                for call in calls[:1]:
+                    call.catch_up()
                 # A chain is held as shortly as can be.
                 tx.settle()
                 append(tx, self.audit_key, [noted for call in calls for noted in call.noted])
@@ -289,25 +307,45 @@ class Dispatcher:
         if group:
             self._commit(group)
 
-    def _attempt(self, tx: Tx, pending: Pending, *, alone: bool) -> Call | None:
-        """The call where it was done. Raises: _UndoneError (refused after a change, which has to be undone)."""
-        call, changes = Call(self, tx, pending.actor), tx.changes
+    def _authorised(self, tx: Tx, group: Sequence[Pending], left: Left) -> list[tuple[Pending, Call]]:
+        """The calls that may be made: all are asked for before the first one changes what the others' rights are read from."""
+        found = [(pending, Call(self, tx, pending.actor, left)) for pending in group]
+        about: dict[str, list[str]] = {}
+        for pending in group:
+            if of := subject(pending.op, pending.arguments):
+                about.setdefault(of[0], []).append(of[1])
+        for kind, ids in about.items():
+            self.rooms.look_ahead(kind, tx, ids)
+        for pending, call in found:
+            try:
+                self.authorise(call, pending.op, pending.arguments)
+            except RunwardError as error:
+                pending.error = error
+        return [(pending, call) for pending, call in found if pending.error is None]
+
+    def _attempt(self, call: Call, pending: Pending, *, alone: bool) -> bool:
+        """Whether the call was done. Raises: _UndoneError (refused after a change, which has to be undone)."""
+        changes = call.tx.changes
         try:
-            pending.value = self._run(call, pending.op, pending.arguments)
+            pending.value = self._do(call, pending.op, pending.arguments)
         except RunwardError as error:
-            if tx.changes > changes:
+            if call.tx.changes > changes:
                 # A savepoint for each call would save that, and cost each of them more than all its checks.
                 if alone:
                     raise
                 raise _UndoneError(pending) from error
             pending.error = error
-            return None
-        return call
+            return False
+        return True
 
     def _run(self, call: Call, op: Operation, arguments: Mapping[str, Any]) -> Any:
-        room = self.rooms[op.room]
         self.authorise(call, op, arguments)
-        result = getattr(room.service(call), op.name)(**arguments)
+        result = self._do(call, op, arguments)
+        call.catch_up()
+        return result
+
+    def _do(self, call: Call, op: Operation, arguments: Mapping[str, Any]) -> Any:
+        result = getattr(self.rooms[op.room].service(call), op.name)(**arguments)
         if op.audited:
             self._record(call, op, arguments, "ok")
         return result
@@ -366,6 +404,7 @@ class Dispatcher:
             if not door.on.startswith("@"):
                 self.require(call, door.on, object_id, PERMISSIONS[door.may], f"{door.method} {door.path}")
             yield call
+            call.catch_up()
             if audit:
                 self._note(call, audit, door.on, object_id, "ok")
             append(tx, self.audit_key, call.noted)

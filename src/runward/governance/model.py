@@ -218,6 +218,46 @@ class AuditProof(msgspec.Struct, frozen=True):
     problem_count: int
 
 
+class EventWho(msgspec.Struct, frozen=True):
+    """Who an event is about. Only a salted digest of it is in the chain, so that it can be forgotten."""
+
+    name: str
+    address: str
+    salt: str
+    """In hexadecimal digits."""
+
+
+class EventProof(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """That an event is on the trail: it can be checked without the rest of it. Bytes are in hexadecimal digits."""
+
+    kind: str
+    lane: int
+    seq: int
+    """The event's place in its chain."""
+    at: int
+    """Microseconds since 1970."""
+    actor_id: str
+    via: str
+    operation: str
+    object_kind: str
+    object_id: str
+    outcome: str
+    who: EventWho | None
+    """None where the member was forgotten."""
+    person: str
+    """The salted digest of who it was."""
+    previous: str
+    """The hash of the event before it."""
+    hash: str
+    """SHA-256 of the hash before, the digest of who it was, and the event."""
+    path: list[str]
+    """What leads from the hash to the root of the checkpoint's tree (RFC 9162)."""
+    checkpoint: str
+    """The checkpoint's text, which is signed."""
+    signature: str
+    """Ed25519 in base64, by the workspace's signing key."""
+
+
 class AuditPage(msgspec.Struct, frozen=True):
     """Audit rows, newest first."""
 

@@ -14,10 +14,12 @@ from runward.governance import repository as sql
 from runward.governance.api import Governance
 from runward.governance.checkpoints import places, read_checkpoints, write_checkpoint
 from runward.governance.dispatch import Call
+from runward.governance.inclusion import prove_event
 from runward.governance.model import (
     AuditCheckpoint,
     AuditPage,
     AuditProof,
+    EventProof,
     Invitation,
     Me,
     Member,
@@ -33,7 +35,6 @@ from runward.governance.names import check_name
 from runward.governance.proof import prove
 from runward.governance.scopes import find_project, home_team, member_by_name, role_on_workspace
 from runward.governance.secrets import fingerprint, new_secret, new_token
-from runward.governance.trail import heads
 
 INVITATION_LASTS = timedelta(days=7)
 MAX_TOKEN_DAYS = 36_500
@@ -315,11 +316,15 @@ class GovernanceService(Governance):
         key, folder = self.call.dispatcher.audit_key, self.call.dispatcher.folder
         return prove(self.tx, key, *read_checkpoints(folder, key))
 
+    def prove_event(self, event_id: int) -> EventProof:
+        """See the contract."""
+        return prove_event(
+            self.tx, self.call.dispatcher.folder, self.call.dispatcher.audit_key, event_id, self.call.now
+        )
+
     def checkpoint_audit(self) -> AuditCheckpoint:
         """See the contract."""
-        made = write_checkpoint(
-            self.call.dispatcher.folder, self.call.dispatcher.audit_key, heads(self.tx), self.call.now
-        )
+        made = write_checkpoint(self.tx, self.call.dispatcher.folder, self.call.dispatcher.audit_key, self.call.now)
         events = sum(seq for seq, _ in made.lanes.values())
         return AuditCheckpoint(made.at, events, [str(path) for path in places(self.call.dispatcher.folder)])
 

@@ -298,6 +298,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/audit/events/{event_id}/proof": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * That one event is on the trail, for somebody who sees nothing else of it: ``runward audit verify --proof FILE``.
+         * @description That one event is on the trail, for somebody who sees nothing else of it: ``runward audit verify --proof FILE``.
+         *
+         *     Raises: NotFoundError, ConflictError (it is older than the chains, or signatures cannot be made here).
+         *
+         *     Permission: `audit.read` (role admin or higher).
+         */
+        get: operations["governance.prove_event"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit/checkpoints": {
         parameters: {
             query?: never;
@@ -4394,6 +4418,38 @@ export interface components {
             seq: number;
             event: number;
             message: string;
+        };
+        /**
+         * EventProof
+         * @description That an event is on the trail: it can be checked without the rest of it. Bytes are in hexadecimal digits.
+         */
+        EventProof: {
+            kind: string;
+            lane: number;
+            seq: number;
+            at: number;
+            actor_id: string;
+            via: string;
+            operation: string;
+            object_kind: string;
+            object_id: string;
+            outcome: string;
+            who: components["schemas"]["EventWho"] | null;
+            person: string;
+            previous: string;
+            hash: string;
+            path: string[];
+            checkpoint: string;
+            signature: string;
+        };
+        /**
+         * EventWho
+         * @description Who an event is about. Only a salted digest of it is in the chain, so that it can be forgotten.
+         */
+        EventWho: {
+            name: string;
+            address: string;
+            salt: string;
         };
         /**
          * AuditCheckpoint
@@ -8947,6 +9003,91 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AuditProof"];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "governance.prove_event": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                event_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventProof"];
                 };
             };
             /** @description nobody is signed in */
