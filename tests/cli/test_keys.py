@@ -65,6 +65,8 @@ def test_a_new_workspace_is_encrypted_from_the_first_byte(cli: Cli, folder: Path
     (folder / "keys" / "root.key").unlink()
     with contextlib.closing(open_folder(folder)) as space, pytest.raises(KeyMissingError, match="is missing"):
         _reads(space, run_id)
+    with contextlib.closing(open_folder(folder)) as space:
+        assert "is missing" in space.governance.list_keys().problem
     told = cli("keys", "status")
     assert (told.code, "✗" in told.out, str(folder / "keys" / "root.key") in told.out) == (1, True, True)
 

@@ -12,10 +12,11 @@ import msgspec
 
 from runward.cli.output import NO, YES, Output, pass_output, with_json
 from runward.cli.place import open_place, placed
-from runward.core.clock import from_us, to_us, utc_now
+from runward.core.clock import to_us, utc_now
 from runward.core.operation import Door
-from runward.errors import ConflictError, InvalidError, RunwardError
+from runward.errors import ConflictError, InvalidError
 from runward.governance.dispatch import Dispatcher
+from runward.governance.model import WorkspaceKeys
 from runward.governance.signin import folder_actor
 from runward.server.run import open_store
 from runward.store.rootkey import RootCommand, RootFile, RootPlace, RootVariable
@@ -26,31 +27,10 @@ from runward.workspace import FolderWorkspace, find_folder
 _DOOR = Door("POST", "//keys", "member.manage", "@workspace", "who owns the folder owns its keys")
 
 
-class TeamKey(msgspec.Struct, frozen=True):
-    """The present key of a team."""
+class Status(WorkspaceKeys, frozen=True):
+    """The state of a workspace's keys, and what is not encrypted yet."""
 
-    team: str
-    version: int
-    created_at: datetime
-
-
-class Keys(msgspec.Struct, frozen=True):
-    """The state of a workspace's keys; no secrets."""
-
-    encrypted_since: datetime | None
-    root_key: str
-    """Id of the root key; empty where there is none yet."""
-    where: str
-    root_key_is_there: bool
-    problem: str
-    """Why it cannot be used."""
-    teams: list[TeamKey]
-    people: int
-    """How many people have a key."""
-    destroyed: int
-    people_key_since: datetime | None
-    backup_days: float
-    unencrypted_files: int
+    unencrypted_files: int = 0
 
 
 @click.group()
@@ -204,31 +184,11 @@ def _target(folder: Path, to_file: Path | None, to_variable: str, to_command: st
     return RootFile(to_file.absolute()) if to_file else None
 
 
-def _state(dispatcher: Dispatcher) -> Keys:
-    ring, problem = dispatcher.keyring, ""
-    with dispatcher.database.transaction(write=False) as tx:
-        since = tx.scalar("SELECT value FROM workspace WHERE key = ?", (SEALED_SINCE,))
-    try:
-        ring.check()
-    except RunwardError as error:
-        problem = error.message
-    names = {str(team.id): team.name for team in _space(dispatcher).governance.list_teams()}
-    newest = {key.owner_id: key for key in ring.all_keys() if key.kind == "team" and key.owner_id in names}
-    people = [key for key in ring.all_keys() if key.kind == "person"]
-    periods = [key for key in ring.all_keys() if key.kind == "people" and key.destroyed_at is None]
+def _state(dispatcher: Dispatcher) -> Status:
     store = dispatcher.blobs
-    return Keys(
-        encrypted_since=from_us(int(since)) if since else None,
-        root_key=ring.present_root(),
-        where=ring.where,
-        root_key_is_there=not problem,
-        problem=problem,
-        teams=[TeamKey(names[key.owner_id], key.version, key.created_at) for key in newest.values()],
-        people=len({key.owner_id for key in people if key.destroyed_at is None}),
-        destroyed=len({key.owner_id for key in people if key.destroyed_at is not None}),
-        people_key_since=periods[0].created_at if periods else None,
-        backup_days=ring.backup_days,
-        unencrypted_files=sum(1 for _ in store.plain.stored()) if isinstance(store, SealedBlobs) else 0,
+    told = msgspec.structs.asdict(_space(dispatcher).governance.list_keys())
+    return Status(
+        **told, unencrypted_files=sum(1 for _ in store.plain.stored()) if isinstance(store, SealedBlobs) else 0
     )
 
 

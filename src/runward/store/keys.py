@@ -273,9 +273,9 @@ class Keyring:
         with self._changing(None) as tx:
             return self._present_root(tx).id
 
-    def check(self) -> None:
+    def check(self, *, tx: Tx | None = None) -> None:
         """Raises: KeyMissingError (the root key that wraps this database's keys is not there), InvalidError."""
-        if wanted := self.present_root():
+        if wanted := self.present_root(tx=tx):
             self._root([wanted])
 
     # what may be told -----------------------------------------------------------------------------------------------
@@ -290,10 +290,10 @@ class Keyring:
         """How long a replaced people key stays."""
         return self._kept_for / timedelta(days=1)
 
-    def present_root(self) -> str:
+    def present_root(self, *, tx: Tx | None = None) -> str:
         """The id of the root key that the database's keys are wrapped by; empty where there are none yet."""
-        with self._reading(None) as tx:
-            return str(tx.scalar("SELECT value FROM workspace WHERE key = ?", (_ROOT,)) or "")
+        with self._reading(tx) as found:
+            return str(found.scalar("SELECT value FROM workspace WHERE key = ?", (_ROOT,)) or "")
 
     def all_keys(self, *, tx: Tx | None = None) -> list[KeyInfo]:
         """All keys, without their secrets."""
