@@ -10,8 +10,8 @@ import msgspec
 
 from runward.cli.models import moment, when
 from runward.cli.output import NO, YES, Output, pass_output, with_json
-from runward.core.clock import from_us
-from runward.errors import CorruptedError, InvalidError
+from runward.core.clock import from_us, utc_now
+from runward.errors import CorruptedError, InvalidError, NotFoundError
 from runward.face import current_workspace
 from runward.governance.inclusion import check
 from runward.governance.model import AuditEvent, EventProof
@@ -146,3 +146,44 @@ def checkpoint(output: Output) -> None:
     """Note where the trail ends now, outside of the database. A server does so every minute."""
     made = current_workspace().governance.checkpoint_audit()
     output.result(made, f"{made.events:,} events until {when(made.at)}, noted in {', '.join(made.places)}")
+
+
+@audit.command("could-see")
+@click.argument("who")
+@click.option("--from", "since", required=True, metavar="DATE", help="From then on: 2026-11-21, or with a time.")
+@click.option(
+    "--to", "until", default="", metavar="DATE", help="Up to and with this day, or before this time; default: now."
+)
+@with_json
+@pass_output
+def could_see(output: Output, who: str, since: str, until: str) -> None:
+    """What a member (by name) or a token (by id) could see: what they held, by period, and the projects that this opened."""
+    governance = current_workspace().governance
+    first = moment(since, "--from", timedelta(0))
+    last = moment(until, "--to", timedelta(days=1)) if until else utc_now()
+    try:
+        found = governance.could_see(first, last, token=who)
+    except NotFoundError:
+        found = governance.could_see(first, last, member=who)
+    lines = [f"{found.member}{f', token {found.token}' if found.token else ''}: {when(first)} to {when(last)}"]
+    if found.known_since:
+        lines.append(f"  nothing is known of roles before {when(found.known_since)}: their history begins there")
+    for period in found.periods:
+        held = ", ".join(f"{one.what} on {one.scope or 'workspace'}" for one in period.held)
+        why = (
+            "deactivated" if period.deactivated else f"the token was {period.token}" if period.token else "held nothing"
+        )
+        lines.append(f"  {when(period.since)} to {when(period.until)}: {held or why}")
+        if period.projects:
+            shown = ", ".join(period.projects[:20])
+            lines.append(
+                f"    could read {len(period.projects):,} projects: {shown}{', …' if period.projects[20:] else ''}"
+            )
+    lines += [f"  moved since {one}: roles came from there until then" for one in found.moved]
+    lines.append(f"  on the trail: {sum(one.count for one in found.done):,} events")
+    lines += [
+        f"    {one.operation} {one.object_kind} {one.object_id}: {one.count} × {one.outcome}" for one in found.done[:50]
+    ]
+    if found.done[50:]:
+        lines.append("    … all of them: --json")
+    output.result(found, lines)

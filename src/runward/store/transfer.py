@@ -107,9 +107,9 @@ def copy_rows(source: Database, target: Database, progress: Progress) -> int:
     with source.snapshot() as read, target.transaction(write=True) as write:
         tables = _tables(read)
         for table in tables:
-            # A new database has the beginnings of its audit trail's chains: the copied ones take their place.
-            if table == _BEGUN:
-                write.execute(f"DELETE FROM {table} WHERE seq = 0")
+            # What a new database begins with is replaced by what is copied.
+            if table in _BEGUN:
+                write.execute(f"DELETE FROM {table} WHERE {_BEGUN[table]}")
             if write.scalar(f"SELECT 1 FROM {table} LIMIT 1"):
                 raise ConflictError(
                     f"the database is not empty: its table {table} has rows", hint="give an empty database"
@@ -129,7 +129,8 @@ def copy_rows(source: Database, target: Database, progress: Progress) -> int:
     return copied
 
 
-_BEGUN = "audit_heads"
+_BEGUN = {"audit_heads": "seq = 0", "workspace": "key = 'grants_known_since'"}
+"""Rows of a database that nobody has used: the ends of its audit trail's chains, and since when its roles are noted."""
 
 
 def _tables(tx: Tx) -> list[str]:

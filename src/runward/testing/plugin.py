@@ -31,6 +31,7 @@ SUITES = (
     "intake",
     "jobs",
     "knowledge",
+    "permissions",
     "registry",
     "repro",
     "review",

@@ -37,6 +37,8 @@ from runward.store.migrations import (
     m0022_usage,
     m0023_sign_in,
     m0024_keys,
+    m0025_verbs,
+    m0026_policy,
 )
 
 MIGRATIONS: list[ModuleType] = [
@@ -64,6 +66,8 @@ MIGRATIONS: list[ModuleType] = [
     m0022_usage,
     m0023_sign_in,
     m0024_keys,
+    m0025_verbs,
+    m0026_policy,
 ]
 """All migrations in order; the position (from 1) is the schema's version."""
 
