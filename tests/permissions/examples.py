@@ -86,6 +86,7 @@ GOVERNANCE: Final[dict[str, Example]] = {
     "governance.prove_audit": lambda e: {},
     "governance.checkpoint_audit": lambda e: {},
     "governance.prove_event": lambda e: {"event_id": 1},
+    "governance.list_keys": lambda e: {},
 }
 POLICY: Final[dict[str, Example]] = {
     "policy.get_label": lambda e: {"thing": f"run:{e.run}"},

@@ -59,6 +59,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "service": ("runward.cli.members:service", "Service accounts: members for programs, by token only."),
     "token": ("runward.cli.members:token", "Tokens for members of the workspace on this machine."),
     "audit": ("runward.cli.audit:audit", "Who did what: the audit trail, and whether it is as it was written."),
+    "keys": ("runward.cli.keys:keys", "Encryption of what is stored: keys, their rotation, and what was there before."),
     "new": ("runward.cli.new:new", "Write an experiment with its config, test and page."),
     "branch": ("runward.cli.gitflow:branch", "Name a branch by the team's git workflow, or check one."),
     "commit-message": ("runward.cli.gitflow:message", "Write a commit message by the team's rule, or check one."),
