@@ -67,5 +67,10 @@ PERMISSIONS: Final[dict[str, Role]] = {
     "token.manage": Role.VIEWER,
     "audit.read": Role.ADMIN,
     "workspace.collect": Role.ADMIN,
+    # What concerns any person, taken out as a whole.
+    "export": Role.ADMIN,
+    "erase": Role.ADMIN,
+    "retention.manage": Role.MAINTAINER,
+    "hold.manage": Role.ADMIN,
 }
 """The least role that holds each permission."""

@@ -7,16 +7,17 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from runward.governance.checkpoints import Checkpoint
 from runward.governance.model import AuditProblem, AuditProof
-from runward.governance.trail import AuditKey, Head, encoded, heads, sealed
+from runward.governance.trail import AuditKey, Head, encoded, heads, redacted, sealed
 from runward.store.database import Row, Tx
 
 _PAGE = 20_000
 _SHOWN = 100
 # First what the hash is about, in its order.
 _COLUMNS = (
-    "lane, seq, at, actor_id, via, operation, object_kind, object_id, outcome, hash, person, salt, actor, address, id"
+    "lane, seq, at, actor_id, via, operation, object_kind, object_id, outcome, hash, person, salt, actor, address, id, "
+    "sealed, redaction"
 )
-_HASH, _PERSON, _SALT, _NAMED, _ID = 9, 10, 11, slice(12, 14), 14
+_HASH, _PERSON, _SALT, _NAMED, _ID, _SEALED, _REDACTION = 9, 10, 11, slice(12, 14), 14, 15, 16
 
 
 def prove(tx: Tx, key: AuditKey, checkpoints: Sequence[Checkpoint], unreadable: int) -> AuditProof:
@@ -29,18 +30,19 @@ def prove(tx: Tx, key: AuditKey, checkpoints: Sequence[Checkpoint], unreadable: 
         unreadable: How many lines of checkpoints are not authentic.
     """
     found: list[AuditProblem] = []
-    events = forgotten = 0
+    events = forgotten = shown_anew = 0
     ends = {head.lane: head for head in heads(tx)}
     noted = {int(lane) for one in checkpoints for lane in one.lanes}
     stored = {int(row[0]) for row in tx.all("SELECT DISTINCT lane FROM audit_events WHERE lane IS NOT NULL")}
     for lane in sorted(ends.keys() | noted | stored):
         # Others may write meanwhile: what comes after this end is looked at by the next proof.
-        head, chain = ends.get(lane) or Head(lane, 0, b"", b"", ""), _Chain(lane, checkpoints)
+        head, chain = ends.get(lane) or Head(lane, 0, b"", b"", ""), _Chain(lane, checkpoints, key)
         for page in _pages(tx, lane, head.seq):
             chain.read(page)
-        chain.end(head, key)
+        chain.end(head)
         chain.beyond(tx)
         events, forgotten = events + chain.events, forgotten + chain.forgotten
+        shown_anew += chain.redacted
         found += chain.problems
     if unreadable:
         found.append(
@@ -49,7 +51,7 @@ def prove(tx: Tx, key: AuditKey, checkpoints: Sequence[Checkpoint], unreadable: 
     older = int(tx.scalar("SELECT count(*) FROM audit_events WHERE lane IS NULL"))
     last = checkpoints[-1].at if checkpoints else None
     return AuditProof(
-        not found, events, len(ends), forgotten, older, len(checkpoints), last, found[:_SHOWN], len(found)
+        not found, events, len(ends), forgotten, older, len(checkpoints), last, found[:_SHOWN], len(found), shown_anew
     )
 
 
@@ -68,9 +70,9 @@ def _pages(tx: Tx, lane: int, last: int) -> Iterator[list[Row]]:
 class _Chain:
     """One lane as it is read."""
 
-    def __init__(self, lane: int, checkpoints: Sequence[Checkpoint]) -> None:
-        self.lane = lane
-        self.events = self.forgotten = 0
+    def __init__(self, lane: int, checkpoints: Sequence[Checkpoint], key: AuditKey) -> None:
+        self.lane, self._key = lane, key
+        self.events = self.forgotten = self.redacted = 0
         self.problems: list[AuditProblem] = []
         self._seq, self._hash = 0, b""
         self._expected = {seq: (digest, one.at) for one in checkpoints
@@ -85,9 +87,14 @@ class _Chain:
             self.events += 1
             if seq != before + 1:
                 self._say("missing", row, f"{seq - before - 1} events before this one are gone")
+            elif row[_REDACTION] is not None:
+                self._check_redacted(row, previous)
             elif sha256(previous + person + encode(row[:_HASH])).digest() != stored:
                 self._say("changed", row, "it is not as it was written, or the one before it is not")
-            if salt is None:
+            if (kept := row[_SEALED]) is not None:
+                if sha256(kept).digest() != person:
+                    self._say("changed", row, "the member's name or address is not as it was written")
+            elif salt is None:
                 self.forgotten += 1
             elif sha256(salt + encode(row[_NAMED])).digest() != person:
                 self._say("changed", row, "the member's name or address is not as it was written")
@@ -98,7 +105,14 @@ class _Chain:
             previous, before = stored, seq
         self._hash, self._seq = previous, before
 
-    def end(self, head: Head, key: AuditKey) -> None:
+    def _check_redacted(self, row: Row, previous: bytes) -> None:
+        """A row in which a person's name was replaced: its hash stays, and the key vouches for what it shows."""
+        self.redacted += 1
+        shown = redacted(previous, row[:_HASH], bytes(row[_HASH]))
+        if self._key.mac(shown) != bytes(row[_REDACTION]):
+            self._say("changed", row, "it is not as it was redacted, or the one before it is not as it was")
+
+    def end(self, head: Head) -> None:
         """The row that was read last is to be the chain's end."""
         last = max(self._expected, default=0)
         if last > self._seq:
@@ -108,8 +122,8 @@ class _Chain:
             self._say("truncated", None, f"the last {head.seq - self._seq} events are gone")
         elif head.hash != self._hash:
             self._say("end", None, "the chain's end has another hash than the last event")
-        elif head.seq and key.mac(sealed(self.lane, head.seq, head.hash)) != head.mac:
-            whose = "" if head.key_id == key.id else f"; its key is {head.key_id or 'none'}, the one here {key.id}"
+        elif head.seq and self._key.mac(sealed(self.lane, head.seq, head.hash)) != head.mac:
+            whose = "" if head.key_id == self._key.id else f"; its key is {head.key_id or 'none'}, the one here {self._key.id}"
             self._say("end", None, f"the chain's end was not written by who has the key{whose}")
 
     def beyond(self, tx: Tx) -> None:

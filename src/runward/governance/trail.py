@@ -143,3 +143,34 @@ def heads(tx: Tx) -> list[Head]:
     """The ends of the chains that were begun."""
     rows = tx.all("SELECT lane, seq, hash, mac, key_id FROM audit_heads WHERE seq > 0 ORDER BY lane")
     return [Head(row[0], row[1], bytes(row[2]), bytes(row[3]), row[4]) for row in rows]
+
+
+def forget_member(tx: Tx, member_id: str, pseudonym: str, limit: int) -> int:
+    """Take a member's name and address from rows of the trail, at most ``limit``; how many. The chains still hold."""
+    return tx.touched(
+        """UPDATE audit_events SET actor = ?, address = '', salt = NULL, sealed = NULL WHERE id IN (
+             SELECT id FROM audit_events WHERE actor_id = ? AND (salt IS NOT NULL OR sealed IS NOT NULL
+             OR actor <> ? OR address <> '') ORDER BY id LIMIT ?)""",
+        (pseudonym, member_id, pseudonym, limit),
+    )
+
+
+def redact(tx: Tx, key: AuditKey, event_id: int, object_id: str) -> None:
+    """Replace what a row says its object is called. The key's holder vouches for the row in the place of its hash."""
+    row = tx.one(
+        """SELECT lane, seq, at, actor_id, via, operation, object_kind, outcome, hash FROM audit_events WHERE id = ?""",
+        (event_id,),
+    )
+    assert row is not None
+    lane, seq, *said, stored = row
+    redaction = None
+    if lane is not None:
+        before = tx.scalar("SELECT hash FROM audit_events WHERE lane = ? AND seq = ?", (lane, seq - 1))
+        shown = [lane, seq, *said[:5], object_id, said[5]]
+        redaction = key.mac(redacted(bytes(before or b""), shown, bytes(stored)))
+    tx.execute("UPDATE audit_events SET object_id = ?, redaction = ? WHERE id = ?", (object_id, redaction, event_id))
+
+
+def redacted(previous: bytes, shown: Sequence[object], stored: bytes) -> bytes:
+    """What the MAC of a redacted row is about: the hash before it, what it shows now, and its own hash."""
+    return b"redacted " + previous + encoded(shown) + stored

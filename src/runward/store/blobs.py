@@ -121,6 +121,10 @@ class Blobs(Protocol):
         """Remove what uploads that were never finished left behind before a time; returns bytes."""
         ...
 
+    def scrub(self) -> str:
+        """Overwrite what removed blobs left behind, as far as this store can; what was done, in words. Raises: StoreError."""
+        ...
+
     @property
     def tables(self) -> str:
         """Where :meth:`write_table` writes: a folder or a URL."""

@@ -10,7 +10,7 @@ import contextlib
 import os
 import sqlite3
 import threading
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -58,6 +58,13 @@ class Database(Protocol):
 
     def compact(self) -> tuple[int, str]:
         """Give free space back to the machine where that is worthwhile; (bytes, what happened in words)."""
+        ...
+
+    def scrub(self, tables: Sequence[str]) -> str:
+        """Overwrite what deleted and changed rows of some tables left behind; what was done and what not, in words.
+
+        Raises: StoreError (somebody reads or writes all the time).
+        """
         ...
 
     def close(self) -> None:
@@ -154,6 +161,21 @@ class SqliteDatabase:
             return 0, f"the file could not be written anew ({error}); {free * size:,} free bytes in it are used again"
         freed = max(before - self._bytes_on_disk(), 0)
         return freed, f"the file was written anew, {freed:,} bytes smaller"
+
+    def scrub(self, tables: Sequence[str]) -> str:
+        """See :meth:`Database.scrub`. The whole file is written anew, and its log cut to nothing."""
+        connection = self._connect()
+        try:
+            with self._writing, self._local.used:
+                connection.execute("PRAGMA secure_delete = ON")
+                for statement in ("PRAGMA wal_checkpoint(TRUNCATE)", "VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
+                    done = connection.execute(statement).fetchone()
+                if done is not None and done[0]:
+                    raise StoreError("the log of the database is being read", hint="it is tried again")
+                connection.execute("PRAGMA secure_delete = OFF")
+        except sqlite3.Error as error:
+            raise _sqlite_error(error, self.path) from error
+        return "SQLite: the file was written anew and its log emptied"
 
     def _bytes_on_disk(self) -> int:
         """The file with its log, in which new pages wait."""
@@ -277,6 +299,32 @@ class PostgresDatabase:
     def compact(self) -> tuple[int, str]:
         """See :meth:`Database.compact`. PostgreSQL's autovacuum does that itself."""
         return 0, "PostgreSQL uses free space again by itself (autovacuum)"
+
+    def scrub(self, tables: Sequence[str]) -> str:
+        """See :meth:`Database.scrub`. The tables are written anew; each is locked meanwhile."""
+        connection = self._connect()
+        left = list[str]()
+        try:
+            for table in tables:
+                connection.execute(f"VACUUM (FULL, ANALYZE) {table}")
+            # The planner keeps frequent values, and the log what was written; both need rights of their own.
+            for statement, what in (
+                ("VACUUM (FULL) pg_catalog.pg_statistic", "statistics of the planner (as owner of the database: VACUUM FULL "
+                 "pg_statistic)"),
+                ("SELECT pg_switch_wal()", "its log until it is reused (as superuser: pg_switch_wal, CHECKPOINT)"),
+                ("CHECKPOINT", "its log until the next checkpoint (as superuser: CHECKPOINT)"),
+            ):  # fmt: skip
+                try:
+                    connection.execute(statement)
+                except self._psycopg.errors.InsufficientPrivilege:
+                    left.append(what)
+            recycles = connection.execute("SHOW wal_recycle").fetchone()[0]
+        except self._psycopg.Error as error:
+            raise StoreError(f"PostgreSQL could not write tables anew: {error}", hint="it is tried again") from error
+        if recycles == "on":
+            left.append("old files of its log until they are reused (wal_recycle = off removes them)")
+        rest = f"; what may still be there: {'; '.join(left)}" if left else ""
+        return f"PostgreSQL: {len(tables)} tables were written anew{rest}"
 
     def close(self) -> None:
         """Close all connections that this object opened."""

@@ -292,6 +292,10 @@ class FolderBlobs(Putting):
                     shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
         return freed
 
+    def scrub(self) -> str:
+        """See :meth:`Blobs.scrub`. Files that were removed are the file system's: it may keep their bytes until it reuses them."""
+        return self._small.scrub()
+
     @property
     def tables(self) -> str:
         """See :meth:`Blobs.tables`."""

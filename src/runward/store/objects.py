@@ -192,6 +192,10 @@ class ObjectBlobs(Putting):
         old = [found for found in self._listed(_INCOMING) if found["last_modified"].timestamp() < before]
         return sum(int(found["size"]) for found in old if self._remove(found["path"], before))
 
+    def scrub(self) -> str:
+        """See :meth:`Blobs.scrub`: a bucket forgets what is deleted, unless it keeps versions."""
+        return "object storage: deleted; versions that the bucket keeps are its owner's to remove"
+
     @property
     def tables(self) -> str:
         """See :meth:`Blobs.tables`."""
