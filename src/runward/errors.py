@@ -13,9 +13,10 @@
     │   ├── InvalidTransitionError
     │   └── GateClosedError         also ValueError: a standard is not met
     ├── QuotaExceededError     429
-    ├── StoreError             503  retryable, but for the next two
+    ├── StoreError             503  retryable, but for the next three
     │   ├── MigrationNeededError
-    │   └── CorruptedError
+    │   ├── CorruptedError
+    │   └── KeyMissingError
     ├── ExecutorError          502
     │   ├── SubmitError
     │   ├── TaskFailedError
@@ -143,6 +144,13 @@ class CorruptedError(StoreError):
     """Stored bytes do not match their checksum."""
 
     code = "corrupted"
+    retryable = False
+
+
+class KeyMissingError(StoreError):
+    """Stored bytes are encrypted, and the key that opens them is not there or is another one."""
+
+    code = "key_missing"
     retryable = False
 
 

@@ -16,7 +16,7 @@ from runward.data.api import Data
 from runward.data.client import Datasets
 from runward.data.files import DataFiles, FolderDataFiles, RemoteDataFiles
 from runward.data.spans import find_due
-from runward.errors import InvalidError, StoreError
+from runward.errors import InvalidError, RunwardError, StoreError
 from runward.governance.api import Governance
 from runward.governance.dispatch import Dispatcher
 from runward.governance.model import Actor
@@ -210,6 +210,9 @@ def open_folder(path: str | Path, member: str = "") -> FolderWorkspace:
             (folder / ".gitignore").write_text("*\n")
     database = open_database(f"sqlite:///{folder / 'runward.db'}")
     dispatcher = open_dispatcher(database, FolderBlobs(folder / "blobs"), folder)
+    # What cannot be done now is done the next time.
+    with contextlib.suppress(RunwardError, OSError):
+        dispatcher.keyring.tend()
     return FolderWorkspace(dispatcher, str(folder), folder, folder_actor(database, member))
 
 

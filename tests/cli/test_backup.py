@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from runward.errors import KeyMissingError
 from runward.governance.signin import folder_actor
 from runward.server.run import open_store
 from runward.store.database import open_database
@@ -42,6 +43,22 @@ def test_a_workspace_comes_back_whole(cli: Cli, full: str, folder: Path, tmp_pat
     again = cli("restore", str(place), "--dir", str(back))
     assert (again.code, "there is a workspace" in again.err) == (2, True)
     assert cli.json("restore", str(place), "--check")["problems"] == []
+
+
+def test_what_opens_the_keys_is_not_in_a_backup(cli: Cli, full: str, folder: Path, tmp_path: Path) -> None:
+    """What was sealed opens again once the root key and the people keys are put beside it; without them it is said why not."""
+    with contextlib.closing(open_folder(folder)) as space:
+        sealed = space.dispatcher.keyring.seal("person", "someone", b"personal")
+    cli("backup", str(tmp_path / "backup"))
+    assert [path.name for path in sorted((tmp_path / "backup" / "keys").rglob("*"))] == ["audit.key", "signing.pem"]
+    cli("restore", str(tmp_path / "backup"), "--dir", str(tmp_path / "back"))
+    for name in ("root.key", "people"):
+        with contextlib.closing(open_folder(tmp_path / "back")) as space, pytest.raises(KeyMissingError):
+            space.dispatcher.keyring.open_("person", "someone", sealed)
+        source = folder / "keys" / name
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / "back" / "keys" / name)
+    with contextlib.closing(open_folder(tmp_path / "back")) as space:
+        assert space.dispatcher.keyring.open_("person", "someone", sealed) == b"personal"
 
 
 def test_another_backup_takes_only_what_is_new(cli: Cli, full: str, folder: Path, tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ def test_lock_files_become_searchable(tmp_path: Path, monkeypatch: pytest.Monkey
             database,
             space.dispatcher.blobs,
             space.dispatcher.checkpoints,
+            space.dispatcher.keyring,
         ).lifespan():
             deadline = time.monotonic() + 20
             while waiting() and time.monotonic() < deadline:

@@ -32,6 +32,7 @@ from runward.governance.scopes import (
 from runward.governance.trail import AuditKey, Noted, append
 from runward.store.blobs import Blobs
 from runward.store.database import ClashError, Database, Tx
+from runward.store.keys import Keyring
 
 Api = TypeVar("Api")
 T = TypeVar("T")
@@ -171,6 +172,7 @@ class Dispatcher:
         """Where this node keeps what is its own: the search index, the signing key, what waits for upload."""
         self.rooms = rooms
         self.audit_key = AuditKey(folder)
+        self.keyring = Keyring(database, folder)
         self.checkpoints = Checkpointer(database, folder, self.audit_key)
         self.listeners: list[Listener] = []
         self._mutex = threading.Lock()

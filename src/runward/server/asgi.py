@@ -78,7 +78,9 @@ def create_app(
 
     @contextlib.asynccontextmanager
     async def lifespan(app: object) -> AsyncIterator[None]:
-        upkeep = Upkeep(dispatcher.database, dispatcher.blobs, dispatcher.checkpoints, tables_after_s)
+        upkeep = Upkeep(
+            dispatcher.database, dispatcher.blobs, dispatcher.checkpoints, dispatcher.keyring, tables_after_s
+        )
         deliveries = Deliveries(dispatcher.database, allowed)
         async with server.pulse.lifespan(app), server.writer.lifespan(), upkeep.lifespan(), deliveries.lifespan():
             yield

@@ -12,6 +12,7 @@ from runward.governance.checkpoints import Checkpointer
 from runward.interop.tables import write_tables
 from runward.store.blobs import Blobs
 from runward.store.database import Database
+from runward.store.keys import Keyring
 from runward.tracking.cards import make_cards
 from runward.tracking.compaction import compact_due
 from runward.tracking.listing import list_locks
@@ -20,7 +21,7 @@ INTERVAL_S = 2.0
 TABLES_EVERY = 15
 """Rounds between two looks for runs that are to become Parquet."""
 CHECKPOINT_EVERY = 30
-"""Rounds between two checkpoints of the audit trail."""
+"""Rounds between two checkpoints of the audit trail, and between two looks for keys whose end has come."""
 
 
 _END_S = 20.0
@@ -33,14 +34,20 @@ class Upkeep:
         database: Of the workspace.
         blobs: Its bytes.
         checkpoints: Of its audit trail.
+        keyring: Its keys.
         tables_after_s: Seconds after its end at which a run's points are written as Parquet; None for never.
     """
 
     def __init__(
-        self, database: Database, blobs: Blobs, checkpoints: Checkpointer, tables_after_s: float | None = None
+        self,
+        database: Database,
+        blobs: Blobs,
+        checkpoints: Checkpointer,
+        keyring: Keyring,
+        tables_after_s: float | None = None,
     ) -> None:
         self._database, self._blobs, self._tables_after_s = database, blobs, tables_after_s
-        self._checkpoints = checkpoints
+        self._checkpoints, self._keyring = checkpoints, keyring
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="runward-upkeep", daemon=True)
 
@@ -73,6 +80,8 @@ class Upkeep:
             if rounds % CHECKPOINT_EVERY == 0:
                 with contextlib.suppress(Exception):
                     self._checkpoints.write()
+                with contextlib.suppress(Exception):
+                    self._keyring.tend()
             if self._tables_after_s is not None and rounds % TABLES_EVERY == 0:
                 with contextlib.suppress(Exception):
                     write_tables(

@@ -2,6 +2,8 @@
 
 The folder holds `runward.db` (SQLite, whatever database the workspace has), `blobs`, `keys`, `audit`, and `backup.json`, which is
 written last: without it a backup is not whole. Another backup into the same folder copies only new bytes.
+
+The root key and the people keys are never in it: they are kept apart from all that they open.
 """
 
 from __future__ import annotations
@@ -30,6 +32,8 @@ from runward.store.transfer import Progress, copy_blobs, copy_rows
 _KIND = "runward backup"
 _MANIFEST = "backup.json"
 _BESIDE = ("keys", "audit")
+_KEPT_APART = shutil.ignore_patterns("root.*", "people")
+"""Of `keys`: who has a backup must not have what opens it, nor what forgets somebody when it expires."""
 _PART = 5_000
 _DIGEST = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 
@@ -82,7 +86,7 @@ def back_up(
     for name in _BESIDE:
         shutil.rmtree(target / name, ignore_errors=True)
         if (folder / name).is_dir() and (keys or name != "keys"):
-            shutil.copytree(folder / name, target / name)
+            shutil.copytree(folder / name, target / name, ignore=_KEPT_APART)
     os.replace(part, target / "runward.db")
     sizes = [size for _, size, _ in kept.stored()]
     made = Backup(at, rows, len(sizes), sum(sizes), digest_file(target / "runward.db"), keys)

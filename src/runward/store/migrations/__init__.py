@@ -36,6 +36,7 @@ from runward.store.migrations import (
     m0021_audit_chain,
     m0022_usage,
     m0023_sign_in,
+    m0024_keys,
     m0025_forgetting,
 )
 
@@ -63,6 +64,7 @@ MIGRATIONS: list[ModuleType] = [
     m0021_audit_chain,
     m0022_usage,
     m0023_sign_in,
+    m0024_keys,
     m0025_forgetting,
 ]
 """All migrations in order; the position (from 1) is the schema's version."""
