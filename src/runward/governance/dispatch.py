@@ -171,8 +171,8 @@ class Dispatcher:
         self.folder = folder
         """Where this node keeps what is its own: the search index, the signing key, what waits for upload."""
         self.rooms = rooms
-        self.audit_key = AuditKey(folder)
         self.keyring = Keyring(database, folder)
+        self.audit_key = AuditKey(folder, self.keyring)
         self.checkpoints = Checkpointer(database, folder, self.audit_key)
         self.listeners: list[Listener] = []
         self._mutex = threading.Lock()

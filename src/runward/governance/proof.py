@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from runward.governance.checkpoints import Checkpoint
 from runward.governance.model import AuditProblem, AuditProof
-from runward.governance.trail import AuditKey, Head, encoded, heads, redacted, sealed
+from runward.governance.trail import PSEUDONYM, AuditKey, Head, encoded, heads, redacted, sealed
 from runward.store.database import Row, Tx
 
 _PAGE = 20_000
@@ -96,6 +96,8 @@ class _Chain:
                     self._say("changed", row, "the member's name or address is not as it was written")
             elif salt is None:
                 self.forgotten += 1
+                if row[_NAMED][0] and not row[_NAMED][0].startswith(PSEUDONYM):
+                    self._say("changed", row, "the member's name was taken away, and another one put there")
             elif sha256(salt + encode(row[_NAMED])).digest() != person:
                 self._say("changed", row, "the member's name or address is not as it was written")
             if seq in expected and expected[seq][0] != stored.hex():
@@ -123,7 +125,11 @@ class _Chain:
         elif head.hash != self._hash:
             self._say("end", None, "the chain's end has another hash than the last event")
         elif head.seq and self._key.mac(sealed(self.lane, head.seq, head.hash)) != head.mac:
-            whose = "" if head.key_id == self._key.id else f"; its key is {head.key_id or 'none'}, the one here {self._key.id}"
+            whose = (
+                ""
+                if head.key_id == self._key.id
+                else f"; its key is {head.key_id or 'none'}, the one here {self._key.id}"
+            )
             self._say("end", None, f"the chain's end was not written by who has the key{whose}")
 
     def beyond(self, tx: Tx) -> None:

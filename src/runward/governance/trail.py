@@ -5,8 +5,10 @@ chain carries a MAC under a key that lies beside the database and not in it (`ke
 ``RUNWARD_AUDIT_KEY_FILE`` names): whoever can only write to the database can neither append a row that fits nor make all hashes
 anew. That the end was not put back to an older one is shown by checkpoints (:mod:`runward.governance.checkpoints`).
 
-A member's name and address are in a row with a salt, and only their salted digest is in the chain: they can be forgotten, and
-the chain still holds.
+A member's name and address are in a row encrypted under the member's own key, and only the digest of that is in the chain: once
+the key is destroyed they are forgotten, in backups too, and the chain still holds. Where there is no such key (a folder's own
+user, whose name is only claimed; a try to sign in under a name that nobody has) they stand there with a salt, and their salted
+digest is in the chain.
 
 On PostgreSQL there are several chains ("lanes"), so that transactions need not wait for each other: each takes one that nobody
 holds. SQLite has one writer and needs one.
@@ -16,6 +18,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import os
 import secrets
 from collections.abc import Sequence
@@ -26,9 +29,10 @@ from typing import NamedTuple
 import msgspec
 
 from runward.core.files import write_secret
-from runward.errors import CorruptedError
+from runward.errors import CorruptedError, KeyMissingError, NotFoundError
 from runward.governance.model import Actor
 from runward.store.database import Tx
+from runward.store.keys import Keyring
 
 _ROW = {
     "lane": "bigint",
@@ -36,6 +40,7 @@ _ROW = {
     "hash": "bytea",
     "salt": "bytea",
     "person": "bytea",
+    "sealed": "bytea",
     "actor": "text",
     "address": "text",
     "at": "bigint",
@@ -43,6 +48,10 @@ _ROW = {
 }
 encoded = msgspec.json.Encoder().encode
 KEY_BYTES = 32
+PSEUDONYM = "erased-"
+"""How the names of erased members begin."""
+_ABOUT = b"audit"
+_log = logging.getLogger(__name__)
 
 
 class Noted(NamedTuple):
@@ -70,7 +79,9 @@ class Head(NamedTuple):
 class AuditKey:
     """The key under which the ends of the chains are authentic. It is made when it is first needed."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, keyring: Keyring | None = None) -> None:
+        self.keyring = keyring
+        """The keys of members, under which their names are encrypted."""
         named = os.environ.get("RUNWARD_AUDIT_KEY_FILE", "")
         self.path = Path(named) if named else folder / "keys" / "audit.key"
 
@@ -111,6 +122,32 @@ def personal(salt: bytes, name: str, address: str) -> bytes:
     return hashlib.sha256(salt + encoded([name, address])).digest()
 
 
+def _seal(tx: Tx, key: AuditKey, actor: Actor) -> bytes | None:
+    """Name and address under the member's key; None where there is none to use."""
+    # A folder's own user only claims a name. Each of their processes would begin by loading a cipher, for their own eyes.
+    if key.keyring is None or not (actor.verified and actor.member_id):
+        return None
+    try:
+        return key.keyring.seal("person", actor.member_id, encoded([actor.name, actor.address]), about=_ABOUT, tx=tx)
+    except KeyMissingError as error:
+        # What is done is to be noted all the same.
+        _log.warning("names on the audit trail are not encrypted: %s", error.message)
+    except NotFoundError:
+        pass  # The member was erased a moment ago.
+    return None
+
+
+def opened(tx: Tx, key: AuditKey, actor_id: str, sealed: bytes) -> tuple[str, str]:
+    """(name, address) of a row; both empty where they cannot be read any more."""
+    if key.keyring is None:
+        return "", ""
+    try:
+        name, address = msgspec.json.decode(key.keyring.open_("person", actor_id, sealed, about=_ABOUT, tx=tx))
+    except (NotFoundError, KeyMissingError, CorruptedError):
+        return "", ""
+    return str(name), str(address)
+
+
 def link(previous: bytes, lane: int, seq: int, noted: Noted, person: bytes) -> bytes:
     """A row's hash: SHA-256 of the hash before it and of the row as a JSON list."""
     return hashlib.sha256(previous + person + encoded([lane, seq, *noted])).digest()
@@ -128,10 +165,15 @@ def append(tx: Tx, key: AuditKey, events: Sequence[tuple[Actor, Noted]]) -> None
     lane, seq, last = found[0], found[1], bytes(found[2] or b"")
     rows = []
     for actor, noted in events:
-        seq, salt = seq + 1, secrets.token_bytes(16)
-        person = personal(salt, actor.name, actor.address)
+        seq += 1
+        sealed_name = _seal(tx, key, actor)
+        if sealed_name is None:
+            salt, named = secrets.token_bytes(16), (actor.name, actor.address)
+            person = personal(salt, *named)
+        else:
+            salt, named, person = None, ("", ""), hashlib.sha256(sealed_name).digest()
         last = link(last, lane, seq, noted, person)
-        rows.append((lane, seq, last, salt, person, actor.name, actor.address, *noted))
+        rows.append((lane, seq, last, salt, person, sealed_name, *named, *noted))
     tx.put("audit_events", _ROW, rows)
     mac = key.mac(sealed(lane, seq, last))
     tx.execute(

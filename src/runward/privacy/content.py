@@ -79,8 +79,10 @@ def rewrite_run(call: Call, words: Words, run_id: str, moves: Moves, why: Mappin
     if after != before:
         _follow_content(call, run_id, before, after)
     moved = follow(call, revised, revisions(call, reviews))
-    digests = {before: after} if after != before else {}
-    certificates, lost = restate(call, words, run_id, {**digests, **_replaced(moves)}, why)
+    digests: dict[str, str] = _replaced(moves)
+    if after != before:
+        digests[before] = after
+    certificates, lost = restate(call, words, run_id, digests, why)
     return Changed(rows, moved, certificates, lost)
 
 
@@ -114,9 +116,7 @@ def _follow_content(call: Call, run_id: str, before: Digest, after: Digest) -> N
         ("explanations", "first_digest", "first_id"),
         ("explanations", "second_digest", "second_id"),
     ):
-        call.tx.execute(
-            f"UPDATE {table} SET {column} = ? WHERE {of} = ? AND {column} = ?", (after, run_id, before)
-        )
+        call.tx.execute(f"UPDATE {table} SET {column} = ? WHERE {of} = ? AND {column} = ?", (after, run_id, before))
 
 
 def restate(

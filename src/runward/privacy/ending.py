@@ -41,11 +41,14 @@ def end(dispatcher: Dispatcher, row: Row, words: Words | None) -> str:
             searched.append(proofs.search_rows(tx, words))
         searched.append(proofs.search_blobs(dispatcher, words, kept))
         if searched[0].hits and row.counts.get("rounds", 0) < 1:
-            raise NamedStillError("rows that name the person were written meanwhile", hint="they are gone through again")
+            raise NamedStillError(
+                "rows that name the person were written meanwhile", hint="they are gone through again"
+            )
     ledger.add(dispatcher.folder, ledger.Entry(row.id, row.member_id, row.pseudonym))
     forget_index(dispatcher)
     with dispatcher.database.transaction(write=True) as tx:
-        tx.execute("UPDATE erasures SET words = '[]' WHERE id = ?", (row.id,))
+        tx.execute("UPDATE erasures SET words = '' WHERE id = ?", (row.id,))
+    dispatcher.keyring.destroy_person(row.member_id)
     said = [dispatcher.database.scrub(_touched(row)), dispatcher.blobs.scrub()]
     if words is not None:
         searched += proofs.search_files(dispatcher, words, kept)
@@ -56,11 +59,22 @@ def _touched(row: Row) -> list[str]:
     """The tables in which something was changed or removed."""
     named = {key.removeprefix("removed:").partition(".")[0] for key, count in row.counts.items() if count}
     owned = {name for name, table in TABLES.items() if table.owner}
-    always = {"erasures", "erasure_moves", "members", "audit_events", "runs", "run_cards", "blobs", "events", "verifications"}
+    always = {
+        "erasures",
+        "erasure_moves",
+        "members",
+        "audit_events",
+        "runs",
+        "run_cards",
+        "blobs",
+        "events",
+        "verifications",
+    }
     return sorted((named | owned | always) & TABLES.keys())
 
 
 def _certified(dispatcher: Dispatcher, row: Row, searched: list[Searched], said: list[str]) -> str:
+    ends = [key.expires_at for key in dispatcher.keyring.people.all() if key.expires_at is not None]
     removed = {key.removeprefix("removed:"): count for key, count in row.counts.items() if key.startswith("removed:")}
     replaced = {key: count for key, count in row.counts.items() if count and ":" not in key}
     predicate: dict[str, Any] = {
@@ -82,6 +96,8 @@ def _certified(dispatcher: Dispatcher, row: Row, searched: list[Searched], said:
         "searched": [msgspec.to_builtins(one) for one in searched],
         "encodings": ["UTF-8", "UTF-16", "JSON escapes", "base64"],
         "overwritten": said,
+        # Until then a backup of the database from before, with the keys of then, can still be read.
+        "backups_until": max((one.isoformat() for one in ends), default=None),
         "tool": {"name": "runward", "version": __version__},
     }
     subject = certificate.Subject("erasure", {"blake3": digest_value([row.id, row.member_id, row.pseudonym])})

@@ -148,7 +148,7 @@ _FOLLOW: Sequence[tuple[str, bool]] = (
 
 
 def follow(tx: Tx, old: str, move: Move, instead: Move) -> None:
-    """Let what is no content of a run name the new bytes. (Runs follow with their evidence.)"""
+    """Let what is no content of a run name the new bytes. Runs follow with their evidence."""
     for table, sized in _FOLLOW:
         if not move.new and table in ("version_files", "stored_files"):
             tx.execute(f"DELETE FROM {table} WHERE digest = ?", (old,))

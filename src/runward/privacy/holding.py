@@ -10,7 +10,7 @@ from runward.governance.dispatch import Call
 from runward.governance.scopes import projects_below
 from runward.privacy.inventory import TABLES
 from runward.privacy.model import Hold, NewHold
-from runward.store.database import Tx
+from runward.store.database import Row, Tx
 from runward.tracking.checks import check_text
 
 _HELD_PROJECTS = """(WITH RECURSIVE held(id) AS (
@@ -82,15 +82,9 @@ def _hold(tx: Tx, hold_id: str) -> Hold:
     return _shown(row)
 
 
-def _shown(row: tuple[object, ...]) -> Hold:
-    at, lifted = row[6], row[7]
-    return Hold(
-        *row[:6],  # type: ignore[arg-type]
-        at=from_us(at),  # type: ignore[arg-type]
-        lifted_at=None if lifted is None else from_us(lifted),  # type: ignore[arg-type]
-        lifted_by=str(row[8]),
-        lifted_reason=str(row[9]),
-    )
+def _shown(row: Row) -> Hold:
+    lifted = None if row[7] is None else from_us(row[7])
+    return Hold(row[0], row[1], row[2], row[3], row[4], row[5], from_us(row[6]), lifted, row[8], row[9])
 
 
 def _check_reason(reason: str) -> None:
@@ -153,7 +147,11 @@ def hinders(tx: Tx, member_id: str, name: str) -> str:
     for table, of in TABLES.items():
         whose = [(column, member_id) for column, kind in of.columns.items() if kind == "member"]
         whose += [(column, name) for column, kind in of.columns.items() if kind == "name"]
-        place = "id" if table in ("runs", "projects") else next((c for c in ("run_id", "project_id") if c in of.columns), "")
+        place = (
+            "id"
+            if table in ("runs", "projects")
+            else next((c for c in ("run_id", "project_id") if c in of.columns), "")
+        )
         if not whose or not place or of.owner:
             continue
         condition = " OR ".join(f"{column} = ?" for column, _ in whose)

@@ -86,11 +86,11 @@ TABLES: Final[dict[str, Table]] = {
         "what was said of experiments, in versions", plain="experiment_id version at", name="author", text="metadata"),
     "metadata_values": _table("the same, for the search", plain="experiment_id number", text="key value"),
     "runs": _table(
-        "runs", plain="id project_id experiment_id purpose status created_at started_at ended_at exit_code seed dirty "
+        "runs", plain="id project_id experiment_id status created_at started_at ended_at exit_code seed dirty "
         "revision deleted_at tail archived_at tabled carded peak_memory_bytes cpu_s peak_gpu_memory_bytes gpu_percent "
-        "git_commit rerun_of", member="creator_id", name="created_by", text="name error git_branch",
+        "git_commit rerun_of", member="creator_id", name="created_by", text="name purpose error git_branch",
         digest="fingerprint"),
-    "params": _table("parameters of runs", content=True, plain="run_id number origin", text="key value"),
+    "params": _table("parameters of runs", content=True, plain="run_id number", text="key value origin"),
     "tags": _table("tags of runs", plain="run_id", text="key value"),
     "metrics": _table(
         "summaries of metrics", content=True, plain="run_id n last last_step minimum maximum", text="key"),
@@ -120,8 +120,8 @@ TABLES: Final[dict[str, Table]] = {
     "comment_versions": _table("comments as they were", plain="comment_id version at", name="author", text="body"),
     # registry and data ----------------------------------------------------------------------------------------------
     "models": _table(
-        "models", plain="id team_id next_version created_at updated_at protected project_id", name="created_by",
-        text="name description"),
+        "models", plain="id team_id next_version created_at updated_at project_id", name="created_by",
+        text="name description protected"),
     "model_versions": _table(
         "versions of models", plain="model_id version run_id logged_model_id stage created_at updated_at",
         name="created_by", text="source description signature input_example expected_output"),
@@ -154,8 +154,8 @@ TABLES: Final[dict[str, Table]] = {
         "verifications", plain="id run_id verdict level at duration_s attempted", name="author",
         text="reason report host", signed="certificate", digest="digest"),
     "verification_jobs": _table(
-        "verifications that wait or had a worker", plain="id run_id level pool state cause requested_at claim claimed_at "
-        "lease_until attempts ended_at verification_id", name="requested_by", text="options worker host reason"),
+        "verifications that wait or had a worker", plain="id run_id level state cause requested_at claim claimed_at "
+        "lease_until attempts ended_at verification_id", name="requested_by", text="options pool worker host reason"),
     "verification_policies": _table("what is verified by itself", plain="project_id at", name="author", text="policy"),
     "explanations": _table(
         "what makes two runs differ", plain="id first_id second_id answer at duration_s", name="author",
@@ -172,8 +172,8 @@ TABLES: Final[dict[str, Table]] = {
         "talk in reviews", plain="id review_id at thread resolved_at", member="author_id", name="author resolved_by",
         text="body anchor place"),
     "review_revisions": _table(
-        "revisions of reviews", plain="review_id run_id version metrics git_commit at", name="author",
-        digest="digest parts"),
+        "revisions of reviews", plain="review_id run_id version git_commit at", name="author",
+        text="metrics", digest="digest parts"),
     "review_runs": _table("further runs of reviews", plain="review_id run_id"),
     "review_traits": _table("what rejected changes touched", plain="review_id", name="decided_by", text="traits reason"),
     "rejected_traits": _table("the same, for the search", plain="project_id review_id", text="trait"),
@@ -189,8 +189,8 @@ TABLES: Final[dict[str, Table]] = {
         digest="digest"),
     # knowledge and reports ------------------------------------------------------------------------------------------
     "pages": _table(
-        "pages", plain="id team_id repository kind version created_at updated_at review_by", name="owner",
-        text="title document"),
+        "pages", plain="id team_id kind version created_at updated_at review_by", name="owner",
+        text="repository title document"),
     "page_versions": _table(
         "pages as they were", plain="page_id version at review_id", name="author", text="title document"),
     "library_items": _table(
@@ -221,12 +221,14 @@ TABLES: Final[dict[str, Table]] = {
         "erasures", plain="id pseudonym state requested_at confirmed_at control phase place counts ended_at "
         "waits_for certificate", member="member_id requested_by confirmed_by", own="words", text="reason decisions"),
     "erasure_moves": _table("what an erasure wrote anew", plain="erasure_id size", digest="old new"),
-    "retention_rules": _table("rules of retention", plain="project_id kind after_days results at", member="author_id",
+    "retention_rules": _table("rules of retention", plain="project_id kind after_us results at", member="author_id",
                               name="author"),
     "holds": _table(
         "legal holds", plain="id object_kind object_id at lifted_at", member="author_id", name="author lifted_by",
         text="reason lifted_reason"),
     "set_aside": _table("what a rule put aside", plain="run_id kind size at", text="name row", digest="digest"),
+    "keys": _table("keys, wrapped", plain="id kind version wrapped_by created_at destroyed_at", member="owner_id",
+                   secret="wrapped"),
     "schema_version": _table("the format", plain="version"),
 }  # fmt: skip
 """Every table of the schema."""

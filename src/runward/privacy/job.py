@@ -21,15 +21,15 @@ from runward.errors import NotFoundError, RunwardError
 from runward.governance.dispatch import Call, Dispatcher
 from runward.governance.model import Actor
 from runward.governance.trail import append, forget_member, redact
-from runward.privacy import content, files, ledger
+from runward.insights.content import sealed_again
+from runward.privacy import content, files
 from runward.privacy import repository as sql
 from runward.privacy.content import Move, Moves
-from runward.privacy.ending import end
-from runward.privacy.holding import hinders
+from runward.privacy.ending import NamedStillError, end
 from runward.privacy.inventory import TABLES
-from runward.privacy.model import FileDecision, FoundFile
+from runward.privacy.model import FileDecision
 from runward.privacy.repository import OTHERS, Row
-from runward.privacy.rows import APART, forget, hits, reader_of, remove_owned, removed_with
+from runward.privacy.rows import APART, forget, hits, named_in, reader_of, remove_owned, removed_with
 from runward.privacy.words import Words
 from runward.review.following import follow, revisions
 from runward.store.database import Database, Tx
@@ -63,11 +63,6 @@ def carry_out(dispatcher: Dispatcher, erasure_id: str) -> Row:
         advance(dispatcher, row)
 
 
-def words_of(tx: Tx, row: Row) -> Words:
-    """What the erasure looks for."""
-    return Words(row.words, row.pseudonym, sql.other_names(tx, row.member_id))
-
-
 def advance(dispatcher: Dispatcher, row: Row) -> None:
     """One step of an erasure. Two processes may try: one of them changes something."""
     step = _PHASES[row.phase]
@@ -87,7 +82,12 @@ class _Step:
         return time.monotonic() >= self.until
 
     def words(self, tx: Tx) -> Words:
-        return words_of(tx, self.row)
+        """What the erasure looks for."""
+        return Words(self.listed(tx), self.row.pseudonym, sql.other_names(tx, self.row.member_id))
+
+    def listed(self, tx: Tx) -> list[str]:
+        """The same as it was asked for, the member's name first."""
+        return sql.open_words(self.dispatcher.keyring, tx, self.row)
 
     def call(self, tx: Tx) -> Call:
         """The house in the hands of who confirmed."""
@@ -323,7 +323,7 @@ def _forget_where(tx: Tx, words: Words, table: str, where: str, params: tuple[st
     reader, changed = reader_of(tx, table), 0
     columns = ", ".join([*reader.key, *reader.names, *reader.text])
     for row in tx.all(f"SELECT {columns} FROM {table} WHERE {where}", params):
-        hit = content.named_in(words, "", reader, row)
+        hit = named_in(words, "", reader, row)
         if hit:
             forget(tx, words, reader, hit)
             changed += 1
@@ -332,11 +332,13 @@ def _forget_where(tx: Tx, words: Words, table: str, where: str, params: tuple[st
 
 def _rows(step: _Step) -> None:
     """All other tables, a page at a time."""
-    table, after = json.loads(step.row.place) if step.row.place else [_GENERAL[0], []]
+    table, after = _GENERAL[0], list[Any]()
+    if step.row.place:
+        table, after = json.loads(step.row.place)
 
     def change(tx: Tx) -> bool:
         words, counts, last = step.words(tx), dict[str, int](), None
-        name = step.row.words[0]
+        name = step.listed(tx)[0]
         reader = reader_of(tx, table)
         for page, last in hits(tx, words, name, reader, after):
             for hit in page:
@@ -366,10 +368,12 @@ def _packed(step: _Step) -> None:
                 files_now = files_now.replace(old, move.new)
             if new != raw or files_now != named:
                 changed += 1
+                pinned, digest = sealed_again(new)
                 tx.execute(
                     "UPDATE report_pins SET content = ?, files = ? WHERE report_id = ?",
-                    (compress(new), files_now, report_id),
+                    (compress(pinned), files_now, report_id),
                 )
+                tx.execute("UPDATE reports SET digest = ? WHERE id = ?", (digest, report_id))
         return step.done(tx, "trail", counts={"report_pins": changed})
 
     _in_one(step, change)
@@ -384,7 +388,7 @@ def _trail(step: _Step) -> None:
             return step.done(tx, place=step.row.place, counts={"audit_events": count})
         words, redactions, last = step.words(tx), 0, None
         reader = reader_of(tx, "audit_events")._replace(names=("actor",))
-        for page, last in hits(tx, words, row.words[0], reader, json.loads(row.place) if row.place else ()):
+        for page, last in hits(tx, words, step.listed(tx)[0], reader, json.loads(row.place) if row.place else ()):
             for hit in page:
                 if "object_id" in hit.found:
                     redact(tx, key, hit.key[0], words.replace(hit.row["object_id"]))
@@ -411,7 +415,11 @@ def _end(step: _Step) -> None:
     """The search, the key, the ledger, the space, the certificate: see :mod:`runward.privacy.ending`."""
     with step.database.transaction(write=False) as tx:
         words = step.words(tx) if step.row.words else None
-    ended = end(step.dispatcher, step.row, words)
+    try:
+        ended = end(step.dispatcher, step.row, words)
+    except NamedStillError:
+        _in_one(step, lambda tx: step.done(tx, "runs", counts={"rounds": 1}))
+        return
 
     def change(tx: Tx) -> bool:
         call = step.call(tx)
@@ -423,7 +431,7 @@ def _end(step: _Step) -> None:
         if current is None or current.phase != "end" or current.state != "running":
             return False
         step.row = current
-        return step.done(tx, "done", state="done", ended_at=to_us(utc_now()), certificate=ended, words=[])
+        return step.done(tx, "done", state="done", ended_at=to_us(utc_now()), certificate=ended, words="")
 
     _in_one(step, change)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -9,12 +10,15 @@ from typing import Any, NamedTuple
 import msgspec
 
 from runward.core.clock import from_us
+from runward.core.permissions import Role
 from runward.privacy.content import Move
 from runward.privacy.model import Erasure, FileDecision, FoundFile
 from runward.store.database import Tx
+from runward.store.keys import Keyring
 
 _decisions = msgspec.json.Decoder(dict[str, FileDecision]).decode
 _files = msgspec.json.Decoder(list[FoundFile]).decode
+_ABOUT = b"erasure"
 OTHERS = "*"
 """The decision on every file that has none of its own."""
 
@@ -27,7 +31,8 @@ class Row(NamedTuple):
     pseudonym: str
     state: str
     reason: str
-    words: list[str]
+    words: str
+    """What names the person, under their key; empty once it is done."""
     requested_by: str
     requested_at: int
     confirmed_by: str
@@ -48,7 +53,6 @@ _COLUMNS = ", ".join(Row._fields)
 def _row(row: tuple[Any, ...]) -> Row:
     found = Row._make(row)
     return found._replace(
-        words=msgspec.json.decode(row[5], type=list[str]),
         decisions=_decisions(row[11]),
         counts=msgspec.json.decode(row[14], type=dict[str, int]),
         waits_for=_files(row[15]),
@@ -64,7 +68,9 @@ def erasure(tx: Tx, erasure_id: str) -> Row | None:
 def erasures(tx: Tx, state: str = "") -> list[Row]:
     """All erasures, or those in a state, newest first."""
     where, params = ("WHERE state = ?", [state]) if state else ("", [])
-    return [_row(row) for row in tx.all(f"SELECT {_COLUMNS} FROM erasures {where} ORDER BY requested_at DESC, id", params)]
+    return [
+        _row(row) for row in tx.all(f"SELECT {_COLUMNS} FROM erasures {where} ORDER BY requested_at DESC, id", params)
+    ]
 
 
 def under_way(tx: Tx, member_id: str) -> str | None:
@@ -85,7 +91,7 @@ def insert(tx: Tx, row: Row) -> None:
 
 
 def _texts(row: Row) -> dict[str, str]:
-    packed = {"words": row.words, "decisions": row.decisions, "counts": row.counts, "waits_for": row.waits_for}
+    packed = {"decisions": row.decisions, "counts": row.counts, "waits_for": row.waits_for}
     return {name: msgspec.json.encode(value).decode() for name, value in packed.items()}
 
 
@@ -104,7 +110,9 @@ def update(tx: Tx, before: Row, after: Row) -> bool:
 
 def shown(tx: Tx, row: Row) -> Erasure:
     """An erasure as it is told."""
-    names = dict(tx.all("SELECT id, name FROM members WHERE id IN (?, ?)", (row.requested_by, row.confirmed_by)))
+    names: dict[str, str] = dict(
+        tx.all("SELECT id, name FROM members WHERE id IN (?, ?)", (row.requested_by, row.confirmed_by))
+    )
     return Erasure(
         id=row.id,
         member_id=row.member_id,
@@ -126,6 +134,18 @@ def shown(tx: Tx, row: Row) -> Erasure:
 
 def _time(value: int | None) -> datetime | None:
     return None if value is None else from_us(value)
+
+
+def seal_words(keyring: Keyring, tx: Tx, member_id: str, words: list[str]) -> str:
+    """What names a person, under their own key: destroyed with it, it is gone from backups too. Raises: KeyMissingError."""
+    sealed = keyring.seal("person", member_id, msgspec.json.encode(words), about=_ABOUT, tx=tx)
+    return base64.b64encode(sealed).decode()
+
+
+def open_words(keyring: Keyring, tx: Tx, row: Row) -> list[str]:
+    """What names the person of an erasure, their name first. Raises: KeyMissingError, NotFoundError."""
+    opened = keyring.open_("person", row.member_id, base64.b64decode(row.words), about=_ABOUT, tx=tx)
+    return msgspec.json.decode(opened, type=list[str])
 
 
 # what was written anew ------------------------------------------------------------------------------------------------
@@ -169,7 +189,7 @@ def person(tx: Tx, reference: str) -> Person | None:
     if row is None:
         return None
     subjects = [one[0] for one in tx.all("SELECT subject FROM identities WHERE member_id = ?", (row[0],))]
-    return Person(*row, subjects)
+    return Person(row[0], row[1], row[2], row[3], row[4], subjects)
 
 
 def other_names(tx: Tx, member_id: str) -> list[str]:
@@ -187,8 +207,16 @@ def rename_member(tx: Tx, member_id: str, pseudonym: str, now: int) -> None:
     )
 
 
+def has_other_admin(tx: Tx, member_id: str, also: str = "") -> bool:
+    """Whether somebody else (and none of two) is an admin of the workspace and can act."""
+    found = tx.scalar(
+        """SELECT count(*) FROM members m JOIN grants g ON g.member_id = m.id WHERE g.scope_kind = 'workspace'
+           AND g.role = ? AND m.disabled_at IS NULL AND m.id NOT IN (?, ?)""",
+        (int(Role.ADMIN), member_id, also),
+    )
+    return bool(found)
+
+
 def counted(counts: Mapping[str, int], more: Mapping[str, int]) -> dict[str, int]:
     """Counts with more of them."""
     return {**counts, **{name: counts.get(name, 0) + count for name, count in more.items()}}
-
-

@@ -81,7 +81,9 @@ def columns_of(tx: Tx, table: str) -> list[str]:
     return [row[0] for row in rows]
 
 
-def pages(tx: Tx, reader: Reader, after: Sequence[Any], columns: Sequence[str], size: int = PAGE) -> Iterator[list[Row]]:
+def pages(
+    tx: Tx, reader: Reader, after: Sequence[Any], columns: Sequence[str], size: int = PAGE
+) -> Iterator[list[Row]]:
     """The rows after a key, in the order of the key, some at a time: first the key, then the columns."""
     key, wanted = ", ".join(reader.key), ", ".join([*reader.key, *columns])
     last = tuple(after)

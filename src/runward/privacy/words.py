@@ -11,7 +11,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from functools import cached_property
 
 from runward.errors import InvalidError
@@ -114,9 +114,7 @@ class Words:
     @cached_property
     def _bytes(self) -> re.Pattern[bytes]:
         kept = [form.encode() for other in self.others for form in spellings(other)]
-        hits = [
-            _bounded_bytes(word, form.encode()) for word in self.words for form in spellings(word)
-        ]
+        hits = [_bounded_bytes(word, form.encode()) for word in self.words for form in spellings(word)]
         for code in ("utf-16-le", "utf-16-be"):
             kept += [other.encode(code) for other in self.others]
             hits += [re.escape(word.encode(code)) for word in self.words]
@@ -197,6 +195,6 @@ def _bounded_bytes(word: str, form: bytes) -> bytes:
     body = re.escape(form)
     if _is_free(word):
         return body
-    return rb"(?<![0-9A-Za-z\x80-\xff])" + body + rb"(?![0-9A-Za-z\x80-\xff])|(?<=\\[nrtbf])" + body + rb"(?![0-9A-Za-z])"
-
-
+    return (
+        rb"(?<![0-9A-Za-z\x80-\xff])" + body + rb"(?![0-9A-Za-z\x80-\xff])|(?<=\\[nrtbf])" + body + rb"(?![0-9A-Za-z])"
+    )

@@ -43,9 +43,7 @@ def follow(call: Call, before: Mapping[str, Digest], after: Mapping[str, Digest]
     moved = {one: (old, after[one]) for one, old in before.items() if after.get(one, old) != old}
     for review_id, (old, new) in moved.items():
         for table in _BOUND:
-            call.tx.execute(
-                f"UPDATE {table} SET digest = ? WHERE review_id = ? AND digest = ?", (new, review_id, old)
-            )
+            call.tx.execute(f"UPDATE {table} SET digest = ? WHERE review_id = ? AND digest = ?", (new, review_id, old))
         parts = subject_of(call, sql.review(call.tx, review_id)).parts
         call.tx.execute(
             "UPDATE review_revisions SET parts = ? WHERE review_id = ? AND digest = ?",

@@ -14,7 +14,7 @@ TABLES: dict[str, str] = {
     "erasure_moves": """erasure_id TEXT NOT NULL REFERENCES erasures(id), old TEXT NOT NULL, new TEXT NOT NULL,
         size {int} NOT NULL, PRIMARY KEY (erasure_id, old)""",
     "retention_rules": """project_id TEXT NOT NULL REFERENCES projects(id), kind TEXT NOT NULL
-        CHECK (kind IN ('runs', 'artifacts', 'logs', 'tables')), after_days {int}, results INTEGER NOT NULL,
+        CHECK (kind IN ('runs', 'artifacts', 'logs', 'tables')), after_us {int}, results INTEGER NOT NULL,
         author TEXT NOT NULL, author_id TEXT NOT NULL, at {int} NOT NULL, PRIMARY KEY (project_id, kind)""",
     "holds": """id TEXT PRIMARY KEY, object_kind TEXT NOT NULL CHECK (object_kind IN ('project', 'run')),
         object_id TEXT NOT NULL, reason TEXT NOT NULL CHECK (reason <> ''), author TEXT NOT NULL,
