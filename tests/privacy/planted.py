@@ -70,9 +70,7 @@ def plant(dispatcher: Dispatcher, owner: FolderWorkspace) -> Planted:
     """Let a person work, and be worked with."""
     for name in ("second", "ben"):
         owner.governance.create_member(NewMember(name, role="admin", team="*"))
-    owner.governance.create_member(
-        NewMember(NAME, role="maintainer", team="*", display_name=DISPLAY, email=EMAIL)
-    )
+    owner.governance.create_member(NewMember(NAME, role="maintainer", team="*", display_name=DISPLAY, email=EMAIL))
     owner.governance.connect_member(NAME, "https://id.example.org", SUBJECT)
     second, ben, person = enter(owner, "second"), enter(owner, "ben"), enter(owner, NAME, "203.0.113.77")
     new_link(dispatcher.database, person.actor.member_id)
@@ -84,7 +82,9 @@ def plant(dispatcher: Dispatcher, owner: FolderWorkspace) -> Planted:
     ).review.id
     second.review.comment(review, f"@{NAME}: is this yours?")
     second.review.approve(review, comment=f"well done, {NAME}")
-    person.repro.record(run, NewVerification("reproduced", "environment", f"on {LOGIN}-laptop", {}, 1.5, f"{LOGIN}-host"))
+    person.repro.record(
+        run, NewVerification("reproduced", "environment", f"on {LOGIN}-laptop", {}, 1.5, f"{LOGIN}-host")
+    )
     others_run = _talk(person, ben, run)
     _elsewhere(person, ben, run)
     return Planted(owner, second, person, person.actor.member_id, run, others_run, review, files)
@@ -144,7 +144,9 @@ def _talk(person: FolderWorkspace, ben: FolderWorkspace, run: str) -> str:
     first = ben.organise.add_comment(run, NewComment(f"@{NAME} what of {DISPLAY}'s data?"))
     person.organise.add_comment(run, NewComment("mine", thread_id=first.id))
     ben.organise.edit_comment(first.id, f"@{NAME}: and {EMAIL}?", first.version)
-    others = ben.tracking.create_run(NewRun(project="vision", name=f"again, after {NAME}", params=[RunParam("lr", 0.2)]))
+    others = ben.tracking.create_run(
+        NewRun(project="vision", name=f"again, after {NAME}", params=[RunParam("lr", 0.2)])
+    )
     ben.tracking.end_run(others.id, RunEnd(RunStatus.FINISHED))
     person.organise.set_pin(others.id)
     person.organise.set_favourite("vision")

@@ -65,14 +65,19 @@ def all_stands(planted: Planted, done: Erasure) -> None:
     assert statement.predicate["reissued"]["erasure"] == done.id
     named = {one.name: one.digest["blake3"] for one in statement.subject}
     assert {one.path for one in run.artifacts} == {"out/notes", "out/config", "out/windows"}
+    assert {name for name in named if name != "run"} == {item.path for item in run.artifacts}
     assert all(named[item.path] == item.digest for item in run.artifacts)
+    assert statement.predicate["reissued"]["removed"] == ["out/model", "out/picture"]
+    assert owner.tracking.history(planted.run)[-1].kind == "run.pseudonymised"
     assert name in owner.files.read(planted.run, run.artifacts[0].digest).decode()
     assert name in owner.tracking.code_file(planted.run, "train.py").text
     manifest = owner.data.get_manifest("vision/d", owner.data.list_versions("vision/d")[0].digest)
     assert [item.path for item in manifest.files] == [f"{name}/table.csv"]
     (report,) = owner.reports.list_reports("vision")
     assert name in owner.reports.report_page(report.id)
-    assert name in {hit.title.removeprefix("How ").removesuffix(" does it") for hit in owner.knowledge.search("How does").hits}
+    assert name in {
+        hit.title.removeprefix("How ").removesuffix(" does it") for hit in owner.knowledge.search("How does").hits
+    }
     proof = owner.governance.prove_audit()
     assert (proof.holds, proof.forgotten > 5, proof.redacted > 0) == (True, True, True)
     member = next(one for one in owner.governance.list_members() if one.id == planted.member_id)
@@ -251,7 +256,9 @@ def test_a_survey_counts_what_an_erasure_then_finds(people: Planted) -> None:
         place = part.place
     assert files >= set(people.files.values())
     done = erase(people)
-    assert {key for key, count in done.counts.items() if "." in key and count} - rows.keys() <= {"audit_events.object_id"}
+    assert {key for key, count in done.counts.items() if "." in key and count} - rows.keys() <= {
+        "audit_events.object_id"
+    }
     assert removed["tokens"] == done.counts["removed:tokens"]
     with pytest.raises(InvalidError, match="never given"):
         privacy.survey_person("ben", None, "elsewhere")

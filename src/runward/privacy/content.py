@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any, NamedTuple
 
 import msgspec
 
 from runward.core.ids import Digest
-from runward.core.zstd import compress
 from runward.errors import MissingExtraError
 from runward.governance.checkpoints import signing_key
 from runward.governance.dispatch import Call
@@ -20,6 +19,7 @@ from runward.repro.reissue import reissued
 from runward.review.following import follow, reviews_of_run, revisions
 from runward.tracking.blocks import renamed as renamed_head
 from runward.tracking.content import content_digest
+from runward.tracking.marks import publish_on_run
 from runward.tracking.points import pack_segment, unpack_segment
 from runward.tracking.storage import table_of
 
@@ -71,7 +71,7 @@ def rewrite_run(call: Call, words: Words, run_id: str, moves: Moves, why: Mappin
             key = hit.row["key"]
             keys[key] = words.replace(key)
     if keys:
-        _rename_series(call, run_id, keys)
+        rows |= _rename_series(call, run_id, keys)
     _follow_bytes(call, run_id, moves)
     tx.execute("DELETE FROM run_cards WHERE run_id = ?", (run_id,))
     tx.execute("UPDATE runs SET revision = revision + 1, carded = 0 WHERE id = ?", (run_id,))
@@ -82,7 +82,9 @@ def rewrite_run(call: Call, words: Words, run_id: str, moves: Moves, why: Mappin
     digests: dict[str, str] = _replaced(moves)
     if after != before:
         digests[before] = after
-    certificates, lost = restate(call, words, run_id, digests, why)
+    gone = {old for old, move in moves.items() if not move.new}
+    certificates, lost = restate(call, words, run_id, digests, why, gone)
+    publish_on_run(call, "run.pseudonymised", "run", run_id, run_id, {"erasure": why["erasure"]})
     return Changed(rows, moved, certificates, lost)
 
 
@@ -120,7 +122,12 @@ def _follow_content(call: Call, run_id: str, before: Digest, after: Digest) -> N
 
 
 def restate(
-    call: Call, words: Words, run_id: str, digests: Mapping[str, str], why: Mapping[str, Any]
+    call: Call,
+    words: Words,
+    run_id: str,
+    digests: Mapping[str, str],
+    why: Mapping[str, Any],
+    gone: Set[str] = frozenset(),
 ) -> tuple[int, int]:
     """Sign the run's certificates again where they changed; (how many, how many could not be)."""
     again = lost = 0
@@ -129,30 +136,27 @@ def restate(
     )
     for verification_id, stored in rows:
         with contextlib.suppress(MissingExtraError):
-            new = reissued(stored, signing_key(call.dispatcher.folder), digests, words.replace, why)
+            new = reissued(stored, signing_key(call.dispatcher.folder), digests, words.replace, why, gone)
             if new != stored:
                 call.tx.execute("UPDATE verifications SET certificate = ? WHERE id = ?", (new, verification_id))
                 again, lost = again + (new is not None), lost + (new is None)
     return again, lost
 
 
-def _rename_series(call: Call, run_id: str, keys: Mapping[str, str]) -> None:
-    """Points are stored under the names of their metrics."""
-    tx = call.tx
+def _rename_series(call: Call, run_id: str, keys: Mapping[str, str]) -> dict[str, int]:
+    """Points are stored under the names of their metrics; how many pieces were written anew."""
+    tx, written = call.tx, {"segments.data": 0, "blocks.head": 0}
     for segment, data in tx.all("SELECT id, data FROM segments WHERE run_id = ?", (run_id,)):
         points = unpack_segment(bytes(data))
         if any(one.key in keys for one in points):
             named = [msgspec.structs.replace(one, key=keys.get(one.key, one.key)) for one in points]
             tx.execute("UPDATE segments SET data = ? WHERE id = ?", (pack_segment(named), segment))
+            written["segments.data"] += 1
     for block, head in tx.all("SELECT id, head FROM blocks WHERE run_id = ?", (run_id,)):
         tx.execute("UPDATE blocks SET head = ? WHERE id = ?", (renamed_head(bytes(head), keys), block))
+        written["blocks.head"] += 1
     project_id, tabled = tx.one("SELECT project_id, tabled FROM runs WHERE id = ?", (run_id,)) or ("", 0)
     if tabled:
         call.blobs.drop_table(table_of(project_id, run_id))
         tx.execute("UPDATE runs SET tabled = 0 WHERE id = ?", (run_id,))
-
-
-def rewrite_packed(words: Words, data: bytes, raw: bytes) -> bytes:
-    """Compressed text with the pseudonym in it; the same bytes where it names nobody."""
-    new = words.replace_bytes(raw)
-    return data if new == raw else compress(new)
+    return written

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from typing import Any
 
 import msgspec
@@ -18,7 +18,12 @@ REISSUED = "reissued"
 
 
 def reissued(
-    stored: str, private_key: bytes, digests: Mapping[str, str], rewrite: Callable[[str], str], why: Mapping[str, Any]
+    stored: str,
+    private_key: bytes,
+    digests: Mapping[str, str],
+    rewrite: Callable[[str], str],
+    why: Mapping[str, Any],
+    gone: Set[str] = frozenset(),
 ) -> str | None:
     """A stored certificate as it reads now, signed by this workspace.
 
@@ -27,6 +32,7 @@ def reissued(
         private_key: The workspace's, in PEM.
         digests: Digests after by digest before.
         rewrite: Puts the pseudonym into a text.
+        gone: Digests of files that were removed: they are no subjects any more, and are named apart.
         why: Why it was stated again, without a person's data; the digest of the former statement is added.
 
     Returns: None where the certificate was signed by another key: nobody here can state it again. What does not change
@@ -37,13 +43,16 @@ def reissued(
     text = rewrite(payload.decode())
     for old, new in digests.items():
         text = text.replace(old, new)
-    if text == payload.decode():
+    if text == payload.decode() and not any(digest in text for digest in gone):
         return stored
     try:
         certificate.verify(envelope, public_key_of(private_key))
     except CorruptedError:
         return None
     statement = msgspec.json.decode(text, type=certificate.Statement)
-    predicate = {**statement.predicate, REISSUED: {**why, "statement_before": digest_bytes(payload)}}
-    made = certificate.sign(msgspec.structs.replace(statement, predicate=predicate), private_key)
+    kept = [one for one in statement.subject if gone.isdisjoint(one.digest.values())]
+    removed = sorted(one.name for one in statement.subject if not gone.isdisjoint(one.digest.values()))
+    noted = {**why, "statement_before": digest_bytes(payload), "removed": removed}
+    predicate = {**statement.predicate, REISSUED: noted}
+    made = certificate.sign(msgspec.structs.replace(statement, subject=kept, predicate=predicate), private_key)
     return json.dumps(msgspec.to_builtins(made))
