@@ -16,6 +16,9 @@ from runward.testing import postgres
 from runward.testing.objects import ObjectStorage
 from runward.testing.plugin import missing
 from runward.workspace import FolderWorkspace
+from tests.cli.conftest import cli, folder
+
+__all__ = ["cli", "folder"]
 
 
 class Place(NamedTuple):
@@ -35,7 +38,7 @@ def traces(words: list[str], data: bytes) -> list[str]:
     return found
 
 
-def _files(root: Path) -> dict[str, bytes]:
+def files_below(root: Path) -> dict[str, bytes]:
     return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
@@ -43,7 +46,7 @@ def _files(root: Path) -> dict[str, bytes]:
 def sqlite_place(tmp_path: Path) -> Iterator[Place]:
     dispatcher = open_store(tmp_path / "w")
     owner = FolderWorkspace(dispatcher, "", tmp_path / "w", folder_actor(dispatcher.database, "owner"))
-    yield Place(owner, lambda: _files(tmp_path / "w"))
+    yield Place(owner, lambda: files_below(tmp_path / "w"))
     owner.close()
 
 
@@ -62,7 +65,7 @@ def postgres_place(tmp_path: Path, object_storage: ObjectStorage) -> Iterator[Pl
         def everything() -> dict[str, bytes]:
             bucket = {f"bucket/{digest}": b"".join(dispatcher.blobs.chunks(digest))
                       for digest, _, _ in dispatcher.blobs.stored()}  # fmt: skip
-            return {**{f"pg/{name}": data for name, data in _files(server.data).items()},
-                    **_files(tmp_path / "w"), **bucket}  # fmt: skip
+            return {**{f"pg/{name}": data for name, data in files_below(server.data).items()},
+                    **files_below(tmp_path / "w"), **bucket}  # fmt: skip
 
         yield Place(owner, everything)

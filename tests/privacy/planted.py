@@ -137,7 +137,7 @@ def _run(person: FolderWorkspace) -> tuple[str, dict[str, str]]:
     ]
     person.tracking.put_captures(run, parts)
     person.tracking.end_run(run, RunEnd(RunStatus.FINISHED))
-    return run, files
+    return run, dict[str, str](files)
 
 
 def _talk(person: FolderWorkspace, ben: FolderWorkspace, run: str) -> str:

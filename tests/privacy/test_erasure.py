@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -190,8 +189,8 @@ def test_files_wait_for_a_decision(sqlite_place: Place) -> None:
 
 
 @pytest.fixture
-def people(sqlite_place: Place) -> Iterator[Planted]:
-    yield plant(sqlite_place.owner.dispatcher, sqlite_place.owner)
+def people(sqlite_place: Place) -> Planted:
+    return plant(sqlite_place.owner.dispatcher, sqlite_place.owner)
 
 
 def test_nobody_erases_alone(people: Planted) -> None:
@@ -208,7 +207,7 @@ def test_nobody_erases_alone(people: Planted) -> None:
     people.second.privacy.confirm_erasure(asked.id)
     with pytest.raises(InvalidTransitionError, match="is running"):
         people.second.privacy.confirm_erasure(asked.id)
-    with pytest.raises(InvalidTransitionError, match="goes on|is running"):
+    with pytest.raises(InvalidTransitionError, match="is running"):
         people.second.privacy.withdraw_erasure(asked.id)
 
 

@@ -11,7 +11,7 @@ import msgspec
 from runward._version import __version__
 from runward.core.clock import from_us, utc_now
 from runward.core.hashing import digest_value
-from runward.errors import MissingExtraError, StoreError
+from runward.errors import KeyMissingError, MissingExtraError, StoreError
 from runward.governance.checkpoints import signing_key
 from runward.governance.dispatch import Dispatcher
 from runward.knowledge.sources import forget_index
@@ -44,11 +44,13 @@ def end(dispatcher: Dispatcher, row: Row, words: Words | None) -> str:
             raise NamedStillError(
                 "rows that name the person were written meanwhile", hint="they are gone through again"
             )
-    ledger.add(dispatcher.folder, ledger.Entry(row.id, row.member_id, row.pseudonym))
+    ledger.add(dispatcher.folder, ledger.Entry(row.id, row.member_id, row.pseudonym, sorted(kept)))
     forget_index(dispatcher)
     with dispatcher.database.transaction(write=True) as tx:
         tx.execute("UPDATE erasures SET words = '' WHERE id = ?", (row.id,))
-    dispatcher.keyring.destroy_person(row.member_id)
+    with contextlib.suppress(KeyMissingError):
+        # Of a backup that was put back without the keys of then: what they sealed is unreadable already.
+        dispatcher.keyring.destroy_person(row.member_id)
     said = [dispatcher.database.scrub(_touched(row)), dispatcher.blobs.scrub()]
     if words is not None:
         searched += proofs.search_files(dispatcher, words, kept)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from runward.core.call import Event
@@ -22,7 +22,7 @@ from runward.governance.dispatch import Call, Dispatcher
 from runward.governance.model import Actor
 from runward.governance.trail import append, forget_member, redact
 from runward.insights.content import sealed_again
-from runward.privacy import content, files
+from runward.privacy import content, files, ledger
 from runward.privacy import repository as sql
 from runward.privacy.content import Move, Moves
 from runward.privacy.ending import NamedStillError, end
@@ -36,6 +36,8 @@ from runward.store.database import Database, Tx
 
 STEP_S: Final = 2.0
 """A step that reads bytes takes about so long."""
+RESTORED: Final = "ledger"
+"""The control of an erasure that is done again in a restored backup: it was decided on when it was done first."""
 MOST_SHOWN = 200
 """So many undecided files are named at a time."""
 _TRAIL = 5_000
@@ -67,6 +69,30 @@ def advance(dispatcher: Dispatcher, row: Row) -> None:
     """One step of an erasure. Two processes may try: one of them changes something."""
     step = _PHASES[row.phase]
     step(_Step(dispatcher, row))
+
+
+def follow_ledger(dispatcher: Dispatcher, also: Sequence[str] = ()) -> list[str]:
+    """Erase again, in a backup that was put back, whom the ledger beside the keys says was erased; the pseudonyms.
+
+    The ledger has ids and pseudonyms only: the names are the backup's, and ``also`` are further texts that name somebody.
+
+    Files that cannot be written anew are deleted, but for those that were kept. Raises: StoreError.
+    """
+    done = []
+    for entry in ledger.entries(dispatcher.folder):
+        with dispatcher.database.transaction(write=True) as tx:
+            person = sql.person(tx, entry.member)
+            if person is None or person.name == entry.pseudonym:
+                continue
+            tx.execute("DELETE FROM erasure_moves WHERE erasure_id = ?", (entry.erasure,))
+            tx.execute("DELETE FROM erasures WHERE id = ? OR member_id = ?", (entry.erasure, entry.member))
+            keep = FileDecision("keep", "kept when they were erased")
+            row = sql.again(entry, sql.plain_words([*person.words, *also]), to_us(utc_now()))
+            decisions = {**dict.fromkeys(entry.kept, keep), OTHERS: FileDecision("replace")}
+            sql.insert(tx, row._replace(control=RESTORED, decisions=decisions))
+        carry_out(dispatcher, entry.erasure)
+        done.append(entry.pseudonym)
+    return done
 
 
 class _Step:
@@ -184,7 +210,7 @@ def _decided(step: _Step, tx: Tx, words: Words, digest: Digest) -> str | None:
     if decision.action == "keep":
         return "files:kept"
     new = files.replaceable(words, blobs, digest, blobs.size(digest)) if decision.action == "replace" else None
-    if new is None and decision.action == "replace":
+    if new is None and decision.action == "replace" and step.row.control != RESTORED:
         return None
     sql.add_move(tx, step.row.id, digest, files.keep_moved(tx, blobs, digest, new, to_us(utc_now())))
     return "files:deleted" if new is None else "files:replaced"

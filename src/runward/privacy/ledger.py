@@ -20,6 +20,8 @@ class Entry(msgspec.Struct, frozen=True):
     erasure: str
     member: str
     pseudonym: str
+    kept: list[str] = []
+    """Digests of the files that were kept for a reason."""
 
 
 def path_of(folder: Path) -> Path:
@@ -29,8 +31,13 @@ def path_of(folder: Path) -> Path:
 
 def entries(folder: Path) -> list[Entry]:
     """What the ledger says; a line that cannot be read is passed over."""
+    return read(path_of(folder))
+
+
+def read(path: Path) -> list[Entry]:
+    """What a ledger's file says; nothing where there is none."""
     try:
-        lines = path_of(folder).read_bytes().splitlines()
+        lines = path.read_bytes().splitlines()
     except FileNotFoundError:
         return []
     found = []

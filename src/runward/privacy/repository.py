@@ -12,12 +12,15 @@ import msgspec
 from runward.core.clock import from_us
 from runward.core.permissions import Role
 from runward.privacy.content import Move
+from runward.privacy.ledger import Entry
 from runward.privacy.model import Erasure, FileDecision, FoundFile
 from runward.store.database import Tx
 from runward.store.keys import Keyring
 
 _decisions = msgspec.json.Decoder(dict[str, FileDecision]).decode
 _files = msgspec.json.Decoder(list[FoundFile]).decode
+LEAST_SUBJECT = 6
+"""What a provider calls somebody is searched for where it is that long: a number of two digits stands everywhere."""
 _ABOUT = b"erasure"
 OTHERS = "*"
 """The decision on every file that has none of its own."""
@@ -95,6 +98,30 @@ def _texts(row: Row) -> dict[str, str]:
     return {name: msgspec.json.encode(value).decode() for name, value in packed.items()}
 
 
+def again(entry: Entry, words: str, now: int) -> Row:
+    """An erasure that was done before the backup was put back that it is done in again."""
+    return Row(
+        id=entry.erasure,
+        member_id=entry.member,
+        pseudonym=entry.pseudonym,
+        state="running",
+        reason="put back from a backup from before",
+        words=words,
+        requested_by="",
+        requested_at=now,
+        confirmed_by="",
+        confirmed_at=now,
+        control="",
+        decisions={},
+        phase="access",
+        place="",
+        counts={},
+        waits_for=[],
+        ended_at=None,
+        certificate="",
+    )
+
+
 def update(tx: Tx, before: Row, after: Row) -> bool:
     """Store an erasure's next state; False where another process was faster."""
     values = {**after._asdict(), **_texts(after)}
@@ -142,8 +169,15 @@ def seal_words(keyring: Keyring, tx: Tx, member_id: str, words: list[str]) -> st
     return base64.b64encode(sealed).decode()
 
 
+def plain_words(words: list[str]) -> str:
+    """The same as text, where the key is gone: in a backup that was put back and that nobody uses yet."""
+    return msgspec.json.encode(words).decode()
+
+
 def open_words(keyring: Keyring, tx: Tx, row: Row) -> list[str]:
     """What names the person of an erasure, their name first. Raises: KeyMissingError, NotFoundError."""
+    if row.words.startswith("["):
+        return msgspec.json.decode(row.words, type=list[str])
     opened = keyring.open_("person", row.member_id, base64.b64decode(row.words), about=_ABOUT, tx=tx)
     return msgspec.json.decode(opened, type=list[str])
 
@@ -179,6 +213,13 @@ class Person(NamedTuple):
     kind: str
     subjects: list[str]
     """Who the sign-in provider says they are."""
+
+    @property
+    def words(self) -> list[str]:
+        """What names them, the name first."""
+        named = [self.name, self.display_name, self.email]
+        named += [subject for subject in self.subjects if len(subject) >= LEAST_SUBJECT]
+        return [text for text in dict.fromkeys(named) if text.strip()]
 
 
 def person(tx: Tx, reference: str) -> Person | None:

@@ -35,8 +35,6 @@ from runward.store.blobs import check_digest
 from runward.tracking.checks import check_text
 
 MOST_WORDS: Final = 50
-_LEAST_SUBJECT: Final = 6
-"""What a provider calls somebody is searched for where it is that long: a number of two digits stands everywhere."""
 _ALPHABET: Final = "abcdefghijkmnpqrstuvwxyz23456789"
 
 
@@ -88,9 +86,7 @@ class PrivacyService(Privacy):
             raise InvalidError(f"also has {len(also)} texts, at most {MOST_WORDS} are taken")
         for text in also:
             check_text(text, "also")
-        named = [person.name, person.display_name, person.email]
-        named += [subject for subject in person.subjects if len(subject) >= _LEAST_SUBJECT]
-        return [text for text in dict.fromkeys([*named, *also]) if text.strip()]
+        return [text for text in dict.fromkeys([*person.words, *also]) if text.strip()]
 
     # erasure --------------------------------------------------------------------------------------------------------
 

@@ -31,6 +31,7 @@ SUITES = (
     "intake",
     "jobs",
     "knowledge",
+    "privacy",
     "registry",
     "repro",
     "review",
