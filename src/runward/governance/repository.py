@@ -324,4 +324,6 @@ def _audit_event(tx: Tx, key: AuditKey, row: tuple[Any, ...]) -> AuditEvent:
     address, actor_id, sealed = row[8:]
     if sealed is not None:
         actor, address = opened(tx, key, actor_id, bytes(sealed))
+        # Its key is gone: of a backup from before, say. The account still says who it was, or under which pseudonym.
+        actor = actor or str(tx.scalar("SELECT name FROM members WHERE id = ?", (actor_id,)) or "")
     return AuditEvent(event_id, from_us(at), actor, said[0], said[1], said[2], said[3], said[4], address)
