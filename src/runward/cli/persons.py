@@ -28,11 +28,12 @@ def person() -> None:
 @person.command("export")
 @click.argument("name")
 @click.argument("file", type=click.Path(path_type=Path))
+@click.option("--also", multiple=True, metavar="TEXT", help="What else names them; needs the permission export.")
 @with_json
 @pass_output
-def export(output: Output, name: str, file: Path) -> None:
+def export(output: Output, name: str, file: Path, also: tuple[str, ...]) -> None:
     """Write all that concerns a person to a zip FILE; your own, or with the permission export anybody's."""
-    made = export_person(current_workspace().privacy, name, file)
+    made = export_person(current_workspace().privacy, name, file, also)
     rows = sum(made.rows.values())
     output.result(
         {"file": str(file), "rows": made.rows, "files": made.files},

@@ -26,10 +26,11 @@ class Privacy(Protocol):
     room: ClassVar[str] = "privacy"
 
     @operation("GET", "/persons/{person}/data", may="session.use", on=ON_SELF, audit=True)
-    def export_person(self, person: str, place: str = "") -> ExportPart:
+    def export_person(self, person: str, also: list[str] | None = None, place: str = "") -> ExportPart:
         """A part of all that concerns a person: everybody may ask for their own, who holds ``export`` for anybody's.
 
-        Secrets are left out. Raises: NotFoundError, ForbiddenError, InvalidError (``place`` is none that was given).
+        Rows that others made and that name the person are left out of one's own where one may not read them. ``also`` are
+        further texts that name the person, for who holds ``export``. Secrets are left out. Raises: NotFoundError, ForbiddenError, InvalidError (``place`` is none that was given).
         """
         ...
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -28,24 +28,25 @@ class Archived(NamedTuple):
     files: int
 
 
-def parts(privacy: Privacy, person: str) -> Iterator[ExportPart]:
+def parts(privacy: Privacy, person: str, also: Sequence[str] = ()) -> Iterator[ExportPart]:
     """All parts of what concerns a person. Raises: NotFoundError, ForbiddenError."""
     place = ""
     while True:
-        part = privacy.export_person(person, place)
+        part = privacy.export_person(person, list(also), place)
         yield part
         place = part.place
         if not place:
             return
 
 
-def export_person(privacy: Privacy, person: str, path: Path) -> Archived:
+def export_person(privacy: Privacy, person: str, path: Path, also: Sequence[str] = ()) -> Archived:
     """Write the archive of a person to a file, whole or not at all.
 
     Args:
         privacy: The room, as ``workspace.privacy``.
         person: The member's name or id; everybody may take out their own.
         path: The zip file.
+        also: Further texts that name them; needs the permission export.
 
     Raises: NotFoundError, ForbiddenError, StoreError (the file cannot be written).
     """
@@ -53,7 +54,7 @@ def export_person(privacy: Privacy, person: str, path: Path) -> Archived:
     try:
         try:
             with part.open("wb") as file:
-                done = write_archive(parts(privacy, person), file)
+                done = write_archive(parts(privacy, person, also), file)
             part.chmod(0o600)
             part.replace(path)
         finally:

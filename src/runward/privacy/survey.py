@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from runward.errors import InvalidError
 from runward.governance.dispatch import Call
+from runward.governance.scopes import visible_ids
 from runward.governance.trail import opened
 from runward.privacy import files
 from runward.privacy.inventory import TABLES, Table
@@ -85,12 +86,45 @@ def _files(call: Call, words: Words, after: list[Any], until: float) -> tuple[li
 # export ---------------------------------------------------------------------------------------------------------------
 
 
-def export(call: Call, words: Words, person: Person, place: str) -> ExportPart:
+class Sight:
+    """Which rows that somebody else made may be shown because a text in them names the person."""
+
+    def __init__(self, call: Call, *, everything: bool) -> None:
+        self._tx, self._everything = call.tx, everything
+        projects, self._teams = visible_ids(call.tx, call.actor)
+        self._projects = projects
+        self._runs: dict[str, str] = {}
+
+    def of(self, values: dict[str, Any]) -> bool:
+        """Whether a row lies where the caller may read; without a place of its own it does not."""
+        if self._everything:
+            return True
+        project = values.get("project_id") or self._project_of(values.get("run_id"))
+        return project in self._projects or values.get("team_id") in self._teams
+
+    def _project_of(self, run_id: str | None) -> str:
+        if not run_id:
+            return ""
+        if run_id not in self._runs:
+            self._runs[run_id] = str(self._tx.scalar("SELECT project_id FROM runs WHERE id = ?", (run_id,)) or "")
+        return self._runs[run_id]
+
+    def files(self, found: list[FoundFile]) -> list[FoundFile]:
+        """The files that were uploaded to projects that the caller may read."""
+        if self._everything:
+            return found
+        return [one for one in found if self._projects & self._uploaded(one.digest)]
+
+    def _uploaded(self, digest: str) -> set[str]:
+        return {row[0] for row in self._tx.all("SELECT project_id FROM blobs WHERE digest = ?", (digest,))}
+
+
+def export(call: Call, words: Words, person: Person, place: str, sight: Sight) -> ExportPart:
     """A part of all that concerns a person, in rows by table; secrets are left out."""
     until, rows, count = time.monotonic() + STEP_S, dict[str, list[dict[str, Any]]](), 0
     table, after = _place(place)
     while table != _FILES:
-        for row, last in _concerning(call, words, person, table, after):
+        for row, last in _concerning(call, words, person, table, after, sight):
             if row is not None:
                 rows.setdefault(table, []).append(row)
                 count += 1
@@ -99,11 +133,11 @@ def export(call: Call, words: Words, person: Person, place: str) -> ExportPart:
         table, after = _place(_next(table))
     named = Words(words.words, person.name, words.others)
     found, last_file = _files(call, named, after, until)
-    return ExportPart(json.dumps([_FILES, [last_file]]) if last_file else "", rows, found)
+    return ExportPart(json.dumps([_FILES, [last_file]]) if last_file else "", rows, sight.files(found))
 
 
 def _concerning(
-    call: Call, words: Words, person: Person, table: str, after: list[Any]
+    call: Call, words: Words, person: Person, table: str, after: list[Any], sight: Sight
 ) -> Iterator[tuple[dict[str, Any] | None, list[Any]]]:
     """(a row of a table or None where it says nothing of the person, its key)."""
     of = TABLES[table]
@@ -115,17 +149,21 @@ def _concerning(
     for page in pages(call.tx, Reader(table, key, (), ()), after, shown):
         for row in page:
             values = dict(zip(shown, row[len(key) :], strict=True))
-            yield (_shown(call, table, values) if _is_about(of, values, words, person) else None), list(row[: len(key)])
+            yield (
+                (_shown(call, table, values) if _is_about(of, values, words, person, sight) else None),
+                list(row[: len(key)]),
+            )
 
 
-def _is_about(of: Table, values: dict[str, Any], words: Words, person: Person) -> bool:
+def _is_about(of: Table, values: dict[str, Any], words: Words, person: Person, sight: Sight) -> bool:
+    texts = []
     for column, kind in of.columns.items():
         value = values.get(column)
         if (kind == "member" and value == person.id) or (kind == "name" and value == person.name):
             return True
-        if kind in ("text", "signed") and isinstance(value, str) and words.may_be_in(value) and words.count(value):
-            return True
-    return False
+        if kind in ("text", "signed") and isinstance(value, str) and words.may_be_in(value):
+            texts.append(value)
+    return any(words.count(text) for text in texts) and sight.of(values)
 
 
 def _shown(call: Call, table: str, values: Row | dict[str, Any]) -> dict[str, Any]:

@@ -59,7 +59,7 @@ class Words:
 
     @cached_property
     def _encoded(self) -> re.Pattern[str]:
-        return re.compile("|".join(re.escape(core) for core in self.base64_cores))
+        return re.compile("|".join(re.escape(core) for core in self.base64_cores) or "(?!)")
 
     @cached_property
     def base64_cores(self) -> list[str]:
@@ -123,7 +123,7 @@ class Words:
 
     @cached_property
     def _encoded_bytes(self) -> re.Pattern[bytes]:
-        return re.compile(b"|".join(re.escape(core.encode()) for core in self.base64_cores))
+        return re.compile(b"|".join(re.escape(core.encode()) for core in self.base64_cores) or b"(?!)")
 
     def replace_bytes(self, data: bytes) -> bytes:
         """The bytes with the pseudonym in the person's place, in the encoding that stood there."""

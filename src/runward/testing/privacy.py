@@ -11,13 +11,14 @@ import pytest
 from runward.core.ids import new_id
 from runward.errors import ConflictError, ForbiddenError, InvalidError, InvalidTransitionError, NotFoundError
 from runward.governance.model import NewMember
+from runward.privacy.archive import parts
 from runward.privacy.job import carry_out
 from runward.privacy.model import Erasure, FileDecision, NewErasure, NewHold, RetentionKind
 from runward.repro.certificate import Envelope, verify
 from runward.review.model import NewReview
 from runward.testing.worlds import World, batch, name_of
 from runward.tracking.media import TABLE_TYPE
-from runward.tracking.model import NewArtifact, OutputChunk, Run, RunEnd, RunStatus
+from runward.tracking.model import NewArtifact, NewProject, NewRun, OutputChunk, Run, RunEnd, RunStatus
 from runward.tracking.organise_model import BulkEdit, Collect, NewComment
 from runward.workspace import FolderWorkspace, Workspace
 
@@ -67,7 +68,7 @@ class PrivacySuite:
         tables: dict[str, list[dict[str, object]]] = {}
         place = ""
         while True:
-            part = space.privacy.export_person(name, place)
+            part = space.privacy.export_person(name, place=place)
             for table, rows in part.tables.items():
                 tables.setdefault(table, []).extend(rows)
             place = part.place
@@ -81,11 +82,27 @@ class PrivacySuite:
         other = name_of(world.member())
         with pytest.raises(ForbiddenError, match="export"):
             space.privacy.export_person(other)
+        with pytest.raises(ForbiddenError, match="export"):
+            space.privacy.export_person(name, ["the"])
         assert world.owner.privacy.export_person(other).tables["members"]
         with pytest.raises(NotFoundError):
             world.owner.privacy.export_person("nobody-there")
         with pytest.raises(InvalidError, match="never given"):
-            space.privacy.export_person(name, "there")
+            space.privacy.export_person(name, place="there")
+
+    def test_ones_own_data_shows_nothing_of_what_one_may_not_read(self, world: World) -> None:
+        """That somebody else wrote a name elsewhere is for who holds the permission."""
+        space, outsider = world.member(), world.outsider()
+        name = name_of(space)
+        there = outsider.tracking.create_project(NewProject(path=f"secret-{new_id()}")).path
+        hidden = outsider.tracking.create_run(NewRun(project=there, name=f"what {name} must not know"))
+        seen = world.run(world.member(), name=f"what {name} may know")
+
+        def runs(asker: Workspace) -> set[object]:
+            return {row["id"] for part in parts(asker.privacy, name) for row in part.tables.get("runs", [])}
+
+        assert runs(space) == {seen.id}
+        assert runs(world.owner) == {seen.id, hidden.id}
 
     def test_a_person_is_erased_by_two(self, world: World) -> None:
         """Asked for by one, confirmed by another; what they made stays, under a pseudonym, and the trail holds."""
