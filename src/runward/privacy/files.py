@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -65,14 +66,12 @@ def replaceable(words: Words, blobs: Blobs, digest: Digest, size: int) -> bytes 
 
 
 def _is_text(data: bytes) -> bool:
-    for code in ("utf-8", "utf-16"):
-        try:
-            text = data.decode(code)
-        except UnicodeDecodeError:
-            continue
-        if "\0" not in text:
-            return True
-    return False
+    # Nearly any bytes could be UTF-16: only what says so is.
+    code = "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8"
+    try:
+        return "\0" not in data.decode(code)
+    except UnicodeDecodeError:
+        return False
 
 
 def keep_moved(tx: Tx, blobs: Blobs, old: str, new: bytes | None, now_us: int) -> Move:

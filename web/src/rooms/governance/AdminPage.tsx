@@ -1,15 +1,28 @@
+import { useMe } from "@/api/session";
 import { Page } from "@/ui/Page";
 import { Tabs } from "@/ui/Tabs";
 import { AuditTab } from "./AuditTab";
 import { MembersTab } from "./MembersTab";
+import { ErasureTab } from "./privacy/ErasureTab";
+import { RetentionTab } from "./privacy/RetentionTab";
 import { TokensTab } from "./TokensTab";
 
-/** Who belongs here, what programs come in with, and the trail of what was done. */
+const TABS: [string, string][] = [["members", "Members"], ["tokens", "Tokens"], ["audit", "Audit"], ["retention", "Retention"], ["erasure", "Erasure"]];
+
+function Part({ tab }: { tab: string }) {
+  const manages = useMe().data?.role === "admin";
+  if (tab === "tokens") return <TokensTab />;
+  if (tab === "audit") return <AuditTab />;
+  if (tab === "retention") return <RetentionTab manages={manages} />;
+  return tab === "erasure" ? <ErasureTab /> : <MembersTab />;
+}
+
+/** Who belongs here, what programs come in with, the trail of what was done, what is kept how long and who is forgotten. */
 export default function AdminPage({ tab }: { tab: string }) {
   return (
     <Page title="Admin" trail={[]}>
-      <Tabs base="/admin" current={tab} label="Parts of the administration" tabs={[["members", "Members"], ["tokens", "Tokens"], ["audit", "Audit"]]} />
-      {tab === "tokens" ? <TokensTab /> : tab === "audit" ? <AuditTab /> : <MembersTab />}
+      <Tabs base="/admin" current={tab} label="Parts of the administration" tabs={TABS} />
+      <Part tab={tab} />
     </Page>
   );
 }
