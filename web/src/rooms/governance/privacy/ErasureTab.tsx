@@ -43,7 +43,7 @@ function Ask() {
       {look.isError && <ErrorNote error={look.error} />}
       {look.data && <Found found={look.data} />}
       {look.data && !look.data.refused && (
-        <form className="field-row" onSubmit={(event) => { event.preventDefault(); ask.mutate(); }}>
+        <form className="field-row spaced" onSubmit={(event) => { event.preventDefault(); ask.mutate(); }}>
           <TextInput size="xs" label="Why" required value={reason} onChange={(event) => setReason(event.currentTarget.value)} />
           <Button type="submit" size="xs" color="red.9" loading={ask.isPending}>Ask for {person} to be erased</Button>
         </form>

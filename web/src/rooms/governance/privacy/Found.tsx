@@ -6,14 +6,16 @@ import { byTable } from "./parts";
 
 export type Decisions = Record<string, FileDecision>;
 
+const listed = (counts: [string, number][]) => counts.map(([table, count]) => `${table} (${formatCount(count)})`).join(", ");
+
 /** What stands where, before anything is done. */
 export function Found({ found }: { found: Omit<Survey, "place"> }) {
   const removed = Object.entries(found.removed);
   return (
-    <div role="status" className="stack">
+    <div role="status" className="stack spaced">
       {found.refused ? <p className="tone-red"><strong>✗ Cannot be erased now:</strong> {found.refused}</p> : <p className="tone-green">✓ Nothing stands in the way.</p>}
-      <p>The name becomes a pseudonym in {byTable(found.rows).map(([table, count]) => `${formatCount(count)} ${table}`).join(", ") || "nothing"}.</p>
-      {removed.length > 0 && <p>Removed: {removed.map(([table, count]) => `${formatCount(count)} ${table}`).join(", ")}.</p>}
+      <p>A pseudonym takes the name’s place in rows of {listed(byTable(found.rows)) || "nothing"}.</p>
+      {removed.length > 0 && <p>Removed are rows of {listed(removed)}.</p>}
       <p>{plural(found.files.length, "file")} {found.files.length === 1 ? "names" : "name"} them{found.files.length > 0 && "; who confirms decides on each"}.</p>
     </div>
   );

@@ -60,7 +60,7 @@ export function Holds() {
           </Scroll>
         )}
       </Loaded>
-      <form className="field-row" onSubmit={(event) => { event.preventDefault(); set.mutate(); }}>
+      <form className="field-row spaced" onSubmit={(event) => { event.preventDefault(); set.mutate(); }}>
         <Select size="xs" label="Hold a project" searchable required data={(projects.data ?? []).map((one) => one.path)} value={project} onChange={setProject} />
         <TextInput size="xs" label="Why" required value={reason} onChange={(event) => setReason(event.currentTarget.value)} />
         <Button type="submit" size="xs" disabled={!project} loading={set.isPending}>Hold</Button>

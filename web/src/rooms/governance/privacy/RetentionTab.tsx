@@ -35,7 +35,7 @@ function NewRule() {
         <NumberInput size="xs" label="Days after a run’s end" min={0} max={36500} clampBehavior="strict" disabled={keep} value={days} onChange={(value) => typeof value === "number" && setDays(value)} />
         <Button type="submit" size="xs" disabled={!project} loading={set.isPending}>Set</Button>
       </form>
-      <div className="stack">
+      <div className="stack spaced">
         <Checkbox size="xs" label="Keep for ever, whatever a project above says" checked={keep} onChange={(event) => setKeep(event.currentTarget.checked)} />
         <Checkbox size="xs" label="Take team results and registered versions, and what they were made of, too" checked={results} onChange={(event) => setResults(event.currentTarget.checked)} />
       </div>
@@ -61,15 +61,15 @@ function Due() {
         {(found) => found.length === 0 ? <p className="muted">Nothing. The server looks every hour; what it takes can be brought back until <code>runward gc</code> is past its grace.</p> : (
           <Scroll label="Over their time">
             <table className="plain-table card-table">
-              <thead><tr><th>Project</th><th>What</th><th>Goes</th><th>Bytes</th><th>Stays</th></tr></thead>
+              <thead><tr><th>Project</th><th>What</th><th>Stays</th><th>Goes</th><th>Bytes</th></tr></thead>
               <tbody>
                 {found.map((one) => (
                   <tr key={`${one.project} ${one.kind}`}>
                     <th scope="row" className="break"><Name>{one.project}</Name></th>
                     <td data-label="What">{one.kind}</td>
-                    <td data-label="Goes">{formatCount(one.items)} of {plural(one.runs, "run")}</td>
-                    <td data-label="Bytes" className="nowrap">{formatBytes(one.bytes)}</td>
                     <td data-label="Stays" className="muted">{[one.spared_results > 0 && `${plural(one.spared_results, "run")} for results`, one.spared_held > 0 && `${plural(one.spared_held, "run")} under a hold`].filter(Boolean).join(", ") || "–"}</td>
+                    <td data-label="Goes">{formatCount(one.items)} {one.kind === "runs" ? "" : `from ${plural(one.runs, "run")}`}</td>
+                    <td data-label="Bytes" className="nowrap">{formatBytes(one.bytes)}</td>
                   </tr>
                 ))}
               </tbody>
