@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 
+from msgspec import structs
+
 from runward.governance.checkpoints import Checkpoint
 from runward.governance.model import AuditProblem, AuditProof
 from runward.governance.trail import PSEUDONYM, AuditKey, Head, encoded, heads, redacted, sealed
@@ -14,10 +16,12 @@ _PAGE = 20_000
 _SHOWN = 100
 # First what the hash is about, in its order.
 _COLUMNS = (
-    "lane, seq, at, actor_id, via, operation, object_kind, object_id, outcome, hash, person, salt, actor, address, id, "
-    "sealed, redaction"
+    "lane, seq, at, actor_id, via, operation, object_kind, object_id, outcome, hash, person, salt, actor, address, sealed, "
+    "redaction"
 )
-_HASH, _PERSON, _SALT, _NAMED, _ID, _SEALED, _REDACTION = 9, 10, 11, slice(12, 14), 14, 15, 16
+_HASH, _NAMED, _REDACTION = 9, slice(12, 14), 15
+_UNKNOWN = -1
+"""In the place of an event's id, which is looked up where it is shown."""
 
 
 def prove(tx: Tx, key: AuditKey, checkpoints: Sequence[Checkpoint], unreadable: int) -> AuditProof:
@@ -51,8 +55,26 @@ def prove(tx: Tx, key: AuditKey, checkpoints: Sequence[Checkpoint], unreadable: 
     older = int(tx.scalar("SELECT count(*) FROM audit_events WHERE lane IS NULL"))
     last = checkpoints[-1].at if checkpoints else None
     return AuditProof(
-        not found, events, len(ends), forgotten, older, len(checkpoints), last, found[:_SHOWN], len(found), shown_anew
+        not found,
+        events,
+        len(ends),
+        forgotten,
+        older,
+        len(checkpoints),
+        last,
+        _shown(tx, found),
+        len(found),
+        shown_anew,
     )
+
+
+def _shown(tx: Tx, found: Sequence[AuditProblem]) -> list[AuditProblem]:
+    """The first problems, with the ids of their events."""
+    sql = "SELECT id FROM audit_events WHERE lane = ? AND seq = ?"
+    return [
+        structs.replace(one, event=int(tx.scalar(sql, (one.lane, one.seq)) or 0)) if one.event == _UNKNOWN else one
+        for one in found[:_SHOWN]
+    ]
 
 
 def _pages(tx: Tx, lane: int, last: int) -> Iterator[list[Row]]:
@@ -82,23 +104,27 @@ class _Chain:
         """The rows in their order. Plain on purpose: a million of them take seconds."""
         sha256, encode, expected = hashlib.sha256, encoded, self._expected
         previous, before = self._hash, self._seq
+        hash_at, named_at, last, fits = _HASH, _NAMED, b"", b""
         for row in rows:
-            seq, stored, person, salt = row[1], row[_HASH], row[_PERSON], row[_SALT]
+            seq, stored, person, salt, kept, redaction = row[1], row[9], row[10], row[11], row[14], row[15]
             self.events += 1
             if seq != before + 1:
                 self._say("missing", row, f"{seq - before - 1} events before this one are gone")
-            elif row[_REDACTION] is not None:
+            elif redaction is not None:
                 self._check_redacted(row, previous)
-            elif sha256(previous + person + encode(row[:_HASH])).digest() != stored:
+            elif sha256(previous + person + encode(row[:hash_at])).digest() != stored:
                 self._say("changed", row, "it is not as it was written, or the one before it is not")
-            if (kept := row[_SEALED]) is not None:
-                if sha256(kept).digest() != person:
+            if kept is not None:
+                # One member's rows of a minute have the same.
+                if kept != last:
+                    last, fits = kept, sha256(kept).digest()
+                if fits != person:
                     self._say("changed", row, "the member's name or address is not as it was written")
             elif salt is None:
                 self.forgotten += 1
                 if row[_NAMED][0] and not row[_NAMED][0].startswith(PSEUDONYM):
                     self._say("changed", row, "the member's name was taken away, and another one put there")
-            elif sha256(salt + encode(row[_NAMED])).digest() != person:
+            elif sha256(salt + encode(row[named_at])).digest() != person:
                 self._say("changed", row, "the member's name or address is not as it was written")
             if seq in expected and expected[seq][0] != stored.hex():
                 self._say(
@@ -140,5 +166,5 @@ class _Chain:
             self._say("appended", None, f"{last - end} events follow the chain's end")
 
     def _say(self, kind: str, row: Row | None, message: str) -> None:
-        seq, event_id = (row[1], row[_ID]) if row else (self._seq, 0)
+        seq, event_id = (row[1], _UNKNOWN) if row else (self._seq, 0)
         self.problems.append(AuditProblem(kind, self.lane, seq, event_id, message))

@@ -21,6 +21,7 @@ import hashlib
 import logging
 import os
 import secrets
+import time
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -51,6 +52,7 @@ KEY_BYTES = 32
 PSEUDONYM = "erased-"
 """How the names of erased members begin."""
 _ABOUT = b"audit"
+_MOST_SEALED, _SEALED_S = 4096, 60.0
 _log = logging.getLogger(__name__)
 
 
@@ -82,6 +84,8 @@ class AuditKey:
     def __init__(self, folder: Path, keyring: Keyring | None = None) -> None:
         self.keyring = keyring
         """The keys of members, under which their names are encrypted."""
+        self.sealed: dict[tuple[str, str, str], tuple[bytes, float]] = {}
+        """What was encrypted a moment ago, and until when it is used again, by member, name and address."""
         named = os.environ.get("RUNWARD_AUDIT_KEY_FILE", "")
         self.path = Path(named) if named else folder / "keys" / "audit.key"
 
@@ -127,8 +131,17 @@ def _seal(tx: Tx, key: AuditKey, actor: Actor) -> bytes | None:
     # A folder's own user only claims a name. Each of their processes would begin by loading a cipher, for their own eyes.
     if key.keyring is None or not (actor.verified and actor.member_id):
         return None
+    who = (actor.member_id, actor.name, actor.address)
+    if (found := key.sealed.get(who)) is not None and found[1] > time.monotonic():
+        return found[0]
     try:
-        return key.keyring.seal("person", actor.member_id, encoded([actor.name, actor.address]), about=_ABOUT, tx=tx)
+        made = key.keyring.seal("person", actor.member_id, encoded([actor.name, actor.address]), about=_ABOUT, tx=tx)
+        if key.keyring.holds("person", actor.member_id):
+            # The same member from the same address many times: that is in the row beside it too.
+            if len(key.sealed) >= _MOST_SEALED:
+                key.sealed.clear()
+            key.sealed[who] = made, time.monotonic() + _SEALED_S
+        return made
     except KeyMissingError as error:
         # What is done is to be noted all the same.
         _log.warning("names on the audit trail are not encrypted: %s", error.message)
