@@ -205,6 +205,10 @@ class MissingExtraError(RunwardError, ImportError):
     status = 501
 
 
+class RunwardWarning(UserWarning):
+    """Something could not be logged, or not as it was given; the training goes on."""
+
+
 def _tree(kind: type[RunwardError]) -> list[type[RunwardError]]:
     return [kind, *(found for child in kind.__subclasses__() for found in _tree(child))]
 

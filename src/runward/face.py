@@ -25,13 +25,15 @@ from runward.core.opens import BEFORE_START
 from runward.core.seeding import seed_everything
 from runward.core.usage import Meter
 from runward.core.witness import torch_gpu_bytes
-from runward.errors import ConflictError, InvalidError, NotFoundError, RunwardError
+from runward.errors import ConflictError, InvalidError, NotFoundError, RunwardError, RunwardWarning
 from runward.tracking import client
 from runward.tracking import journal as j
 from runward.tracking.adoption import adopt
 from runward.tracking.captor import Captor
 from runward.tracking.capture.preload import Shim
-from runward.tracking.client import ActiveRun, RunwardWarning
+from runward.tracking.capture.redact import redact
+from runward.tracking.client import ActiveRun
+from runward.tracking.masking import told
 from runward.tracking.media import plain
 from runward.tracking.model import NewRun, RunDetail, RunParam
 from runward.tracking.sharing import ScriptHooks, is_first_process, is_rank_0, last_steps
@@ -210,19 +212,26 @@ def _new_run(
     return NewRun(
         id=run_id or new_id(),
         project=project or default_project(),
-        name=name,
+        name=redact(name),
         params=_params(params or {}),
-        tags={**library_tags(params), **{str(key): str(value) for key, value in (tags or {}).items()}},
+        tags={key: told("tag", key, value) for key, value in _tags(params, tags).items()},
         seed=seed,
-        purpose=purpose,
+        purpose=redact(purpose),
         experiment_id=experiment_id,
         started_at=utc_now(),
     )
 
 
+def _tags(params: Mapping[str, Any] | None, tags: Mapping[str, str] | None) -> dict[str, str]:
+    return {**library_tags(params), **{str(key): str(value) for key, value in (tags or {}).items()}}
+
+
 def _params(params: Mapping[str, Any]) -> list[RunParam]:
     origins = origins_in(params)
-    return [RunParam(key, plain(value), origin_of(key, origins)) for key, value in flat_items(params).items()]
+    return [
+        RunParam(key, told("param", key, plain(value)), origin_of(key, origins))
+        for key, value in flat_items(params).items()
+    ]
 
 
 def _begin(

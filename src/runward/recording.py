@@ -8,7 +8,7 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +22,7 @@ from runward.core.clock import utc_now
 from runward.core.ids import new_id
 from runward.core.usage import Usage
 from runward.defaults import filled
-from runward.errors import GateClosedError, InvalidError, NotFoundError, RunwardError
+from runward.errors import GateClosedError, InvalidError, NotFoundError, RunwardError, RunwardWarning
 from runward.execution import experiment as execution
 from runward.execution.backend import RunEnd, RunHandle, RunOutcome, set_backend_factory
 from runward.execution.local import Executor
@@ -39,10 +39,11 @@ from runward.tracking.captor import Part, kept_reads, parts_of
 from runward.tracking.capture.background import Background
 from runward.tracking.capture.model import decode_path, encode_path
 from runward.tracking.capture.reads import ReadRecorder
-from runward.tracking.capture.redact import redact_argv, redact_variables
+from runward.tracking.capture.redact import Lines, find_secrets, mask_file, redact, redact_argv, redact_variables
 from runward.tracking.capture.snapshot import PendingCapture, start_capture
 from runward.tracking.capture.watch import hear
-from runward.tracking.client import JOURNAL_VARIABLE, RUN_VARIABLE, ActiveRun, RunwardWarning
+from runward.tracking.client import JOURNAL_VARIABLE, RUN_VARIABLE, ActiveRun
+from runward.tracking.masking import masked_params, masked_tags
 from runward.tracking.media import plain
 from runward.tracking.model import NewExperiment, NewProject, NewRun, RunParam, RunStatus
 from runward.tracking.pylocks import EnvironmentLock
@@ -129,6 +130,8 @@ class WorkspaceBackend:
         self._root: Path | None = None
         self._kept_value_bytes = _kept_value_bytes()
         self._seeds: dict[str, int | None] = {}
+        self._hidden: dict[str, list[bytes]] = {}
+        """Values that were masked in a run's params: they are in no other document of it either."""
         self.origins: dict[str, dict[str, str]] = {}
         """Where the values of a task's parameters came from, by task and dotted key."""
 
@@ -206,13 +209,16 @@ class WorkspaceBackend:
             project=self._project,
             name=task_name,
             experiment_id=experiment_id,
-            params=self._params(task_name, config),
-            tags={**self._tags, **{str(k): str(v) for k, v in tags.items()}},
+            params=masked_params(given := self._params(task_name, config)),
+            tags=masked_tags({**self._tags, **{str(k): str(v) for k, v in tags.items()}}),
             seed=seed,
             started_at=utc_now(),
         )
         folder = self.space.state_dir / "journals" / run_id
         run = self._runs[run_id] = ActiveRun(run_id, folder)
+        self._hidden[run_id] = [
+            str(before.value).encode() for before, kept in zip(given, new.params, strict=True) if before != kept
+        ]
         run.journal.append([j.CREATE, msgspec.to_builtins(new), msgspec.to_builtins(self._experiment)])
         self._seeds[run_id], self._experiment_of[run_id] = seed, experiment_id
         self.uploader.follow(folder)
@@ -239,14 +245,15 @@ class WorkspaceBackend:
         run = self._runs.pop(run_id)
         try:
             lock = self._lock.parts(_LOCK_S)
-            run.note_captures([*self._captured(), *lock, *self._spec(end), *self._reads(run, end)])
+            hidden = self._hidden.pop(run_id, [])
+            run.note_captures([*self._captured(), *lock, *self._spec(end, hidden), *self._reads(run, end)])
         except (OSError, RunwardError) as error:
             # A capture that failed is said on the run, and costs nobody a result.
             run.set_tag("runward.capture", f"failed: {error}")
         self._note_output(run, end)
         self._note_returned(run, end)
         used = msgspec.to_builtins(_with_gpu(end.usage, run.gpu_bytes))
-        run._write([j.END, _STATUS[end.state], end.exit_code, end.error, j.now(), used])
+        run._write([j.END, _STATUS[end.state], end.exit_code, redact(end.error), j.now(), used])
         run.journal.close()
         if not self.uploader.drain(run.folder):
             refused = self.uploader.refused.get(run.folder)
@@ -288,14 +295,21 @@ class WorkspaceBackend:
         with end.log_path.open("rb") as file:
             data = file.read(_MAX_OUTPUT_BYTES)
             cut = file.read(1) != b""
-        text = data.decode("utf-8", errors="replace")
+        text, lines, masked = data.decode("utf-8", errors="replace"), Lines(), False
         for start in range(0, len(text), 60_000):
-            run.log_output("stdout", text[start : start + 60_000])
+            whole = lines.feed(text[start : start + 60_000])
+            masked |= run.log_output("stdout", whole)
+        masked |= run.log_output("stdout", lines.rest())
+        if masked:
+            mask_file(end.log_path)
         if cut:
             run.log_output("stderr", f"\n… output beyond {_MAX_OUTPUT_BYTES >> 20} MiB was not kept\n")
 
-    def _spec(self, end: RunEnd) -> list[Part]:
-        """What the task's process was told, so that a verification can tell another one the same."""
+    def _spec(self, end: RunEnd, hidden: Sequence[bytes]) -> list[Part]:
+        """What the task's process was told, so that a verification can tell another one the same.
+
+        What holds a secret is left out: the run is then one that cannot be called again, and says why.
+        """
         if end.log_path is None:
             return []
         folder, blobs = end.log_path.parent, self.space.local_blobs
@@ -318,10 +332,20 @@ class WorkspaceBackend:
                 names |= files
             else:
                 left_out[name] = size
-        kept = {name: blobs.put_file(path) for name, path in names.items() if path.exists()}
-        told = {key: spec[key] for key in ("function", "upstream", "cwd", "sys_path", "argv", "seed")}
+        secret = [name for name, path in names.items() if path.exists() and _is_secret(path, hidden)]
+        kept = {name: blobs.put_file(path) for name, path in names.items() if path.exists() and name not in secret}
+        told = {key: spec[key] for key in ("function", "upstream", "cwd", "sys_path", "seed")}
+        told["argv"] = redact_argv(spec["argv"])
         data = msgspec.json.encode(
-            {"format": 1, "kind": "task", "spec": told, "env": env, "blobs": kept, "left_out": left_out}
+            {
+                "format": 1,
+                "kind": "task",
+                "spec": told,
+                "env": env,
+                "blobs": kept,
+                "left_out": left_out,
+                "secret": secret,
+            }
         )
         facts = {"function": spec["function"], "by_value": PAYLOAD_FILE in kept}
         return [("spec", blobs.put_bytes(data), facts)]
@@ -419,3 +443,9 @@ class Experiment(execution.Experiment):
 
 # Importing this module is what makes experiments record to the workspace: the face takes `Experiment` from here.
 set_backend_factory(WorkspaceBackend)
+
+
+def _is_secret(path: Path, hidden: Sequence[bytes]) -> bool:
+    """Whether a file of a task's call holds a secret: one that shows by itself, or a value that was masked as a param."""
+    data = path.read_bytes()
+    return any(value in data for value in hidden) or bool(find_secrets(data.decode("utf-8", "replace")))

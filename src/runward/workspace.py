@@ -25,6 +25,7 @@ from runward.insights.api import Reports
 from runward.insights.reviewed_api import Reviewed
 from runward.knowledge.api import Knowledge
 from runward.knowledge.libraries_api import Libraries
+from runward.policy.api import Policy
 from runward.privacy.api import Privacy
 from runward.registry.api import Registry
 from runward.repro.api import Repro
@@ -57,6 +58,7 @@ ROOMS = Rooms(
         "intake": "runward.tracking.intake:ROOM",
         "registry": "runward.registry.service:ROOM",
         "data": "runward.data.service:ROOM",
+        "policy": "runward.policy.service:ROOM",
         "repro": "runward.repro.service:ROOM",
         "jobs": "runward.repro.jobs:ROOM",
         "findings": "runward.repro.findings:ROOM",
@@ -107,6 +109,7 @@ class Workspace:
         self.intake = cast(Intake, make_proxy(Intake, invoke))
         self.data = cast(Data, make_proxy(Data, invoke))
         self.registry = cast(Registry, make_proxy(Registry, invoke))
+        self.policy = cast(Policy, make_proxy(Policy, invoke))
         self.repro = cast(Repro, make_proxy(Repro, invoke))
         self.jobs = cast(Jobs, make_proxy(Jobs, invoke))
         self.findings = cast(Findings, make_proxy(Findings, invoke))

@@ -118,3 +118,22 @@ def test_a_password_is_changed_on_the_own_page(chromium: Any, site: Site) -> Non
     page.reload()
     page.get_by_text(name).first.wait_for()
     context.close()
+
+
+@pytest.mark.parametrize("visit", [{"width": 1280}, {"width": 400}], indirect=True)
+def test_a_single_permission_is_given_and_who_can_see_a_run_is_told(visit: Visitor, site: Site) -> None:
+    """Beside the roles of a member; a run's page names everybody whom a role lets see it."""
+    name = f"eve-{new_id()}"
+    site.workspace.governance.create_member(NewMember(name, role="viewer"))
+    page = visit.open("/admin/members")
+    page.get_by_role("button", name=f"Roles of {name}").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Allow").click()
+    dialog.get_by_role("button", name="Take away: audit.read", exact=True).wait_for()
+    assert barriers(page, "single permissions") == []
+    run = site.workspace.tracking.search_runs(limit=1).runs[0]
+    page = visit.open(f"/runs/{run.id}")
+    page.get_by_role("button", name="Who can see this").click()
+    told = page.get_by_role("dialog").locator("tr", has_text=name)
+    told.get_by_text("viewer, audit.read").wait_for()
+    assert barriers(page, "who can see this") == []

@@ -172,6 +172,32 @@ def test_credentials_in_remote_and_diff_are_masked(repository: Repository, blobs
     assert secret.encode() not in blobs.data[snapshot.diff]
 
 
+def test_secrets_in_files_that_are_not_committed_are_masked(
+    repository: Repository, blobs: MemoryBlobs, tmp_path: Path
+) -> None:
+    """A committed one is in the repository anyway. What was remembered of a file knows about its secrets."""
+    secret = "ghp_" + "a1B2" * 9
+    text = f"key = {secret!r}\n".encode()
+    for name in ("kept.py", "changed.py"):
+        repository.write(name, text)
+    repository.commit()
+    repository.write("changed.py", text + b"x = 1\n")
+    repository.write("new.py", text)
+    repository.write("data.bin", text + b"\0")
+    repository.write("old.txt", text + b"\xff")
+    age(repository.root)
+    for _ in range(2):
+        snapshot = capture_code(repository.root, blobs, tmp_path / "cache")
+        found = {entry.path: entry for entry in snapshot.files}
+        assert {path: entry.masked for path, entry in found.items() if entry.masked} == {"changed.py": 1, "new.py": 1}
+        assert blobs.data[found["new.py"].digest] == b"key = '[redacted:github-token]'\n"
+        assert found["new.py"].size == len(blobs.data[found["new.py"].digest])
+        assert blobs.data[found["kept.py"].digest] == text
+    repository.commit()
+    snapshot = capture_code(repository.root, blobs, tmp_path / "cache")
+    assert all(not entry.masked for entry in snapshot.files)
+
+
 def test_uncommitted_secret_files_are_left_out(repository: Repository, blobs: MemoryBlobs) -> None:
     """`.env` and keys are named, never stored; a committed one is shared already."""
     repository.write("deploy.pem", b"committed")

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from runward.governance.secrets import new_secret, new_token
 from runward.tracking.capture.redact import (
+    Lines,
     find_secrets,
     is_secret_name,
+    mask_file,
     redact,
     redact_argv,
+    redact_source,
     redact_url,
+    redact_value,
     redact_variables,
 )
 
@@ -198,3 +205,96 @@ def test_long_lines_take_linear_time() -> None:
     """A minified file does not stop a capture: quadratic patterns would take minutes here."""
     for text in ("a" * 200_000, "a-" * 100_000, "token " * 30_000, "x.y_" * 50_000):
         assert len(redact(text)) >= len(text)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "token = tokens[0]\n",
+        "password = getpass()\nsecret = os.environ['SECRET']\n",
+        "f(token='cls', key='name', api_key='EMPTY')\n",
+        "parser.add_argument('--password', help='the password: yours')\n",
+        "url = f'postgresql://{user}:{password}@{host}/x'\n",
+        "dsn = 'user=%s password=%s' % pair\n",
+        "secret_key = 'your-secret-key'\n",
+        "# basic configuration, bearer something\n",
+        "class Token: kind = 'special'\n",
+    ],
+)
+def test_code_that_holds_no_secret_stays_as_it_is(code: str) -> None:
+    """It has to run again."""
+    assert redact_source("a.py", code) == (code, 0)
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "kept"),
+    [
+        ("a.py", "password = 'hunter22'\n", "password = '[redacted:assignment]'\n"),
+        ("a.py", 'f(api_key="a1b2c3d4e5f6a7b8")', 'f(api_key="[redacted:assignment]")'),
+        ("a.py", "x = 'hf_" + A36[:34] + "'", "x = '[redacted:huggingface-token]'"),
+        ("a.yaml", "password: hunter22\ntoken: cls\n", "password: [redacted:assignment]\ntoken: cls\n"),
+        ("a.toml", 'secret = "two words"\n', 'secret = "[redacted:assignment]"\n'),
+    ],
+)
+def test_secrets_in_code_and_configs_are_masked(path: str, text: str, kept: str) -> None:
+    """And nothing around them."""
+    assert redact_source(path, text) == (kept, 1)
+
+
+def test_a_notebook_is_masked_cell_by_cell() -> None:
+    """One that holds nothing keeps its bytes, whatever wrote them."""
+    output = {"output_type": "stream", "name": "stdout", "text": ["password: hunter22\n", "loss 0.3\n"]}
+    cell = {"cell_type": "code", "source": ["token = tokens[0]\n", "api_key = 'a1b2c3d4e5f6a7b8'"], "outputs": [output]}
+    clean, count = redact_source("a.ipynb", json.dumps({"cells": [cell, "odd"], "nbformat": 4}))
+    assert count == 2
+    (found, odd) = json.loads(clean)["cells"]
+    assert odd == "odd"
+    assert found["source"] == ["token = tokens[0]\n", "api_key = '[redacted:assignment]'"]
+    assert found["outputs"][0]["text"] == ["password: [redacted:assignment]\n", "loss 0.3\n"]
+    harmless = '{"cells":   [], "metadata":{}}'
+    assert redact_source("a.ipynb", harmless) == (harmless, 0)
+    for broken in ("{", "[]", '{"cells": 3}', "[" * 100_000):
+        assert redact_source("a.ipynb", broken) == (broken, 0)
+    assert redact_source("a.ipynb", '{"cells": 3, "password": "hunter22"}')[1] == 1
+
+
+def test_values_are_masked_by_their_name_and_by_their_looks() -> None:
+    """Numbers are none, and what is masked stays so."""
+    assert redact_value("api_key", "short") == "[redacted:param]"
+    assert redact_value("api_key", "[redacted:param]") == "[redacted:param]"
+    assert redact_value("max_tokens", "512") == "512"
+    for plain in (512, 0.1, True, None, "none", ""):
+        assert redact_value("token", plain) == plain
+    nested = {"note": ["fine", "password=hunter22"], "auth": {"password": "x1"}}
+    assert redact_value("config", nested) == {
+        "note": ["fine", "password=[redacted:assignment]"],
+        "auth": {"password": "[redacted:param]"},
+    }
+
+
+@given(st.integers(1, 40))
+def test_no_secret_is_cut_in_two(size: int) -> None:
+    """However the pieces of what is printed fall."""
+    whole = [secret for _, secret in SECRETS if not secret.endswith("b3BlbnNzaC1rZXk")]
+    text = "".join(f"before {secret} after\n" for secret in whole) + "api_key=the-last-word"
+    lines, given_on = Lines(), list[str]()
+    for start in range(0, len(text), size):
+        given_on.append(redact(lines.feed(text[start : start + size])))
+    given_on.append(redact(lines.rest()))
+    assert "".join(given_on) == redact(text)
+
+
+def test_a_line_without_an_end_is_given_on_in_parts() -> None:
+    """Nothing is held for ever."""
+    lines = Lines()
+    assert sum(len(lines.feed("x" * 1000)) for _ in range(40)) >= 20_000
+    assert lines.feed("-----BEGIN RSA PRIVATE " + "KEY-----\n") + lines.rest()
+
+
+def test_a_log_is_masked_in_place(tmp_path: Path) -> None:
+    """Whatever bytes are in it."""
+    log = tmp_path / "log.txt"
+    log.write_bytes(b"a\r\npassword=hunter22\n\xff\n")
+    mask_file(log)
+    assert log.read_bytes() == "a\r\npassword=[redacted:assignment]\n\ufffd\n".encode()
+    assert list(tmp_path.iterdir()) == [log]

@@ -229,6 +229,14 @@ def test_a_member_is_granted_a_role_and_gets_a_token_that_can_be_ended(cli: Cli)
     granted = cli.json("member", "grant", "ann", "--role", "maintainer", "--team", "team")
     assert [grant["role"] for grant in granted["grants"]] == ["maintainer"]
     assert cli.json("member", "grant", "ann", "--role", "none", "--team", "team")["grants"] == []
+    seen = cli("audit", "could-see", "ann", "--from", "2026-01-01").out
+    assert "maintainer on team" in seen
+    assert "on the trail: 0 events" in seen
+    assert cli.json("audit", "could-see", "ann", "--from", "2026-01-01")["periods"][-1]["held"] == []
+    verbs = ("--verb", "audit.read", "--verb", "export")
+    assert [one["verb"] for one in cli.json("member", "grant", "ann", *verbs)["verbs"]] == ["audit.read", "export"]
+    assert "export on workspace" in cli("member", "list").out
+    assert [one["verb"] for one in cli.json("member", "revoke", "ann", "--verb", "export")["verbs"]] == ["audit.read"]
     token = cli("token", "create")
     assert token.code == 0
     assert token.out.strip().startswith("rwd_")

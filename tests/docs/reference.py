@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import click
+from starlette.routing import Route
 
 from runward.cli.main import COMMANDS, cli
-from runward.core.operation import operations_of
-from runward.core.permissions import PERMISSIONS
+from runward.core.matrix import HOLDERS, answer
+from runward.core.operation import Door, Operation, operations_of
+from runward.core.permissions import ALONE, PERMISSIONS, VERBS, Role
+from runward.core.remote import API
 from runward.privacy.inventory import KINDS, STORED, TABLES
-from runward.workspace import ROOMS
+from runward.server.asgi import create_app
+from runward.workspace import ROOMS, open_folder
 
 DOCS = Path(__file__).parents[2] / "docs" / "reference"
 
@@ -85,7 +93,96 @@ def personal_data_page() -> str:
     return "\n".join(parts) + "\n"
 
 
-PAGES = {"cli.md": cli_page, "operations.md": operations_page, "../personal-data.md": personal_data_page}
+_MARKS = {"yes": "●", "filtered": "◐", "author": "○", "no": "403", "hidden": "404"}
+_SHOWN = ("outsider", *(role.label for role in Role), "viewer everywhere", "admin everywhere")
+
+
+def _doors() -> list[Door]:
+    """The hand-written routes, each pattern once."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.closing(open_folder(Path(folder), "nobody")) as space:
+        routes = create_app(space.dispatcher).routes
+    declared = [getattr(route.endpoint, "operation", None) for route in routes if isinstance(route, Route)]
+    return sorted((one for one in declared if isinstance(one, Door)), key=lambda one: (one.path, one.method))
+
+
+def _row(declared: Operation | Door) -> dict[str, Any]:
+    answers = {
+        place: [answer(declared, holder, own=own) for holder in HOLDERS]
+        for place, own in (("own", True), ("foreign", False))
+    }
+    named = {"operation": declared.id} if isinstance(declared, Operation) else {"door": declared.why}
+    prefix = "" if declared.path.startswith("//") else API
+    path = prefix + declared.path.replace("//", "/", 1)
+    others = {"others": declared.others} if isinstance(declared, Operation) and declared.others else {}
+    said = {"method": declared.method, "path": path, "permission": declared.may, "on": declared.on}
+    return {**named, **said, **others, **answers}
+
+
+def permissions_data() -> str:
+    """The whole matrix as data: every operation and hand-written route, everybody, own and foreign, in the holders' order."""
+    operations: list[Operation] = [op for room in ROOMS for op in operations_of(room.api).values()]
+    document = {
+        "permissions": {name: role.label for name, role in PERMISSIONS.items()},
+        "verbs": {verb: "alone" if verb in ALONE else "beside a role" for verb in VERBS},
+        "holders": [{"name": holder.name, "is": holder.words} for holder in HOLDERS],
+        "answers": {
+            "yes": "the answer",
+            "filtered": "the answer without what they may not read",
+            "author": "the answer for what they made themselves, else 403",
+            "no": "403",
+            "hidden": "404, as if there were no such object",
+        },
+    }
+    lines = [json.dumps(name) + ": " + json.dumps(value, ensure_ascii=False) for name, value in document.items()]
+    # One line for each row, so that a change of one permission is one line of a diff.
+    for name, rows in (("operations", operations), ("doors", _doors())):
+        listed = ",\n  ".join(json.dumps(_row(row), ensure_ascii=False) for row in rows)
+        lines.append(f'"{name}": [\n  {listed}\n ]')
+    return "{\n " + ",\n ".join(lines) + "\n}\n"
+
+
+def permissions_page() -> str:
+    """What every role gets from every operation, and what single verbs open."""
+    parts = [
+        "# Who may do what\n",
+        "Written by `python -m tests.docs.reference` from the declarations; `tests/permissions` calls every operation over HTTP "
+        "as everybody, on SQLite and PostgreSQL, and compares. The same as data, with every verb and kind of token, and for "
+        "objects of another team: [permissions.json](permissions.json). What it means: [permissions](../permissions.md).\n",
+        "● the answer · ◐ a list without what they may not read · ○ for what they made themselves, else 403 · 403 refused · "
+        "404 there is no such object for them. Roles are on the team that owns the object; *everywhere* is on the whole "
+        "workspace. On an object of another team every role on a team gets 404.\n",
+    ]
+    for room in ROOMS:
+        head = ["operation", "permission", *_SHOWN]
+        parts += [f"## {room.api.__name__}\n", f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
+        for op in operations_of(room.api).values():
+            own = [_MARKS[answer(op, holder)] for holder in HOLDERS if holder.name in _SHOWN]
+            parts.append(f"| `{op.id}` | `{op.may}` | {' | '.join(own)} |")
+        parts.append("")
+    parts += ["## Single verbs\n", "| verb | role that has it | counts | opens |", "|---|---|---|---|"]
+    operations = [op for room in ROOMS for op in operations_of(room.api).values()]
+    for verb in VERBS:
+        opened = ", ".join(f"`{op.id}`" for op in operations if op.may == verb) or "nothing yet"
+        counts = "alone" if verb in ALONE else "where its holder may read"
+        parts.append(f"| `{verb}` | {PERMISSIONS[verb].label} | {counts} | {opened} |")
+    parts += [
+        "",
+        "## Other routes\n",
+        "Up- and downloads, streams, sign-in, the MLflow protocol, pages. *open* needs no account.\n",
+        "| route | permission | on | what for |",
+        "|---|---|---|---|",
+    ]
+    parts += [f"| `{one.method} {_row(one)['path']}` | `{one.may}` | `{one.on}` | {one.why} |" for one in _doors()]
+    return "\n".join([*parts, ""])
+
+
+PAGES = {
+    "cli.md": cli_page,
+    "operations.md": operations_page,
+    "permissions.md": permissions_page,
+    "../personal-data.md": personal_data_page,
+    "permissions.json": permissions_data,
+}
 
 
 def main() -> None:

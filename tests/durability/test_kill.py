@@ -17,9 +17,9 @@ import pytest
 import runward
 from runward import face
 from runward.core.ids import new_id
+from runward.errors import RunwardWarning
 from runward.tracking import journal as j
 from runward.tracking.adoption import adopt
-from runward.tracking.client import RunwardWarning
 from runward.tracking.journal import journals_in
 from runward.tracking.model import NewRun, RunStatus
 from runward.workspace import Workspace, open_folder

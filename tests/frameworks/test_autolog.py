@@ -15,10 +15,10 @@ import pytest
 
 import runward
 from runward import face
-from runward.errors import GateClosedError, InvalidError
+from runward.errors import GateClosedError, InvalidError, RunwardWarning
 from runward.interop.frameworks.patching import ImportWatch, Patches
 from runward.interop.frameworks.session import Session, numbers, quietly, session, short
-from runward.tracking.client import RunwardWarning, open_runs
+from runward.tracking.client import open_runs
 from runward.tracking.model import RunStatus
 from runward.workspace import FolderWorkspace
 from tests.frameworks.looking import only_run

@@ -9,7 +9,7 @@ import cloudpickle
 import pytest
 
 import runward
-from runward.tracking.client import RunwardWarning
+from runward.errors import RunwardWarning
 from runward.tracking.model import RunStatus
 from runward.workspace import FolderWorkspace
 from tests.extras import needs

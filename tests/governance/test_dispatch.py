@@ -179,3 +179,32 @@ def test_calls_of_many_threads_are_all_carried_out(folder_workspace: FolderWorks
         thread.join(60)
     assert space.tracking.series(run_id, ["v"]).series[0].n == 8 * 20
     assert (space.dispatcher._waiting, space.dispatcher._is_led) == ([], False)
+
+
+def _ended(space: FolderWorkspace, count: int) -> list[str]:
+    """The statements that it takes to let some runs end with one commit; each of them has its gates then."""
+    runs = [space.tracking.create_run(NewRun(project="p")).id for _ in range(count)]
+    asked: list[str] = []
+    database = space.dispatcher.database
+    with database.transaction(write=True) as tx:
+        tx._connection.set_trace_callback(asked.append)
+    op = space.dispatcher.operations["tracking.append"]
+    end = msgspec.structs.replace(batch(0, {"v": [(0, 1.0)]}), end=RunEnd(RunStatus.FINISHED))
+    calls = [Pending(op, space.actor, {"run_id": it, "batch": end}) for it in runs]
+    space.dispatcher.call_together(calls)
+    with database.transaction(write=True) as tx:
+        tx._connection.set_trace_callback(None)
+    assert [call.error for call in calls] == [None] * count
+    for it in runs:
+        report = space.review.gates(it)
+        assert (report.passed, report.outdated) == (True, False)
+        assert [mark.label for mark in space.tracking.get_run(it).run.marks if mark.kind == "gates"] == ["passed"]
+    return asked
+
+
+def test_runs_that_end_together_are_read_together(folder_workspace: FolderWorkspace, run_id: str) -> None:
+    """What is read for their gates does not grow with their number."""
+    # What is read only once for a workspace is known after the first.
+    _, few, many = (_ended(folder_workspace, count) for count in (2, 2, 9))
+    reads = [sum(sql.startswith(("SELECT", "WITH")) for sql in asked) for asked in (few, many)]
+    assert reads[0] == reads[1] > 0

@@ -116,6 +116,8 @@ def _value(kind: Any) -> Any:
         return "x"
     if isinstance(info, msgspec.inspect.IntType | msgspec.inspect.FloatType):
         return 1
+    if isinstance(info, msgspec.inspect.DateTimeType):
+        return "2026-01-01T00:00:00Z"
     if isinstance(info, msgspec.inspect.UnionType):
         return None
     return "x"

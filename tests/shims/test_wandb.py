@@ -17,11 +17,10 @@ import msgspec
 import pytest
 
 from runward import face, shims
-from runward.errors import ConflictError, InvalidError, NotFoundError, RunwardError
+from runward.errors import ConflictError, InvalidError, NotFoundError, RunwardError, RunwardWarning
 from runward.shims import wandb
 from runward.shims.wandb import opened, told
 from runward.tracking import client
-from runward.tracking.client import RunwardWarning
 from runward.tracking.model import RunDetail, RunStatus
 from runward.workspace import FolderWorkspace
 from tests.conftest import stop_uploads

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from runward.core.hashing import digest_bytes
-from runward.errors import NotFoundError
+from runward.errors import NotFoundError, RunwardWarning
 from runward.testing.worlds import BAD_NAMES
 from runward.tracking import client
 from runward.tracking import journal as j
-from runward.tracking.client import ActiveRun, RunwardWarning
+from runward.tracking.client import ActiveRun
 from runward.tracking.media import plain
 from runward.tracking.uploader import gather
 

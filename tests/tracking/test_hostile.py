@@ -14,11 +14,11 @@ import pytest
 import runward
 from runward.core.clock import from_us
 from runward.core.codec import JSON, decode
-from runward.errors import ConflictError, InvalidError
+from runward.errors import ConflictError, InvalidError, RunwardWarning
 from runward.testing.worlds import batch
 from runward.tracking import journal as j
 from runward.tracking.adoption import adopt
-from runward.tracking.client import ActiveRun, RunwardWarning
+from runward.tracking.client import ActiveRun
 from runward.tracking.journal import Journal, journals_in
 from runward.tracking.model import Batch, NewProject, NewRun, RunEnd, RunStatus
 from runward.workspace import FolderWorkspace

@@ -17,11 +17,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import runward
-from runward.errors import InvalidError
+from runward.errors import InvalidError, RunwardWarning
 from runward.testing.worlds import BAD_NAMES
 from runward.tracking import client, encoding, media
 from runward.tracking import journal as j
-from runward.tracking.client import ActiveRun, RunwardWarning
+from runward.tracking.client import ActiveRun
 from runward.tracking.media import HISTOGRAM_TYPE, TABLE_TYPE, MediaPath, media_path, parse_media_path
 from tests.extras import needs
 

@@ -20,10 +20,10 @@ import pytest
 
 import runward
 from runward import face
-from runward.errors import AlreadyExistsError, InvalidError, NotFoundError, StoreError
+from runward.errors import AlreadyExistsError, InvalidError, NotFoundError, RunwardWarning, StoreError
 from runward.tracking import client
 from runward.tracking.adoption import adopt
-from runward.tracking.client import ActiveRun, RunwardWarning
+from runward.tracking.client import ActiveRun
 from runward.tracking.journal import journals_in
 from runward.tracking.model import RunDetail, RunEnd, RunStatus
 from runward.workspace import FolderWorkspace

@@ -8,10 +8,11 @@ from typing import get_args
 import click
 
 from runward.cli.output import Output, pass_output, with_json
-from runward.governance.model import Grant, NewMember, NewToken, RoleName
+from runward.governance.model import Grant, Member, NewMember, NewToken, RoleName, ScopeKind, Verb
 from runward.store.folder import FolderBlobs
 from runward.workspace import FolderWorkspace, Workspace, connect, find_folder, open_dispatcher, open_folder
 
+VERB = click.Choice(list(get_args(Verb)))
 ROLES = click.Choice(list(get_args(RoleName)))
 
 
@@ -28,6 +29,10 @@ def owned(database: str = "") -> Workspace:
 
 
 _database = click.option("--database", default="", help="Database URL, if the workspace is not in the folder.")
+
+
+_on_team = click.option("--team", default=None, help="On a team.")
+_on_project = click.option("--project", default=None, help="On a project and those below it.")
 
 
 @click.group()
@@ -61,18 +66,24 @@ def list_members(output: Output, database: str) -> None:
         [
             m.name,
             "deactivated" if m.disabled else m.kind,
-            ", ".join(map(_role, m.grants)),
+            _held(m),
             ", ".join(m.signs_in) or "–",
             f"{m.last_seen_at:%F %R}" if m.last_seen_at else "never",
         ]
         for m in found
     ]
-    output.table(found, ["name", "kind", "roles", "signs in by", "last seen (UTC)"], rows)
+    output.table(found, ["name", "kind", "holds", "signs in by", "last seen (UTC)"], rows)
 
 
 def _role(grant: Grant) -> str:
     from_group = " (group)" if grant.source == "group" else ""
     return f"{grant.role} on {grant.scope or 'workspace'}{from_group}"
+
+
+def _held(member: Member) -> str:
+    """The roles and verbs of a member, in words."""
+    verbs = [f"{one.verb} on {one.scope or 'workspace'}" for one in member.verbs]
+    return ", ".join([*map(_role, member.grants), *verbs]) or "nothing"
 
 
 @member.command("invite")
@@ -156,29 +167,65 @@ def create_service(output: Output, name: str, role: RoleName, team: str, databas
 def list_services(output: Output, database: str) -> None:
     """The service accounts with their roles."""
     found = [m for m in owned(database).governance.list_members() if m.kind == "service"]
-    rows = [
-        [m.name, ", ".join(map(_role, m.grants)), f"{m.last_seen_at:%F %R}" if m.last_seen_at else "never"]
-        for m in found
-    ]
-    output.table(found, ["name", "roles", "last seen (UTC)"], rows)
+    rows = [[m.name, _held(m), f"{m.last_seen_at:%F %R}" if m.last_seen_at else "never"] for m in found]
+    output.table(found, ["name", "holds", "last seen (UTC)"], rows)
 
 
 @member.command("grant")
 @click.argument("name")
-@click.option("--role", type=click.Choice([*get_args(RoleName), "none"]), required=True)
-@click.option("--team", default=None, help="On a team.")
-@click.option("--project", default=None, help="On a project and those below it.")
+@click.option("--role", type=click.Choice([*get_args(RoleName), "none"]), default=None)
+@click.option(
+    "--verb", "verbs", type=VERB, multiple=True, help="A single permission, whatever the role; may be repeated."
+)
+@_on_team
+@_on_project
 @_database
 @with_json
 @pass_output
-def grant(output: Output, name: str, role: str, team: str | None, project: str | None, database: str) -> None:
-    """Give a member a role on the workspace, a team or a project; 'none' takes it away."""
-    kind, scope = (
-        ("team", team) if team is not None else ("project", project) if project is not None else ("workspace", "")
-    )
-    given = None if role == "none" else role
-    found = owned(database).governance.grant(name, kind, scope or "", given)  # type: ignore[arg-type]
-    output.result(found, f"{name}: " + ", ".join(f"{g.role} on {g.scope or 'workspace'}" for g in found.grants))
+def grant(
+    output: Output,
+    name: str,
+    role: str | None,
+    verbs: tuple[Verb, ...],
+    team: str | None,
+    project: str | None,
+    database: str,
+) -> None:
+    """Give a member a role or single permissions on the workspace, a team or a project; role 'none' takes the role away."""
+    if role is None and not verbs:
+        raise click.UsageError("what is given? --role ROLE, --verb VERB, or both")
+    governance, (kind, scope) = owned(database).governance, _place(team, project)
+    found = None
+    if role is not None:
+        found = governance.grant(name, kind, scope, None if role == "none" else role)  # type: ignore[arg-type]
+    for verb in verbs:
+        found = governance.grant_verb(name, kind, scope, verb)
+    assert found is not None
+    output.result(found, f"{name}: {_held(found)}")
+
+
+@member.command("revoke")
+@click.argument("name")
+@click.option("--verb", "verbs", type=VERB, multiple=True, required=True, help="May be repeated.")
+@_on_team
+@_on_project
+@_database
+@with_json
+@pass_output
+def revoke_verb(
+    output: Output, name: str, verbs: tuple[Verb, ...], team: str | None, project: str | None, database: str
+) -> None:
+    """Take single permissions away from a member; roles are taken away with `grant --role none`."""
+    governance, (kind, scope) = owned(database).governance, _place(team, project)
+    found = [governance.grant_verb(name, kind, scope, verb, held=False) for verb in verbs][-1]
+    output.result(found, f"{name}: {_held(found)}")
+
+
+def _place(team: str | None, project: str | None) -> tuple[ScopeKind, str]:
+    """What a role or a verb is given on."""
+    if team is not None and project is not None:
+        raise click.UsageError("--team and --project: give one of the two")
+    return ("team", team) if team is not None else ("project", project) if project is not None else ("workspace", "")
 
 
 @click.group()

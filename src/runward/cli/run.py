@@ -20,6 +20,7 @@ from runward.core.usage import Meter, wait
 from runward.errors import InvalidError
 from runward.recording import PLAN_VARIABLE
 from runward.tracking.capture.preload import Shim, shim
+from runward.tracking.capture.redact import Lines
 from runward.tracking.capture.watch import seeding_environment, watched_environment
 from runward.tracking.client import JOURNAL_VARIABLE, RUN_VARIABLE, ActiveRun
 
@@ -123,9 +124,9 @@ def _follow(active: ActiveRun, command: list[str], seed: int | None, native: Shi
 
 def _pump(active: ActiveRun, stream: str, source: IO[bytes], target: IO[bytes]) -> None:
 
-    decode = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    decode, lines = codecs.getincrementaldecoder("utf-8")(errors="replace"), Lines()
     while chunk := source.read1(65536):  # type: ignore[attr-defined]
         target.write(chunk)
         target.flush()
-        if text := decode.decode(chunk):
-            active.log_output(stream, text)
+        active.log_output(stream, lines.feed(decode.decode(chunk)))
+    active.log_output(stream, lines.rest())

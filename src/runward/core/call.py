@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -59,6 +59,10 @@ class Room(NamedTuple):
     """Queries for the ids of runs that garbage collection must not take, deleted or not."""
     lapses: tuple[Callable[[Any, int], int], ...] = ()
     """(transaction, time in microseconds): lets go of what was put out of sight before then; how many things."""
+    guard: Callable[[Any, str, str], str] | None = None
+    """(call, kind, id) -> why an object's content needs more than the ordinary permission to be read; empty where it does not."""
+    ahead: Mapping[str, Callable[[Any, Sequence[str]], None]] = {}
+    """(transaction, ids): reads where several objects of a kind lie, so that the resolver finds each known already."""
 
 
 class Rooms:
@@ -82,6 +86,17 @@ class Rooms:
             if kind in room.objects:
                 return room.objects[kind]
         raise KeyError(kind)
+
+    def look_ahead(self, kind: str, tx: Any, ids: Sequence[str]) -> None:
+        """Read where several objects of a kind lie, where that is quicker than one after the other."""
+        for room in self._loaded.values():
+            if len(ids) > 1 and kind in room.ahead:
+                room.ahead[kind](tx, ids)
+
+    @functools.cached_property
+    def guards(self) -> tuple[Callable[[Any, str, str], str], ...]:
+        """What says which contents need more than the ordinary permission."""
+        return tuple(room.guard for room in self if room.guard is not None)
 
     @functools.cached_property
     def hooks(self) -> Mapping[str, tuple[Hook, ...]]:

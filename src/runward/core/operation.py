@@ -24,6 +24,9 @@ ON_WORKSPACE: Final = "@workspace"
 ON_SELF: Final = "@self"
 """The operation concerns only the member who calls it."""
 
+BY_AUTHOR: Final = "@author"
+"""Only who made the object may, whatever role somebody else holds."""
+
 _PATH_PARAM = re.compile(r"{(\w+)}")
 _ATTRIBUTE = "__runward_operation__"
 
@@ -50,6 +53,8 @@ class Operation(msgspec.Struct, frozen=True, dict=True, eq=False):
     audited: bool
     grouped: bool
     """Whether calls that come together share a commit."""
+    others: str
+    """The permission that is needed besides for what somebody else made; :data:`BY_AUTHOR` where nobody else may."""
     params: tuple[Param, ...]
     returns: Any
     summary: str
@@ -109,10 +114,18 @@ class _Declaration(msgspec.Struct, frozen=True):
     on: str
     audit: bool | None
     grouped: bool
+    others: str
 
 
 def operation(
-    method: Method, path: str, *, may: str, on: str, audit: bool | None = None, grouped: bool = False
+    method: Method,
+    path: str,
+    *,
+    may: str,
+    on: str,
+    audit: bool | None = None,
+    grouped: bool = False,
+    others: str = "",
 ) -> Callable[[F], F]:
     """Declare a Protocol's method as an operation.
 
@@ -125,6 +138,8 @@ def operation(
         audit: Whether an audit row is written; by default for every write.
         grouped: Whether calls that arrive while a commit is under way share the next one. For small writes that come
             from many processes at once; they touch nothing but the database, because a group that fails is tried again.
+        others: The permission that is needed besides for what somebody else made, or :data:`BY_AUTHOR`. The service checks
+            it, who knows the author; it is declared so that the published matrix says so, and a test compares the two.
 
     Raises:
         TypeError: The declaration names no known permission or no object. It is raised at import, so such an
@@ -134,7 +149,9 @@ def operation(
         raise TypeError(f"operation {method} {path}: permission {may!r} is not declared in PERMISSIONS")
     if not on:
         raise TypeError(f"operation {method} {path}: 'on' must name the object that {may!r} is needed on")
-    declaration = _Declaration(method, path, may, on, audit, grouped)
+    if others not in ("", BY_AUTHOR) and others not in PERMISSIONS:
+        raise TypeError(f"operation {method} {path}: permission {others!r} is not declared in PERMISSIONS")
+    declaration = _Declaration(method, path, may, on, audit, grouped, others)
 
     def declare(function: F) -> F:
         names = set(inspect.signature(function).parameters) - {"self"}
@@ -202,6 +219,7 @@ def _describe(room: str, name: str, function: Callable[..., Any], declared: _Dec
         on=declared.on,
         audited=declared.method != "GET" if declared.audit is None else declared.audit,
         grouped=declared.grouped,
+        others=declared.others,
         params=params,
         returns=hints.get("return", type(None)),
         summary=doc.partition("\n")[0],

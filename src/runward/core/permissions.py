@@ -26,6 +26,8 @@ PERMISSIONS: Final[dict[str, Role]] = {
     "project.read": Role.VIEWER,
     "project.create": Role.CONTRIBUTOR,
     "project.update": Role.MAINTAINER,
+    # Who works on something knows who reads along.
+    "access.read": Role.CONTRIBUTOR,
     "run.read": Role.VIEWER,
     "run.write": Role.CONTRIBUTOR,
     "run.delete": Role.MAINTAINER,
@@ -41,6 +43,9 @@ PERMISSIONS: Final[dict[str, Role]] = {
     "data.read": Role.VIEWER,
     "data.write": Role.CONTRIBUTOR,
     "data.delete": Role.MAINTAINER,
+    "data.read_restricted": Role.MAINTAINER,
+    "label.read": Role.VIEWER,
+    "label.write": Role.CONTRIBUTOR,
     "model.read": Role.VIEWER,
     "model.write": Role.CONTRIBUTOR,
     "model.delete": Role.MAINTAINER,
@@ -53,7 +58,8 @@ PERMISSIONS: Final[dict[str, Role]] = {
     "standards.read": Role.VIEWER,
     "standards.write": Role.MAINTAINER,
     "verification.read": Role.VIEWER,
-    "verification.write": Role.CONTRIBUTOR,
+    "verify.write": Role.CONTRIBUTOR,
+    "job.submit": Role.CONTRIBUTOR,
     "review.read": Role.VIEWER,
     "review.request": Role.CONTRIBUTOR,
     "review.comment": Role.CONTRIBUTOR,
@@ -66,11 +72,29 @@ PERMISSIONS: Final[dict[str, Role]] = {
     "member.manage": Role.ADMIN,
     "token.manage": Role.VIEWER,
     "audit.read": Role.ADMIN,
-    "workspace.collect": Role.ADMIN,
-    # What concerns any person, taken out as a whole.
+    # All that concerns a person: taken out of the house, and forgotten.
     "export": Role.ADMIN,
     "erase": Role.ADMIN,
+    "workspace.collect": Role.ADMIN,
+    # How long things are kept, and what must stay.
     "retention.manage": Role.MAINTAINER,
     "hold.manage": Role.ADMIN,
 }
 """The least role that holds each permission."""
+
+VERBS: Final[tuple[str, ...]] = (
+    "audit.read",
+    "data.read_restricted",
+    "erase",
+    "export",
+    "job.submit",
+    "review.approve",
+    "verify.write",
+)
+"""The permissions that a member can be given one by one, whatever their role."""
+
+ALONE: Final[frozenset[str]] = frozenset({"audit.read", "erase", "export"})
+"""The verbs that need no role beside them: for auditors and data-protection officers, who read nobody's data.
+
+The others count where their holder may read: an answer to them shows the object.
+"""

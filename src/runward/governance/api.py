@@ -7,9 +7,12 @@ from typing import ClassVar, Protocol
 
 from runward.core.operation import ON_LIST, ON_SELF, ON_WORKSPACE, operation
 from runward.governance.model import (
+    Access,
     AuditCheckpoint,
     AuditPage,
     AuditProof,
+    CouldSee,
+    EventProof,
     Invitation,
     Me,
     Member,
@@ -20,6 +23,7 @@ from runward.governance.model import (
     Team,
     Token,
     TokenSecret,
+    Verb,
 )
 
 
@@ -57,6 +61,15 @@ class Governance(Protocol):
 
         Nobody can grant more than they hold. Who gets less than before has to sign in again. A role that comes from a group
         of the provider stays. Raises: NotFoundError, ForbiddenError, ConflictError (the last admin).
+        """
+        ...
+
+    @operation("PUT", "/members/{member}/verbs", may="member.manage", on=ON_WORKSPACE)
+    def grant_verb(self, member: str, scope_kind: ScopeKind, scope: str, verb: Verb, held: bool = True) -> Member:
+        """Give a member a single permission on the workspace, a team or a project, or take it away (``held`` is false).
+
+        ``audit.read``, ``export`` and ``erase`` need no role beside them; the others count where their holder may read. Who
+        loses one has to sign in again. Nobody can grant more than they hold. Raises: NotFoundError, ForbiddenError.
         """
         ...
 
@@ -115,6 +128,16 @@ class Governance(Protocol):
         """End a token at once. Raises: NotFoundError."""
         ...
 
+    @operation("GET", "/projects/{project}/access", may="access.read", on="project")
+    def project_access(self, project: str) -> Access:
+        """Who can see a project and all that lies in it, by which roles, and with how many tokens. Raises: NotFoundError."""
+        ...
+
+    @operation("GET", "/teams/{team}/access", may="access.read", on="team")
+    def team_access(self, team: str) -> Access:
+        """Who can see what belongs to a team as a whole: models, pages, libraries. Raises: NotFoundError."""
+        ...
+
     @operation("GET", "/audit", may="audit.read", on=ON_WORKSPACE)
     def audit(
         self,
@@ -141,9 +164,28 @@ class Governance(Protocol):
         """
         ...
 
+    @operation("GET", "/audit/could-see", may="audit.read", on=ON_WORKSPACE)
+    def could_see(self, since: datetime, until: datetime, member: str = "", token: str = "") -> CouldSee:
+        """What a member or a token could see between two times: what they held, by period, and the projects that this opened.
+
+        It follows from the history of roles and verbs, of tokens and of deactivations. Projects are told by where they lie now;
+        ``moved`` lists those that lay elsewhere. Where the history does not reach back far enough, ``known_since`` says so.
+
+        Raises: NotFoundError (no such member or token), InvalidError (neither or both; the times are the wrong way round).
+        """
+        ...
+
     @operation("GET", "/audit/proof", may="audit.read", on=ON_WORKSPACE)
     def prove_audit(self) -> AuditProof:
         """Whether the trail is as it was written: its chains, their ends and the checkpoints. Reads all of it."""
+        ...
+
+    @operation("GET", "/audit/events/{event_id}/proof", may="audit.read", on=ON_WORKSPACE)
+    def prove_event(self, event_id: int) -> EventProof:
+        """That one event is on the trail, for somebody who sees nothing else of it: ``runward audit verify --proof FILE``.
+
+        Raises: NotFoundError, ConflictError (it is older than the chains, or signatures cannot be made here).
+        """
         ...
 
     @operation("POST", "/audit/checkpoints", may="audit.read", on=ON_WORKSPACE)

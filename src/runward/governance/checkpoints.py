@@ -1,6 +1,6 @@
 """Checkpoints of the audit trail: where its chains ended at a time, kept outside of the database.
 
-A line each, in `audit/checkpoints.jsonl` of the workspace's folder and in every file that ``RUNWARD_AUDIT_CHECKPOINTS`` names
+A line each, with the root of a tree over the events since the one before (:mod:`runward.governance.tree`), in `audit/checkpoints.jsonl` of the workspace's folder and in every file that ``RUNWARD_AUDIT_CHECKPOINTS`` names
 (separated by the system's path separator; on another machine's disk, say). Each is authentic by the audit key, and signed with
 the workspace's Ed25519 key where `cryptography` is installed, so that others can check it too.
 """
@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import fcntl
 import os
 import threading
 import time
-from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
@@ -23,7 +24,8 @@ from runward.core.files import write_secret
 from runward.core.signing import new_key, sign_bytes
 from runward.errors import MissingExtraError, RunwardError, StoreError
 from runward.governance.trail import AuditKey, Head, heads
-from runward.store.database import Database
+from runward.governance.tree import links, root_of
+from runward.store.database import Database, Tx
 
 _KIND = "runward audit checkpoint"
 _DUE_S, _LOOK_S = 3600.0, 60.0
@@ -37,6 +39,9 @@ class Checkpoint(msgspec.Struct, frozen=True):
     at: datetime
     lanes: dict[str, tuple[int, str]]
     """By lane how many rows it had, and the hash of the last one in hexadecimal digits."""
+    trees: dict[str, tuple[int, str]] | None = None
+    """By lane to which something was added: the row after which its tree begins, and the tree's root in hexadecimal digits.
+    None in checkpoints from before there were trees."""
     kind: str = _KIND
 
 
@@ -67,9 +72,31 @@ def signing_key(folder: Path) -> bytes:
     return path.read_bytes()
 
 
-def write_checkpoint(folder: Path, key: AuditKey, heads: Sequence[Head], now: datetime) -> Checkpoint:
+def write_checkpoint(tx: Tx, folder: Path, key: AuditKey, now: datetime) -> Checkpoint:
     """Note where the chains end now, in every place. Raises: StoreError (a place cannot be written to)."""
-    made = Checkpoint(now, {str(head.lane): (head.seq, head.hash.hex()) for head in heads})
+    near = places(folder)[0]
+    try:
+        near.parent.mkdir(parents=True, exist_ok=True)
+        with near.open("ab") as file:
+            # The next one begins where this one ends.
+            fcntl.flock(file, fcntl.LOCK_EX)
+            return _write(tx, folder, key, now)
+    except OSError as error:
+        raise StoreError(f"the checkpoint cannot be written to {near}: {error}") from error
+
+
+def _write(tx: Tx, folder: Path, key: AuditKey, now: datetime) -> Checkpoint:
+    last = _last(folder)
+    before = _ends(last) if last else {}
+    lanes: dict[str, tuple[int, str]] = {}
+    trees: dict[str, tuple[int, str]] = {}
+    for head in heads(tx):
+        lane = str(head.lane)
+        first = before.get(lane, (0, ""))[0]
+        lanes[lane] = (head.seq, head.hash.hex())
+        if added := links(tx, head.lane, first, head.seq):
+            trees[lane] = (first, root_of(added).hex())
+    made = Checkpoint(now, lanes, trees)
     text = msgspec.json.encode(made)
     signature = ""
     with contextlib.suppress(MissingExtraError):
@@ -98,11 +125,10 @@ class Checkpointer:
 
     def write(self) -> None:
         """Raises: StoreError."""
-        with self._mutex:
-            with self._database.transaction(write=False) as tx:
-                found = heads(tx)
+        with self._mutex, self._database.transaction(write=False) as tx:
+            found = heads(tx)
             if found != self._noted:
-                write_checkpoint(self._folder, self._key, found, utc_now())
+                write_checkpoint(tx, self._folder, self._key, utc_now())
                 self._noted = found
 
     def write_when_due(self) -> None:
@@ -139,6 +165,48 @@ def read_checkpoints(folder: Path, key: AuditKey) -> tuple[list[Checkpoint], int
                 continue
             found[line.checkpoint] = made
     return sorted(found.values(), key=lambda one: one.at), wrong
+
+
+def _last(folder: Path) -> Checkpoint | None:
+    """The last checkpoint of this folder, or none."""
+    for raw in reversed(_last_lines(places(folder)[0])):
+        with contextlib.suppress(msgspec.DecodeError):
+            return msgspec.json.decode(msgspec.json.decode(raw, type=Line).checkpoint, type=Checkpoint)
+    return None
+
+
+def covering(folder: Path, lane: int, seq: int) -> Line | None:
+    """The checkpoint of this folder whose tree holds a row, or none. Reads few lines of the file, however long it is."""
+    try:
+        with places(folder)[0].open("rb") as file:
+            low, high = 0, file.seek(0, os.SEEK_END)
+            while low < high:
+                middle = (low + high) // 2
+                found = _line_from(file, middle)
+                if found is None or _ends(found[1]).get(str(lane), (0, ""))[0] >= seq:
+                    high = middle
+                else:
+                    low = middle + 1
+            found = _line_from(file, low)
+    except FileNotFoundError:
+        return None
+    return found[0] if found is not None and found[1].trees is not None else None
+
+
+def _ends(made: Checkpoint) -> dict[str, tuple[int, str]]:
+    return {} if made.trees is None else made.lanes
+
+
+def _line_from(file: BinaryIO, position: int) -> tuple[Line, Checkpoint] | None:
+    """The first line that begins at a position of the file or later, and is whole."""
+    file.seek(max(0, position - 1))
+    if position:
+        file.readline()
+    for raw in file:
+        with contextlib.suppress(msgspec.DecodeError):
+            line = msgspec.json.decode(raw, type=Line)
+            return line, msgspec.json.decode(line.checkpoint, type=Checkpoint)
+    return None
 
 
 def _last_lines(path: Path) -> list[bytes]:

@@ -8,14 +8,14 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import msgspec
 
 from runward.core.call import Event, Room, Rooms, Scope
 from runward.core.clock import to_us, utc_now
 from runward.core.operation import ON_LIST, ON_SELF, ON_WORKSPACE, Door, Operation, operations_of, subject
-from runward.core.permissions import PERMISSIONS, Role
+from runward.core.permissions import PERMISSIONS, VERBS, Role
 from runward.errors import ForbiddenError, NotFoundError, RunwardError
 from runward.governance.checkpoints import Checkpointer
 from runward.governance.model import Actor
@@ -37,6 +37,20 @@ from runward.store.keys import Keyring
 Api = TypeVar("Api")
 T = TypeVar("T")
 Listener = Callable[[Sequence[Event]], None]
+RESTRICTED = "data.read_restricted"
+
+
+class Read(NamedTuple):
+    """That somebody read what is restricted, or wanted to."""
+
+    kind: str
+    object_id: str
+    outcome: str
+
+
+AtEnd = Callable[[Sequence[tuple["Call", str]]], None]
+"""Work for several calls of one transaction at once: (call, what it is about) each."""
+Left = dict[AtEnd, list[tuple["Call", str]]]
 _EVENT = {"at": "bigint"} | dict.fromkeys(
     ("kind", "object_kind", "object_id", "project_id", "team_id", "actor", "data"), "text"
 )
@@ -45,14 +59,17 @@ _EVENT = {"at": "bigint"} | dict.fromkeys(
 class Call:
     """What a service knows of the call it answers. It lives for one transaction."""
 
-    def __init__(self, dispatcher: Dispatcher, tx: Tx, actor: Actor) -> None:
+    def __init__(self, dispatcher: Dispatcher, tx: Tx, actor: Actor, left: Left | None = None) -> None:
         self._dispatcher = dispatcher
+        self._left: Left = {} if left is None else left
         self.tx = tx
         self.actor = actor
         self.now: datetime = utc_now()
         self.events: list[Event] = []
         self.noted: list[tuple[Actor, Noted]] = []
         """What goes into the audit trail before the commit."""
+        self.restricted_reads: list[Read] = []
+        """Contents that more than the ordinary permission was needed for: that they were read is noted too."""
         self.about: tuple[str, str] | None = None
         """(kind, id) of what the call turned out to be about, where its declaration does not say."""
 
@@ -83,6 +100,36 @@ class Call:
         for hook in self._dispatcher.rooms.hooks.get(event.kind, ()):
             hook(self, event)
 
+    def read_content(self, kind: str, object_id: str, on: tuple[str, str] | None = None) -> None:
+        """Say that the call hands out what an object holds, and not only what is known about it.
+
+        Args:
+            kind: Of the object; ``blob`` for bytes that may belong to several.
+            object_id: The object.
+            on: The object (kind, id) that decides who may, where it is another one.
+
+        Raises: ForbiddenError (it is restricted, and the caller may not read what is).
+        """
+        reasons = (guard(self, kind, object_id) for guard in self._dispatcher.rooms.guards)
+        if reason := next(filter(None, reasons), ""):
+            try:
+                place = on or (kind, object_id)
+                self._dispatcher.require(self, *place, RESTRICTED, f"reading this (it is {reason})")
+            except ForbiddenError as error:
+                self.restricted_reads.append(Read(kind, object_id, error.code))
+                raise
+            self.restricted_reads.append(Read(kind, object_id, "ok"))
+
+    def at_end(self, work: AtEnd, subject: str) -> None:
+        """Have some work done before the commit, once for all that was left for it by the calls of this transaction."""
+        self._left.setdefault(work, []).append((self, subject))
+
+    def catch_up(self) -> None:
+        """Do now what was left for the end."""
+        while self._left:
+            work = next(iter(self._left))
+            work(self._left.pop(work))
+
     def note(self, what: str, kind: str, object_id: str) -> None:
         """Note in the audit trail that an operation was carried out as a part of another one."""
         self._dispatcher._note(self, what, kind, object_id, "ok")
@@ -103,8 +150,8 @@ class Call:
         """Where a project lies that is not deleted."""
         return project_scope(self.tx, project_id)
 
-    def _role_at(self, scope: Scope) -> Role | None:
-        return role_at(self.tx, self.actor, scope)
+    def _role_at(self, scope: Scope, may: str = "") -> Role | None:
+        return role_at(self.tx, self.actor, scope, may)
 
     def visible_projects(self, project: str = "") -> Clause:
         """The ids of a project and those below it, or of all that the caller may read, as a subquery.
@@ -113,10 +160,10 @@ class Call:
         """
         return projects_below(self.project(project).id) if project else readable_projects(self.actor)
 
-    def role_on(self, kind: str, object_id: str) -> Role | None:
-        """The caller's role on an object; None where there is neither object nor role."""
+    def role_on(self, kind: str, object_id: str, may: str = "") -> Role | None:
+        """The caller's role on an object, for a permission as far as a verb lifts it; None for neither object nor role."""
         scope = self._dispatcher.scope_of(self, kind, object_id)
-        return self._role_at(scope) if scope else None
+        return self._role_at(scope, may) if scope else None
 
 
 _OPEN_TO_LIMITED = "governance.whoami"
@@ -209,12 +256,28 @@ class Dispatcher:
         return _past_clashes(lambda: self._call_once(op, actor, arguments))
 
     def _call_once(self, op: Operation, actor: Actor, arguments: Mapping[str, Any]) -> Any:
-        with self.database.transaction(write=op.writes) as tx:
+        reads: list[Read] = []
+        with self._noting(actor, reads), self.database.transaction(write=op.writes) as tx:
             call = Call(self, tx, actor)
+            call.restricted_reads = reads
             result = self._run(call, op, arguments)
             append(tx, self.audit_key, call.noted)
         self._committed([call])
         return result
+
+    @contextlib.contextmanager
+    def _noting(self, actor: Actor, reads: list[Read]) -> Iterator[None]:
+        """Note what was read of what is restricted, before anybody gets it: a reading transaction cannot do that itself."""
+        try:
+            yield
+        finally:
+            if reads:
+                with self.database.transaction(write=True) as tx:
+                    call = Call(self, tx, actor)
+                    for read in reads:
+                        self._note(call, RESTRICTED, read.kind, read.object_id, read.outcome)
+                    append(tx, self.audit_key, call.noted)
+                self._committed([call])
 
     def _call_in_group(self, op: Operation, actor: Actor, arguments: Mapping[str, Any]) -> Any:
         """One fsync acknowledges all calls that arrived during the one before it; a call that fails is undone alone."""
@@ -262,7 +325,11 @@ class Dispatcher:
     def _commit(self, group: Sequence[Pending]) -> None:
         try:
             with self.database.transaction(write=True) as tx:
-                calls = [call for pending in group if (call := self._attempt(tx, pending, alone=len(group) == 1))]
+                left: Left = {}
+                ready = self._authorised(tx, group, left)
+                calls = [call for pending, call in ready if self._attempt(call, pending, alone=len(group) == 1)]
+                for call in calls[:1]:
+                    call.catch_up()
                 # A chain is held as shortly as can be.
                 tx.settle()
                 append(tx, self.audit_key, [noted for call in calls for noted in call.noted])
@@ -289,32 +356,52 @@ class Dispatcher:
         if group:
             self._commit(group)
 
-    def _attempt(self, tx: Tx, pending: Pending, *, alone: bool) -> Call | None:
-        """The call where it was done. Raises: _UndoneError (refused after a change, which has to be undone)."""
-        call, changes = Call(self, tx, pending.actor), tx.changes
+    def _authorised(self, tx: Tx, group: Sequence[Pending], left: Left) -> list[tuple[Pending, Call]]:
+        """The calls that may be made: all are asked for before the first one changes what the others' rights are read from."""
+        found = [(pending, Call(self, tx, pending.actor, left)) for pending in group]
+        about: dict[str, list[str]] = {}
+        for pending in group:
+            if of := subject(pending.op, pending.arguments):
+                about.setdefault(of[0], []).append(of[1])
+        for kind, ids in about.items():
+            self.rooms.look_ahead(kind, tx, ids)
+        for pending, call in found:
+            try:
+                self.authorise(call, pending.op, pending.arguments)
+            except RunwardError as error:
+                pending.error = error
+        return [(pending, call) for pending, call in found if pending.error is None]
+
+    def _attempt(self, call: Call, pending: Pending, *, alone: bool) -> bool:
+        """Whether the call was done. Raises: _UndoneError (refused after a change, which has to be undone)."""
+        changes = call.tx.changes
         try:
-            pending.value = self._run(call, pending.op, pending.arguments)
+            pending.value = self._do(call, pending.op, pending.arguments)
         except RunwardError as error:
-            if tx.changes > changes:
+            if call.tx.changes > changes:
                 # A savepoint for each call would save that, and cost each of them more than all its checks.
                 if alone:
                     raise
                 raise _UndoneError(pending) from error
             pending.error = error
-            return None
-        return call
+            return False
+        return True
 
     def _run(self, call: Call, op: Operation, arguments: Mapping[str, Any]) -> Any:
-        room = self.rooms[op.room]
         self.authorise(call, op, arguments)
-        result = getattr(room.service(call), op.name)(**arguments)
+        result = self._do(call, op, arguments)
+        call.catch_up()
+        return result
+
+    def _do(self, call: Call, op: Operation, arguments: Mapping[str, Any]) -> Any:
+        result = getattr(self.rooms[op.room].service(call), op.name)(**arguments)
         if op.audited:
             self._record(call, op, arguments, "ok")
         return result
 
     def authorise(self, call: Call, op: Operation, arguments: Mapping[str, Any]) -> None:
         """Let the call pass, or raise: what a member may not see does not exist for them."""
-        self._check_token(call.actor, op.may, op.id)
+        self.check_token(call.actor, op.may, op.id)
         if op.on == ON_SELF and call.actor.is_limited and op.id != _OPEN_TO_LIMITED:
             raise ForbiddenError(
                 f"{op.id} is about all that belongs to {call.actor.name}, and this token is for a part",
@@ -322,35 +409,35 @@ class Dispatcher:
             )
         if op.on in (ON_SELF, ON_LIST):
             return
-        needed = PERMISSIONS[op.may]
         if op.on == ON_WORKSPACE:
-            role = role_on_workspace(call.tx, call.actor)
+            role, needed = role_on_workspace(call.tx, call.actor, op.may), PERMISSIONS[op.may]
             if role is None or role < needed:
                 raise ForbiddenError(
-                    f"{op.id} needs the role {needed.label} on the workspace, {call.actor.name} has "
+                    f"{op.id} needs {_needed(op.may)} on the workspace, {call.actor.name} has "
                     f"{role.label if role else 'none'}",
                     hint="ask an admin of the workspace",
                 )
             return
         kind, object_id = cast(tuple[str, str], subject(op, arguments))
-        self.require(call, kind, object_id, needed, op.id)
+        self.require(call, kind, object_id, op.may, op.id)
 
-    def _check_token(self, actor: Actor, may: str, what: str) -> None:
+    def check_token(self, actor: Actor, may: str, what: str) -> None:
+        """Raise ForbiddenError where a token is for other permissions."""
         if actor.only and may not in actor.only and may != "session.use":
             raise ForbiddenError(
                 f"{what} needs {may}, and this token is only for {', '.join(sorted(actor.only))}",
                 hint="make a token that has it: runward token create --only …",
             )
 
-    def require(self, call: Call, kind: str, object_id: str, needed: Role, what: str) -> None:
-        """Raise unless the caller holds a role on an object."""
-        role = call.role_on(kind, object_id)
+    def require(self, call: Call, kind: str, object_id: str, may: str, what: str) -> None:
+        """Raise unless the caller has a permission on an object."""
+        role = call.role_on(kind, object_id, may)
         if role is None:
             shown = repr(object_id) if object_id else "of yours"
             raise NotFoundError(f"there is no {kind} {shown}", hint="check the id, and whether you belong to its team")
-        if role < needed:
+        if role < PERMISSIONS[may]:
             raise ForbiddenError(
-                f"{what} needs the role {needed.label} on this {kind}, {call.actor.name} has {role.label}",
+                f"{what} needs {_needed(may)} on this {kind}, {call.actor.name} has {role.label}",
                 hint="ask an admin of the team for it",
             )
 
@@ -360,12 +447,15 @@ class Dispatcher:
 
         ``audit`` is the name under which the call goes into the audit trail, in the same transaction; empty for none.
         """
-        with self.database.transaction(write=write) as tx:
+        reads: list[Read] = []
+        with self._noting(actor, reads), self.database.transaction(write=write) as tx:
             call = Call(self, tx, actor)
-            self._check_token(actor, door.may, f"{door.method} {door.path}")
+            call.restricted_reads = reads
+            self.check_token(actor, door.may, f"{door.method} {door.path}")
             if not door.on.startswith("@"):
-                self.require(call, door.on, object_id, PERMISSIONS[door.may], f"{door.method} {door.path}")
+                self.require(call, door.on, object_id, door.may, f"{door.method} {door.path}")
             yield call
+            call.catch_up()
             if audit:
                 self._note(call, audit, door.on, object_id, "ok")
             append(tx, self.audit_key, call.noted)
@@ -396,6 +486,11 @@ class Dispatcher:
                 listener(events)
         if any(call.noted for call in calls):
             self.checkpoints.write_when_due()
+
+
+def _needed(may: str) -> str:
+    """What a permission asks for, in words."""
+    return f"the role {PERMISSIONS[may].label}" + (f" or the verb {may}" if may in VERBS else "")
 
 
 def encode(value: Any) -> str:

@@ -147,7 +147,7 @@ def _entered(
         note(dispatcher, tx, actor, "governance.grant")
     if row is None or row[1] is not None:
         return "", SignInError("disabled", f"the member {name} is deactivated", member_id, name)
-    if not tx.scalar("SELECT count(*) FROM grants WHERE member_id = ?", (member_id,)):
+    if not sql.holds_anything(tx, member_id):
         return "", SignInError("no_access", f"no group gives {name} a role", member_id, name)
     note(dispatcher, tx, actor, "session.begin")
     return new_session(tx, member_id, via="oidc", lasts=timedelta(seconds=settings.session_s)), None

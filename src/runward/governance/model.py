@@ -11,6 +11,8 @@ from runward.core.ids import MemberId, TeamId
 
 RoleName = Literal["viewer", "contributor", "reviewer", "maintainer", "admin"]
 ScopeKind = Literal["workspace", "team", "project"]
+Verb = Literal["audit.read", "data.read_restricted", "erase", "export", "job.submit", "review.approve", "verify.write"]
+"""A permission that a member can be given by itself; the same as :data:`runward.core.permissions.VERBS`."""
 
 
 class Actor(msgspec.Struct, frozen=True):
@@ -49,6 +51,8 @@ class Me(msgspec.Struct, frozen=True):
     role: RoleName | None
     """The role on the whole workspace, if any."""
     teams: dict[str, RoleName]
+    verbs: list[str] = msgspec.field(default_factory=list)
+    """The verbs that the caller was given on the whole workspace, beside what the role holds."""
 
 
 class Team(msgspec.Struct, frozen=True):
@@ -75,6 +79,7 @@ class Member(msgspec.Struct, frozen=True):
     """When they last called, to the minute."""
     signs_in: list[Literal["password", "provider", "token"]] = msgspec.field(default_factory=list)
     """The ways in that they have now; empty for who has only a one-time link, or none at all."""
+    verbs: list[VerbGrant] = msgspec.field(default_factory=list)
 
 
 class Grant(msgspec.Struct, frozen=True):
@@ -86,6 +91,15 @@ class Grant(msgspec.Struct, frozen=True):
     role: RoleName
     source: Literal["hand", "group"] = "hand"
     """Whether somebody gave it, or a group of the sign-in provider; the latter comes and goes with the group."""
+
+
+class VerbGrant(msgspec.Struct, frozen=True):
+    """A single permission that a member holds somewhere, whatever their role; it is inherited downwards only."""
+
+    scope_kind: ScopeKind
+    scope: str
+    """Name of the team, path of the project, or empty for the workspace."""
+    verb: str
 
 
 class NewMember(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -220,8 +234,126 @@ class AuditProof(msgspec.Struct, frozen=True):
     """In how many events the name of an object was replaced because it named a person who was erased."""
 
 
+class EventWho(msgspec.Struct, frozen=True):
+    """Who an event is about. Only a salted digest of it is in the chain, so that it can be forgotten."""
+
+    name: str
+    address: str
+    salt: str
+    """In hexadecimal digits."""
+
+
+class EventProof(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """That an event is on the trail: it can be checked without the rest of it. Bytes are in hexadecimal digits."""
+
+    kind: str
+    lane: int
+    seq: int
+    """The event's place in its chain."""
+    at: int
+    """Microseconds since 1970."""
+    actor_id: str
+    via: str
+    operation: str
+    object_kind: str
+    object_id: str
+    outcome: str
+    who: EventWho | None
+    """None where the member was forgotten."""
+    person: str
+    """The salted digest of who it was."""
+    previous: str
+    """The hash of the event before it."""
+    hash: str
+    """SHA-256 of the hash before, the digest of who it was, and the event."""
+    path: list[str]
+    """What leads from the hash to the root of the checkpoint's tree (RFC 9162)."""
+    checkpoint: str
+    """The checkpoint's text, which is signed."""
+    signature: str
+    """Ed25519 in base64, by the workspace's signing key."""
+
+
 class AuditPage(msgspec.Struct, frozen=True):
     """Audit rows, newest first."""
 
     events: list[AuditEvent]
     next_before: int | None
+
+
+class Held(msgspec.Struct, frozen=True):
+    """A role or a verb that was held."""
+
+    scope_kind: ScopeKind
+    scope: str
+    """Name of the team or path of the project, as they are called now; empty for the workspace and for what is gone."""
+    what: str
+    """The role, as far as the token let it count, or the verb."""
+    source: Literal["hand", "group"]
+
+
+class SightPeriod(msgspec.Struct, frozen=True):
+    """A time during which nothing that was held changed."""
+
+    since: datetime
+    until: datetime
+    held: list[Held]
+    projects: list[str]
+    """The projects that could be read, by their present paths."""
+    deactivated: bool
+    """Whether the member was let in at all."""
+    token: str
+    """Why the token opened nothing; empty where it was valid, and where a member is asked for."""
+
+
+class Done(msgspec.Struct, frozen=True):
+    """What the audit trail has of an operation on an object."""
+
+    operation: str
+    object_kind: str
+    object_id: str
+    outcome: str
+    count: int
+    first_at: datetime
+    last_at: datetime
+
+
+class CouldSee(msgspec.Struct, frozen=True):
+    """What a member or a token could see between two times."""
+
+    member: str
+    token: str
+    """The token's id; empty where the member is asked for."""
+    since: datetime
+    until: datetime
+    periods: list[SightPeriod]
+    done: list[Done]
+    """What was done, the newest first, at most a thousand; reads are on the trail only where their operation is audited."""
+    known_since: datetime | None
+    """Where the history of roles begins later than what is asked for: before it nothing is known. None where all is known."""
+    moved: list[str]
+    """Projects that were moved since, at most two hundred: until then they inherited from another place."""
+
+
+class Seer(msgspec.Struct, frozen=True):
+    """A member who can see something."""
+
+    name: str
+    kind: Literal["person", "service", "local"]
+    role: RoleName
+    """The highest role that reaches it: with contributor or above they can change it."""
+    by: list[Grant]
+    """The roles that reach it, from the workspace down."""
+    verbs: list[str]
+    """The single permissions that reach it."""
+    tokens: int
+    """How many of their tokens reach it now."""
+
+
+class Access(msgspec.Struct, frozen=True):
+    """Who can see a project or what a team owns. What lies in a project (runs, datasets, reports) is seen by the same members."""
+
+    scope_kind: ScopeKind
+    scope: str
+    members: list[Seer]
+    """Deactivated ones are left out; the highest role first."""

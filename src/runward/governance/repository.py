@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from runward.core.clock import from_us, to_us
+from runward.core.clock import from_us, to_us, utc_now
 from runward.core.permissions import Role
-from runward.governance.model import Actor, AuditEvent, Grant, Member, NewMember, ScopeKind, Team, Token
+from runward.governance.model import Actor, AuditEvent, Grant, Member, NewMember, ScopeKind, Team, Token, VerbGrant
 from runward.governance.scopes import readable_teams
 from runward.governance.secrets import fingerprint
 from runward.governance.trail import AuditKey, opened
@@ -69,9 +69,12 @@ def insert_member(tx: Tx, member_id: str, new: NewMember, now: int, kind: str = 
     )
 
 
-_GRANTS = """SELECT g.member_id, g.scope_kind, COALESCE(t.name, p.path, ''), g.role, g.source FROM grants g
-  LEFT JOIN teams t ON g.scope_kind = 'team' AND t.id = g.scope_id
-  LEFT JOIN projects p ON g.scope_kind = 'project' AND p.id = g.scope_id ORDER BY 2, 3, 5"""
+_SCOPED = """LEFT JOIN teams t ON g.scope_kind = 'team' AND t.id = g.scope_id
+  LEFT JOIN projects p ON g.scope_kind = 'project' AND p.id = g.scope_id"""
+_GRANTS = f"""SELECT g.member_id, g.scope_kind, COALESCE(t.name, p.path, ''), g.role, g.source FROM grants g {_SCOPED}
+  ORDER BY 2, 3, 5"""
+_VERBS = f"""SELECT g.member_id, g.scope_kind, COALESCE(t.name, p.path, ''), g.verb FROM verb_grants g {_SCOPED}
+  ORDER BY 2, 3, 4"""
 
 
 _MEMBERS = """SELECT id, name, display_name, email, kind, created_at, disabled_at, last_seen_at,
@@ -85,10 +88,13 @@ def members(tx: Tx, now: int) -> list[Member]:
     grants: dict[str, list[Grant]] = {}
     for member_id, kind, scope, role, source in tx.all(_GRANTS):
         grants.setdefault(member_id, []).append(Grant(kind, scope, Role(role).label, source))  # type: ignore[arg-type]
-    return [_member(row, grants.get(row[0], [])) for row in tx.all(_MEMBERS, (now,))]
+    verbs: dict[str, list[VerbGrant]] = {}
+    for member_id, kind, scope, verb in tx.all(_VERBS):
+        verbs.setdefault(member_id, []).append(VerbGrant(kind, scope, verb))
+    return [_member(row, grants.get(row[0], []), verbs.get(row[0], [])) for row in tx.all(_MEMBERS, (now,))]
 
 
-def _member(row: tuple[Any, ...], grants: list[Grant]) -> Member:
+def _member(row: tuple[Any, ...], grants: list[Grant], verbs: list[VerbGrant]) -> Member:
     ways = [
         way for way, has in zip(("password", "provider", "token"), row[8:11], strict=True) if has and row[6] is None
     ]
@@ -103,6 +109,7 @@ def _member(row: tuple[Any, ...], grants: list[Grant]) -> Member:
         grants=grants,
         last_seen_at=_time(row[7]),
         signs_in=ways,  # type: ignore[arg-type]
+        verbs=verbs,
     )
 
 
@@ -113,6 +120,7 @@ def set_grant(tx: Tx, member_id: str, scope_kind: str, scope_id: str, role: int,
            ON CONFLICT (member_id, scope_kind, scope_id, source) DO UPDATE SET role = excluded.role""",
         (member_id, scope_kind, scope_id, int(role), source),
     )
+    _changed(tx, member_id, scope_kind, scope_id, "role", int(role), source)
 
 
 def remove_grant(tx: Tx, member_id: str, scope_kind: str, scope_id: str, source: str = "hand") -> None:
@@ -121,6 +129,60 @@ def remove_grant(tx: Tx, member_id: str, scope_kind: str, scope_id: str, source:
         "DELETE FROM grants WHERE member_id = ? AND scope_kind = ? AND scope_id = ? AND source = ?",
         (member_id, scope_kind, scope_id, source),
     )
+    _changed(tx, member_id, scope_kind, scope_id, "role", 0, source)
+
+
+def set_verb(tx: Tx, member_id: str, scope_kind: str, scope_id: str, verb: str, *, held: bool) -> bool:
+    """Give a member a verb at a scope, or take it away; whether that changed anything."""
+    what = (member_id, scope_kind, scope_id, verb)
+    if held:
+        put = (
+            "INSERT INTO verb_grants (member_id, scope_kind, scope_id, verb) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+        )
+        touched = tx.touched(put, what)
+    else:
+        where = "member_id = ? AND scope_kind = ? AND scope_id = ? AND verb = ?"
+        touched = tx.touched(f"DELETE FROM verb_grants WHERE {where}", what)
+    if touched:
+        _changed(tx, *what, int(held))
+    return bool(touched)
+
+
+def _changed(
+    tx: Tx, member_id: str, scope_kind: str, scope_id: str, what: str, level: int, source: str = "hand"
+) -> None:
+    """Note in the history what a member holds from now on."""
+    tx.insert(
+        "grant_changes",
+        {
+            "at": to_us(utc_now()),
+            "member_id": member_id,
+            "scope_kind": scope_kind,
+            "scope_id": scope_id,
+            "what": what,
+            "level": level,
+            "source": source,
+        },
+    )
+
+
+def holds_anything(tx: Tx, member_id: str) -> bool:
+    """Whether a member holds a role or a verb anywhere."""
+    sql = "SELECT (SELECT count(*) FROM grants WHERE member_id = ?) + (SELECT count(*) FROM verb_grants WHERE member_id = ?)"
+    return bool(tx.scalar(sql, (member_id, member_id)))
+
+
+def most_held(tx: Tx, member_id: str) -> tuple[Role, list[str]]:
+    """(the highest role, all verbs) that a member holds anywhere; a viewer's for who holds no role."""
+    role = tx.scalar("SELECT max(role) FROM grants WHERE member_id = ?", (member_id,))
+    verbs = tx.all("SELECT DISTINCT verb FROM verb_grants WHERE member_id = ? ORDER BY verb", (member_id,))
+    return Role(role or Role.VIEWER), [row[0] for row in verbs]
+
+
+def verbs_on_workspace(tx: Tx, member_id: str) -> list[str]:
+    """The verbs that a member holds on the whole workspace."""
+    sql = "SELECT verb FROM verb_grants WHERE member_id = ? AND scope_kind = 'workspace' ORDER BY verb"
+    return [row[0] for row in tx.all(sql, (member_id,))]
 
 
 def held(tx: Tx, member_id: str, scope_kind: str, scope_id: str) -> int:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from runward.core.call import Scope
 from runward.core.ids import ProjectId, TeamId
-from runward.core.permissions import Role
+from runward.core.permissions import ALONE, PERMISSIONS, VERBS, Role
 from runward.governance.model import Actor
 from runward.store.database import Row, Tx, placeholders
 
@@ -24,7 +24,14 @@ _UP = """
 ) SELECT id, team_id, deleted_at, archived_at, parent_id, path, name FROM up ORDER BY depth"""
 
 
-_PROJECTS, _PATHS, _GRANTS = frozenset({"projects"}), frozenset({"projects", "project_paths"}), frozenset({"grants"})
+_PROJECTS, _PATHS, _GRANTS = (
+    frozenset({"projects"}),
+    frozenset({"projects", "project_paths"}),
+    frozenset({"grants", "verb_grants"}),
+)
+
+
+_MEMBERS = frozenset({"grants", "verb_grants", "members", "projects"})
 
 
 class Clause(NamedTuple):
@@ -79,10 +86,13 @@ def _find_project(tx: Tx, reference: str) -> ProjectRow | None:
     return ProjectRow(rows[0][0], rows[0][1], *rows[0][4:])
 
 
-def role_at(tx: Tx, actor: Actor, scope: Scope) -> Role | None:
-    """The highest role that the actor holds at a scope, capped by their token."""
-    key = ("role", actor.member_id, actor.role_cap, actor.within, scope)
-    return tx.once(_GRANTS, key, lambda: _role_at(tx, actor, scope))
+def role_at(tx: Tx, actor: Actor, scope: Scope, may: str = "") -> Role | None:
+    """The highest role that the actor holds at a scope, capped by their token.
+
+    With ``may`` as far as that permission is concerned: a verb lifts its holder to the least role that has it.
+    """
+    key = ("role", actor.member_id, actor.role_cap, actor.within, scope, may if may in VERBS else "")
+    return tx.once(_GRANTS, key, lambda: _role_at(tx, actor, scope, may))
 
 
 def _is_within(actor: Actor, scope: Scope) -> bool:
@@ -91,25 +101,31 @@ def _is_within(actor: Actor, scope: Scope) -> bool:
     return kind == "workspace" or (scope.team_id == limit if kind == "team" else limit in scope.projects)
 
 
-def _role_at(tx: Tx, actor: Actor, scope: Scope) -> Role | None:
+def _role_at(tx: Tx, actor: Actor, scope: Scope, may: str) -> Role | None:
     if not _is_within(actor, scope):
         return None
-    projects = placeholders(scope.projects) or "NULL"
-    found = tx.scalar(
-        f"""SELECT max(role) FROM grants WHERE member_id = ? AND (scope_kind = 'workspace'
-            OR (scope_kind = 'team' AND scope_id = ?) OR (scope_kind = 'project' AND scope_id IN ({projects})))""",
-        (actor.member_id, scope.team_id, *scope.projects),
-    )
-    return Role(min(found, actor.role_cap)) if found else None
+    where = f"""member_id = ? AND (scope_kind = 'workspace' OR (scope_kind = 'team' AND scope_id = ?)
+        OR (scope_kind = 'project' AND scope_id IN ({placeholders(scope.projects) or "NULL"})))"""
+    return _lifted(tx, actor, Clause(where, (actor.member_id, scope.team_id, *scope.projects)), may)
 
 
-def role_on_workspace(tx: Tx, actor: Actor) -> Role | None:
-    """The actor's role on the whole workspace, if any; none for a token that is for a part of it."""
+def role_on_workspace(tx: Tx, actor: Actor, may: str = "") -> Role | None:
+    """The actor's role on the whole workspace, if any; none for a token that is for a part of it.
+
+    With ``may`` as in :func:`role_at`.
+    """
     if actor.within[0] != "workspace":
         return None
-    found = tx.scalar(
-        "SELECT max(role) FROM grants WHERE member_id = ? AND scope_kind = 'workspace'", (actor.member_id,)
-    )
+    return _lifted(tx, actor, Clause("member_id = ? AND scope_kind = 'workspace'", (actor.member_id,)), may)
+
+
+def _lifted(tx: Tx, actor: Actor, where: Clause, may: str) -> Role | None:
+    found = tx.scalar(f"SELECT max(role) FROM grants WHERE {where.sql}", where.params) or 0
+    if may in VERBS and found < PERMISSIONS[may] and (found or may in ALONE):
+        verb = tx.scalar(f"SELECT count(*) FROM verb_grants WHERE verb = ? AND {where.sql}", (may, *where.params))
+        # A token that is for less than the verb's role is not for the verb.
+        if verb and actor.role_cap >= PERMISSIONS[may]:
+            return PERMISSIONS[may]
     return Role(min(found, actor.role_cap)) if found else None
 
 
@@ -125,29 +141,44 @@ def readable_teams(actor: Actor) -> Clause:
     )
 
 
-def readable_projects(actor: Actor, least: Role = Role.VIEWER) -> Clause:
+def readable_projects(actor: Actor, may: str = "") -> Clause:
     """The ids of the projects that the actor may read, as a subquery: the one clause behind every list.
 
-    With ``least`` only those where the actor holds at least that role.
+    With ``may`` only those where the actor has that permission too, by role or by verb.
     """
-    role = least if actor.role_cap >= least else Role.ADMIN + 1
-    seen = Clause(
-        """(WITH RECURSIVE seen(id) AS (
-            SELECT p.id FROM projects p JOIN grants g ON g.member_id = ? AND g.role >= ?
-              AND (g.scope_kind = 'workspace' OR (g.scope_kind = 'team' AND g.scope_id = p.team_id)
-              OR (g.scope_kind = 'project' AND g.scope_id = p.id))
-            UNION SELECT c.id FROM projects c JOIN seen ON c.parent_id = seen.id
-        ) SELECT id FROM seen)""",
-        (actor.member_id, int(role)),
-    )
+    least = PERMISSIONS[may] if may else Role.VIEWER
+    held = _with_role(actor, least)
+    if may in VERBS and actor.role_cap >= least:
+        read, verb = _with_role(actor, Role.VIEWER), _down(actor.member_id, "verb_grants", "g.verb = ?", may)
+        held = Clause(
+            f"(SELECT id FROM projects WHERE id IN {held.sql} OR (id IN {read.sql} AND id IN {verb.sql}))",
+            (*held.params, *read.params, *verb.params),
+        )
     kind, limit = actor.within
     if kind == "workspace":
-        return seen
+        return held
     part = (
         projects_below(limit) if kind == "project" else Clause("(SELECT id FROM projects WHERE team_id = ?)", (limit,))
     )
     return Clause(
-        f"(SELECT id FROM projects WHERE id IN {seen.sql} AND id IN {part.sql})", (*seen.params, *part.params)
+        f"(SELECT id FROM projects WHERE id IN {held.sql} AND id IN {part.sql})", (*held.params, *part.params)
+    )
+
+
+def _with_role(actor: Actor, least: Role) -> Clause:
+    return _down(actor.member_id, "grants", "g.role >= ?", int(least if actor.role_cap >= least else Role.ADMIN + 1))
+
+
+def _down(member_id: str, table: str, condition: str, value: object) -> Clause:
+    """The ids of the projects that a member's grants reach: where they are held, and all below."""
+    return Clause(
+        f"""(WITH RECURSIVE seen(id) AS (
+            SELECT p.id FROM projects p JOIN {table} g ON g.member_id = ? AND {condition}
+              AND (g.scope_kind = 'workspace' OR (g.scope_kind = 'team' AND g.scope_id = p.team_id)
+              OR (g.scope_kind = 'project' AND g.scope_id = p.id))
+            UNION SELECT c.id FROM projects c JOIN seen ON c.parent_id = seen.id
+        ) SELECT id FROM seen)""",
+        (member_id, value),
     )
 
 
@@ -195,17 +226,26 @@ def members_of_team(tx: Tx, team_id: str) -> list[tuple[str, str]]:
     ]
 
 
-def members_at(tx: Tx, project_id: str, least: Role = Role.VIEWER) -> list[tuple[str, str]]:
-    """(id, name) of the members who hold at least a role in a project, disabled ones left out."""
+def members_at(tx: Tx, project_id: str, least: Role = Role.VIEWER, may: str = "") -> list[tuple[str, str]]:
+    """(id, name) of the members who hold at least a role in a project, disabled ones left out.
+
+    With ``may`` also those who read it and hold that verb, where the verb's own role is at least that one.
+    """
+    return tx.once(_MEMBERS, ("at", project_id, least, may), lambda: _members_at(tx, project_id, least, may))
+
+
+def _members_at(tx: Tx, project_id: str, least: Role, may: str) -> list[tuple[str, str]]:
     scope = project_scope(tx, project_id)
     if scope is None:
         return []
+    where = f"""(g.scope_kind = 'workspace' OR (g.scope_kind = 'team' AND g.scope_id = ?)
+        OR (g.scope_kind = 'project' AND g.scope_id IN ({placeholders(scope.projects)})))"""
+    here = (scope.team_id, *scope.projects)
     rows = tx.all(
         f"""SELECT DISTINCT m.id, m.name FROM members m JOIN grants g ON g.member_id = m.id
-            WHERE m.disabled_at IS NULL AND g.role >= ? AND (g.scope_kind = 'workspace'
-            OR (g.scope_kind = 'team' AND g.scope_id = ?)
-            OR (g.scope_kind = 'project' AND g.scope_id IN ({placeholders(scope.projects)}))) ORDER BY m.name""",
-        (int(least), scope.team_id, *scope.projects),
+            WHERE m.disabled_at IS NULL AND {where} AND (g.role >= ? OR EXISTS (SELECT 1 FROM verb_grants v
+              WHERE v.member_id = m.id AND v.verb = ? AND {where.replace("g.", "v.")})) ORDER BY m.name""",
+        (*here, int(least), may if may and PERMISSIONS[may] >= least else "", *here),
     )
     return [(row[0], row[1]) for row in rows]
 

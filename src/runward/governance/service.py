@@ -14,10 +14,14 @@ from runward.governance import repository as sql
 from runward.governance.api import Governance
 from runward.governance.checkpoints import places, read_checkpoints, write_checkpoint
 from runward.governance.dispatch import Call
+from runward.governance.inclusion import prove_event
 from runward.governance.model import (
+    Access,
     AuditCheckpoint,
     AuditPage,
     AuditProof,
+    CouldSee,
+    EventProof,
     Invitation,
     Me,
     Member,
@@ -28,12 +32,13 @@ from runward.governance.model import (
     Team,
     Token,
     TokenSecret,
+    Verb,
 )
 from runward.governance.names import check_name
 from runward.governance.proof import prove
 from runward.governance.scopes import find_project, home_team, member_by_name, role_on_workspace
 from runward.governance.secrets import fingerprint, new_secret, new_token
-from runward.governance.trail import heads
+from runward.governance.sight import could_see, who_can_see
 
 INVITATION_LASTS = timedelta(days=7)
 MAX_TOKEN_DAYS = 36_500
@@ -67,6 +72,7 @@ class GovernanceService(Governance):
             workspace_id=info.get("id", ""),
             workspace_name=info.get("name", ""),
             role=_label(role),
+            verbs=sql.verbs_on_workspace(self.tx, actor.member_id),
             teams={name: _label(Role(held)) or "viewer" for name, held in sql.team_roles(self.tx, actor.member_id)},
         )
 
@@ -101,6 +107,7 @@ class GovernanceService(Governance):
             raise ConflictError(
                 f"{member} is deactivated", hint=f"`runward member activate {member}` lets them in again"
             )
+        self._check_reaches_member(member_id)
         sql.end_credentials(self.tx, member_id)
         return self._invitation(member_id, str(row[2]) if row else member)
 
@@ -123,6 +130,23 @@ class GovernanceService(Governance):
         else:
             sql.remove_grant(self.tx, member_id, scope_kind, scope_id)
         return self._shown(member_id)
+
+    def grant_verb(self, member: str, scope_kind: ScopeKind, scope: str, verb: Verb, held: bool = True) -> Member:
+        """See the contract."""
+        member_id = self._member(member)
+        scope_id = self._scope_id(scope_kind, scope)
+        if held:
+            self._check_holds(verb)
+        if sql.set_verb(self.tx, member_id, scope_kind, scope_id, verb, held=held) and not held:
+            sql.end_credentials(self.tx, member_id)
+        return self._shown(member_id)
+
+    def _check_holds(self, may: str) -> None:
+        """See that the caller may hand a permission on. Raises: ForbiddenError."""
+        actor = self.call.actor
+        own = role_on_workspace(self.tx, actor, may)
+        if own is None or own < PERMISSIONS[may] or (actor.only and may not in actor.only):
+            raise ForbiddenError(f"{actor.name} cannot grant {may}: nobody can grant more than they hold")
 
     def _keep_an_admin(self, member_id: str, name: str) -> None:
         if not sql.has_other_admin(self.tx, member_id):
@@ -159,6 +183,7 @@ class GovernanceService(Governance):
             raise InvalidError(f"{member} is a service account", hint="it comes in by token: runward token create")
         for value, name in ((issuer, "issuer"), (subject, "subject")):
             check_name(value, f"the {name}")
+        self._check_reaches_member(member_id)
         other = self.tx.scalar("SELECT member_id FROM identities WHERE issuer = ? AND subject = ?", (issuer, subject))
         if other not in (None, member_id):
             raise AlreadyExistsError(
@@ -179,7 +204,26 @@ class GovernanceService(Governance):
         role, own = role_by_name(name), role_on_workspace(self.tx, self.call.actor)
         if own is None or role > own:
             raise ForbiddenError(f"{self.call.actor.name} cannot grant {name}: nobody can grant more than they hold")
+        self._check_token_reaches(role, name)
         return role
+
+    def _check_token_reaches(self, role: Role, what: str) -> None:
+        """See that a token for some permissions hands on no others. Raises: ForbiddenError."""
+        only = self.call.actor.only
+        if only and (beyond := [may for may, least in PERMISSIONS.items() if least <= role and may not in only]):
+            raise ForbiddenError(
+                f"this token cannot hand on {what}: it is not for {', '.join(beyond[:3])}"
+                f"{f' and {len(beyond) - 3} more' if beyond[3:] else ''}",
+                hint="nobody can grant more than they hold; use a token without only, or a session",
+            )
+
+    def _check_reaches_member(self, member_id: str) -> None:
+        """See that who makes a way in to a member could grant what they hold. Raises: ForbiddenError."""
+        if self.call.actor.only:
+            role, verbs = sql.most_held(self.tx, member_id)
+            self._check_token_reaches(role, f"the roles of {member_id}")
+            for verb in verbs:
+                self._check_holds(verb)
 
     def _scope_id(self, kind: str, scope: str) -> str:
         if kind == "workspace":
@@ -311,16 +355,37 @@ class GovernanceService(Governance):
         shown = events[:size]
         return AuditPage(events=shown, next_before=shown[-1].id if len(events) > size else None)
 
+    def project_access(self, project: str) -> Access:
+        """See the contract."""
+        found = self.call.project(project)
+        scope = self.call.project_scope(found.id)
+        assert scope is not None
+        return Access("project", found.path, who_can_see(self.tx, scope, self.call.now_us))
+
+    def team_access(self, team: str) -> Access:
+        """See the contract."""
+        team_id = self._team(team)
+        name = str(self.tx.scalar("SELECT name FROM teams WHERE id = ?", (team_id,)))
+        return Access("team", name, who_can_see(self.tx, Scope((), team_id), self.call.now_us))
+
+    def could_see(self, since: datetime, until: datetime, member: str = "", token: str = "") -> CouldSee:
+        """See the contract."""
+        return could_see(self.tx, member, token, since, until)
+
     def prove_audit(self) -> AuditProof:
         """See the contract."""
         key, folder = self.call.dispatcher.audit_key, self.call.dispatcher.folder
         return prove(self.tx, key, *read_checkpoints(folder, key))
 
+    def prove_event(self, event_id: int) -> EventProof:
+        """See the contract."""
+        return prove_event(
+            self.tx, self.call.dispatcher.folder, self.call.dispatcher.audit_key, event_id, self.call.now
+        )
+
     def checkpoint_audit(self) -> AuditCheckpoint:
         """See the contract."""
-        made = write_checkpoint(
-            self.call.dispatcher.folder, self.call.dispatcher.audit_key, heads(self.tx), self.call.now
-        )
+        made = write_checkpoint(self.tx, self.call.dispatcher.folder, self.call.dispatcher.audit_key, self.call.now)
         events = sum(seq for seq, _ in made.lanes.values())
         return AuditCheckpoint(made.at, events, [str(path) for path in places(self.call.dispatcher.folder)])
 

@@ -222,10 +222,10 @@ def redact(tx: Tx, key: AuditKey, event_id: int, object_id: str) -> None:
     if lane is not None:
         before = tx.scalar("SELECT hash FROM audit_events WHERE lane = ? AND seq = ?", (lane, seq - 1))
         shown = [lane, seq, *said[:5], object_id, said[5]]
-        redaction = key.mac(redacted(bytes(before or b""), shown, bytes(stored)))
+        redaction = key.mac(redacted(bytes(before or b""), encoded(shown), bytes(stored)))
     tx.execute("UPDATE audit_events SET object_id = ?, redaction = ? WHERE id = ?", (object_id, redaction, event_id))
 
 
-def redacted(previous: bytes, shown: Sequence[object], stored: bytes) -> bytes:
-    """What the MAC of a redacted row is about: the hash before it, what it shows now, and its own hash."""
-    return b"redacted " + previous + encoded(shown) + stored
+def redacted(previous: bytes, shown: bytes, stored: bytes) -> bytes:
+    """What the MAC of a redacted row is about: the hash before it, what it shows now as JSON, and its own hash."""
+    return b"redacted " + previous + shown + stored

@@ -46,7 +46,7 @@ class Reports(Protocol):
         """Change a report. A pinned one goes on showing what it was pinned to. Raises: StaleVersionError, InvalidError."""
         ...
 
-    @operation("DELETE", "/reports/{report_id}", may="report.write", on="report_id")
+    @operation("DELETE", "/reports/{report_id}", may="report.write", on="report_id", others="project.update")
     def delete_report(self, report_id: str) -> None:
         """Put a report out of sight with its links; its author or a maintainer may. Raises: ForbiddenError."""
         ...

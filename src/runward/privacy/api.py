@@ -29,6 +29,8 @@ class Privacy(Protocol):
     def export_person(self, person: str, also: list[str] | None = None, place: str = "") -> ExportPart:
         """A part of all that concerns a person: everybody may ask for their own, who holds ``export`` for anybody's.
 
+        ``person`` is a member's name or id, or ``@me`` for oneself.
+
         Rows that others made and that name the person are left out of one's own where one may not read them. ``also`` are
         further texts that name the person, for who holds ``export``. Secrets are left out. Raises: NotFoundError, ForbiddenError, InvalidError (``place`` is none that was given).
         """

@@ -44,7 +44,7 @@ def export_person(privacy: Privacy, person: str, path: Path, also: Sequence[str]
 
     Args:
         privacy: The room, as ``workspace.privacy``.
-        person: The member's name or id; everybody may take out their own.
+        person: The member's name or id, or ``@me``; everybody may take out their own.
         path: The zip file.
         also: Further texts that name them; needs the permission export.
 

@@ -50,6 +50,9 @@ TABLES: Final[dict[str, Table]] = {
         "accounts", plain="kind credential_version created_at disabled_at last_seen_at", member="id", name="name",
         own="display_name email", secret="password_hash"),
     "grants": _table("roles", owner="member_id", plain="scope_kind scope_id role source", member="member_id"),
+    "verb_grants": _table("single permissions", owner="member_id", plain="scope_kind scope_id verb", member="member_id"),
+    "grant_changes": _table(
+        "who was given what, by id", plain="seq at scope_kind scope_id what level source", member="member_id"),
     "tokens": _table(
         "tokens", owner="member_id", plain="id role_cap created_at expires_at last_used_at revoked_at scope_kind scope_id "
         "verbs", member="member_id", text="name", own="prefix", secret="hash"),
@@ -149,6 +152,8 @@ TABLES: Final[dict[str, Table]] = {
         text="note summary dictionary", digest="digest"),
     "dataset_names": _table("names of versions", plain="dataset_id version_id set_at", name="set_by", text="name"),
     "dataset_spans": _table("which version holds which file", plain="dataset_id first past", digest="digest"),
+    "labels": _table("labels", plain="object_kind object_id label released set_at", name="set_by", text="reason"),
+    "dataset_terms": _table("terms of datasets", plain="dataset_id set_at", name="set_by", text="terms"),
     # reproduction ---------------------------------------------------------------------------------------------------
     "verifications": _table(
         "verifications", plain="id run_id verdict level at duration_s attempted", name="author",

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from runward.core.clock import from_us
-from runward.core.permissions import Role
+from runward.core.permissions import PERMISSIONS, Role
 from runward.privacy.content import Move
 from runward.privacy.ledger import Entry
 from runward.privacy.model import Erasure, FileDecision, FoundFile
@@ -248,14 +248,22 @@ def rename_member(tx: Tx, member_id: str, pseudonym: str, now: int) -> None:
     )
 
 
-def has_other_admin(tx: Tx, member_id: str, also: str = "") -> bool:
-    """Whether somebody else (and none of two) is an admin of the workspace and can act."""
-    found = tx.scalar(
-        """SELECT count(*) FROM members m JOIN grants g ON g.member_id = m.id WHERE g.scope_kind = 'workspace'
-           AND g.role = ? AND m.disabled_at IS NULL AND m.id NOT IN (?, ?)""",
-        (int(Role.ADMIN), member_id, also),
-    )
-    return bool(found)
+_ADMIN = """m.disabled_at IS NULL AND EXISTS (SELECT 1 FROM grants g WHERE g.member_id = m.id
+  AND g.scope_kind = 'workspace' AND g.role = ?)"""
+
+
+def has_other_admin(tx: Tx, member_id: str) -> bool:
+    """Whether somebody else is an admin of the workspace and can act."""
+    sql = f"SELECT 1 FROM members m WHERE m.id <> ? AND {_ADMIN}"
+    return tx.scalar(sql, (member_id, int(Role.ADMIN))) is not None
+
+
+def others_may_erase(tx: Tx, member_id: str, person_id: str) -> bool:
+    """Whether somebody but these two holds the permission to erase and can act."""
+    alone = """m.disabled_at IS NULL AND EXISTS (SELECT 1 FROM verb_grants v WHERE v.member_id = m.id
+      AND v.scope_kind = 'workspace' AND v.verb = 'erase')"""
+    sql = f"SELECT 1 FROM members m WHERE m.id NOT IN (?, ?) AND (({_ADMIN}) OR ({alone}))"
+    return tx.scalar(sql, (member_id, person_id, int(PERMISSIONS["erase"]))) is not None
 
 
 def counted(counts: Mapping[str, int], more: Mapping[str, int]) -> dict[str, int]:

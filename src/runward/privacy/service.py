@@ -35,6 +35,8 @@ from runward.store.blobs import check_digest
 from runward.tracking.checks import check_text
 
 MOST_WORDS: Final = 50
+MYSELF: Final = "@me"
+"""In the place of a name: whoever asks."""
 _ALPHABET: Final = "abcdefghijkmnpqrstuvwxyz23456789"
 
 
@@ -50,6 +52,7 @@ class PrivacyService(Privacy):
 
     def export_person(self, person: str, also: list[str] | None = None, place: str = "") -> ExportPart:
         """See the contract."""
+        person = self.call.actor.member_id if person == MYSELF else person
         found, may = sql.person(self.tx, person), self._may_export()
         is_own = found is not None and found.id == self.call.actor.member_id
         if not may and (also or not is_own):
@@ -62,7 +65,7 @@ class PrivacyService(Privacy):
         return survey.export(self.call, self._words(who, also or []), who, place, sight)
 
     def _may_export(self) -> bool:
-        role = role_on_workspace(self.tx, self.call.actor)
+        role = role_on_workspace(self.tx, self.call.actor, "export")
         return role is not None and role >= PERMISSIONS["export"]
 
     def survey_person(self, person: str, also: list[str] | None = None, place: str = "") -> Survey:
@@ -190,7 +193,7 @@ class PrivacyService(Privacy):
         if actor.member_id != row.requested_by:
             return "dual"
         # Whoever can read a folder owns it, and a name there is only claimed: a second one would show nothing.
-        alone = not sql.has_other_admin(self.tx, actor.member_id, person.id)
+        alone = not sql.others_may_erase(self.tx, actor.member_id, person.id)
         if actor.via == "folder" and not actor.verified and alone:
             return "single"
         raise ForbiddenError(

@@ -83,7 +83,8 @@ def card_history(call: Call, model_id: str, version: int) -> list[CardChange]:
             from_us(row.at_us),
             sorted(key for key in {*row.fields, *before} if row.fields.get(key) != before.get(key)),
         )
-        for row, before in zip(found, earlier, strict=True)
+        # Of a card that nobody wrote yet nothing is found, and nothing was earlier.
+        for row, before in zip(found, earlier, strict=False)
     ]
 
 

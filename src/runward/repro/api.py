@@ -13,7 +13,7 @@ class Repro(Protocol):
 
     room: ClassVar[str] = "repro"
 
-    @operation("POST", "/runs/{run_id}/verifications", may="verification.write", on="run_id")
+    @operation("POST", "/runs/{run_id}/verifications", may="verify.write", on="run_id")
     def record(self, run_id: str, new: NewVerification) -> VerificationDetail:
         """Record a verification's report and sign its certificate with the workspace's key.
 

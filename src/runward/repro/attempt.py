@@ -243,7 +243,8 @@ class Attempt:
         # Runward is the instrument, not an input; any other source that was not captured is one.
         rebuilt = level == "environment" and all(text.startswith("runward ") for text in built.problems)
         results = self._after(outcome, outputs)
-        hindered = hindrance(outcome, self.detail.run.exit_code or 0)
+        masked = [entry.path for entry in capture.code.files if entry.masked]
+        hindered = hindrance(outcome, self.detail.run.exit_code or 0, masked)
         return Again(outcome, results, data, shown, built.problems, rebuilt, self._failure(outcome), hindered)
 
     def _failure(self, outcome: RerunOutcome) -> str:

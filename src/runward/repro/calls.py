@@ -104,6 +104,11 @@ class Call:
             SourceMissingError: A value of another task was not kept.
             NotFoundError: The store has lost what was sent.
         """
+        if secret := self._told.get("secret"):
+            raise SourceMissingError(
+                f"the call holds a secret, so {', '.join(secret)} was not recorded",
+                hint="have the function read it from an environment variable or a file, and record the run again",
+            )
         folder.mkdir()
         for name in self._blobs.keys() & {SPEC_FILE, PAYLOAD_FILE, SOURCE_FILE}:
             self._write(name, folder / name)

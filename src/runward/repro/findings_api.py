@@ -18,7 +18,7 @@ class Findings(Protocol):
         """Attempted and reproduced runs of a project and those below it, or of all, level by level."""
         ...
 
-    @operation("POST", "/runs/{run_id}/explanations", may="verification.write", on="run_id")
+    @operation("POST", "/runs/{run_id}/explanations", may="verify.write", on="run_id")
     def record_explanation(self, run_id: str, new: NewExplanation) -> ExplanationDetail:
         """Record what makes another run differ from this one, or this one from itself.
 

@@ -1,8 +1,9 @@
-"""What kept a rerun from ending as the run did, though it says nothing about the result: the machine lacked something."""
+"""What kept a rerun from ending as the run did, though it says nothing about the result: it lacked something."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from runward.repro.rerun import RerunOutcome
 
@@ -21,12 +22,13 @@ _LACKS = {
 """What programs print when they lack something, and what that is."""
 
 
-def hindrance(outcome: RerunOutcome, exit_code: int) -> str:
+def hindrance(outcome: RerunOutcome, exit_code: int, masked: Sequence[str] = ()) -> str:
     """What the machine lacked, in words; empty where the rerun ended as the run did or failed by itself.
 
     Args:
         outcome: How the rerun went.
         exit_code: Of the run itself.
+        masked: Files of its code whose secrets were not recorded: what needs them fails.
     """
     if outcome.out_of_space:
         return "the rerun was ended: it was about to fill the disk"
@@ -38,4 +40,9 @@ def hindrance(outcome: RerunOutcome, exit_code: int) -> str:
         file.seek(max(0, outcome.stderr_path.stat().st_size - _TAIL))
         said = file.read().decode(errors="replace")
     found = next((what for pattern, what in _LACKS.items() if re.search(pattern, said)), "")
+    if not found and masked:
+        more = f" and {len(masked) - 3} more" if len(masked) > 3 else ""
+        found = (
+            f"secrets in {', '.join(masked[:3])}{more} were not recorded; have the code read them from the environment"
+        )
     return f"the rerun failed: {found}" if found else ""

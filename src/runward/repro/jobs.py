@@ -10,7 +10,6 @@ from typing import ClassVar
 from runward.core.call import Event, Room, Scope
 from runward.core.clock import to_us
 from runward.core.ids import new_id
-from runward.core.permissions import PERMISSIONS
 from runward.errors import ConflictError, InvalidError, InvalidTransitionError, StaleVersionError
 from runward.governance.dispatch import Call
 from runward.governance.names import check_name
@@ -120,7 +119,7 @@ class JobsService(Jobs):
         if host:
             check_name(host, "the host's name")
         check_pool(pool)
-        projects = readable_projects(self.call.actor, PERMISSIONS["verification.write"])
+        projects = readable_projects(self.call.actor, "verify.write")
         while (found := sql.claimable(self.tx, pool, projects, self.call.now_us)) is not None:
             if found.attempts < MOST_ATTEMPTS:
                 return self._take(found.id, worker, host)

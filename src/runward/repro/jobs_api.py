@@ -20,7 +20,7 @@ class Jobs(Protocol):
 
     room: ClassVar[str] = "jobs"
 
-    @operation("POST", "/runs/{run_id}/verification-jobs", may="verification.write", on="run_id")
+    @operation("POST", "/runs/{run_id}/verification-jobs", may="job.submit", on="run_id")
     def request_verification(self, run_id: str, new: NewVerificationJob) -> VerificationJob:
         """Queue a verification of a run that is over.
 
@@ -41,12 +41,12 @@ class Jobs(Protocol):
         """A job."""
         ...
 
-    @operation("POST", "/verification-jobs/{job_id}/cancel", may="verification.write", on="job_id")
+    @operation("POST", "/verification-jobs/{job_id}/cancel", may="job.submit", on="job_id")
     def cancel_verification_job(self, job_id: str, reason: str = "") -> VerificationJob:
         """Cancel a job; a worker that has it ends the rerun. Raises: InvalidTransitionError (it is over)."""
         ...
 
-    @operation("POST", "/verification-jobs/claim", may="verification.write", on=ON_LIST, audit=False)
+    @operation("POST", "/verification-jobs/claim", may="verify.write", on=ON_LIST, audit=False)
     def claim_verification_job(self, worker: str, pool: str = "", host: str = "") -> ClaimedJob | None:
         """Take the oldest job of a pool, or of none, in a project where the caller may record verifications.
 
@@ -55,17 +55,17 @@ class Jobs(Protocol):
         """
         ...
 
-    @operation("POST", "/verification-jobs/{job_id}/renew", may="verification.write", on="job_id", audit=False)
+    @operation("POST", "/verification-jobs/{job_id}/renew", may="verify.write", on="job_id", audit=False)
     def renew_verification_job(self, job_id: str, claim: str) -> bool:
         """A worker's sign of life. False where it no longer holds the job (cancelled, or taken over): it has to stop."""
         ...
 
-    @operation("POST", "/verification-jobs/{job_id}/release", may="verification.write", on="job_id")
+    @operation("POST", "/verification-jobs/{job_id}/release", may="verify.write", on="job_id")
     def release_verification_job(self, job_id: str, claim: str) -> VerificationJob:
         """Give a job back to the queue. Raises: StaleVersionError (the worker no longer holds it)."""
         ...
 
-    @operation("POST", "/verification-jobs/{job_id}/finish", may="verification.write", on="job_id")
+    @operation("POST", "/verification-jobs/{job_id}/finish", may="verify.write", on="job_id")
     def finish_verification_job(
         self, job_id: str, claim: str, verification_id: str = "", failure: str = ""
     ) -> VerificationJob:

@@ -69,7 +69,7 @@ class Reviews(Protocol):
         """
         ...
 
-    @operation("PUT", "/reviews/{review_id}/proposal", may="review.request", on="review_id")
+    @operation("PUT", "/reviews/{review_id}/proposal", may="review.request", on="review_id", others="project.update")
     def revise(self, review_id: str, proposal: Proposal) -> ReviewDetail:
         """Propose something else for the same; approvals become outdated. Only its author or a maintainer can."""
         ...
@@ -100,7 +100,7 @@ class Reviews(Protocol):
         """Ask for changes; the comment says which."""
         ...
 
-    @operation("POST", "/reviews/{review_id}/open", may="review.request", on="review_id")
+    @operation("POST", "/reviews/{review_id}/open", may="review.request", on="review_id", others="project.update")
     def open_draft(self, review_id: str) -> ReviewDetail:
         """Open a draft for decisions; only its author or a maintainer can. Raises: InvalidTransitionError (no draft)."""
         ...
@@ -142,7 +142,9 @@ class Reviews(Protocol):
         """
         ...
 
-    @operation("PUT", "/reviews/{review_id}/threads/{thread}", may="review.comment", on="review_id")
+    @operation(
+        "PUT", "/reviews/{review_id}/threads/{thread}", may="review.comment", on="review_id", others="review.approve"
+    )
     def resolve_thread(self, review_id: str, thread: int, resolved: bool = True) -> ReviewDetail:
         """Resolve a thread, or open it again; its author or a reviewer can. Raises: ForbiddenError, NotFoundError."""
         ...
@@ -152,7 +154,7 @@ class Reviews(Protocol):
         """Note that the caller has seen a revision, and the remarks up to one. Raises: NotFoundError (no such revision)."""
         ...
 
-    @operation("POST", "/reviews/{review_id}/withdraw", may="review.request", on="review_id")
+    @operation("POST", "/reviews/{review_id}/withdraw", may="review.request", on="review_id", others="project.update")
     def withdraw(self, review_id: str, reason: str = "") -> ReviewDetail:
         """Withdraw a review; only its author or a maintainer can."""
         ...

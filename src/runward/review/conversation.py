@@ -70,7 +70,7 @@ class Conversation:
         found = sql.thread(self.tx, row.id, thread)
         if found is None:
             raise NotFoundError(f"review #{row.number} has no thread {thread}", hint="`runward review show`")
-        role = self.call.role_on(ANY_PROJECT, row.project_id)
+        role = self.call.role_on(ANY_PROJECT, row.project_id, "review.approve")
         own = found.author_id == self.call.actor.member_id
         if not own and (
             role is None or role < PERMISSIONS["review.approve"] or row.author_id == self.call.actor.member_id

@@ -28,6 +28,8 @@ from runward.review.subjects import Subject
 from runward.store.database import Row, placeholders
 from runward.tracking.foreign import ANY_PROJECT
 
+APPROVE = "review.approve"
+
 
 class Decisions(Gatekeeping):
     """The part of the service that weighs votes and conditions."""
@@ -36,12 +38,12 @@ class Decisions(Gatekeeping):
         """The least role whose approval counts."""
         asked = Role[standards_of(self.call, row.project_id).standards.approver_role.upper()]
         # Who could not set the standards does not set them by approving them.
-        needed = PERMISSIONS["standards.write" if row.proposes == "standards" else "review.approve"]
+        needed = PERMISSIONS["standards.write" if row.proposes == "standards" else APPROVE]
         return max(asked, needed)
 
     def _votes(self, row: sql.ReviewRow, subject: Subject) -> list[Vote]:
         involved = self._involved(row, subject)
-        deciding = {member_id for member_id, _ in members_at(self.tx, row.project_id, self._may_decide(row))}
+        deciding = {member_id for member_id, _ in members_at(self.tx, row.project_id, self._may_decide(row), APPROVE)}
         stored = sql.votes(self.tx, row.id)
         standing_on = self._standing(row, subject, {vote[4] for vote in stored})
         return [
@@ -80,7 +82,7 @@ class Decisions(Gatekeeping):
             return f"the review is {row.state}"
         if row.state is ReviewState.DRAFT:
             return f"the review is a draft: {row.author} opens it when it is ready"
-        role, least = self.call.role_on(ANY_PROJECT, row.project_id), self._may_decide(row)
+        role, least = self.call.role_on(ANY_PROJECT, row.project_id, APPROVE), self._may_decide(row)
         if role is None or role < least:
             return f"approving needs the role {least.label} in this project"
         reason = self._involved(row, subject).get(self.call.actor.member_id, "")
@@ -92,7 +94,8 @@ class Decisions(Gatekeeping):
         author = self.call.actor.member_id == row.author_id or role >= PERMISSIONS["project.update"]
         if row.state.is_terminal:
             return []
-        contributes, decides = role >= PERMISSIONS["review.request"], role >= PERMISSIONS["review.approve"]
+        lifted = self.call.role_on(ANY_PROJECT, row.project_id, APPROVE) or 0
+        contributes, decides = role >= PERMISSIONS["review.request"], lifted >= PERMISSIONS[APPROVE]
         draft = row.state is ReviewState.DRAFT
         found: dict[Act, bool] = {
             "approve": not why_not,

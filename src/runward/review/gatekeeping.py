@@ -27,7 +27,7 @@ from runward.store.database import Tx
 from runward.tracking.api import Tracking
 from runward.tracking.content import content_digest, detail_of, digest_of
 from runward.tracking.marks import publish_at, set_mark
-from runward.tracking.model import Run
+from runward.tracking.model import Run, RunDetail
 from runward.tracking.organise_api import Organise
 
 
@@ -84,7 +84,7 @@ class Gatekeeping:
 
     def evaluate_gates(self, run_id: str) -> GateReport:
         """See the contract."""
-        digest = self.note_gates(run_id)
+        digest = self.note_gates(detail_of(self.tx, run_id))
         stored = sql.gates(self.tx, run_id, digest)
         assert stored is not None
         return stored
@@ -99,10 +99,9 @@ class Gatekeeping:
             gates.append(license_gate(captured_document(self.call, run.id, "environment"), standards))
         return [*gates, *input_gates(self.tx, run.id, standards), *ci]
 
-    def note_gates(self, run_id: str) -> Digest:
+    def note_gates(self, detail: RunDetail) -> Digest:
         """Evaluate a run's gates and store what they say of the digest that is returned."""
-        detail = detail_of(self.tx, run_id)
-        results = self._evaluated(detail.run)
+        run_id, results = detail.run.id, self._evaluated(detail.run)
         digest = digest_of(detail)
         sql.store_gates(self.tx, run_id, digest, results, passed(results), self.call.now_us)
         set_mark(self.call, run_id, "gates", "passed" if passed(results) else "closed", digest)

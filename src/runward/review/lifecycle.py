@@ -28,6 +28,7 @@ from runward.review.revisions import store_revision
 from runward.review.subjects import Subject
 from runward.review.workflow import items_required
 from runward.tracking.api import Tracking
+from runward.tracking.content import detail_of
 from runward.tracking.foreign import ANY_PROJECT
 from runward.tracking.marks import publish_on_run, set_mark
 from runward.tracking.model import Run
@@ -62,7 +63,7 @@ class Lifecycle(Decisions, Conversation):
 
     def _gates_of(self, row: sql.ReviewRow, run: Run) -> list[CheckResult]:
         """The gates as the review sees them: a model's project may ask for more than the run's own."""
-        self.note_gates(run.id)
+        self.note_gates(detail_of(self.tx, run.id))
         gates = self._evaluated(run, row.project_id)
         if not row.model_id:
             return gates

@@ -42,7 +42,7 @@ from runward.review.proposing import proposed
 from runward.review.revisions import has_revision, mark_seen, newest_revision, revisions, seen_by
 from runward.review.subjects import Subject, base_run
 from runward.tracking.api import Tracking
-from runward.tracking.content import content_digest
+from runward.tracking.content import content_digest, detail_of, details_of
 from runward.tracking.marks import OUTDATED, run_place, set_mark
 
 
@@ -237,7 +237,7 @@ class ReviewService(Lifecycle, Reviews):
 
     def count_again(self, run_id: str) -> None:
         """Let what came in from elsewhere count: in the run's gates and in the reviews that are under way."""
-        self.note_gates(run_id)
+        self.note_gates(detail_of(self.tx, run_id))
         for row in (self._open(found.id) for found in sql.open_reviews_of(self.tx, run_id)):
             revision = subject_of(self.call, row).revision
             # Where the checks did not run on this content they still have to, and nothing is settled without them.
@@ -373,7 +373,14 @@ class ReviewService(Lifecycle, Reviews):
 
 
 def _on_run_ended(call: Call, event: Event) -> None:
-    ReviewService(call).note_gates(event.object_id)
+    call.at_end(_note_gates, event.object_id)
+
+
+def _note_gates(ended: Sequence[tuple[Call, str]]) -> None:
+    """Gates of all runs that end in one transaction: they are read together."""
+    details = details_of(ended[0][0].tx, [run_id for _, run_id in ended])
+    for call, run_id in ended:
+        ReviewService(call).note_gates(details[run_id])
 
 
 def _on_verified(call: Call, event: Event) -> None:

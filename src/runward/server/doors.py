@@ -59,8 +59,11 @@ def _forges(server: Server) -> list[BaseRoute]:
 
 
 def _live(server: Server) -> list[BaseRoute]:
+    declared = Door("GET", "/stream", "run.read", "@list", "server-sent events, filtered by member")
+
     async def stream(request: Request) -> Response:
         actor = await in_thread(lambda: server.actor(request))
+        server.dispatcher.check_token(actor, declared.may, "the stream of changes")
 
         async def messages() -> AsyncIterator[bytes]:
             changes = await in_thread(lambda: server.pulse.subscribe(actor))
@@ -89,7 +92,7 @@ def _live(server: Server) -> list[BaseRoute]:
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(messages(), media_type="text/event-stream", headers=headers)
 
-    return [door(Door("GET", "/stream", "session.use", "@list", "server-sent events, filtered by member"), stream)]
+    return [door(declared, stream)]
 
 
 def _site(server: Server) -> list[BaseRoute]:

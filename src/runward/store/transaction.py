@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import operator
 import re
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
@@ -248,13 +249,17 @@ class Tx:
     def listed(
         self, sql: str, values: Sequence[Any], before: Sequence[Any] = (), after: Sequence[Any] = ()
     ) -> Iterator[Row]:
-        """The rows of a query for a list of any length, a part at a time; it says ``IN ({})`` where the list belongs."""
+        """The rows of a query for a list of any length, a part at a time; it says ``IN ({})`` wherever the list belongs."""
+        times = sql.count("IN ({})")
         for part in parts(values):
             if self.dialect == "postgresql":
                 # One parameter whatever their number: planning hundreds takes longer than looking them up.
-                yield from self._run(sql.replace("IN ({})", "= ANY(?)"), (*before, list(part), *after)).fetchall()
+                lists = [list(part)] * times
+                yield from self._run(sql.replace("IN ({})", "= ANY(?)"), (*before, *lists, *after)).fetchall()
             else:
-                yield from self._run(sql.format(placeholders(part)), (*before, *part, *after))
+                yield from self._run(
+                    sql.replace("{}", placeholders(part)), (*before, *itertools.chain(*[part] * times), *after)
+                )
 
     def one(self, sql: str, params: Sequence[Any] = ()) -> Row | None:
         """The first row of a query, or None."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import pytest
@@ -362,7 +363,11 @@ class GovernanceSuite:
         mine = world.owner.governance.audit(object_id=run.id, operation="tracking.", outcome="ok", since=made.at)
         assert mine.events == []
         maintainer = world.member("maintainer")
-        for attempt in (maintainer.governance.prove_audit, maintainer.governance.checkpoint_audit):
+        event = world.owner.governance.audit(limit=1).events[0]
+        shown = world.owner.governance.prove_event(event.id)
+        assert (shown.operation, shown.object_id) == (event.operation, event.object_id)
+        one = functools.partial(maintainer.governance.prove_event, event.id)
+        for attempt in (maintainer.governance.prove_audit, maintainer.governance.checkpoint_audit, one):
             with pytest.raises(ForbiddenError):
                 attempt()
 

@@ -42,6 +42,7 @@ class ModelCardsSuite:
         required = [field.key for field in FIELDS if field.required]
         empty = registry.get_card(model.name, made.version)
         assert (empty.number, empty.missing, empty.at) == (0, required, None)
+        assert registry.card_history(model.name, made.version) == []
         template = {field.key: field.template for field in FIELDS if field.required}
         assert registry.write_card(model.name, made.version, template).missing == required
         found = registry.write_card(model.name, made.version, ANSWERS)

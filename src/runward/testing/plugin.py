@@ -31,6 +31,7 @@ SUITES = (
     "intake",
     "jobs",
     "knowledge",
+    "permissions",
     "privacy",
     "registry",
     "repro",

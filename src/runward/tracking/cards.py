@@ -34,7 +34,7 @@ def fill(tx: Tx, found: list[Run], keys: Keys | None = None, cards: Mapping[str,
     Raises: CorruptedError.
     """
     if keys is None and not cards and len(found) == 1:
-        of = everything_of(tx, found[0].id)
+        of = everything_of(tx, [found[0].id])[found[0].id]
         return [filled(found[0], of.values, of.marks)]
     ids = [item.id for item in found]
     values = {run_id: decoded(_decoder, bytes(data)) for run_id, data in (cards or {}).items()}

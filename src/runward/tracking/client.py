@@ -22,10 +22,12 @@ import msgspec
 from runward.config.settings import flat_items, library_tags, origin_of, origins_in
 from runward.core.hashing import digest_bytes, digest_file
 from runward.core.usage import Usage
-from runward.errors import InvalidError, NotFoundError, RunwardError
+from runward.errors import InvalidError, NotFoundError, RunwardError, RunwardWarning
 from runward.governance.names import check_name
 from runward.tracking import journal as j
+from runward.tracking.capture.redact import redact
 from runward.tracking.journal import Journal
+from runward.tracking.masking import told
 from runward.tracking.media import parse_media_path, plain
 from runward.tracking.medialog import MAX_STEP, MediaLog
 
@@ -39,10 +41,6 @@ RUN_VARIABLE = "RUNWARD_RUN_ID"
 """The id of the run to log to."""
 ACTIVE_VARIABLE = "RUNWARD_ACTIVE_RUN"
 """``id:folder`` of the run that this process began, for the processes that it starts."""
-
-
-class RunwardWarning(UserWarning):
-    """Something could not be logged; the training goes on."""
 
 
 class Hooks:
@@ -226,7 +224,9 @@ class ActiveRun(MediaLog):
         """
         origins = origins_in(params)
         items = flat_items(params).items()
-        found = {str(key): plain(value) for key, value in items if self._key_fits(str(key), "param")}
+        found = {
+            str(key): told("param", str(key), plain(value)) for key, value in items if self._key_fits(str(key), "param")
+        }
         if found:
             known = {key: origin_of(key, origins) for key in found} if origins else {}
             self._write([j.PARAMS, found, known] if origins else [j.PARAMS, found])
@@ -239,7 +239,7 @@ class ActiveRun(MediaLog):
         if "\0" in text or len(text) > MAX_TAG:
             self._warn(f"tag:{key!r:.80}", f"tag {key!r:.80} has a NUL character or is too long; it is not set")
         elif self._key_fits(str(key), "tag"):
-            self._write([j.TAGS, {str(key): text}])
+            self._write([j.TAGS, {str(key): told("tag", str(key), text)}])
 
     def log_artifact(self, path: str | Path, name: str = "") -> None:
         """Attach a file, or every file of a folder, as it is now.
@@ -324,9 +324,15 @@ class ActiveRun(MediaLog):
         kind = media_type or mimetypes.guess_type(clean)[0] or "application/octet-stream"
         self._write([j.ARTIFACT, clean, digest, kind] if data is None else [j.ARTIFACT, clean, digest, kind, data])
 
-    def log_output(self, stream: str, text: str) -> None:
-        """Record what the run printed."""
-        self._write([j.OUTPUT, stream, text, j.now()])
+    def log_output(self, stream: str, text: str) -> bool:
+        """Record what the run printed, its secrets masked: none of them may be cut in two by two calls.
+
+        Returns whether there were any.
+        """
+        kept = redact(text)
+        if kept:
+            self._write([j.OUTPUT, stream, kept, j.now()])
+        return kept != text
 
     def note_captures(self, parts: list[tuple[str, str, dict[str, Any]]]) -> None:
         """Record captured documents: (kind, digest of a spooled blob, summary)."""
@@ -344,7 +350,7 @@ class ActiveRun(MediaLog):
         with hooks.leaving(self, status) as ends:
             if ends:
                 used = self.measure() if self._pid == os.getpid() else Usage()
-                self._write([j.END, status, exit_code, error, j.now(), msgspec.to_builtins(used)])
+                self._write([j.END, status, exit_code, redact(error), j.now(), msgspec.to_builtins(used)])
             if self._pid == os.getpid():
                 with contextlib.suppress(OSError, ValueError):
                     self._journal.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from runward.core.hashing import digest_value
@@ -38,6 +39,11 @@ def digest_of(detail: RunDetail) -> Digest:
 def detail_of(tx: Tx, run_id: str) -> RunDetail:
     """What of a run its content is made of."""
     return sql.run_detail(tx, run_id)
+
+
+def details_of(tx: Tx, ids: Sequence[str]) -> dict[str, RunDetail]:
+    """:func:`detail_of` for several runs, by their ids."""
+    return sql.run_details(tx, ids)
 
 
 def content_digest(tx: Tx, run_id: str) -> Digest:

@@ -115,7 +115,8 @@ def is_present(call: Call, project: str, digest: str) -> bool:
 
 
 def find_artifact(call: Call, run_id: str, path: str) -> Stored:
-    """An artifact by path. Raises: NotFoundError."""
+    """An artifact by path. Raises: NotFoundError, ForbiddenError (it is restricted)."""
+    call.read_content("run", run_id)
     for artifact in sql.artifacts(call.tx, run_id):
         if artifact.path == path:
             return Stored(artifact.digest, artifact.size, artifact.media_type)
@@ -131,7 +132,8 @@ def find_capture(call: Call, run_id: str, kind: str) -> Stored:
 
 
 def find_blob(call: Call, run_id: str, digest: str) -> Stored:
-    """Bytes of the run's project by digest. Raises: NotFoundError."""
+    """Bytes of the run's project by digest. Raises: NotFoundError, ForbiddenError (they are restricted)."""
+    call.read_content("blob", digest, on=("run", run_id))
     project_id = call.tx.scalar("SELECT project_id FROM runs WHERE id = ?", (run_id,))
     size = sql.blob_size(call.tx, project_id, check_digest(digest))
     if size is None:

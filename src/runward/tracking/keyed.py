@@ -96,33 +96,33 @@ class Everything(NamedTuple):
     captures: list[CapturePart]
 
 
-_EVERYTHING = """SELECT 0, key, value, origin, NULL, NULL, NULL, NULL, NULL FROM params WHERE run_id = ?
-  UNION ALL SELECT 1, key, '', '', n, last_step, last, minimum, maximum FROM metrics WHERE run_id = ?
-  UNION ALL SELECT 2, key, value, '', NULL, NULL, NULL, NULL, NULL FROM tags WHERE run_id = ?
-  UNION ALL SELECT 3, kind, label, ref, at, NULL, NULL, NULL, NULL FROM marks WHERE run_id = ?
-  UNION ALL SELECT 4, path, digest, media_type, size, created_at, NULL, NULL, NULL FROM artifacts WHERE run_id = ?
-  UNION ALL SELECT 5, kind, digest, summary, NULL, NULL, NULL, NULL, NULL FROM captures WHERE run_id = ?
-  ORDER BY 1, 2"""
+_EVERYTHING = """SELECT run_id, 0, key, value, origin, NULL, NULL, NULL, NULL, NULL FROM params WHERE run_id IN ({})
+  UNION ALL SELECT run_id, 1, key, '', '', n, last_step, last, minimum, maximum FROM metrics WHERE run_id IN ({})
+  UNION ALL SELECT run_id, 2, key, value, '', NULL, NULL, NULL, NULL, NULL FROM tags WHERE run_id IN ({})
+  UNION ALL SELECT run_id, 3, kind, label, ref, at, NULL, NULL, NULL, NULL FROM marks WHERE run_id IN ({})
+  UNION ALL SELECT run_id, 4, path, digest, media_type, size, created_at, NULL, NULL, NULL FROM artifacts WHERE run_id IN ({})
+  UNION ALL SELECT run_id, 5, kind, digest, summary, NULL, NULL, NULL, NULL, NULL FROM captures WHERE run_id IN ({})
+  ORDER BY 1, 2, 3"""
 
 
-def everything_of(tx: Tx, run_id: str) -> Everything:
-    """What belongs to one run, by one query."""
-    values = Values({}, {}, {})
-    found = Everything(values, {}, [], [], [])
-    for kind, key, text, ref, n, step, last, low, high in tx.all(_EVERYTHING, (run_id,) * 6):
+def everything_of(tx: Tx, ids: Sequence[str]) -> dict[str, Everything]:
+    """What belongs to some runs, by one query."""
+    all_found = {run_id: Everything(Values({}, {}, {}), {}, [], [], []) for run_id in ids}
+    for run_id, kind, key, text, ref, n, step, last, low, high in tx.listed(_EVERYTHING, ids):
+        found = all_found[run_id]
         if kind == 0:
-            values.params[key], found.origins[key] = decode(text), ref
+            found.values.params[key], found.origins[key] = decode(text), ref
         elif kind == 1:
-            values.metrics[key] = _summary(key, n, last, step, low, high)
+            found.values.metrics[key] = _summary(key, n, last, step, low, high)
         elif kind == 2:
-            values.tags[key] = text
+            found.values.tags[key] = text
         elif kind == 3:
             found.marks.append(Mark(key, text, ref, from_us(n)))
         elif kind == 4:
             found.artifacts.append(Artifact(key, text, n, ref, from_us(step)))
         else:
             found.captures.append(CapturePart(key, text, decode(ref)))
-    return found
+    return all_found
 
 
 def _by_run(

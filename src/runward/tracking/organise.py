@@ -16,6 +16,7 @@ from runward.tracking.checks import check_key, check_text
 from runward.tracking.comments import Comments, comment_scope
 from runward.tracking.finding import ProjectKeys, find_page
 from runward.tracking.garbage import live_of_runs, step
+from runward.tracking.masking import masked_tags
 from runward.tracking.model import Project, Run
 from runward.tracking.organise_api import Organise
 from runward.tracking.organise_model import BulkEdit, Collect, Collected, Edited, Layout
@@ -185,7 +186,7 @@ class OrganiseService(Views, Comments, Baselines, Organise):
         return page.ids
 
     def _edit(self, project: ProjectRow, edit: BulkEdit, ids: list[str]) -> None:
-        tags: dict[str, str | None] = {**edit.set_tags, **dict.fromkeys(edit.remove_tags)}
+        tags: dict[str, str | None] = {**masked_tags(edit.set_tags), **dict.fromkeys(edit.remove_tags)}
         for key, value in edit.set_tags.items():
             check_tag(key, value)
         columns: dict[str, object] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Protocol
 
-from runward.core.operation import ON_WORKSPACE, operation
+from runward.core.operation import BY_AUTHOR, ON_WORKSPACE, operation
 from runward.tracking.model import Project, Run
 from runward.tracking.organise_model import (
     Baseline,
@@ -104,7 +104,7 @@ class Organise(Protocol):
         """A saved view: whoever may read its project may open it."""
         ...
 
-    @operation("DELETE", "/views/{view_id}", may="view.write", on="view_id")
+    @operation("DELETE", "/views/{view_id}", may="view.write", on="view_id", others="project.update")
     def delete_view(self, view_id: str) -> None:
         """Delete a view; its author or a maintainer may. Raises: ForbiddenError."""
         ...
@@ -124,12 +124,12 @@ class Organise(Protocol):
         """Write a comment; ``@name`` tells a member. Raises: InvalidError (empty, no such metric or artifact)."""
         ...
 
-    @operation("PUT", "/comments/{comment_id}", may="comment.write", on="comment_id")
+    @operation("PUT", "/comments/{comment_id}", may="comment.write", on="comment_id", others=BY_AUTHOR)
     def edit_comment(self, comment_id: str, body: str, version: int) -> Comment:
         """Change one's own comment; every version is kept. Raises: StaleVersionError, ForbiddenError."""
         ...
 
-    @operation("DELETE", "/comments/{comment_id}", may="comment.write", on="comment_id")
+    @operation("DELETE", "/comments/{comment_id}", may="comment.write", on="comment_id", others="project.update")
     def remove_comment(self, comment_id: str) -> None:
         """Take a comment's text away; its place in the thread stays. Its author or a maintainer may."""
         ...

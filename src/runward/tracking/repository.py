@@ -12,7 +12,7 @@ from runward.core.ids import ExperimentId, RunId
 from runward.governance.scopes import Clause, ProjectRow
 from runward.store.database import Row, Tx
 from runward.tracking.cards import CARD, FEW, fill, filled
-from runward.tracking.keyed import Keys, decode, encode, everything_of, note_keys
+from runward.tracking.keyed import Everything, Keys, decode, encode, everything_of, note_keys
 from runward.tracking.model import (
     Artifact,
     CapturePart,
@@ -233,12 +233,20 @@ def run(tx: Tx, run_id: str) -> Run:
 
 def run_detail(tx: Tx, run_id: str) -> RunDetail:
     """Everything about one run but its series."""
-    row = tx.one(f"{_RUN}{_FROM} WHERE r.id = ?", (run_id,))
-    assert row is not None
-    of = everything_of(tx, run_id)
+    return run_details(tx, [run_id])[run_id]
+
+
+def run_details(tx: Tx, ids: Sequence[str]) -> dict[str, RunDetail]:
+    """Everything about some runs but their series, by id."""
+    rows = list(tx.listed(f"{_RUN}{_FROM} WHERE r.id IN ({{}})", ids))
+    of = everything_of(tx, ids)
+    return {row[0]: _detail(_run(row), of[row[0]]) for row in rows}
+
+
+def _detail(found: Run, of: Everything) -> RunDetail:
     params = [RunParam(key, value, of.origins[key]) for key, value in of.values.params.items()]
-    found = filled(_run(row), of.values, of.marks)
-    return RunDetail(found, params, list(of.values.metrics.values()), of.artifacts, of.captures)
+    known = filled(found, of.values, of.marks)
+    return RunDetail(known, params, list(of.values.metrics.values()), of.artifacts, of.captures)
 
 
 _EXPERIMENT_NAME = "SELECT name FROM experiments WHERE id = ?"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import mimetypes
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -31,9 +32,11 @@ from runward.governance.scopes import (
     role_at,
 )
 from runward.store.blobs import check_digest
+from runward.store.database import Tx
 from runward.tracking import packages, storage
 from runward.tracking import repository as sql
 from runward.tracking.api import Tracking
+from runward.tracking.capture.redact import redact
 from runward.tracking.checks import check_artifact_path, check_key, check_run_id, check_text, usage_columns
 from runward.tracking.compaction import SMALL_POINTS, read_series
 from runward.tracking.comparing import Comparing
@@ -42,6 +45,7 @@ from runward.tracking.garbage import lock as garbage_lock
 from runward.tracking.keyed import keys_of
 from runward.tracking.lifecycle import in_use, may_restore
 from runward.tracking.marks import run_place
+from runward.tracking.masking import masked_output, masked_params, masked_run, masked_tags
 from runward.tracking.model import (
     RESUMED_TAG,
     Ack,
@@ -121,6 +125,7 @@ class TrackingService(Places, Comparing, Tracking):
         run_id = RunId(new.id or new_id())
         if new.id and (existing := self._same_run(new, project)) is not None:
             return existing
+        new = masked_run(new)
         check_run_id(run_id)
         name = check_name(new.name or f"run-{run_id[:6]}", "the run's name")
         self._check_run(new, project)
@@ -194,12 +199,12 @@ class TrackingService(Places, Comparing, Tracking):
         if patch.name is not msgspec.UNSET:
             values["name"] = check_name(patch.name, "the run's name")
         if patch.purpose is not msgspec.UNSET:
-            values["purpose"] = check_text(patch.purpose, "purpose")
+            values["purpose"] = redact(check_text(patch.purpose, "purpose"))
         if patch.tags is not msgspec.UNSET:
             for key, value in patch.tags.items():
                 check_key(key, "tag")
                 check_text(value or "", f"tag {key!r}")
-            sql.set_tags(self.tx, run_place(self.call, run_id)[0], run_id, patch.tags)
+            sql.set_tags(self.tx, run_place(self.call, run_id)[0], run_id, masked_tags(patch.tags))
         sql.update_run(self.tx, run_id, values)
         self._run_event(
             "run.updated", run_id, {"fields": sorted(values), **{k: v for k, v in values.items() if k == "name"}}
@@ -256,9 +261,9 @@ class TrackingService(Places, Comparing, Tracking):
             project_id, status = ended, RunStatus.RUNNING
         if points:
             storage.add_summaries(self.tx, project_id, run_id, summaries)
-        sql.set_params(self.tx, project_id, run_id, _given(batch))
-        sql.set_tags(self.tx, project_id, run_id, batch.tags)
-        sql.insert_output(self.tx, run_id, batch.output)
+        sql.set_params(self.tx, project_id, run_id, masked_params(_given(batch)))
+        sql.set_tags(self.tx, project_id, run_id, masked_tags(batch.tags))
+        sql.insert_output(self.tx, run_id, masked_output(batch.output))
         if (batch.points or batch.params) and RunStatus(status).is_terminal:
             self._run_event("run.changed", run_id, {})
         return ended
@@ -267,6 +272,8 @@ class TrackingService(Places, Comparing, Tracking):
         """See the contract."""
         if (project_id := self._end(run_id, end)) is not None:
             self._publish_end(run_id, project_id, end)
+            # What is found out about its end belongs to the answer.
+            self.call.catch_up()
         return sql.run(self.tx, run_id)
 
     def _end(self, run_id: str, end: RunEnd, segments: int = 0) -> str | None:
@@ -277,7 +284,7 @@ class TrackingService(Places, Comparing, Tracking):
         values = {
             "status": end.status,
             "exit_code": end.exit_code,
-            "error": end.error[-4000:].replace("\0", "␀"),
+            "error": redact(end.error)[-4000:].replace("\0", "␀"),
             **usage_columns(end.usage),
         }
         said = (values, ended, segments, SMALL_POINTS)
@@ -385,8 +392,18 @@ class TrackingService(Places, Comparing, Tracking):
         self._content_changed(run_id)
 
 
+_RUNS = frozenset({"runs"})
+_LIES = "SELECT project_id, deleted_at, name, id FROM runs"
+
+
+def _look_ahead(tx: Tx, ids: Sequence[str]) -> None:
+    found = {row[3]: row for row in tx.listed(f"{_LIES} WHERE id IN ({{}})", ids)}
+    for run_id in ids:
+        tx.once(_RUNS, ("lies", run_id), functools.partial(found.get, run_id))
+
+
 def _run_scope(call: Call, run_id: str) -> Scope | None:
-    row = call.tx.one("SELECT project_id, deleted_at, name FROM runs WHERE id = ?", (run_id,))
+    row = call.tx.once(_RUNS, ("lies", run_id), lambda: call.tx.one(f"{_LIES} WHERE id = ?", (run_id,)))
     if row is not None and row[1] is not None and may_restore(call, row[0]):
         raise NotFoundError(
             f"run {row[2]!r} ({run_id}) was deleted on {from_us(row[1]):%Y-%m-%d %H:%M} UTC",
@@ -433,4 +450,5 @@ ROOM = Room(
         BlobReference("SELECT digest FROM artifacts"),
         BlobReference("SELECT DISTINCT digest FROM captures", documents=True),
     ),
+    ahead={"run": _look_ahead},
 )

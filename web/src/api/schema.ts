@@ -103,6 +103,31 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/members/{member}/verbs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Give a member a single permission on the workspace, a team or a project, or take it away (``held`` is false).
+         * @description Give a member a single permission on the workspace, a team or a project, or take it away (``held`` is false).
+         *
+         *     ``audit.read``, ``export`` and ``erase`` need no role beside them; the others count where their holder may read. Who
+         *     loses one has to sign in again. Nobody can grant more than they hold. Raises: NotFoundError, ForbiddenError.
+         *
+         *     Permission: `member.manage` (role admin or higher).
+         */
+        put: operations["governance.grant_verb"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/members/{member}/deactivation": {
         parameters: {
             query?: never;
@@ -244,6 +269,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project}/access": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who can see a project and all that lies in it, by which roles, and with how many tokens. Raises: NotFoundError.
+         * @description Who can see a project and all that lies in it, by which roles, and with how many tokens. Raises: NotFoundError.
+         *
+         *     Permission: `access.read` (role contributor or higher).
+         */
+        get: operations["governance.project_access"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams/{team}/access": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who can see what belongs to a team as a whole: models, pages, libraries. Raises: NotFoundError.
+         * @description Who can see what belongs to a team as a whole: models, pages, libraries. Raises: NotFoundError.
+         *
+         *     Permission: `access.read` (role contributor or higher).
+         */
+        get: operations["governance.team_access"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit": {
         parameters: {
             query?: never;
@@ -276,6 +345,33 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/audit/could-see": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a member or a token could see between two times: what they held, by period, and the projects that this opened.
+         * @description What a member or a token could see between two times: what they held, by period, and the projects that this opened.
+         *
+         *     It follows from the history of roles and verbs, of tokens and of deactivations. Projects are told by where they lie now;
+         *     ``moved`` lists those that lay elsewhere. Where the history does not reach back far enough, ``known_since`` says so.
+         *
+         *     Raises: NotFoundError (no such member or token), InvalidError (neither or both; the times are the wrong way round).
+         *
+         *     Permission: `audit.read` (role admin or higher).
+         */
+        get: operations["governance.could_see"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit/proof": {
         parameters: {
             query?: never;
@@ -290,6 +386,30 @@ export interface paths {
          *     Permission: `audit.read` (role admin or higher).
          */
         get: operations["governance.prove_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/events/{event_id}/proof": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * That one event is on the trail, for somebody who sees nothing else of it: ``runward audit verify --proof FILE``.
+         * @description That one event is on the trail, for somebody who sees nothing else of it: ``runward audit verify --proof FILE``.
+         *
+         *     Raises: NotFoundError, ConflictError (it is older than the chains, or signatures cannot be made here).
+         *
+         *     Permission: `audit.read` (role admin or higher).
+         */
+        get: operations["governance.prove_event"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2317,6 +2437,89 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/labels/{thing}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A thing's label, and where it comes from. Raises: NotFoundError.
+         * @description A thing's label, and where it comes from. Raises: NotFoundError.
+         *
+         *     Permission: `label.read` (role viewer or higher).
+         */
+        get: operations["policy.get_label"];
+        /**
+         * Label a thing. What is made of it carries the label from now on, and what was made of it already.
+         * @description Label a thing. What is made of it carries the label from now on, and what was made of it already.
+         *
+         *     Args:
+         *         thing: What.
+         *         label: Its own label.
+         *         reason: Why; needed for a lower label than it has of its own, and for a release.
+         *         release: It carries nothing of what it was made of: sums that say nothing of any person, say.
+         *
+         *     Raises: NotFoundError, InvalidError (no reason), ForbiddenError (a lower label, or a release, without the permission to
+         *         read what is restricted).
+         *
+         *     Permission: `label.write` (role contributor or higher).
+         */
+        put: operations["policy.set_label"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datasets/{dataset}/terms": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Say for what a dataset may be used. Raises: NotFoundError, InvalidError.
+         * @description Say for what a dataset may be used. Raises: NotFoundError, InvalidError.
+         *
+         *     Permission: `data.read_restricted` (role maintainer or higher).
+         */
+        put: operations["policy.set_terms"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/scans/{thing}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Look for obvious personal data and secrets: a run's name, params, tags, error and output; a dataset's columns.
+         * @description Look for obvious personal data and secrets: a run's name, params, tags, error and output; a dataset's columns.
+         *
+         *     Raises: NotFoundError, InvalidError (a model or a page).
+         *
+         *     Permission: `label.read` (role viewer or higher).
+         */
+        get: operations["policy.scan"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/runs/{run_id}/verifications": {
         parameters: {
             query?: never;
@@ -2332,7 +2535,7 @@ export interface paths {
          *
          *     Raises: InvalidError (the parts of the report contradict its verdict or level; what they say is worked out again).
          *
-         *     Permission: `verification.write` (role contributor or higher).
+         *     Permission: `verify.write` (role contributor or higher).
          */
         post: operations["repro.record"];
         delete?: never;
@@ -2445,7 +2648,7 @@ export interface paths {
          *     Raises: InvalidError (pool, options, or a margin of what the run did not log), InvalidTransitionError (the run is not over), ConflictError (one of this
          *     level and pool is queued or running; ``job_id`` says which).
          *
-         *     Permission: `verification.write` (role contributor or higher).
+         *     Permission: `job.submit` (role contributor or higher).
          */
         post: operations["jobs.request_verification"];
         delete?: never;
@@ -2511,7 +2714,7 @@ export interface paths {
          * Cancel a job; a worker that has it ends the rerun. Raises: InvalidTransitionError (it is over).
          * @description Cancel a job; a worker that has it ends the rerun. Raises: InvalidTransitionError (it is over).
          *
-         *     Permission: `verification.write` (role contributor or higher).
+         *     Permission: `job.submit` (role contributor or higher).
          */
         post: operations["jobs.cancel_verification_job"];
         delete?: never;
@@ -2536,7 +2739,7 @@ export interface paths {
          *     None where nothing waits. A job whose worker gave no sign of life for its lease is taken over; after three such
          *     workers it fails.
          *
-         *     Permission: `verification.write` (role contributor or higher).
+         *     Permission: `verify.write` (role contributor or higher).
          */
         post: operations["jobs.claim_verification_job"];
         delete?: never;
@@ -2558,7 +2761,7 @@ export interface paths {
          * A worker's sign of life. False where it no longer holds the job (cancelled, or taken over): it has to stop.
          * @description A worker's sign of life. False where it no longer holds the job (cancelled, or taken over): it has to stop.
          *
-         *     Permission: `verification.write` (role contributor or higher).
+         *     Permission: `verify.write` (role contributor or higher).
          */
         post: operations["jobs.renew_verification_job"];
         delete?: never;
@@ -2580,7 +2783,7 @@ export interface paths {
          * Give a job back to the queue. Raises: StaleVersionError (the worker no longer holds it).
          * @description Give a job back to the queue. Raises: StaleVersionError (the worker no longer holds it).
          *
-         *     Permission: `verification.write` (role contributor or higher).
+         *     Permission: `verify.write` (role contributor or higher).
          */
         post: operations["jobs.release_verification_job"];
         delete?: never;
@@ -2605,7 +2808,7 @@ export interface paths {
          *     Raises: InvalidError (neither or both; the verification is of another run or older than the job),
          *     StaleVersionError (the worker no longer holds it).
          *
-         *     Permission: `verification.write` (role contributor or higher).
+         *     Permission: `verify.write` (role contributor or higher).
          */
         post: operations["jobs.finish_verification_job"];
         delete?: never;
@@ -2691,7 +2894,7 @@ export interface paths {
          *
          *     Raises: NotFoundError (the other run), InvalidError (its reruns do not show what it says).
          *
-         *     Permission: `verification.write` (role contributor or higher).
+         *     Permission: `verify.write` (role contributor or higher).
          */
         post: operations["findings.record_explanation"];
         delete?: never;
@@ -4181,6 +4384,8 @@ export interface paths {
          * A part of all that concerns a person: everybody may ask for their own, who holds ``export`` for anybody's.
          * @description A part of all that concerns a person: everybody may ask for their own, who holds ``export`` for anybody's.
          *
+         *     ``person`` is a member's name or id, or ``@me`` for oneself.
+         *
          *     Rows that others made and that name the person are left out of one's own where one may not read them. ``also`` are
          *     further texts that name the person, for who holds ``export``. Secrets are left out. Raises: NotFoundError, ForbiddenError, InvalidError (``place`` is none that was given).
          *
@@ -4548,6 +4753,8 @@ export interface components {
             teams: {
                 [key: string]: "admin" | "contributor" | "maintainer" | "reviewer" | "viewer";
             };
+            /** @default [] */
+            verbs: string[];
         };
         /**
          * Member
@@ -4567,6 +4774,8 @@ export interface components {
             last_seen_at: string | null;
             /** @default [] */
             signs_in: ("password" | "provider" | "token")[];
+            /** @default [] */
+            verbs: components["schemas"]["VerbGrant"][];
         };
         /**
          * Grant
@@ -4583,6 +4792,16 @@ export interface components {
              * @enum {unknown}
              */
             source: "group" | "hand";
+        };
+        /**
+         * VerbGrant
+         * @description A single permission that a member holds somewhere, whatever their role; it is inherited downwards only.
+         */
+        VerbGrant: {
+            /** @enum {unknown} */
+            scope_kind: "project" | "team" | "workspace";
+            scope: string;
+            verb: string;
         };
         /**
          * Invitation
@@ -4623,6 +4842,16 @@ export interface components {
             scope_kind: "project" | "team" | "workspace";
             scope: string;
             role: ("admin" | "contributor" | "maintainer" | "reviewer" | "viewer") | null;
+        };
+        /** GovernanceGrantVerbBody */
+        GovernanceGrantVerbBody: {
+            /** @enum {unknown} */
+            scope_kind: "project" | "team" | "workspace";
+            scope: string;
+            /** @enum {unknown} */
+            verb: "audit.read" | "data.read_restricted" | "erase" | "export" | "job.submit" | "review.approve" | "verify.write";
+            /** @default true */
+            held: boolean;
         };
         /** GovernanceConnectMemberBody */
         GovernanceConnectMemberBody: {
@@ -4705,6 +4934,30 @@ export interface components {
             only: string[];
         };
         /**
+         * Access
+         * @description Who can see a project or what a team owns. What lies in a project (runs, datasets, reports) is seen by the same members.
+         */
+        Access: {
+            /** @enum {unknown} */
+            scope_kind: "project" | "team" | "workspace";
+            scope: string;
+            members: components["schemas"]["Seer"][];
+        };
+        /**
+         * Seer
+         * @description A member who can see something.
+         */
+        Seer: {
+            name: string;
+            /** @enum {unknown} */
+            kind: "local" | "person" | "service";
+            /** @enum {unknown} */
+            role: "admin" | "contributor" | "maintainer" | "reviewer" | "viewer";
+            by: components["schemas"]["Grant"][];
+            verbs: string[];
+            tokens: number;
+        };
+        /**
          * AuditPage
          * @description Audit rows, newest first.
          */
@@ -4727,6 +4980,57 @@ export interface components {
             outcome: string;
             /** @default  */
             address: string;
+        };
+        /**
+         * CouldSee
+         * @description What a member or a token could see between two times.
+         */
+        CouldSee: {
+            member: string;
+            token: string;
+            since: string;
+            until: string;
+            periods: components["schemas"]["SightPeriod"][];
+            done: components["schemas"]["Done"][];
+            known_since: string | null;
+            moved: string[];
+        };
+        /**
+         * SightPeriod
+         * @description A time during which nothing that was held changed.
+         */
+        SightPeriod: {
+            since: string;
+            until: string;
+            held: components["schemas"]["Held"][];
+            projects: string[];
+            deactivated: boolean;
+            token: string;
+        };
+        /**
+         * Held
+         * @description A role or a verb that was held.
+         */
+        Held: {
+            /** @enum {unknown} */
+            scope_kind: "project" | "team" | "workspace";
+            scope: string;
+            what: string;
+            /** @enum {unknown} */
+            source: "group" | "hand";
+        };
+        /**
+         * Done
+         * @description What the audit trail has of an operation on an object.
+         */
+        Done: {
+            operation: string;
+            object_kind: string;
+            object_id: string;
+            outcome: string;
+            count: number;
+            first_at: string;
+            last_at: string;
         };
         /**
          * AuditProof
@@ -4755,6 +5059,38 @@ export interface components {
             seq: number;
             event: number;
             message: string;
+        };
+        /**
+         * EventProof
+         * @description That an event is on the trail: it can be checked without the rest of it. Bytes are in hexadecimal digits.
+         */
+        EventProof: {
+            kind: string;
+            lane: number;
+            seq: number;
+            at: number;
+            actor_id: string;
+            via: string;
+            operation: string;
+            object_kind: string;
+            object_id: string;
+            outcome: string;
+            who: components["schemas"]["EventWho"] | null;
+            person: string;
+            previous: string;
+            hash: string;
+            path: string[];
+            checkpoint: string;
+            signature: string;
+        };
+        /**
+         * EventWho
+         * @description Who an event is about. Only a salted digest of it is in the chain, so that it can be forgotten.
+         */
+        EventWho: {
+            name: string;
+            address: string;
+            salt: string;
         };
         /**
          * AuditCheckpoint
@@ -6466,6 +6802,81 @@ export interface components {
             kind: "grew" | "made" | "published" | "read";
             /** @default 0 */
             files: number;
+        };
+        /**
+         * Labelled
+         * @description How an object is labelled.
+         */
+        Labelled: {
+            thing: string;
+            /** @enum {unknown} */
+            label: "internal" | "personal" | "public" | "restricted";
+            /** @default null */
+            own: ("internal" | "personal" | "public" | "restricted") | null;
+            /** @default [] */
+            because: components["schemas"]["Source"][];
+            /** @default false */
+            released: boolean;
+            /** @default  */
+            reason: string;
+            /** @default  */
+            set_by: string;
+            /** @default null */
+            set_at: string | null;
+            /** @default null */
+            terms: components["schemas"]["Terms"] | null;
+        };
+        /**
+         * Source
+         * @description Where a label comes from.
+         */
+        Source: {
+            /** @enum {unknown} */
+            kind: "dataset" | "model" | "page" | "run";
+            id: string;
+            name: string;
+            /** @enum {unknown} */
+            label: "internal" | "personal" | "public" | "restricted";
+        };
+        /**
+         * Terms
+         * @description For what a dataset may be used, and on what grounds: a part of its card.
+         */
+        Terms: {
+            /** @default [] */
+            purposes: string[];
+            /** @default  */
+            legal_basis: string;
+            /** @default null */
+            expires_on: string | null;
+        };
+        /** PolicySetLabelBody */
+        PolicySetLabelBody: {
+            /** @enum {unknown} */
+            label: "internal" | "personal" | "public" | "restricted";
+            /** @default  */
+            reason: string;
+            /** @default false */
+            release: boolean;
+        };
+        /**
+         * Scan
+         * @description What a look for personal data and secrets found. It finds the obvious: that it found nothing proves nothing.
+         */
+        Scan: {
+            thing: string;
+            findings: components["schemas"]["ScanFinding"][];
+            looked_at: string[];
+        };
+        /**
+         * ScanFinding
+         * @description Something that looks like personal data, or like a secret.
+         */
+        ScanFinding: {
+            place: string;
+            kind: string;
+            count: number;
+            example: string;
         };
         /**
          * VerificationDetail
@@ -8608,6 +9019,95 @@ export interface operations {
             };
         };
     };
+    "governance.grant_verb": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                member: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GovernanceGrantVerbBody"];
+            };
+        };
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Member"];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "governance.deactivate_member": {
         parameters: {
             query?: never;
@@ -9377,6 +9877,176 @@ export interface operations {
             };
         };
     };
+    "governance.project_access": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Access"];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "governance.team_access": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Access"];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "governance.audit": {
         parameters: {
             query?: {
@@ -9469,6 +10139,94 @@ export interface operations {
             };
         };
     };
+    "governance.could_see": {
+        parameters: {
+            query: {
+                since: string;
+                until: string;
+                member?: string;
+                token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CouldSee"];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "governance.prove_audit": {
         parameters: {
             query?: never;
@@ -9485,6 +10243,91 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AuditProof"];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "governance.prove_event": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                event_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventProof"];
                 };
             };
             /** @description nobody is signed in */
@@ -18276,6 +19119,354 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Lineage"];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "policy.get_label": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                thing: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Labelled"];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "policy.set_label": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                thing: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PolicySetLabelBody"];
+            };
+        };
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Labelled"];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "policy.set_terms": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Terms"];
+            };
+        };
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Labelled"];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "policy.scan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                thing: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Scan"];
                 };
             };
             /** @description nobody is signed in */

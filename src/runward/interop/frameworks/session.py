@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from runward import face
-from runward.errors import NotFoundError, RunwardError
+from runward.errors import NotFoundError, RunwardError, RunwardWarning
 from runward.tracking import client
-from runward.tracking.client import ActiveRun, RunwardWarning
+from runward.tracking.client import ActiveRun
 
 _warned: set[str] = set()
 _fitting = threading.Lock()

@@ -151,6 +151,9 @@ def file_in(caller: Caller, place: Place) -> File:
     found = next((file for file in files(caller, place) if file.path == place.path and place.path), None)
     if found is None:
         raise missing(f"No artifact at {place.path[:300]}")
+    if place.run_id:
+        with caller.on_run(place.run_id, "run.read") as call:
+            call.read_content("run", place.run_id)
     return found
 
 

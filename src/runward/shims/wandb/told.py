@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 
-from runward.tracking.client import RunwardWarning
+from runward.errors import RunwardWarning
 
 _said: set[str] = set()
 

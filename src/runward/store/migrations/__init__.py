@@ -37,7 +37,9 @@ from runward.store.migrations import (
     m0022_usage,
     m0023_sign_in,
     m0024_keys,
-    m0025_forgetting,
+    m0025_verbs,
+    m0026_policy,
+    m0027_forgetting,
 )
 
 MIGRATIONS: list[ModuleType] = [
@@ -65,7 +67,9 @@ MIGRATIONS: list[ModuleType] = [
     m0022_usage,
     m0023_sign_in,
     m0024_keys,
-    m0025_forgetting,
+    m0025_verbs,
+    m0026_policy,
+    m0027_forgetting,
 ]
 """All migrations in order; the position (from 1) is the schema's version."""
 

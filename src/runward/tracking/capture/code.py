@@ -91,10 +91,11 @@ def _add_repository(
         _add_folder(root, reader, limits)
         problem = f"git could not be asked, so the folder was captured without its ignore rules: {error}"
         return msgspec.structs.replace(snapshot, problems=[problem])
+    changed = frozenset(state.changed)
     for path in state.tracked:
-        reader.add(path, shared=True)
+        reader.add(path, tracked=True, committed=path not in changed)
     for path in state.untracked:
-        reader.add(path, shared=False)
+        reader.add(path, tracked=False, committed=False)
     for path in state.nested:
         reader.leave_out(path, "nested-repository", "a repository of its own, not captured")
     return _with_state(snapshot, state, blobs)
@@ -129,7 +130,7 @@ def _add_folder(root: Path, reader: TreeReader, limits: Limits) -> None:
             beyond.append((path, size))
         else:
             total += size
-            reader.add(path, shared=False)
+            reader.add(path, tracked=False, committed=False)
     if beyond:
         bounds = f"without git, {limits.folder_files} files and {limits.folder_bytes >> 20} MiB are kept"
         reader.leave_out(

@@ -71,6 +71,8 @@ class FileEntry(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
     target: str = ""
     """Where a symlink points, escaped like ``path``."""
+    masked: int = 0
+    """So many secrets stand in the file, and ``[redacted:kind]`` in their place in what was stored; size and digest are of that."""
 
 
 class LeftOut(msgspec.Struct, frozen=True, kw_only=True):

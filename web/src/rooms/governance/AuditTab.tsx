@@ -68,7 +68,7 @@ export function AuditTab() {
       {events.length > 0 && (
         <Scroll label="Audit">
           <table className="plain-table">
-            <thead><tr><th>When</th><th>Who</th><th>What</th><th className="wide">Object</th><th>Outcome</th><th className="wide">Via</th></tr></thead>
+            <thead><tr><th>When</th><th>Who</th><th>What</th><th className="wide">Object</th><th>Outcome</th><th className="wide">Via</th><th className="wide" aria-label="Proof" /></tr></thead>
             <tbody>
               {events.map((event) => (
                 <tr key={event.id}>
@@ -78,6 +78,7 @@ export function AuditTab() {
                   <td className="wide mono">{event.object_kind} {event.object_id}</td>
                   <td className={event.outcome === "ok" ? "tone-green" : "tone-red"}>{event.outcome}</td>
                   <td className="wide muted">{event.via} {event.address && <span className="mono small">{event.address}</span>}</td>
+                  <td className="wide"><a href={`/api/v1/audit/events/${event.id}/proof`} download={`event-${event.id}.json`} aria-label={`Proof that event ${event.id} is on the trail`}>Proof</a></td>
                 </tr>
               ))}
             </tbody>

@@ -10,7 +10,7 @@ import { Scroll } from "@/ui/Scroll";
 import { ErrorNote, Loaded } from "@/ui/states";
 import { EndMember } from "./EndMember";
 import { Grants } from "./Grants";
-import { KINDS, membersQuery, ROLES, roleText, waysText } from "./people";
+import { KINDS, membersQuery, ROLES, roleText, verbText, waysText } from "./people";
 
 type Role = Member["grants"][number]["role"];
 
@@ -109,7 +109,7 @@ export function MembersTab() {
                 {members.map((member) => (
                   <tr key={member.id} className={member.disabled ? "muted" : undefined}>
                     <th scope="row"><Name>{member.display_name || member.name}</Name> {member.display_name && member.display_name !== member.name && <span className="muted">{member.name}</span>}{member.disabled && <span className="tone-amber"> ◌ deactivated</span>}</th>
-                    <td data-label="Roles">{member.grants.map(roleText).join(", ") || "none"}</td>
+                    <td data-label="Roles">{[...member.grants.map(roleText), ...(member.verbs ?? []).map(verbText)].join(", ") || "none"}</td>
                     <td className="wide muted">{member.kind}</td>
                     <td className="wide muted">{waysText(member)}</td>
                     <td className="muted nowrap" data-label="Last seen">{member.last_seen_at ? <Time at={member.last_seen_at} /> : "never"}</td>

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Member, Token } from "@/api/types";
-import { roleText, tokenScope, tokenState, waysText } from "./people";
+import { roleText, tokenScope, tokenState, verbText, waysText } from "./people";
 
 const token = (changes: Partial<Token>) => ({ role: "admin", revoked: false, expires_at: null, scope_kind: "workspace", scope: "", only: [], ...changes }) as Token;
 
@@ -8,6 +8,10 @@ describe("people", () => {
   it("says where a role holds and where it comes from", () => {
     expect(roleText({ scope_kind: "team", scope: "vision", role: "viewer", source: "group" })).toBe("viewer of vision (group)");
     expect(roleText({ scope_kind: "workspace", scope: "", role: "admin", source: "hand" })).toBe("admin");
+  });
+  it("says what somebody holds beside a role", () => {
+    expect(verbText({ scope_kind: "team", scope: "vision", verb: "export" })).toBe("export on vision");
+    expect(verbText({ scope_kind: "workspace", scope: "", verb: "audit.read" })).toBe("audit.read");
   });
   it("says how somebody comes in", () => {
     expect(waysText({ signs_in: ["password", "provider"] } as unknown as Member)).toBe("password, provider");

@@ -2,6 +2,8 @@ import { api } from "@/api/client";
 import type { Member, Token } from "@/api/types";
 
 export const ROLES = ["viewer", "contributor", "reviewer", "maintainer", "admin"];
+/** What can be given one by one, whatever the role. */
+export const VERBS = ["audit.read", "data.read_restricted", "erase", "export", "job.submit", "review.approve", "verify.write"];
 export const KINDS = [{ value: "person", label: "person" }, { value: "service", label: "service account" }];
 
 export const membersQuery = { queryKey: ["members"], queryFn: ({ signal }: { signal: AbortSignal }) => api.get("/api/v1/members", { signal }) };
@@ -9,6 +11,11 @@ export const membersQuery = { queryKey: ["members"], queryFn: ({ signal }: { sig
 /** A role in words: what, on what, and whether it comes from a group of the provider. */
 export function roleText(grant: Member["grants"][number]): string {
   return `${grant.role}${grant.scope ? ` of ${grant.scope}` : ""}${grant.source === "group" ? " (group)" : ""}`;
+}
+
+/** A single permission in words: what, and on what. */
+export function verbText(one: NonNullable<Member["verbs"]>[number]): string {
+  return one.scope ? `${one.verb} on ${one.scope}` : one.verb;
 }
 
 /** The ways in that a member has, in words. */

@@ -11,6 +11,7 @@ import { Markdown } from "@/ui/Markdown";
 import { Page } from "@/ui/Page";
 import { ErrorNote, Loaded, Loading } from "@/ui/states";
 import { useUrlState } from "@/ui/urlState";
+import { WhoSees } from "@/ui/WhoSees";
 
 function Evidence({ page }: { page: Article }) {
   return (
@@ -94,7 +95,7 @@ export default function ArticlePage({ id }: { id: string }) {
   const page = query.data;
   const recipe = { cli: `runward kb show ${page.id}`, python: `page = workspace.knowledge.get_page(${pythonString(page.id)})\n` };
   return (
-    <Page title={page.title} trail={trail} badges={<span className="muted">{page.kind} · version {page.version}</span>} actions={<CopyAs recipe={recipe} />}>
+    <Page title={page.title} trail={trail} badges={<span className="muted">{page.kind} · version {page.version}</span>} actions={<><WhoSees team={page.team} /><CopyAs recipe={recipe} /></>}>
       <Body page={page} />
     </Page>
   );

@@ -8,6 +8,7 @@ import { Page } from "@/ui/Page";
 import { Scroll } from "@/ui/Scroll";
 import { Empty, ErrorNote, Loaded, Loading } from "@/ui/states";
 import { useUrlState } from "@/ui/urlState";
+import { WhoSees } from "@/ui/WhoSees";
 import { Deployments } from "./Deployments";
 import { aliasMovesQuery, deploymentsQuery, hrefOfVersion, modelQuery, modelVersionsQuery, servingQuery } from "./models";
 import { Moves } from "./Moves";
@@ -92,7 +93,7 @@ export default function ModelPage({ name }: { name: string }) {
   const model = query.data;
   const recipe = { cli: `runward model history ${shellQuote(model.name)}`, python: `moves = workspace.registry.alias_history(${pythonString(model.name)})\n` };
   return (
-    <Page title={model.name} trail={trail} actions={<CopyAs recipe={recipe} />}>
+    <Page title={model.name} trail={trail} actions={<><WhoSees team={model.team} /><CopyAs recipe={recipe} /></>}>
       {model.description && <p className="purpose"><bdi>{model.description}</bdi></p>}
       <p className="byline muted">
         of {model.team} · by <Name>{model.created_by}</Name> · changed <Time at={model.updated_at} />

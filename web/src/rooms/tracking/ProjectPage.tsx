@@ -10,6 +10,7 @@ import { later } from "@/ui/later";
 import { Page, projectTrail } from "@/ui/Page";
 import { Empty, ErrorNote, Loading } from "@/ui/states";
 import { useUrlState } from "@/ui/urlState";
+import { WhoSees } from "@/ui/WhoSees";
 import { ColumnChooser } from "./ColumnChooser";
 import { allColumns } from "./columns";
 import { defaultColumns, fieldOf, splitFields } from "./fields";
@@ -120,7 +121,7 @@ export default function ProjectPage({ path }: { path: string }) {
   const pictured = selection.ids.length ? loaded.filter((run) => selection.set.has(run.id)) : loaded.slice(0, 5);
   const recipe = by.length ? groupRecipe(grouping) : recipeOf(view, url.has("cols") ? chosen.filter((id) => /^(metrics|params)\./.test(id)) : []);
   return (
-    <Page fill title={path.split("/").at(-1) ?? path} trail={projectTrail(path).slice(0, -1)} actions={<Actions path={path} {...recipe} />}>
+    <Page fill title={path.split("/").at(-1) ?? path} trail={projectTrail(path).slice(0, -1)} actions={<><WhoSees project={path} /><Actions path={path} {...recipe} /></>}>
       <SubProjects path={path} />
       <Toolbar path={path} keys={keys} error={error} cards={cards} total={runs.data ? plural(total, "run") : "…"} />
       {refused && total > 0 && <p className="muted kept">All runs are shown until the condition is mended.</p>}

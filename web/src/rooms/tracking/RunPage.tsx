@@ -16,6 +16,7 @@ import { Tabs } from "@/ui/Tabs";
 import { useUrlState } from "@/ui/urlState";
 import { Beside } from "./comments/Beside";
 import { RequestReview } from "@/ui/RequestReview";
+import { WhoSees } from "@/ui/WhoSees";
 import { SummaryTab } from "./run/SummaryTab";
 
 const MetricsTab = later(() => import("./run/MetricsTab"));
@@ -101,7 +102,7 @@ export default function RunPage({ id, tab }: { id: string; tab: string }) {
   return (
     <Page title={run.name || run.id} trail={projectTrail(run.project)}
       badges={<span className="badges"><StatusBadge status={run.status} /><Marks run={run} all /></span>}
-      actions={<Actions detail={detail} onReview={() => setUrl({ review: "1" })} />}>
+      actions={<><WhoSees project={run.project} /><Actions detail={detail} onReview={() => setUrl({ review: "1" })} /></>}>
       {run.purpose && <p className="purpose"><bdi>{run.purpose}</bdi></p>}
       <Facts detail={detail} />
       <Tabs base={`/runs/${id}`} current={TABS[tab] ? tab : "summary"} tabs={Object.entries(TABS).map(([key, [word]]) => [key, word])} label="Parts of the run" />

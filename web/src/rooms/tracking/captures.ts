@@ -12,7 +12,7 @@ export interface CodeCapture {
   changed: string[];
   untracked: string[];
   deleted: string[];
-  files: { path: string; size: number; mode: string; digest: string }[];
+  files: { path: string; size: number; mode: string; digest: string; masked?: number }[];
   left_out: { path: string; reason: string; size: number }[];
   problems: string[];
 }

@@ -9,6 +9,7 @@ import { Page } from "@/ui/Page";
 import { ErrorNote, Loaded, Loading } from "@/ui/states";
 import { Tabs } from "@/ui/Tabs";
 import { useUrlState } from "@/ui/urlState";
+import { WhoSees } from "@/ui/WhoSees";
 import { useDataset, useVersion } from "./queries";
 import { VersionPicker } from "./VersionPicker";
 
@@ -59,7 +60,7 @@ export default function DatasetPage({ reference, tab }: { reference: string; tab
     python: `workspace.datasets.checkout(${pythonString(path)}, ${pythonString(version || "latest")}, ${pythonString(dataset.name)})\n`,
   };
   return (
-    <Page title={dataset.name} trail={[...trail, [dataset.project, `/models?project=${encodeURIComponent(dataset.project)}`]]} actions={<CopyAs recipe={recipe} />}>
+    <Page title={dataset.name} trail={[...trail, [dataset.project, `/models?project=${encodeURIComponent(dataset.project)}`]]} actions={<><WhoSees project={dataset.project} /><CopyAs recipe={recipe} /></>}>
       {dataset.description && <p className="purpose"><bdi>{dataset.description}</bdi></p>}
       <p className="byline muted">
         <IdChip id={dataset.id} label="dataset id" /> by <Name>{dataset.created_by}</Name> · {plural(dataset.versions, "version")} · changed <Time at={dataset.updated_at} />

@@ -63,6 +63,7 @@ export default function CodeTab({ detail }: { detail: RunDetail }) {
                 ["Remote", <span key="r" className="mono">{found.remote || "–"}</span>],
                 ["Not committed", `${plural(found.changed?.length ?? 0, "changed file")}, ${found.untracked?.length ?? 0} untracked, ${found.deleted?.length ?? 0} deleted`],
               ]} />
+              {found.files?.some((file) => file.masked) ? <p className="note tone-amber">Secrets were masked in {found.files.filter((file) => file.masked).map((file) => file.path).join(", ")}: a rerun that needs them fails.</p> : null}
               {found.left_out?.length ? <p className="note tone-amber">Left out: {found.left_out.map((item) => `${item.path} (${item.reason})`).join(", ")}</p> : null}
             </Section>
             <Section title="Uncommitted changes">

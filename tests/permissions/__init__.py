@@ -1,0 +1,1 @@
+"""Who may do what, over HTTP: the matrix that is published is the one that holds."""
