@@ -14,6 +14,7 @@ from runward.insights.model import NewReport, ReportChange
 from runward.knowledge.libraries_model import NewRelease
 from runward.knowledge.model import NewPage, Situation
 from runward.privacy.model import FileDecision, NewErasure, NewHold
+from runward.policy.model import Terms
 from runward.registry.model import ModelPatch, NewModel, NewVersion
 from runward.registry.version_model import NewDeployment
 from runward.repro.jobs_model import NewVerificationJob, VerificationPolicy
@@ -86,6 +87,12 @@ GOVERNANCE: Final[dict[str, Example]] = {
     "governance.prove_audit": lambda e: {},
     "governance.checkpoint_audit": lambda e: {},
     "governance.prove_event": lambda e: {"event_id": 1},
+}
+POLICY: Final[dict[str, Example]] = {
+    "policy.get_label": lambda e: {"thing": f"run:{e.run}"},
+    "policy.set_label": lambda e: {"thing": f"run:{e.run}", "label": "restricted"},
+    "policy.set_terms": lambda e: {"dataset": e.dataset, "terms": Terms(purposes=["testing"])},
+    "policy.scan": lambda e: {"thing": f"run:{e.run}"},
 }
 TRACKING: Final[dict[str, Example]] = {
     "tracking.list_projects": lambda e: {},
@@ -330,6 +337,7 @@ PRIVACY: Final[dict[str, Example]] = {
 EXAMPLES: Final[dict[str, Example]] = {
     **PRIVACY,
     **GOVERNANCE,
+    **POLICY,
     **TRACKING,
     **ORGANISE,
     **REGISTRY,

@@ -462,7 +462,7 @@ class Dispatcher:
         self._committed([call])
 
     def _record(self, call: Call, op: Operation, arguments: Mapping[str, Any], outcome: str) -> None:
-        kind, object_id = subject(op, arguments) or call.about or ("workspace", "")
+        kind, object_id = call.about or subject(op, arguments) or ("workspace", "")
         self._note(call, op.id, kind, object_id, outcome)
 
     def _note(self, call: Call, what: str, kind: str, object_id: str, outcome: str) -> None:

@@ -37,7 +37,7 @@ class PolicyService(Policy):
 
     def set_label(self, thing: str, label: LabelName, reason: str = "", release: bool = False) -> Labelled:
         """See the contract."""
-        found = _found(self.call, thing)
+        found = self.call.about = _found(self.call, thing)
         check_length(reason, "reason")
         own = sql.own_labels(self.tx, found[0], [found[1]]).get(found[1])
         number = LABELS.index(label)
@@ -53,7 +53,7 @@ class PolicyService(Policy):
 
     def set_terms(self, dataset: str, terms: Terms) -> Labelled:
         """See the contract."""
-        found = _found(self.call, f"dataset:{dataset}")
+        found = self.call.about = _found(self.call, f"dataset:{dataset}")
         if len(terms.purposes) > _MAX_PURPOSES:
             raise InvalidError(f"purposes: {len(terms.purposes)}, at most {_MAX_PURPOSES} are allowed")
         for purpose in terms.purposes:

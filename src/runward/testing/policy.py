@@ -167,8 +167,10 @@ class PolicySuite:
         assert world.owner.policy.set_terms(dataset, terms).terms == terms
         found = verdicts()
         assert found["Fraud detection"] == "pass: "
-        assert found[""].startswith("fail") and "gives no purpose" in found[""]
-        assert found["advertising"].startswith("fail") and "'advertising'" in found["advertising"]
+        assert found[""].startswith("fail: ")
+        assert "gives no purpose" in found[""]
+        assert found["advertising"].startswith("fail: ")
+        assert "'advertising'" in found["advertising"]
         plain = space.review.evaluate_gates(world.run(space).id)
         assert "data use" not in [one.name for one in plain.results]
 
@@ -191,6 +193,7 @@ class PolicySuite:
         [Terms(purposes=[""]), Terms(purposes=["x" * 3000]), Terms(purposes=["x"] * 51), Terms(legal_basis="x" * 3000)],
     )
     def test_wrong_terms_are_refused(self, world: World, wrong: Terms) -> None:
+        """And change nothing."""
         dataset = _dataset(world, world.owner, new_id().encode())
         with pytest.raises(InvalidError):
             world.owner.policy.set_terms(dataset, wrong)
