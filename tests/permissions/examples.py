@@ -13,8 +13,8 @@ from runward.governance.model import NewMember, NewToken
 from runward.insights.model import NewReport, ReportChange
 from runward.knowledge.libraries_model import NewRelease
 from runward.knowledge.model import NewPage, Situation
-from runward.privacy.model import FileDecision, NewErasure, NewHold
 from runward.policy.model import Terms
+from runward.privacy.model import FileDecision, NewErasure, NewHold
 from runward.registry.model import ModelPatch, NewModel, NewVersion
 from runward.registry.version_model import NewDeployment
 from runward.repro.jobs_model import NewVerificationJob, VerificationPolicy
