@@ -17,7 +17,7 @@ from runward.privacy.api import Privacy
 from runward.privacy.inventory import KINDS, STORED, TABLES
 from runward.privacy.model import ExportPart, FoundFile
 
-FORMAT = "runward person archive 1"
+FORMAT = "person archive 1"
 
 
 class Archived(NamedTuple):

@@ -12,7 +12,7 @@ export function YourData({ name }: { name: string }) {
     mutationFn: async () => {
       setRows(0);
       const found = await takeOut(name, setRows);
-      download(`${name}.json`, JSON.stringify({ format: "runward person archive 1", person: name, ...found }, null, 1));
+      download(`${name}.json`, JSON.stringify({ format: "person archive 1", person: name, ...found }, null, 1));
       return { rows: Object.values(found.tables).reduce((sum, table) => sum + table.length, 0), files: found.files.length };
     },
   });
