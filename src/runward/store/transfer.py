@@ -48,9 +48,10 @@ def copy_rows(source: Database, target: Database, progress: Progress) -> int:
     with source.snapshot() as read, target.transaction(write=True) as write:
         tables = _tables(read)
         for table in tables:
-            # A new database has the beginnings of its audit trail's chains: the copied ones take their place.
-            if table == _BEGUN:
-                write.execute(f"DELETE FROM {table} WHERE seq = 0")
+            # A new database has the beginnings of its audit trail's chains and of its history of grants: the copied ones
+            # take their place.
+            if table in _BEGUN:
+                write.execute(f"DELETE FROM {table} WHERE {_BEGUN[table]}")
             if write.scalar(f"SELECT 1 FROM {table} LIMIT 1"):
                 raise ConflictError(
                     f"the database is not empty: its table {table} has rows", hint="give an empty database"
@@ -70,7 +71,7 @@ def copy_rows(source: Database, target: Database, progress: Progress) -> int:
     return copied
 
 
-_BEGUN = "audit_heads"
+_BEGUN = {"audit_heads": "seq = 0", "workspace": "key = 'grants_known_since'"}
 
 
 def _tables(tx: Tx) -> list[str]:
