@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from click.testing import CliRunner
 
+from runward.cli.keys import keys
 from runward.governance.signin import folder_actor
+from runward.privacy.files import stored
 from runward.privacy.words import cores, spellings
 from runward.server.run import open_store
 from runward.testing import postgres
@@ -47,6 +50,22 @@ def sqlite_place(tmp_path: Path) -> Iterator[Place]:
     dispatcher = open_store(tmp_path / "w")
     owner = FolderWorkspace(dispatcher, "", tmp_path / "w", folder_actor(dispatcher.database, "owner"))
     yield Place(owner, lambda: files_below(tmp_path / "w"))
+    owner.close()
+
+
+@pytest.fixture
+def sealed_place(tmp_path: Path) -> Iterator[Place]:
+    """A workspace whose files are encrypted; the bytes of its files are looked at as those who have the keys read them."""
+    assert CliRunner().invoke(keys, ["init", "--dir", str(tmp_path / "w")]).exit_code == 0
+    dispatcher = open_store(tmp_path / "w")
+    owner = FolderWorkspace(dispatcher, "", tmp_path / "w", folder_actor(dispatcher.database, "owner"))
+
+    def everything() -> dict[str, bytes]:
+        with dispatcher.database.transaction(write=False) as tx:
+            opened = {str(digest): dispatcher.blobs.read(digest) for digest in stored(tx, dispatcher.blobs)}
+        return {**files_below(tmp_path / "w"), **opened}
+
+    yield Place(owner, everything)
     owner.close()
 
 

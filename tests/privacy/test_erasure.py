@@ -112,6 +112,20 @@ def test_not_one_byte_is_left_on_sqlite_and_a_folder(sqlite_place: Place) -> Non
 
 
 @pytest.mark.slow
+def test_not_one_byte_is_left_in_encrypted_files(sealed_place: Place) -> None:
+    """Each team's files lie under names of their own, and are written anew for those teams that have them."""
+    planted = plant(sealed_place.owner.dispatcher, sealed_place.owner)
+    assert sealed_place.owner.dispatcher.blobs.is_sealed
+    before = sealed_place.everything()
+    assert {word for word in WORDS if any(traces([word], data) for data in before.values())} == set(WORDS)
+    done = erase(planted)
+    assert done.state == "done"
+    nothing_is_left(sealed_place)
+    all_stands(planted, done)
+    certified(planted, done)
+
+
+@pytest.mark.slow
 def test_not_one_byte_is_left_on_postgresql_and_object_storage(postgres_place: Place) -> None:
     """The server's whole data folder, with its log and what its planner keeps of frequent values."""
     planted = plant(postgres_place.owner.dispatcher, postgres_place.owner)
