@@ -27,6 +27,7 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+_SEE = "see /api/v1/openapi.json"
 HSTS = ("Strict-Transport-Security", "max-age=31536000")
 _RAW = [(name.lower().encode(), value.encode()) for name, value in {**HEADERS, "Vary": "Accept-Encoding"}.items()]
 
@@ -88,6 +89,13 @@ def _hostname(header: bytes) -> str:
 def _noted_defect(scope: Scope) -> Response:
     log.exception("defect while answering %s %s", scope["method"], scope["path"])
     return _problem(RunwardError("the server made a mistake"), 500)
+
+
+def wrong_method(request: Request, error: Exception) -> Response:
+    """What a route answers that knows the path but not the method."""
+    response = _problem(InvalidError(f"{request.url.path} takes no {request.method}", hint=_SEE), 405)
+    response.headers.update(getattr(error, "headers", None) or {})
+    return response
 
 
 def _problem(error: RunwardError, status: int) -> Response:
