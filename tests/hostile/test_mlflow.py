@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import re
 from typing import Any
 from urllib.parse import quote, urlencode
-
-import json
 
 import pytest
 
@@ -38,16 +37,16 @@ def _target(route: tuple[str, str], values: dict[str, Any]) -> tuple[str, bytes 
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route[0]} {route[1]}")
-def test_no_value_breaks_a_route(
-    opened: Open, things: dict[str, Things], route: tuple[str, str], told: Told
-) -> None:
+def test_no_value_breaks_a_route(opened: Open, things: dict[str, Things], route: tuple[str, str], told: Told) -> None:
     """An answer or a refusal in MLflow's words, never a fault of the server's."""
     own = things[OWN]
     values = {**_COMMON, **own.values, **(_SPECIAL[route[1]](own) if route[1] in _SPECIAL else {})}
     cases = [(key, value) for key in values for value in (TEXTS if route[0] == "GET" else VALUES)]
-    cases += [("tags", value) for value in VALUES] + [("filter", t) for t in TEXTS] + [("start_time", v) for v in VALUES]
+    cases += (
+        [("tags", value) for value in VALUES] + [("filter", t) for t in TEXTS] + [("start_time", v) for v in VALUES]
+    )
     chosen = cases if len(cases) <= INPUTS else random.Random(f"{route}").sample(cases, INPUTS)
-    counts, wrong = dict.fromkeys(["inputs", "taken", "refused", "broken"], 0), {}
+    counts, wrong = dict.fromkeys(["inputs", "taken", "refused", "broken"], 0), dict[str, str]()
     asking = Asking(opened.url, opened.site.tokens["admin everywhere"])
     for key, value in chosen:
         target, body = _target(route, {**values, key: value})

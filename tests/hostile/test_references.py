@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from runward.core.operation import Operation, operations_of
+from runward.core.operation import operations_of
 from runward.workspace import ROOMS
 from tests.hostile.mutants import places, put
 from tests.permissions.estate import Estate
@@ -53,20 +53,26 @@ def test_no_reference_reaches_into_another_team(opened: Open) -> None:
             for theirs in pairs.values():
                 text = text.replace(theirs, "") if theirs in said else text
             tells = SECRET in text
-            if found.status >= 500 or tells or (found.status < 400 and op.writes and _harms(op, place)):
+            if (
+                found.status >= 500
+                or tells
+                or (found.status < 400 and op.writes and (op.id, place) not in _MEANS_NOTHING)
+            ):
                 wrong.append((op.id, place, found.status, found.text[:300]))
     asking.close()
-    print("WRONG", *wrong, sep="\n")
     assert wrong == []
     assert tried > 150
 
 
-_FREE_TEXT: set[tuple[str, str]] = set()
-"""Where a word is only a word: (operation, place)."""
-
-
-def _harms(op: Operation, place: str) -> bool:
-    return (op.id, place) not in _FREE_TEXT
+_MEANS_NOTHING = {
+    # It is missing here, whoever else has it.
+    ("tracking.missing_blobs", "digests.0"),
+    # A text that anybody may write; no file of a run is looked at but of the one that the version names.
+    ("registry.create_version", "new.source"),
+    # The answer is that the claim is not held.
+    ("jobs.renew_verification_job", "claim"),
+}
+"""(operation, place): what is answered with success although nothing there is reached."""
 
 
 @pytest.mark.parametrize("digest", ["of the foreign artifact", "of nothing"])

@@ -80,7 +80,9 @@ def test_a_key_that_is_told_twice_is_never_half_taken(opened: Open, key: str) ->
         twice = f'{{"{key}": {json.dumps(one[key])}, {json.dumps(rest)[1:-1]}, "{key}": {json.dumps(two[key])}}}'
         found = asking.send("POST", "/api/v1/runs", twice.encode(), {"Content-Type": "application/json"})
         if found.status == 200:
-            assert foreign not in found.text.replace(json.dumps(one[key])[1:-1] if key == "project" and one is first else "", "")
+            assert foreign not in found.text.replace(
+                json.dumps(one[key])[1:-1] if key == "project" and one is first else "", ""
+            )
             made = json.loads(found.text)
             assert made["name"] in ("first", "last")
         else:
@@ -120,9 +122,37 @@ def test_a_token_that_calls_itself_admin_can_no_more_than_its_owner(opened: Open
     """The role of a token is a limit, never a grant."""
     asking = Asking(opened.url, opened.site.author_token)
     with opened.forgetful.remembering():
-        made = asking.send("POST", "/api/v1/tokens", b'{"name": "x", "role": "admin"}', {"Content-Type": "application/json"})
+        made = asking.send(
+            "POST", "/api/v1/tokens", b'{"name": "x", "role": "admin"}', {"Content-Type": "application/json"}
+        )
         stronger = Asking(opened.url, json.loads(made.text)["secret"])
-        assert stronger.send("POST", "/api/v1/teams", b'{"name": "t"}', {"Content-Type": "application/json"}).status == 403
+        assert (
+            stronger.send("POST", "/api/v1/teams", b'{"name": "t"}', {"Content-Type": "application/json"}).status == 403
+        )
         assert stronger.send("GET", f"/api/v1/runs/{opened.site.foreign.run}").status == 404
         stronger.close()
+    asking.close()
+
+
+@pytest.mark.parametrize("query", ["%00", "%00%22", "%22", "*", "a%00b", "NEAR(", "-a", "title:x", "%F0%9F%98%80", "%5c"])
+def test_the_search_takes_no_text_for_its_own_language(opened: Open, query: str) -> None:
+    asking = Asking(opened.url, opened.site.author_token)
+    assert asking.send("GET", f"/api/v1/search?query={query}").status in (200, 422)
+    asking.close()
+
+
+def test_a_method_that_a_path_does_not_take_is_a_problem_that_says_so(opened: Open) -> None:
+    asking = Asking(opened.url, opened.site.author_token)
+    found = asking.send("POST", "/api/v1/runs//comments", b"{}")
+    assert (found.status, json.loads(found.text)["code"]) == (405, "invalid")
+    asking.close()
+
+
+@pytest.mark.parametrize("field", ["status", "alias", "key"])
+def test_half_of_a_character_pair_is_refused_in_mlflows_words(opened: Open, field: str) -> None:
+    """It could not even be written into the answer that refuses it."""
+    asking = Asking(opened.url, opened.site.author_token)
+    body = f'{{"run_id": "{opened.site.own.base}", "{field}": "\\ud800"}}'.encode()
+    found = asking.send("POST", "/api/2.0/mlflow/runs/set-tag", body, {"Content-Type": "application/json"})
+    assert (found.status, json.loads(found.text)["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
     asking.close()

@@ -113,7 +113,9 @@ def test_many_slow_and_idle_callers_keep_nobody_else_out(opened: Open) -> None:
     place = urlsplit(opened.url)
     held = [socket.create_connection((str(place.hostname), place.port or 80)) for _ in range(200)]
     for number, connection in enumerate(held):
-        connection.sendall(b"POST /api/v1/runs HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\n{"[: 20 + number])
+        connection.sendall(
+            b"POST /api/v1/runs HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\n{"[: 20 + number]
+        )
     asking = Asking(opened.url, opened.site.tokens["admin everywhere"])
     assert asking.send("GET", "/api/v1/me").status == 200
     asking.close()
@@ -121,7 +123,9 @@ def test_many_slow_and_idle_callers_keep_nobody_else_out(opened: Open) -> None:
         connection.close()
 
 
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "127.0.0.1@evil.example", "", "evil.example:80"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "127.0.0.1.evil.example", "127.0.0.1@evil.example", "", "evil.example:80"]
+)
 def test_a_name_that_was_led_here_by_dns_is_not_answered(opened: Open, host: str) -> None:
     """Neither by the short way of programs nor by all layers."""
     token = opened.site.tokens["admin everywhere"]
@@ -137,7 +141,11 @@ def test_a_name_that_was_led_here_by_dns_is_not_answered(opened: Open, host: str
 def test_no_other_site_may_read_or_write(opened: Open, origin: str) -> None:
     """No CORS header on any answer, also to the question that browsers ask before."""
     token = opened.site.tokens["admin everywhere"].encode()
-    for method, path in (("OPTIONS", "/api/v1/runs"), ("GET", "/api/v1/me"), ("OPTIONS", "/api/2.0/mlflow/runs/search")):
+    for method, path in (
+        ("OPTIONS", "/api/v1/runs"),
+        ("GET", "/api/v1/me"),
+        ("OPTIONS", "/api/2.0/mlflow/runs/search"),
+    ):
         lines = (f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", f"Origin: {origin}")
         more = ("Access-Control-Request-Method: POST", f"Authorization: Bearer {token.decode()}")
         found = _raw(opened.url, _request(*lines, *more)).lower()

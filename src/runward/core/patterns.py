@@ -21,7 +21,9 @@ def check_pattern(pattern: str, field: str) -> None:
     """See that an expression can be asked. Raises: InvalidError naming the field."""
     if len(pattern) > _LONGEST:
         raise InvalidError(
-            f"{field} has {len(pattern)} characters, at most {_LONGEST} can be asked", hint="name fewer cases", field=field
+            f"{field} has {len(pattern)} characters, at most {_LONGEST} can be asked",
+            hint="name fewer cases",
+            field=field,
         )
     try:
         regex.compile(pattern)
