@@ -12,6 +12,7 @@ import pytest
 from hypothesis import settings
 
 from runward import face
+from runward.store.folder import FolderBlobs
 from runward.testing.plugin import all_is_wanted
 from runward.workspace import FolderWorkspace
 
@@ -89,6 +90,12 @@ def _no_settings_of_the_developer(tmp_path_factory: pytest.TempPathFactory) -> I
 @pytest.fixture(autouse=True)
 def _quiet_upload_log() -> None:
     logging.getLogger("runward.upload").setLevel(logging.ERROR)
+
+
+def own_blobs(space: FolderWorkspace) -> FolderBlobs:
+    """The files of a folder's workspace that is not encrypted."""
+    assert isinstance(space.dispatcher.blobs, FolderBlobs)
+    return space.dispatcher.blobs
 
 
 def stop_uploads(space: FolderWorkspace) -> None:

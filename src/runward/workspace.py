@@ -25,6 +25,7 @@ from runward.insights.api import Reports
 from runward.insights.reviewed_api import Reviewed
 from runward.knowledge.api import Knowledge
 from runward.knowledge.libraries_api import Libraries
+from runward.policy.api import Policy
 from runward.registry.api import Registry
 from runward.repro.api import Repro
 from runward.repro.findings_api import Findings
@@ -33,10 +34,12 @@ from runward.review.api import Reviews
 from runward.review.feedback_api import Feedback
 from runward.review.forges.api import Forges
 from runward.review.standards_api import StandardsDesk
-from runward.store.blobs import Blobs
+from runward.store.blobs import LocalBlobs, Shelf
 from runward.store.database import Database, open_database
 from runward.store.folder import FolderBlobs
+from runward.store.keys import Keyring
 from runward.store.migrations import check_schema
+from runward.store.sealed import LOCAL, SEALED_SINCE, SealedBlobs
 from runward.tracking.analysis_api import Analysis
 from runward.tracking.api import Tracking
 from runward.tracking.cards import make_cards
@@ -56,6 +59,7 @@ ROOMS = Rooms(
         "intake": "runward.tracking.intake:ROOM",
         "registry": "runward.registry.service:ROOM",
         "data": "runward.data.service:ROOM",
+        "policy": "runward.policy.service:ROOM",
         "repro": "runward.repro.service:ROOM",
         "jobs": "runward.repro.jobs:ROOM",
         "findings": "runward.repro.findings:ROOM",
@@ -86,7 +90,7 @@ class Workspace:
         data_files: DataFiles,
         place: str,
         state_dir: Path,
-        local_blobs: FolderBlobs,
+        local_blobs: LocalBlobs,
     ) -> None:
         self.local_blobs = local_blobs
         """Where captured bytes are put first; for a folder it is the workspace's own store."""
@@ -105,6 +109,7 @@ class Workspace:
         self.intake = cast(Intake, make_proxy(Intake, invoke))
         self.data = cast(Data, make_proxy(Data, invoke))
         self.registry = cast(Registry, make_proxy(Registry, invoke))
+        self.policy = cast(Policy, make_proxy(Policy, invoke))
         self.repro = cast(Repro, make_proxy(Repro, invoke))
         self.jobs = cast(Jobs, make_proxy(Jobs, invoke))
         self.findings = cast(Findings, make_proxy(Findings, invoke))
@@ -147,7 +152,11 @@ class FolderWorkspace(Workspace):
             return dispatcher.call(op, actor, arguments)
 
         blobs = dispatcher.blobs
-        local = blobs if isinstance(blobs, FolderBlobs) else FolderBlobs(state_dir / "blobs")
+        local: LocalBlobs
+        if isinstance(blobs, SealedBlobs):
+            local = blobs.of(LOCAL)
+        else:
+            local = blobs if isinstance(blobs, FolderBlobs) else FolderBlobs(state_dir / "blobs")
         files, data_files = FolderFiles(dispatcher, actor, local), FolderDataFiles(dispatcher, actor)
         super().__init__(invoke, files, data_files, place, state_dir, local)
 
@@ -160,7 +169,8 @@ class FolderWorkspace(Workspace):
 
     def _own_blobs(self) -> FolderBlobs | None:
         """See :class:`Workspace`."""
-        return self.local_blobs if self.dispatcher.blobs is self.local_blobs else None
+        blobs = self.dispatcher.blobs
+        return blobs if isinstance(blobs, FolderBlobs) else None
 
     def as_member(self, actor: Actor) -> FolderWorkspace:
         """The same workspace in the hands of another member."""
@@ -172,12 +182,12 @@ class FolderWorkspace(Workspace):
         self.dispatcher.blobs.close()
 
 
-def open_dispatcher(database: Database, blobs: Blobs, folder: Path) -> Dispatcher:
+def open_dispatcher(database: Database, blobs: Shelf, folder: Path) -> Dispatcher:
     """The rooms over a database, whose tables are made where missing.
 
     Args:
         database: What is shared by all who serve this workspace.
-        blobs: So are these.
+        blobs: So are these; of an encrypted workspace, what its bytes lie in.
         folder: This node's own files. A new workspace is named after it.
 
     Raises: StoreError, MigrationNeededError.
@@ -185,10 +195,18 @@ def open_dispatcher(database: Database, blobs: Blobs, folder: Path) -> Dispatche
     check_schema(database)
     with database.transaction(write=False) as tx:
         ready = tx.scalar("SELECT count(*) FROM workspace WHERE key = 'id'")
+        sealed = tx.scalar("SELECT count(*) FROM workspace WHERE key = ?", (SEALED_SINCE,))
     if not ready:
         with database.transaction(write=True) as tx:
             prepare_workspace(tx, folder.parent.name if folder.name == FOLDER else folder.name)
-    return Dispatcher(database, blobs, folder, ROOMS)
+    return Dispatcher(database, seal_blobs(database, blobs, folder) if sealed else blobs, folder, ROOMS)
+
+
+def seal_blobs(database: Database, blobs: Shelf, folder: Path) -> SealedBlobs:
+    """A store over a workspace's bytes that encrypts what is put."""
+    # Bytes are read and written in the middle of others' transactions: the keys come over connections of their own.
+    own = open_database(database.url)
+    return SealedBlobs(blobs, Keyring(own, folder), own.close)
 
 
 def open_folder(path: str | Path, member: str = "") -> FolderWorkspace:

@@ -46,7 +46,7 @@ def _family(pid: int) -> list[int]:
     return [pid, *(one for child in _children(pid) for one in _family(child))]
 
 
-def _cpu_s(pid: int) -> float:
+def cpu_s(pid: int) -> float:
     """CPU seconds that a process has taken."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS
@@ -55,9 +55,9 @@ def _cpu_s(pid: int) -> float:
 def settle(pid: int) -> None:
     """Wait until a server that just started has come to rest: what it goes on starting is not what its pages cost."""
     for _ in range(60):
-        before = sum(_cpu_s(one) for one in _family(pid))
+        before = sum(cpu_s(one) for one in _family(pid))
         time.sleep(2)
-        if sum(_cpu_s(one) for one in _family(pid)) - before < 0.1:
+        if sum(cpu_s(one) for one in _family(pid)) - before < 0.1:
             return
 
 
@@ -118,7 +118,7 @@ def start(folder: Path, peers: dict[str, str]) -> Iterator[Row]:
 def ingest(folder: Path, database: str = "") -> Iterator[Row]:
     """Points through HTTP with a durable acknowledgement, prepared before, from processes of their own."""
     place = folder / ("postgresql" if database else "sqlite")
-    with _ready(place, database) as (url, token, pid):
+    with ready(place, database) as (url, token, pid):
         for clients, count in ((1, 60), (8, 20)):
             rate, cpu = _send(url, token, pid, clients, count)
             yield (
@@ -130,7 +130,7 @@ def ingest(folder: Path, database: str = "") -> Iterator[Row]:
 
 
 @contextmanager
-def _ready(place: Path, database: str) -> Iterator[tuple[str, str, int]]:
+def ready(place: Path, database: str) -> Iterator[tuple[str, str, int]]:
     """A server with a project: (URL, token, process id)."""
     options = ["--database", database] if database else []
     port = free_port()
@@ -165,12 +165,12 @@ def _raced(program: str, url: str, token: str, pid: int, clients: int, count: in
     for sender in senders:
         assert sender.stdout is not None
         assert sender.stdout.readline() == "ready\n"
-    before, began = _cpu_s(pid), time.perf_counter()
+    before, began = cpu_s(pid), time.perf_counter()
     for sender in senders:
         _go(sender)
     for sender in senders:
         assert sender.wait(300) == 0
-    seconds, cpu = time.perf_counter() - began, _cpu_s(pid) - before
+    seconds, cpu = time.perf_counter() - began, cpu_s(pid) - before
     for sender in senders:
         for pipe in (sender.stdin, sender.stdout):
             if pipe is not None:
@@ -180,15 +180,15 @@ def _raced(program: str, url: str, token: str, pid: int, clients: int, count: in
 
 def recorded_runs(folder: Path, database: str = "") -> Iterator[Row]:
     """Whole runs through HTTP as `run.start` and `finish` send them: two durable acknowledgements each."""
-    clients, count = 4, 100
-    with _ready(folder / ("runs-postgresql" if database else "runs-sqlite"), database) as (url, token, pid):
-        seconds, cpu = _raced(programs.RECORDER, url, token, pid, clients, count)
-    yield (
-        "runs created with 20 params, 20 metrics, 5 tags, finished, over HTTP",
-        f"{clients * count / seconds:,.0f} runs/s, {cpu / clients / count * 1000:.1f} ms server CPU a run",
-        "≥ 300 runs/s",
-        f"{'PostgreSQL' if database else 'SQLite'}; {clients} clients",
-    )
+    with ready(folder / ("runs-postgresql" if database else "runs-sqlite"), database) as (url, token, pid):
+        for clients, count in ((4, 200), (16, 50)):
+            seconds, cpu = _raced(programs.RECORDER, url, token, pid, clients, count)
+            yield (
+                "runs created with 20 params, 20 metrics, 5 tags, finished, over HTTP",
+                f"{clients * count / seconds:,.0f} runs/s, {cpu / clients / count * 1000:.1f} ms server CPU a run",
+                "≥ 300 runs/s",
+                f"{'PostgreSQL' if database else 'SQLite'}; {clients} clients",
+            )
 
 
 def _go(sender: subprocess.Popen[str]) -> None:

@@ -334,7 +334,7 @@ def test_a_server_that_is_away_is_undecided(cli: Cli, monkeypatch: pytest.Monkey
 def test_every_error_has_its_exit_code(kind: type) -> None:
     no = {"executor", "submit", "task_failed", "job_lost", "gate_closed"}
     undecided = {"repro", "source_missing", "environment_not_rebuilt", "missing_extra", "error", "quota_exceeded"}
-    undecided |= {"store_unavailable", "migration_needed", "corrupted"}
+    undecided |= {"store_unavailable", "migration_needed", "corrupted", "key_missing"}
     found = exit_code_of(kind("x"))
     code = kind.code  # type: ignore[attr-defined]
     assert found == (1 if code in no else 3 if code in undecided else 2)

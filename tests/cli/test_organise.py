@@ -10,6 +10,7 @@ from runward.testing.worlds import batch
 from runward.tracking.model import Batch, NewProject, NewRun, OutputChunk, Run, RunEnd, RunStatus
 from runward.workspace import FolderWorkspace, find_folder, open_folder
 from tests.cli.conftest import Cli
+from tests.conftest import own_blobs
 
 
 def _space() -> FolderWorkspace:
@@ -75,7 +76,7 @@ def test_gc_says_what_it_gave_back(cli: Cli) -> None:
     digest = Digest(space.files.put_bytes("p", b"z" * 1000))
     space.tracking.delete_run(run.id)
     then = time.time() - 7200
-    os.utime(space.local_blobs.path_of(digest), (then, then))
+    os.utime(own_blobs(space).path_of(digest), (then, then))
     with space.dispatcher.database.transaction(write=True) as tx:
         tx.execute("UPDATE blobs SET created_at = ?", (int(then * 1e6),))
     planned = cli.json("gc", "--grace", "0d", "--dry-run", "--json")

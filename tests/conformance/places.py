@@ -13,7 +13,7 @@ from runward.governance.model import Actor, NewToken, RoleName
 from runward.governance.scopes import member_by_name
 from runward.governance.signin import actor_by_token, folder_actor
 from runward.server.run import LOOPBACK, RunningServer, listen
-from runward.store.blobs import Blobs
+from runward.store.blobs import Shelf
 from runward.store.database import open_database
 from runward.store.folder import FolderBlobs
 from runward.store.objects import open_blobs
@@ -91,7 +91,7 @@ class Places:
         owner = FolderWorkspace(dispatcher, str(folder), folder, folder_actor(database, "owner"))
         return Store(dispatcher, folder, owner)
 
-    def _blobs(self, folder: Path) -> Blobs:
+    def _blobs(self, folder: Path) -> Shelf:
         """Object storage beside PostgreSQL, as in an organisation, where this environment has one."""
         if objects.why_not() and not all_is_wanted():
             return FolderBlobs(folder / "blobs")

@@ -17,6 +17,7 @@ from runward.errors import ConflictError, InvalidError, NotFoundError, StoreErro
 from runward.store import folder as store_folder
 from runward.store.folder import FolderBlobs
 from runward.workspace import FolderWorkspace, open_folder
+from tests.conftest import own_blobs
 
 
 @pytest.fixture
@@ -61,10 +62,10 @@ def stored_bytes(blobs: FolderBlobs) -> int:
 def test_a_folder_is_added_once(space: FolderWorkspace, tree: Path, settled: None) -> None:
     first = space.datasets.add(tree, "p", note="first")
     assert (first.is_new, first.read, first.version.files, first.version.bytes) == (True, 3, 3, 300_003)
-    before = stored_bytes(space.local_blobs)
+    before = stored_bytes(own_blobs(space))
     again = space.datasets.add(tree, "p")
     assert (again.is_new, again.read, again.stored_bytes, again.version) == (False, 0, 0, first.version)
-    assert stored_bytes(space.local_blobs) == before
+    assert stored_bytes(own_blobs(space)) == before
     (tree / "a.txt").write_bytes(b"two")
     second = space.datasets.add(tree, "p")
     assert (second.is_new, second.read, second.stored_bytes) == (True, 1, 3)
@@ -256,7 +257,7 @@ def test_a_full_disk_leaves_nothing_half_done(
         patch.setattr(store_folder, "sync_filesystem", _full)
         with pytest.raises(StoreError, match="No space"):
             space.datasets.add(tree, "p", "d")
-    assert list(space.local_blobs.root.glob(".new-*")) == []
+    assert list(own_blobs(space).root.glob(".new-*")) == []
     assert len(space.data.list_versions("p:d")) == 1
     out = tmp_path / "out"
     space.datasets.checkout("p/d", target=out)
@@ -323,7 +324,7 @@ def test_links_share_their_bytes_and_are_read_only(space: FolderWorkspace, tree:
     space.datasets.checkout("p/d", target=tmp_path / "copy", link="copy")
     space.datasets.checkout("p/d", target=tmp_path / "linked", link="hardlink")
     copy, linked = (tmp_path / name / "sub" / "large.bin" for name in ("copy", "linked"))
-    blob = space.local_blobs.path_of(digest_file(copy))
+    blob = own_blobs(space).path_of(digest_file(copy))
     assert os.path.samefile(linked, blob)
     assert not os.path.samefile(copy, blob)
     assert linked.stat().st_mode & 0o222 == 0
@@ -345,7 +346,7 @@ def test_the_present_folder_is_not_taken_away(
 def test_bytes_that_were_collected_are_stored_again(space: FolderWorkspace, tree: Path, settled: None) -> None:
     """What is remembered of a file does not stand for its bytes."""
     space.datasets.look(tree)
-    assert stored_bytes(space.local_blobs) == 0
+    assert stored_bytes(own_blobs(space)) == 0
     assert space.datasets.add(tree, "p", "d").read == 0
     space.data.get_version("p:d", "latest")
     space.datasets.checkout("p/d", target=tree.parent / "out")

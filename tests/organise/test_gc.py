@@ -21,6 +21,7 @@ from runward.tracking.files import UPLOAD, record_upload
 from runward.tracking.model import Batch, CapturePart, NewArtifact, NewProject, NewRun, OutputChunk, RunEnd, RunStatus
 from runward.tracking.organise_model import Collect, Collected, NewComment
 from runward.workspace import FolderWorkspace, open_dispatcher, open_folder
+from tests.conftest import own_blobs
 
 OLD = 2 * 3600.0
 
@@ -45,7 +46,7 @@ def age(space: FolderWorkspace, *digests: str) -> None:
         for digest in digests:
             tx.execute("UPDATE blobs SET created_at = ? WHERE digest = ?", (int(then * 1e6), digest))
     for digest in digests:
-        os.utime(space.local_blobs.path_of(Digest(digest)), (then, then))
+        os.utime(own_blobs(space).path_of(Digest(digest)), (then, then))
 
 
 def collect(space: FolderWorkspace, grace_days: float = 0.0) -> Collected:

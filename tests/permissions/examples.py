@@ -13,6 +13,7 @@ from runward.governance.model import NewMember, NewToken
 from runward.insights.model import NewReport, ReportChange
 from runward.knowledge.libraries_model import NewRelease
 from runward.knowledge.model import NewPage, Situation
+from runward.policy.model import Terms
 from runward.registry.model import ModelPatch, NewModel, NewVersion
 from runward.registry.version_model import NewDeployment
 from runward.repro.jobs_model import NewVerificationJob, VerificationPolicy
@@ -85,6 +86,13 @@ GOVERNANCE: Final[dict[str, Example]] = {
     "governance.prove_audit": lambda e: {},
     "governance.checkpoint_audit": lambda e: {},
     "governance.prove_event": lambda e: {"event_id": 1},
+    "governance.list_keys": lambda e: {},
+}
+POLICY: Final[dict[str, Example]] = {
+    "policy.get_label": lambda e: {"thing": f"run:{e.run}"},
+    "policy.set_label": lambda e: {"thing": f"run:{e.run}", "label": "restricted"},
+    "policy.set_terms": lambda e: {"dataset": e.dataset, "terms": Terms(purposes=["testing"])},
+    "policy.scan": lambda e: {"thing": f"run:{e.run}"},
 }
 TRACKING: Final[dict[str, Example]] = {
     "tracking.list_projects": lambda e: {},
@@ -308,6 +316,7 @@ REPORTS: Final[dict[str, Example]] = {
 }
 EXAMPLES: Final[dict[str, Example]] = {
     **GOVERNANCE,
+    **POLICY,
     **TRACKING,
     **ORGANISE,
     **REGISTRY,

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from runward.core.clock import utc_now
-from runward.errors import CorruptedError, InvalidError, KeyMissingError, NotFoundError
+from runward.errors import CorruptedError, InvalidError, KeyMissingError, MissingExtraError, NotFoundError
 from runward.store import keys
 from runward.store.database import Database, open_database
 from runward.store.keys import Keyring
@@ -139,6 +139,15 @@ def test_those_who_begin_together_use_one_key(ring: Keyring, database: Database)
         thread.join(60)
     assert len(sealed) == 6
     assert sorted(key.kind for key in ring.all_keys()) == ["people", "person", "team"]
+
+
+def test_without_the_library_it_is_said_what_is_missing(ring: Keyring, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tracking client does not need it: nothing is sealed there."""
+    assert ring.is_available
+    monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.ciphers.aead", None)
+    with pytest.raises(MissingExtraError) as caught:
+        ring.seal("person", ANN, b"x")
+    assert "runward[sign]" in caught.value.hint
 
 
 # the root key ---------------------------------------------------------------------------------------------------------

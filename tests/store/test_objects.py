@@ -34,6 +34,7 @@ def test_bytes_come_back_under_their_digest(blobs: Blobs, tmp_path: Path) -> Non
         digest, size = blobs.put_stream([data[:10], data[10:]])
         assert (digest, size, blobs.size(digest)) == (digest_bytes(data), len(data), len(data))
         assert blobs.read(digest) == b"".join(blobs.chunks(digest)) == data
+        assert len(data) < 9 or b"".join(blobs.chunks(digest, 3, 9)) == data[3:9]
         blobs.copy_to(digest, tmp_path / "copy")
         assert (tmp_path / "copy").read_bytes() == data
     assert {size for _, size, _ in blobs.stored()} == {0, 1, 100_000}

@@ -9,23 +9,12 @@ from pathlib import Path
 import click
 
 from runward.cli.output import NO, Output, pass_output, with_json
-from runward.errors import ConflictError, InvalidError, NotFoundError, StoreError
+from runward.cli.place import open_place, placed
+from runward.errors import ConflictError, InvalidError, StoreError
 from runward.store.backup import Backup, back_up, check_backup, manifest, restore
 from runward.store.database import open_database
 from runward.store.objects import open_blobs
-from runward.workspace import ROOMS, find_folder, open_dispatcher
-
-_PLACE = (
-    click.option("--dir", "folder", type=click.Path(path_type=Path), default=None, help="The workspace's folder."),
-    click.option("--database", default="", help="postgresql://… instead of SQLite in the folder."),
-    click.option("--blobs", default="", help="Folder or s3://bucket/prefix for the files; default: inside --dir."),
-)
-
-
-def _placed(command: click.decorators.FC) -> click.decorators.FC:
-    for option in reversed(_PLACE):
-        command = option(command)
-    return command
+from runward.workspace import ROOMS
 
 
 def _references() -> list[str]:
@@ -60,7 +49,7 @@ def _local(text: str) -> Path:
 
 @click.command()
 @click.argument("target", metavar="DIR")
-@_placed
+@placed
 @click.option("--keys/--no-keys", default=True, show_default=True, help="Whether the workspace's keys go along.")
 @with_json
 @pass_output
@@ -69,25 +58,33 @@ def backup(output: Output, target: str, folder: Path | None, database: str, blob
 
     All rows are of one moment, and every file's digest is checked. Who has a backup with its keys can sign as the workspace.
     """
-    folder = (folder or find_folder()).absolute()
-    if not database and not (folder / "runward.db").exists():
-        raise NotFoundError(f"there is no workspace in {folder}", hint="--dir or RUNWARD_DIR names its folder")
-    store = open_database(database or f"sqlite:///{folder / 'runward.db'}")
-    dispatcher = open_dispatcher(store, open_blobs(blobs or folder / "blobs", folder / "spool"), folder)
-    place = _local(target)
+    dispatcher, place = open_place(folder, database, blobs), _local(target)
     with _usable(place):
         made = back_up(
-            dispatcher.database, dispatcher.blobs, folder, place, lambda what, n: _told(output, what, n), keys=keys
+            dispatcher.database,
+            dispatcher.blobs.bare,
+            dispatcher.folder,
+            place,
+            lambda what, n: _told(output, what, n),
+            keys=keys,
         )
-        problems = list(check_backup(place, _references()))
+        problems = list(check_backup(place, _references(), dispatcher.keyring))
     lines = [f"{_words(made)} in {place}, checked", "runward restore DIR puts it back; --check checks it again"]
-    output.result({"backup": made, "problems": problems}, [*lines[: 0 if problems else 2], *problems])
+    if made.sealed:
+        lines.append(
+            f"{made.sealed:,} files are encrypted. What opens them is not in it: keep {dispatcher.keyring.where}"
+        )
+    if dispatcher.keyring.people.folder.is_dir():
+        lines.append(
+            f"and, for {dispatcher.keyring.backup_days:g} days at most, {dispatcher.keyring.people.folder}: apart from the backups"
+        )
+    output.result({"backup": made, "problems": problems}, problems or lines)
     return NO if problems else 0
 
 
 @click.command("restore")
 @click.argument("target", metavar="DIR")
-@_placed
+@placed
 @click.option("--check", is_flag=True, help="Only check the backup: every row and every byte.")
 @with_json
 @pass_output
@@ -97,7 +94,10 @@ def restore_command(output: Output, target: str, folder: Path | None, database: 
     if check:
         with _usable(place):
             made, problems = manifest(place), list(check_backup(place, _references()))
-        output.result({"backup": made, "problems": problems}, problems or f"{_words(made)}: as they were written")
+        said = f"{_words(made)}: as they were written"
+        if made.sealed:
+            said += f"; {made.sealed:,} are encrypted, and which of them rows name was not looked at"
+        output.result({"backup": made, "problems": problems}, problems or said)
         return NO if problems else 0
     if folder is None:
         raise InvalidError("--dir is missing", hint="name the folder that the workspace is to live in")
@@ -109,7 +109,10 @@ def restore_command(output: Output, target: str, folder: Path | None, database: 
         store = open_database(database or f"sqlite:///{folder / 'runward.db'}")
         kept = open_blobs(blobs or folder / "blobs", folder / "spool")
         made = restore(place, store, kept, folder, lambda what, n: _told(output, what, n))
-    output.result(made, [f"{_words(made)} put into {folder}", "runward audit verify; runward doctor"])
+    lines = [f"{_words(made)} put into {folder}", "runward audit verify; runward doctor"]
+    if made.sealed:
+        lines.append(f"{made.sealed:,} files are encrypted: put the root key back, then runward doctor --deep")
+    output.result(made, lines)
     return 0
 
 

@@ -25,6 +25,7 @@ _COMMANDS = {
     "diff": ("runward.cli.datanames:diff", "What changed in a version, or since one in a folder."),
     "tag": ("runward.cli.datanames:tag", "Give a version a name: a word, a number, or the next number."),
     "describe": ("runward.cli.datanames:describe", "The data dictionary of a version: what its columns mean."),
+    "terms": ("runward.cli.label:terms", "Say for what a dataset may be used, on what grounds, and how long."),
     "lineage": ("runward.cli.datanames:lineage", "What leads to a thing and what came of it."),
     "push": ("runward.cli.datamove:push", "Copy a version to another workspace, or into a DVC remote."),
     "pull": ("runward.cli.datamove:pull", "Copy a version from another workspace, or what DVC tracks."),

@@ -13,6 +13,7 @@ import msgspec
 from runward import face
 from runward._version import __version__
 from runward.cli.output import NO, UNDECIDED, YES, Output, pass_output, with_json
+from runward.cli.place import open_place, placed
 from runward.errors import EnvironmentNotRebuiltError, InvalidError, RunwardError
 from runward.repro.rerun import probe_bubblewrap
 from runward.repro.uv import find_uv
@@ -22,6 +23,8 @@ from runward.tracking.locks.drift import Drift, described, find_drift, lock_of, 
 from runward.tracking.locks.finding import default_groups, find_lock, read_lock
 from runward.tracking.locks.live import choose_python, edited_files
 from runward.tracking.locks.model import Lock
+
+_SHOWN = 20
 
 
 class _Meant(NamedTuple):
@@ -39,9 +42,22 @@ class _Meant(NamedTuple):
 @click.option("--python", default="", help="An interpreter or the folder of an environment; default: the active one.")
 @click.option("--strict", is_flag=True, help="Packages that a complete lock does not name are drift too.")
 @click.option("--drift", "only_drift", is_flag=True, help="Leave the health checks out: only lock and environment.")
+@click.option("--deep", is_flag=True, help="Read every stored byte: digests, and the tags of what is encrypted.")
+@placed
 @with_json
 @pass_output
-def doctor(output: Output, lock_file: Path | None, ref: str, python: str, strict: bool, only_drift: bool) -> int:
+def doctor(
+    output: Output,
+    lock_file: Path | None,
+    ref: str,
+    python: str,
+    strict: bool,
+    only_drift: bool,
+    deep: bool,
+    folder: Path | None,
+    database: str,
+    blobs: str,
+) -> int:
     """Health of workspace and environment, drift from the lock, and how to mend it.
 
     The lock is the nearest uv.lock, pylock.toml, poetry.lock, pdm.lock, Pipfile.lock, conda-lock.yml or pinned
@@ -51,6 +67,8 @@ def doctor(output: Output, lock_file: Path | None, ref: str, python: str, strict
     if lock_file is not None and ref:
         raise InvalidError("--lock and --run were both given", hint="compare with one of them")
     checks = [] if only_drift else [_workspace(), _journals(), _uv(), _sandbox(), _git()]
+    if deep:
+        checks.append(_bytes(folder, database, blobs))
     meant = _meant(lock_file, ref)
     drift = None if meant is None else _drift(meant, python, strict)
     document = {"version": __version__, "python": platform.python_version(), "checks": checks}
@@ -119,6 +137,16 @@ def _journals() -> dict[str, Any]:
         waiting = []
     message = f"{len(waiting)} journal(s) wait: `runward sync` uploads them" if waiting else "nothing waits for upload"
     return _check("journals", not waiting, message)
+
+
+def _bytes(folder: Path | None, database: str, blobs: str) -> dict[str, Any]:
+    dispatcher = open_place(folder, database, blobs)
+    wrong = list(dispatcher.blobs.problems())
+    with dispatcher.database.transaction(write=False) as tx:
+        if tx.dialect == "sqlite":
+            wrong += [f"the database: {row[0]}" for row in tx.all("PRAGMA integrity_check") if row[0] != "ok"]
+    message = "; ".join([*wrong[:_SHOWN], *([f"and {len(wrong) - _SHOWN:,} more"] if len(wrong) > _SHOWN else [])])
+    return _check("bytes", not wrong, message or "every stored file is as it was written")
 
 
 def _uv() -> dict[str, Any]:

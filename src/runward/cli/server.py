@@ -10,6 +10,7 @@ import click
 
 from runward.cli.oidc import read_settings, with_oidc
 from runward.cli.output import Output, pass_output, span, with_json
+from runward.errors import InvalidError
 from runward.interop.parquet import arrow
 from runward.workspace import find_folder
 
@@ -91,6 +92,11 @@ def server(
     folder = (folder or find_folder()).absolute()
     dispatcher = open_store(folder, database, blobs)
     if tables_after_s is not None:
+        if dispatcher.blobs.is_sealed:
+            raise InvalidError(
+                "--tables-after is given, and this workspace is encrypted",
+                hint="leave it out: tables are for programs that have no key",
+            )
         arrow()
     if url:
         note_address(dispatcher, url)

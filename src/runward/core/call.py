@@ -57,6 +57,8 @@ class Room(NamedTuple):
     """Bytes that garbage collection must not take."""
     keeps: tuple[str, ...] = ()
     """Queries for the ids of runs that garbage collection must not take, deleted or not."""
+    guard: Callable[[Any, str, str], str] | None = None
+    """(call, kind, id) -> why an object's content needs more than the ordinary permission to be read; empty where it does not."""
     ahead: Mapping[str, Callable[[Any, Sequence[str]], None]] = {}
     """(transaction, ids): reads where several objects of a kind lie, so that the resolver finds each known already."""
 
@@ -88,6 +90,11 @@ class Rooms:
         for room in self._loaded.values():
             if len(ids) > 1 and kind in room.ahead:
                 room.ahead[kind](tx, ids)
+
+    @functools.cached_property
+    def guards(self) -> tuple[Callable[[Any, str, str], str], ...]:
+        """What says which contents need more than the ordinary permission."""
+        return tuple(room.guard for room in self if room.guard is not None)
 
     @functools.cached_property
     def hooks(self) -> Mapping[str, tuple[Hook, ...]]:

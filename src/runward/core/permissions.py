@@ -44,6 +44,8 @@ PERMISSIONS: Final[dict[str, Role]] = {
     "data.write": Role.CONTRIBUTOR,
     "data.delete": Role.MAINTAINER,
     "data.read_restricted": Role.MAINTAINER,
+    "label.read": Role.VIEWER,
+    "label.write": Role.CONTRIBUTOR,
     "model.read": Role.VIEWER,
     "model.write": Role.CONTRIBUTOR,
     "model.delete": Role.MAINTAINER,

@@ -50,6 +50,7 @@ def find_content(call: Call, dataset: str, digest: str) -> Stored:
     place = sql.find_dataset(call.tx, dataset)
     assert place is not None
     wanted = check_digest(digest)
+    call.read_content("dataset", place.id)
     if not held(call.tx, place.id, [wanted]):
         raise NotFoundError(f"dataset {place.name!r} has no bytes with digest {digest[:12]}")
     return Stored(wanted, call.blobs.size(wanted), "application/octet-stream")
@@ -67,6 +68,7 @@ def _small_ones(call: Call, dataset: str, digests: Sequence[Digest]) -> dict[Dig
     place = sql.find_dataset(call.tx, dataset)
     assert place is not None
     wanted = list(dict.fromkeys(digests))
+    call.read_content("dataset", place.id)
     if lost := set(wanted) - held(call.tx, place.id, wanted):
         raise NotFoundError(f"dataset {place.name!r} has no bytes with digest {min(lost)[:12]}")
     sizes = uploaded_sizes(call, place.project_id, wanted)

@@ -204,6 +204,7 @@ class DataService(Data):
 
     def diff_table(self, dataset: str, version: str, path: str, other: str = "", sample: int = 10) -> TableDiff:
         """See the contract."""
+        self.call.read_content("dataset", self.get_dataset(dataset).id)
         return browsing.diff_table(self.call, *self._two(dataset, version, other), path, sample)
 
     def _two(self, dataset: str, version: str, other: str) -> tuple[DatasetVersion | None, DatasetVersion]:

@@ -24,6 +24,7 @@ from runward.governance.model import (
     Token,
     TokenSecret,
     Verb,
+    WorkspaceKeys,
 )
 
 
@@ -191,4 +192,9 @@ class Governance(Protocol):
     @operation("POST", "/audit/checkpoints", may="audit.read", on=ON_WORKSPACE)
     def checkpoint_audit(self) -> AuditCheckpoint:
         """Note where the trail ends now, outside of the database. Raises: StoreError (a place cannot be written to)."""
+        ...
+
+    @operation("GET", "/keys", may="audit.read", on=ON_WORKSPACE)
+    def list_keys(self) -> WorkspaceKeys:
+        """Which keys the workspace has, how old they are and whether the root key can be used; no secrets."""
         ...

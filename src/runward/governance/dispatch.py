@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import msgspec
 
@@ -37,6 +37,17 @@ from runward.store.keys import Keyring
 Api = TypeVar("Api")
 T = TypeVar("T")
 Listener = Callable[[Sequence[Event]], None]
+RESTRICTED = "data.read_restricted"
+
+
+class Read(NamedTuple):
+    """That somebody read what is restricted, or wanted to."""
+
+    kind: str
+    object_id: str
+    outcome: str
+
+
 AtEnd = Callable[[Sequence[tuple["Call", str]]], None]
 """Work for several calls of one transaction at once: (call, what it is about) each."""
 Left = dict[AtEnd, list[tuple["Call", str]]]
@@ -57,6 +68,8 @@ class Call:
         self.events: list[Event] = []
         self.noted: list[tuple[Actor, Noted]] = []
         """What goes into the audit trail before the commit."""
+        self.restricted_reads: list[Read] = []
+        """Contents that more than the ordinary permission was needed for: that they were read is noted too."""
         self.about: tuple[str, str] | None = None
         """(kind, id) of what the call turned out to be about, where its declaration does not say."""
 
@@ -86,6 +99,26 @@ class Call:
         self.events.append(event)
         for hook in self._dispatcher.rooms.hooks.get(event.kind, ()):
             hook(self, event)
+
+    def read_content(self, kind: str, object_id: str, on: tuple[str, str] | None = None) -> None:
+        """Say that the call hands out what an object holds, and not only what is known about it.
+
+        Args:
+            kind: Of the object; ``blob`` for bytes that may belong to several.
+            object_id: The object.
+            on: The object (kind, id) that decides who may, where it is another one.
+
+        Raises: ForbiddenError (it is restricted, and the caller may not read what is).
+        """
+        reasons = (guard(self, kind, object_id) for guard in self._dispatcher.rooms.guards)
+        if reason := next(filter(None, reasons), ""):
+            try:
+                place = on or (kind, object_id)
+                self._dispatcher.require(self, *place, RESTRICTED, f"reading this (it is {reason})")
+            except ForbiddenError as error:
+                self.restricted_reads.append(Read(kind, object_id, error.code))
+                raise
+            self.restricted_reads.append(Read(kind, object_id, "ok"))
 
     def at_end(self, work: AtEnd, subject: str) -> None:
         """Have some work done before the commit, once for all that was left for it by the calls of this transaction."""
@@ -223,12 +256,28 @@ class Dispatcher:
         return _past_clashes(lambda: self._call_once(op, actor, arguments))
 
     def _call_once(self, op: Operation, actor: Actor, arguments: Mapping[str, Any]) -> Any:
-        with self.database.transaction(write=op.writes) as tx:
+        reads: list[Read] = []
+        with self._noting(actor, reads), self.database.transaction(write=op.writes) as tx:
             call = Call(self, tx, actor)
+            call.restricted_reads = reads
             result = self._run(call, op, arguments)
             append(tx, self.audit_key, call.noted)
         self._committed([call])
         return result
+
+    @contextlib.contextmanager
+    def _noting(self, actor: Actor, reads: list[Read]) -> Iterator[None]:
+        """Note what was read of what is restricted, before anybody gets it: a reading transaction cannot do that itself."""
+        try:
+            yield
+        finally:
+            if reads:
+                with self.database.transaction(write=True) as tx:
+                    call = Call(self, tx, actor)
+                    for read in reads:
+                        self._note(call, RESTRICTED, read.kind, read.object_id, read.outcome)
+                    append(tx, self.audit_key, call.noted)
+                self._committed([call])
 
     def _call_in_group(self, op: Operation, actor: Actor, arguments: Mapping[str, Any]) -> Any:
         """One fsync acknowledges all calls that arrived during the one before it; a call that fails is undone alone."""
@@ -398,8 +447,10 @@ class Dispatcher:
 
         ``audit`` is the name under which the call goes into the audit trail, in the same transaction; empty for none.
         """
-        with self.database.transaction(write=write) as tx:
+        reads: list[Read] = []
+        with self._noting(actor, reads), self.database.transaction(write=write) as tx:
             call = Call(self, tx, actor)
+            call.restricted_reads = reads
             self.check_token(actor, door.may, f"{door.method} {door.path}")
             if not door.on.startswith("@"):
                 self.require(call, door.on, object_id, door.may, f"{door.method} {door.path}")
@@ -411,7 +462,7 @@ class Dispatcher:
         self._committed([call])
 
     def _record(self, call: Call, op: Operation, arguments: Mapping[str, Any], outcome: str) -> None:
-        kind, object_id = subject(op, arguments) or call.about or ("workspace", "")
+        kind, object_id = call.about or subject(op, arguments) or ("workspace", "")
         self._note(call, op.id, kind, object_id, outcome)
 
     def _note(self, call: Call, what: str, kind: str, object_id: str, outcome: str) -> None:

@@ -355,3 +355,34 @@ class Access(msgspec.Struct, frozen=True):
     scope: str
     members: list[Seer]
     """Deactivated ones are left out; the highest role first."""
+
+
+class TeamKey(msgspec.Struct, frozen=True):
+    """The present key of a team."""
+
+    team: str
+    version: int
+    """So many keys the team has had: older ones open what they sealed."""
+    created_at: datetime
+
+
+class WorkspaceKeys(msgspec.Struct, frozen=True):
+    """The state of a workspace's keys; no secrets."""
+
+    encrypted_since: datetime | None
+    """Since when files are encrypted; None if they are not."""
+    root_key: str
+    """Id of the root key; empty where there is none yet."""
+    where: str
+    """Where the root key is looked for, in words."""
+    problem: str
+    """Why the root key cannot be used; empty if it can."""
+    teams: list[TeamKey]
+    people: int
+    """Members who have a key."""
+    destroyed: int
+    """Members whose key was destroyed."""
+    people_key_since: datetime | None
+    """Since when the people key of now counts; None where there is none yet."""
+    backup_days: float
+    """How long a people key stays that was replaced."""

@@ -49,6 +49,11 @@ def insert_team(tx: Tx, team_id: str, name: str, now: int) -> None:
     tx.execute("INSERT INTO teams (id, name, created_at) VALUES (?, ?, ?)", (team_id, name, now))
 
 
+def team_names(tx: Tx) -> dict[str, str]:
+    """Every team's name by its id."""
+    return {row[0]: row[1] for row in tx.all("SELECT id, name FROM teams")}
+
+
 def teams(tx: Tx, actor: Actor) -> list[Team]:
     """The teams that the actor may see."""
     clause = readable_teams(actor)

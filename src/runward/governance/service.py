@@ -15,6 +15,7 @@ from runward.governance.api import Governance
 from runward.governance.checkpoints import places, read_checkpoints, write_checkpoint
 from runward.governance.dispatch import Call
 from runward.governance.inclusion import prove_event
+from runward.governance.keystate import keys_of
 from runward.governance.model import (
     Access,
     AuditCheckpoint,
@@ -33,6 +34,7 @@ from runward.governance.model import (
     Token,
     TokenSecret,
     Verb,
+    WorkspaceKeys,
 )
 from runward.governance.names import check_name
 from runward.governance.proof import prove
@@ -381,6 +383,10 @@ class GovernanceService(Governance):
         return prove_event(
             self.tx, self.call.dispatcher.folder, self.call.dispatcher.audit_key, event_id, self.call.now
         )
+
+    def list_keys(self) -> WorkspaceKeys:
+        """See the contract."""
+        return keys_of(self.call)
 
     def checkpoint_audit(self) -> AuditCheckpoint:
         """See the contract."""

@@ -14,7 +14,7 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import msgspec
 from blake3 import blake3
@@ -22,6 +22,7 @@ from blake3 import blake3
 from runward.core.clock import utc_now
 from runward.core.hashing import digest_bytes
 from runward.errors import AlreadyExistsError, CorruptedError, InvalidError, RunwardError
+from runward.interop.packing import BundleFile, Sink, open_sink, pretty, put
 from runward.interop.runlock import lock_of_run
 from runward.registry.version_model import Card, ModelFile, VersionDetail
 from runward.tracking.checks import check_artifact_path
@@ -31,15 +32,6 @@ FORMAT = "runward.handoff/1"
 MANIFEST = "manifest.json"
 _CHUNK = 1 << 20
 _MAX_MANIFEST = 16 << 20
-
-
-class BundleFile(msgspec.Struct, frozen=True):
-    """A file of a bundle."""
-
-    path: str
-    size: int
-    sha256: str
-    blake3: str
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,34 +66,6 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
     """What became of the test vectors."""
 
 
-class _Sink(Protocol):
-    def open(self, path: str) -> contextlib.AbstractContextManager[Any]:
-        """A file to write."""
-        ...
-
-
-class _FolderSink:
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def open(self, path: str) -> contextlib.AbstractContextManager[BinaryIO]:
-        place = self._folder / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        return open(place, "wb")
-
-
-class _ZipSink:
-    def __init__(self, archive: zipfile.ZipFile) -> None:
-        self._archive = archive
-
-    def open(self, path: str) -> contextlib.AbstractContextManager[Any]:
-        # The same content is the same ZIP, whenever it is written.
-        info = zipfile.ZipInfo(path, (1980, 1, 1, 0, 0, 0))
-        info.external_attr = 0o644 << 16
-        info.compress_type = zipfile.ZIP_STORED
-        return self._archive.open(info, "w", force_zip64=True)
-
-
 def write_bundle(space: Workspace, model: str, version: int, target: Path, *, offline: bool = False) -> Bundle:
     """Write a version with card, lock, signature, test vectors, certificates and a manifest of digests.
 
@@ -130,7 +94,7 @@ def write_bundle(space: Workspace, model: str, version: int, target: Path, *, of
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".handoff-", dir=target.parent) as folder:
         draft = Path(folder) / "bundle"
-        with _sink(draft, as_zip=target.suffix == ".zip") as sink:
+        with open_sink(draft, as_zip=target.suffix == ".zip") as sink:
             manifest, text = _fill(space, found, card, sink, offline)
         os.replace(draft, target)
     digest = digest_bytes(text)
@@ -138,23 +102,13 @@ def write_bundle(space: Workspace, model: str, version: int, target: Path, *, of
     return Bundle(place=str(target), digest=digest, manifest=manifest, vectors=_vectors(manifest))
 
 
-@contextlib.contextmanager
-def _sink(place: Path, *, as_zip: bool) -> Iterator[_Sink]:
-    if as_zip:
-        with zipfile.ZipFile(place, "w") as archive:
-            yield _ZipSink(archive)
-    else:
-        place.mkdir()
-        yield _FolderSink(place)
-
-
-def _fill(space: Workspace, found: VersionDetail, card: Card, sink: _Sink, offline: bool) -> tuple[Manifest, bytes]:
-    listed = [_put(sink, f"model/{file.path}", _content(space, found, file)) for file in found.files]
+def _fill(space: Workspace, found: VersionDetail, card: Card, sink: Sink, offline: bool) -> tuple[Manifest, bytes]:
+    listed = [put(sink, f"model/{file.path}", _content(space, found, file)) for file in found.files]
     for one, file in zip(listed, found.files, strict=True):
         if one.blake3 != file.digest:
             raise CorruptedError(f"{file.path} is not what was registered", hint="runward doctor")
     texts, absent = _texts(space, found, card, offline)
-    listed += [_put(sink, path, [text]) for path, text in texts.items()]
+    listed += [put(sink, path, [text]) for path, text in texts.items()]
     manifest = Manifest(
         format=FORMAT,
         model=found.version.model,
@@ -168,7 +122,7 @@ def _fill(space: Workspace, found: VersionDetail, card: Card, sink: _Sink, offli
         files=listed,
     )
     text = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
-    _put(sink, MANIFEST, [text])
+    put(sink, MANIFEST, [text])
     return manifest, text
 
 
@@ -181,17 +135,6 @@ def _content(space: Workspace, found: VersionDetail, file: ModelFile) -> Iterabl
     return [space.files.read(run_id, file.digest)]
 
 
-def _put(sink: _Sink, path: str, chunks: Iterable[bytes]) -> BundleFile:
-    hashes, size = (hashlib.sha256(), blake3()), 0
-    with sink.open(path) as file:
-        for chunk in chunks:
-            file.write(chunk)
-            size += len(chunk)
-            for one in hashes:
-                one.update(chunk)
-    return BundleFile(path, size, hashes[0].hexdigest(), hashes[1].hexdigest())
-
-
 def _texts(
     space: Workspace, found: VersionDetail, card: Card, offline: bool
 ) -> tuple[dict[str, bytes], dict[str, str]]:
@@ -200,12 +143,12 @@ def _texts(
     if card.missing:
         absent["card"] = f"nobody answered: {', '.join(card.missing)}"
     if found.signature is not None:
-        texts["signature.json"] = _json(found.signature)
+        texts["signature.json"] = pretty(found.signature)
     else:
         absent["signature"] = "none was registered"
     if found.input_example is not None:
         vectors = {"input": found.input_example, "expected_output": found.expected_output}
-        texts["test_vectors.json"] = _json(vectors)
+        texts["test_vectors.json"] = pretty(vectors)
     else:
         absent["test vectors"] = "no input example was registered"
     _collect(
@@ -234,13 +177,9 @@ def _certificates(space: Workspace, verification: str) -> dict[str, bytes]:
         return {}
     key = space.repro.signing_key()
     return {
-        f"certificates/{verification}.json": _json(found.certificate),
+        f"certificates/{verification}.json": pretty(found.certificate),
         "certificates/signing-key.pem": key.public_key.encode(),
     }
-
-
-def _json(value: object) -> bytes:
-    return msgspec.json.format(msgspec.json.encode(value), indent=2)
 
 
 def _vectors(manifest: Manifest) -> str:

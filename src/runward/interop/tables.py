@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from runward.core.clock import to_us, utc_now
-from runward.errors import CorruptedError
+from runward.errors import ConflictError, CorruptedError
 from runward.interop.parquet import arrow
 from runward.store.blobs import Blobs
 from runward.store.database import Database, Tx
@@ -59,8 +59,13 @@ def write_tables(
         after_s: Seconds that a run has been over.
         go_on: Asked before each run.
 
-    Raises: MissingExtraError (pyarrow), StoreError.
+    Raises: MissingExtraError (pyarrow), StoreError, ConflictError (the workspace is encrypted).
     """
+    if blobs.is_sealed:
+        raise ConflictError(
+            "tables of points are not written: this workspace is encrypted, and they are for programs that have no key",
+            hint="runward export writes what you choose to where you choose",
+        )
     arrow()
     runs = points = removed = failed = 0
     for due in _due(database, to_us(utc_now()) - int(after_s * 1e6)):

@@ -55,10 +55,12 @@ class KnowledgeService(Knowledge):
         found = sql.page(self.tx, page_id)
         if found is None:
             raise NotFoundError(f"there is no page {page_id!r}")
+        self.call.read_content("page", page_id)
         return found
 
     def page_versions(self, page_id: str) -> list[PageVersion]:
         """See the contract."""
+        self.call.read_content("page", page_id)
         return sql.versions(self.tx, page_id)
 
     def search(self, query: str, repository: str = "", kind: str = "", limit: int = 20) -> SearchResult:

@@ -11,6 +11,7 @@ import msgspec
 
 from runward.data.spans import unversioned_reads
 from runward.errors import InvalidError
+from runward.policy.uses import Use, uses_of
 from runward.review.licenses import Stated, admitted, is_exempt, stated
 from runward.review.model import CheckResult, EvidenceItem, Standards, Verdict
 from runward.store.database import Tx
@@ -40,7 +41,18 @@ def input_gates(tx: Tx, run_id: str, standards: Standards) -> list[CheckResult]:
         gates.append(_packages(installed(tx, run_id), standards.forbidden_packages))
     if standards.data_versioned:
         gates.append(_data(unversioned_reads(tx, run_id)))
-    return gates
+    # What may be done with data about people is nothing that a project's standards could leave out.
+    return [*gates, *_use(uses_of(tx, run_id))]
+
+
+def _use(found: list[Use]) -> list[CheckResult]:
+    if not found:
+        return []
+    wrong = [EvidenceItem(f"{use.dataset} ({use.label}): {use.problem}") for use in found if use.problem]
+    if wrong:
+        return [_gate("data use", Verdict.FAIL, f"{len(wrong)} restricted dataset(s) may not be used for this", wrong)]
+    names = ", ".join(f"{use.dataset} ({use.label})" for use in found[:_NAMED])
+    return [_gate("data use", Verdict.PASS, f"the run's purpose is one of those of {names}", [])]
 
 
 def _packages(present: dict[str, str] | None, rules: list[str]) -> CheckResult:

@@ -44,7 +44,8 @@ def routes(
     async def upload(request: Request) -> Response:
         asking = await in_thread(lambda: caller(request))
         place = await in_thread(lambda: artifacts.may_upload(asking, request.path_params["path"]))
-        with server.dispatcher.blobs.writer() as writer:
+        blobs = await in_thread(lambda: artifacts.blobs_at(asking, place))
+        with blobs.writer() as writer:
             async for chunk in request.stream():
                 writer.write(chunk)
             digest, size = await in_thread(writer.commit)
@@ -98,7 +99,7 @@ def page_routes(
                 raise invalid(f"Artifact size is too large. Max size is {downloads.MAX_UPLOAD_BYTES >> 20}MB.")
         if not data:
             raise invalid("Request must specify data.")
-        await in_thread(lambda: artifacts.store(asking, place, *_stored(server, bytes(data))))
+        await in_thread(lambda: artifacts.store(asking, place, *_stored(asking, place, bytes(data))))
         return JSONResponse({})
 
     fetched = [("get-artifact", downloads.of_run), ("model-versions/get-artifact", downloads.of_version)]
@@ -109,8 +110,8 @@ def page_routes(
     ]
 
 
-def _stored(server: Server, data: bytes) -> tuple[Digest, int]:
-    with server.dispatcher.blobs.writer() as writer:
+def _stored(asking: Caller, place: artifacts.Place, data: bytes) -> tuple[Digest, int]:
+    with artifacts.blobs_at(asking, place).writer() as writer:
         writer.write(data)
         return writer.commit()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from urllib.parse import quote
 
@@ -16,10 +17,11 @@ from runward.core.remote import DIRECT
 from runward.data.files import DATA_BLOB, DATA_BLOBS, find_content, find_contents, stream_contents
 from runward.errors import NotFoundError
 from runward.server.app import Server, door, in_thread, read_body
-from runward.store.blobs import check_digest
+from runward.store.blobs import Blobs, check_digest
 from runward.tracking import files
 
 _INLINE = {"image/png", "image/jpeg", "image/gif", "image/webp", "image/svg+xml"}
+_RANGE = re.compile(r"bytes=(?:(\d{1,18})-(\d{1,18})?|-(\d{1,18}))")
 _LOCKED = "default-src 'none'; sandbox"
 # A page that a run made: it may draw itself, but has no origin, no network, and nothing of ours.
 _PAGE = (
@@ -35,12 +37,12 @@ def uploads(server: Server) -> list[BaseRoute]:
     async def upload(request: Request) -> Response:
         project = request.path_params["project"]
 
-        def allowed() -> Digest:
-            with dispatcher.enter(files.UPLOAD, server.actor(request), project, write=False):
-                return check_digest(request.path_params["digest"])
+        def allowed() -> tuple[Digest, Blobs]:
+            with dispatcher.enter(files.UPLOAD, server.actor(request), project, write=False) as call:
+                return check_digest(request.path_params["digest"]), files.blobs_for(call, project)
 
-        digest = await in_thread(allowed)
-        with dispatcher.blobs.writer() as writer:
+        digest, blobs = await in_thread(allowed)
+        with blobs.writer() as writer:
             async for chunk in request.stream():
                 writer.write(chunk)
             _, size = await in_thread(lambda: writer.commit(digest))
@@ -55,17 +57,17 @@ def uploads(server: Server) -> list[BaseRoute]:
     async def pack(request: Request) -> Response:
         project = request.path_params["project"]
 
-        def allowed() -> None:
-            with dispatcher.enter(files.PACK, server.actor(request), project, write=False):
-                # Who may not write makes this server read and unpack nothing.
-                pass
+        def allowed() -> Blobs:
+            # Who may not write makes this server read and unpack nothing.
+            with dispatcher.enter(files.PACK, server.actor(request), project, write=False) as call:
+                return files.blobs_for(call, project)
 
-        await in_thread(allowed)
+        blobs = await in_thread(allowed)
         contents = decode(await read_body(request), dict[str, bytes], MSGPACK)
 
         def kept() -> int:
             digests = [check_digest(text) for text in contents]
-            sizes = dispatcher.blobs.put_many((digest, [contents[digest]]) for digest in digests)
+            sizes = blobs.put_many((digest, [contents[digest]]) for digest in digests)
             with dispatcher.enter(files.PACK, server.actor(request), project, write=True) as call:
                 files.record_uploads(call, project, list(zip(digests, sizes, strict=True)))
             return sum(sizes)
@@ -196,12 +198,25 @@ def _download(server: Server, request: Request, found: files.Stored, name: str) 
         "Content-Security-Policy": policy,
         "Cache-Control": "private, max-age=3600",
     }
-    return stored_bytes(server, found.digest, found.size, media_type, headers)
+    wanted = "" if "if-range" in request.headers else request.headers.get("range", "")
+    return stored_bytes(server, found.digest, found.size, media_type, headers, wanted)
 
 
-def stored_bytes(server: Server, digest: Digest, size: int, media_type: str, headers: dict[str, str]) -> Response:
-    """Stored bytes as a response."""
+def stored_bytes(
+    server: Server, digest: Digest, size: int, media_type: str, headers: dict[str, str], wanted: str = ""
+) -> Response:
+    """Stored bytes as a response; of what is no file of its own, the one part that the header ``Range`` names."""
     if path := server.dispatcher.blobs.local_path(digest):
         return FileResponse(path, media_type=media_type, headers=headers)
-    headers = {**headers, "Content-Length": str(size)}
-    return StreamingResponse(server.dispatcher.blobs.chunks(digest), media_type=media_type, headers=headers)
+    headers = {**headers, "Accept-Ranges": "bytes", "Content-Length": str(size)}
+    start, stop, status = 0, size, 200
+    if match := _RANGE.fullmatch(wanted):
+        first, last, tail = match.groups()
+        start = int(first) if first else max(size - int(tail), 0)
+        stop = min(int(last) + 1, size) if last else size
+        if start >= stop:
+            return Response(status_code=416, headers={"Content-Range": f"bytes */{size}"})
+        status = 206
+        headers |= {"Content-Length": str(stop - start), "Content-Range": f"bytes {start}-{stop - 1}/{size}"}
+    chunks = server.dispatcher.blobs.chunks(digest, start, stop)
+    return StreamingResponse(chunks, status_code=status, media_type=media_type, headers=headers)

@@ -24,13 +24,16 @@ from runward.core.clock import utc_now
 from runward.core.hashing import digest_chunks, digest_file
 from runward.core.ids import Digest
 from runward.errors import ConflictError, CorruptedError, NotFoundError
-from runward.store.blobs import Blobs
+from runward.store.blobs import Blobs, Shelf
 from runward.store.database import Database, SqliteDatabase
 from runward.store.folder import FolderBlobs
+from runward.store.keys import Keyring
+from runward.store.sealed import SealedBlobs
 from runward.store.transfer import Progress, copy_blobs, copy_rows
 
 _KIND = "runward backup"
 _MANIFEST = "backup.json"
+_SUMS = "sealed.json"
 _BESIDE = ("keys", "audit")
 _KEPT_APART = shutil.ignore_patterns("root.*", "people")
 """Of `keys`: who has a backup must not have what opens it, nor what forgets somebody when it expires."""
@@ -51,17 +54,21 @@ class Backup(msgspec.Struct, frozen=True):
     """Digest of `runward.db`."""
     keys: bool
     """Whether the workspace's keys are in it: who reads it can then sign as the workspace."""
+    sealed: int = 0
+    """Files that are encrypted; what opens them is not in the backup."""
+    sums: str = ""
+    """Digest of `sealed.json`, in which the digests of the encrypted files stand as they lie."""
     kind: str = _KIND
 
 
 def back_up(
-    database: Database, blobs: Blobs, folder: Path, target: Path, progress: Progress, *, keys: bool = True
+    database: Database, blobs: Shelf, folder: Path, target: Path, progress: Progress, *, keys: bool = True
 ) -> Backup:
     """Write a backup, or bring an earlier one in the same folder to the present.
 
     Args:
         database: Of the workspace; others may write to it meanwhile.
-        blobs: Its bytes.
+        blobs: What its bytes lie in: what is encrypted is copied so.
         folder: Its own files, among them the keys.
         target: A folder that is empty, or holds a backup.
         progress: Told what was copied.
@@ -83,25 +90,35 @@ def back_up(
     # The bytes after the rows: what the rows name is there.
     copy_blobs(blobs, kept, progress)
     _mirror(blobs, kept)
+    inside, beside = kept.beside(), blobs.beside()
+    _mirror(beside, inside)
+    beside.close()
+    sums = _sums(target, inside)
     for name in _BESIDE:
         shutil.rmtree(target / name, ignore_errors=True)
         if (folder / name).is_dir() and (keys or name != "keys"):
             shutil.copytree(folder / name, target / name, ignore=_KEPT_APART)
     os.replace(part, target / "runward.db")
-    sizes = [size for _, size, _ in kept.stored()]
-    made = Backup(at, rows, len(sizes), sum(sizes), digest_file(target / "runward.db"), keys)
+    sizes = [size for _, size, _ in kept.stored()] + [size for _, size, _ in inside.stored()]
+    inside.close()
+    database_digest = digest_file(target / "runward.db")
+    made = Backup(
+        at, rows, len(sizes), sum(sizes), database_digest, keys, len(sums), digest_file(target / _SUMS) if sums else ""
+    )
     kept.close()
     _write(target / _MANIFEST, msgspec.json.format(msgspec.json.encode(made), indent=2) + b"\n")
     (target / "backup.part").unlink()
     return made
 
 
-def check_backup(target: Path, references: Sequence[str]) -> Iterator[str]:
+def check_backup(target: Path, references: Sequence[str], keyring: Keyring | None = None) -> Iterator[str]:
     """What is wrong with a backup, in sentences; nothing where all of it is as it was written.
 
     Args:
         target: Its folder.
         references: Queries with one column of text, in which the digests of bytes stand that rows name.
+        keyring: Of the workspace, where it is there: encrypted files are then opened. Without it they are compared with what
+            was written, and which of them rows name cannot be told.
 
     Raises: NotFoundError (it is no backup, or not whole).
     """
@@ -110,11 +127,17 @@ def check_backup(target: Path, references: Sequence[str]) -> Iterator[str]:
         yield "runward.db is not as it was written"
         return
     kept = FolderBlobs(target / "blobs")
-    files = 0
-    for digest, _, _ in kept.stored():
-        files += 1
-        if digest_chunks(kept.chunks(digest)) != digest:
-            yield f"file {digest} is not as it was written"
+    yield from kept.problems()
+    sealed = kept.beside()
+    sums = _read_sums(target, made)
+    for name, _, _ in sealed.stored():
+        if digest_chunks(sealed.pieces(name)) != sums.get(name):
+            yield f"encrypted file {name} is not as it was written"
+    store: Blobs = kept
+    if made.sealed and keyring is not None:
+        store = SealedBlobs(kept, keyring)
+        yield from store.problems()
+    files = sum(1 for one in (kept, sealed) for _ in one.stored())
     if files != made.files:
         yield f"{made.files:,} files were written, {files:,} are there"
     with contextlib.closing(
@@ -122,15 +145,34 @@ def check_backup(target: Path, references: Sequence[str]) -> Iterator[str]:
     ) as rows:
         if (said := rows.execute("PRAGMA integrity_check").fetchone()[0]) != "ok":
             yield f"runward.db: {said}"
-        for query in references:
+        for query in references if keyring is not None or not made.sealed else ():
             for (text,) in rows.execute(query):
                 for digest in _DIGEST.findall(text or ""):
-                    if not kept.has(digest):
+                    if not store.has(digest):
                         yield f"file {digest} is named and not there"
-    kept.close()
+    sealed.close()
+    store.close()
 
 
-def restore(target: Path, database: Database, blobs: Blobs, folder: Path, progress: Progress) -> Backup:
+def _sums(target: Path, sealed: FolderBlobs) -> dict[str, str]:
+    """Note the digests of the encrypted files as they lie; those that were there already keep theirs."""
+    known = msgspec.json.decode((target / _SUMS).read_bytes(), type=dict[str, str]) if (target / _SUMS).exists() else {}
+    found = {str(name): known.get(name) or digest_chunks(sealed.pieces(name)) for name, _, _ in sealed.stored()}
+    if found:
+        _write(target / _SUMS, msgspec.json.encode(found))
+    return found
+
+
+def _read_sums(target: Path, made: Backup) -> dict[str, str]:
+    """Raises: CorruptedError."""
+    if not made.sums:
+        return {}
+    if not (target / _SUMS).exists() or digest_file(target / _SUMS) != made.sums:
+        raise CorruptedError(f"{target / _SUMS} is not as it was written", hint="take another backup")
+    return msgspec.json.decode((target / _SUMS).read_bytes(), type=dict[str, str])
+
+
+def restore(target: Path, database: Database, blobs: Shelf, folder: Path, progress: Progress) -> Backup:
     """Put a backup into an empty database, and its bytes beside it; each one's digest is checked on the way.
 
     Raises: NotFoundError (no backup, or not whole), CorruptedError, ConflictError (the database is not empty), StoreError,
@@ -140,7 +182,7 @@ def restore(target: Path, database: Database, blobs: Blobs, folder: Path, progre
     if digest_file(target / "runward.db") != made.database:
         raise CorruptedError(f"{target / 'runward.db'} is not as it was written", hint="take another backup")
     kept = FolderBlobs(target / "blobs")
-    copy_blobs(kept, blobs, progress)
+    copy_blobs(kept, blobs, progress, _read_sums(target, made))
     for name in _BESIDE:
         if (target / name).is_dir():
             shutil.copytree(target / name, folder / name, dirs_exist_ok=True)
@@ -182,7 +224,7 @@ def _write_rows(database: Database, path: Path, progress: Progress) -> int:
     return rows
 
 
-def _mirror(source: Blobs, target: Blobs) -> None:
+def _mirror(source: Shelf, target: Shelf) -> None:
     """What was collected since the last backup goes from this one too."""
     gone: list[Digest] = [digest for digest, _, _ in target.stored() if not source.has(digest)]
     for first in range(0, len(gone), _PART):

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import abc
 import contextlib
+import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, Self
 
 from blake3 import blake3
 
-from runward.core.hashing import digest_bytes
+from runward.core.hashing import digest_bytes, digest_chunks
 from runward.core.ids import Digest
 from runward.errors import CorruptedError, InvalidError, NotFoundError
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 CHUNK_BYTES = 1 << 20
 """Bytes are read and sent in pieces of this size."""
+SEALED = "sealed"
+"""The folder, inside that of the blobs, of those that are encrypted."""
 TABLES = "tables"
 """The folder, beside those of the blobs, of the files that other tools read by name."""
 
@@ -82,8 +85,11 @@ class Blobs(Protocol):
         """
         ...
 
-    def chunks(self, digest: Digest) -> Iterator[bytes]:
-        """A blob in pieces, unchecked. Raises: NotFoundError, at once."""
+    def chunks(self, digest: Digest, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """A blob in pieces, or its bytes from ``start``, which it has, to before ``stop``; not compared with its digest.
+
+        Raises: NotFoundError, at once.
+        """
         ...
 
     def copy_to(self, digest: Digest, path: Path) -> None:
@@ -109,16 +115,38 @@ class Blobs(Protocol):
         """
         ...
 
+    def problems(self) -> Iterator[str]:
+        """What is wrong with the stored bytes, in sentences; every one of them is read."""
+        ...
+
     def stored(self) -> Iterator[tuple[Digest, int, float]]:
-        """(digest, bytes, time in seconds since 1970 when it was last wanted) of every blob."""
+        """(name, bytes, time in seconds since 1970 when it was last wanted) of every blob; see :meth:`aliases`."""
         ...
 
     def remove(self, digests: Sequence[Digest], before: float) -> set[Digest]:
-        """Delete blobs, except those that were wanted after ``before`` (seconds since 1970); returns what is gone."""
+        """Delete blobs by name, except those wanted after ``before`` (seconds since 1970); returns what is gone."""
         ...
 
     def sweep(self, before: float) -> int:
         """Remove what uploads that were never finished left behind before a time; returns bytes."""
+        ...
+
+    def of(self, team_id: str) -> Blobs:
+        """The store as a team sees it: bytes are put for a team, and only its own are found again or kept once."""
+        ...
+
+    def aliases(self, digests: Iterable[str]) -> dict[str, str]:
+        """All names that :meth:`stored` may give to contents, with the digest that each stands for."""
+        ...
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether what is put is encrypted: no other program can read it where it lies."""
+        ...
+
+    @property
+    def bare(self) -> Shelf:
+        """The store beneath, whose bytes are what lies on the disk or in the bucket."""
         ...
 
     @property
@@ -142,6 +170,55 @@ class Blobs(Protocol):
         ...
 
 
+class LocalBlobs(Blobs, Protocol):
+    """A store to which what is captured is given first, on the machine where it is captured."""
+
+    def put_new(self, paths: Iterable[bytes]) -> list[tuple[Digest, int]]:
+        """Store files whose digests nobody knows, each read once; (digest, size in bytes) of each.
+
+        What is read is what is stored: whether a file was being written meanwhile is the caller's to see.
+
+        Raises: OSError (a file cannot be read), StoreError.
+        """
+        ...
+
+
+class Shelf(Blobs, Protocol):
+    """A store that also keeps bytes under names that are not their digest."""
+
+    reads_at_once: int
+    """So many reads at the same time are faster than one after the other."""
+
+    def beside(self) -> Shelf:
+        """The place for sealed bytes inside this one: its names are no digests of what lies there."""
+        ...
+
+    def spooled(self) -> contextlib.AbstractContextManager[tuple[BinaryIO, Callable[[Digest], None]]]:
+        """(an empty file, what keeps its bytes under a name durably); without that nothing stays. Raises: StoreError."""
+        ...
+
+    def put_named(
+        self, small: Mapping[Digest, bytes], large: Iterable[tuple[Digest, Callable[[BinaryIO], None]]]
+    ) -> None:
+        """Store bytes under names, durable when this returns.
+
+        Args:
+            small: Bytes by name; it may still be filled while ``large`` is gone through.
+            large: Names, each with what writes its bytes to a file.
+
+        Raises: StoreError, and what the writing raises; then none of them is kept, or only some in a bucket.
+        """
+        ...
+
+    def pieces(self, name: Digest, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """Some of the bytes under a name. Raises: NotFoundError, at once."""
+        ...
+
+    def scrub(self) -> None:
+        """Let nothing of what was removed stay in files that hold several blobs. Raises: StoreError."""
+        ...
+
+
 def not_stored(digest: str) -> NotFoundError:
     """The error of a blob that is not there."""
     return NotFoundError(f"blob {digest[:12]} is not stored")
@@ -157,6 +234,17 @@ def checked(digest: Digest, data: bytes) -> bytes:
 class Putting(abc.ABC):
     """What every store does in the same way, given :meth:`Blobs.writer` and :meth:`Blobs.touch`."""
 
+    is_sealed = False
+    """See :meth:`Blobs.is_sealed`."""
+
+    def of(self, team_id: str) -> Self:
+        """See :meth:`Blobs.of`. Without encryption all teams share what is the same."""
+        return self
+
+    def aliases(self, digests: Iterable[str]) -> dict[str, str]:
+        """See :meth:`Blobs.aliases`."""
+        return {digest: digest for digest in digests}
+
     @abc.abstractmethod
     def has(self, digest: Digest) -> bool:
         """See :meth:`Blobs.has`."""
@@ -164,6 +252,22 @@ class Putting(abc.ABC):
     def have(self, digests: Sequence[Digest]) -> set[Digest]:
         """See :meth:`Blobs.have`."""
         return {digest for digest in digests if self.has(digest)}
+
+    @abc.abstractmethod
+    def stored(self) -> Iterator[tuple[Digest, int, float]]:
+        """See :meth:`Blobs.stored`."""
+
+    @abc.abstractmethod
+    def chunks(self, digest: Digest, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """See :meth:`Blobs.chunks`."""
+
+    def problems(self) -> Iterator[str]:
+        """See :meth:`Blobs.problems`."""
+        for digest, _, _ in self.stored():
+            # What was collected meanwhile is no problem.
+            with contextlib.suppress(NotFoundError):
+                if digest_chunks(self.chunks(digest)) != digest:
+                    yield f"file {digest} is not as it was written"
 
     @abc.abstractmethod
     def touch(self, digest: Digest) -> bool:
@@ -191,6 +295,21 @@ class Putting(abc.ABC):
             for chunk in chunks:
                 writer.write(chunk)
             return writer.commit(expect)
+
+
+def beginning(chunks: Iterable[bytes], small: int) -> tuple[bytes, Iterator[bytes]]:
+    """(a content, or a beginning that is longer than a small one, and what follows)."""
+    pieces, head = iter(chunks), b""
+    for piece in pieces:
+        head = head + piece if head else piece
+        if len(head) > small:
+            break
+    return head, pieces
+
+
+def without_waiting(path: str, flags: int) -> int:
+    """Opens a file; a pipe that took its place would keep us waiting for ever."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def check_announced(found: str, announced: Digest) -> None:

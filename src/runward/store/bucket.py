@@ -73,10 +73,12 @@ class Bucket:
         """Store an object, whole or not at all. Raises: StoreError."""
         self.answer("store bytes", lambda: self.api.put(self.store, name, file, chunk_size=_PART_BYTES))
 
-    def pieces(self, name: str, missing: NotFoundError) -> Iterator[bytes]:
-        """An object's bytes. Raises: ``missing`` at once where there is none, StoreError."""
+    def pieces(self, name: str, missing: NotFoundError, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """An object's bytes, or some of them. Raises: ``missing`` at once where there is none, StoreError."""
+        part: Any = {"offset": start} if length is None else (start, start + length)
+        options: Any = {"range": part} if start or length is not None else None
         try:
-            found = self.answer("read", lambda: self.api.get(self.store, name))
+            found = self.answer("read", lambda: self.api.get(self.store, name, options=options))
         except FileNotFoundError:
             raise missing from None
         pieces = iter(found.stream(min_chunk_size=CHUNK_BYTES))

@@ -136,13 +136,16 @@ class SqliteDatabase:
         """See :meth:`Database.snapshot`: any transaction is one, in WAL."""
         return self.transaction(write=False)
 
-    def compact(self) -> tuple[int, str]:
-        """See :meth:`Database.compact`. The file is written anew, so it has to be worth it and nobody may write."""
+    def compact(self, *, always: bool = False) -> tuple[int, str]:
+        """See :meth:`Database.compact`. The file is written anew, so nobody may write and it has to be worth it.
+
+        With ``always`` it is in any case: nothing of what was deleted stays in it.
+        """
         connection = self._connect()
         free = connection.execute("PRAGMA freelist_count").fetchone()[0]
         pages = connection.execute("PRAGMA page_count").fetchone()[0]
         size = connection.execute("PRAGMA page_size").fetchone()[0]
-        if free * _WORTHWHILE < pages:
+        if free * _WORTHWHILE < pages and not always:
             return 0, f"{free * size:,} bytes are free inside the file and are used again: too little to write it anew"
         before = self._bytes_on_disk()
         try:

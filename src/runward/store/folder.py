@@ -9,7 +9,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,13 +20,16 @@ from runward.core.ids import Digest
 from runward.errors import NotFoundError, StoreError
 from runward.store.blobs import (
     CHUNK_BYTES,
+    SEALED,
     TABLES,
     BlobWriter,
     Putting,
+    beginning,
     check_announced,
     check_digest,
     checked,
     not_stored,
+    without_waiting,
 )
 from runward.store.clone import cloned
 from runward.store.database import parts
@@ -42,6 +45,9 @@ class FolderBlobs(Putting):
 
     Small ones that come many at once share one file; see :mod:`runward.store.small`.
     """
+
+    reads_at_once = 1
+    """See :class:`Shelf`: a disk that waits for nothing answers one after the other."""
 
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root)
@@ -116,7 +122,7 @@ class FolderBlobs(Putting):
             with tempfile.TemporaryDirectory(prefix=".new-", dir=self.root) as folder:
                 small, fresh = dict[Digest, bytes](), dict[Digest, Path]()
                 for number, (digest, chunks) in enumerate(contents):
-                    head, rest = _beginning(chunks)
+                    head, rest = beginning(chunks, SMALL_BYTES)
                     if len(head) <= SMALL_BYTES:
                         # Even if it is a file already: to look for one would cost as much as the whole row.
                         check_announced(digest_bytes(head), check_digest(digest))
@@ -147,7 +153,7 @@ class FolderBlobs(Putting):
         self._make_root()
         with tempfile.TemporaryDirectory(prefix=".new-", dir=self.root) as folder:
             for number, path in enumerate(paths):
-                with open(path, "rb", opener=_without_waiting) as source:
+                with open(path, "rb", opener=without_waiting) as source:
                     head = source.read(SMALL_BYTES + 1)
                     if len(head) <= SMALL_BYTES:
                         done.append((digest_bytes(head), len(head)))
@@ -207,11 +213,58 @@ class FolderBlobs(Putting):
     @contextlib.contextmanager
     def writer(self) -> Iterator[BlobWriter]:
         """A blob to write piece by piece; without a commit nothing of it stays. Raises: StoreError."""
+        with self.spooled() as (file, keep):
+            yield BlobWriter(file, keep)
+
+    @contextlib.contextmanager
+    def spooled(self) -> Iterator[tuple[BinaryIO, Callable[[Digest], None]]]:
+        """See :meth:`Shelf.spooled`."""
         try:
             with self._temporary() as (file, path):
-                yield BlobWriter(file, lambda digest: self._keep(file, path, digest))
+                yield file, lambda name: self._keep(file, path, name)
         except OSError as error:
             raise StoreError(f"the blob could not be stored in {self.root}: {error.strerror}") from error
+
+    def put_named(
+        self, small: Mapping[Digest, bytes], large: Iterable[tuple[Digest, Callable[[BinaryIO], None]]]
+    ) -> None:
+        """See :meth:`Shelf.put_named`. One transaction and one sync of the file system stand for all."""
+        fresh = dict[Digest, Path]()
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix=".new-", dir=self.root) as folder:
+                for number, (name, write) in enumerate(large):
+                    fresh[name] = Path(folder) / str(number)
+                    with open(fresh[name], "wb") as file:
+                        write(file)
+                        os.fchmod(file.fileno(), 0o444)
+                self._keep_all(fresh)
+                self._small.put(list(small.items()))
+        except OSError as error:
+            raise self._refused(error) from error
+
+    def pieces(self, name: Digest, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """See :meth:`Shelf.pieces`."""
+        try:
+            file = open(self.path_of(name), "rb")  # noqa: SIM115
+        except FileNotFoundError:
+            data = self._read_small(name)
+            return iter([data[start:] if length is None else data[start : start + length]])
+        file.seek(start)
+        return _pieces(file) if length is None else _limited(file, length)
+
+    @property
+    def bare(self) -> FolderBlobs:
+        """See :meth:`Blobs.bare`."""
+        return self
+
+    def beside(self) -> FolderBlobs:
+        """See :meth:`Shelf.beside`."""
+        return FolderBlobs(self.root / SEALED)
+
+    def scrub(self) -> None:
+        """See :meth:`Shelf.scrub`."""
+        self._small.compact(always=True)
 
     @contextlib.contextmanager
     def _temporary(self) -> Iterator[tuple[BinaryIO, Path]]:
@@ -251,13 +304,9 @@ class FolderBlobs(Putting):
         else:
             path.write_bytes(self._read_small(digest))
 
-    def chunks(self, digest: Digest) -> Iterator[bytes]:
+    def chunks(self, digest: Digest, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """See :meth:`Blobs.chunks`."""
-        try:
-            file = open(self.path_of(digest), "rb")  # noqa: SIM115
-        except FileNotFoundError:
-            return iter([self._read_small(digest)])
-        return _pieces(file)
+        return self.pieces(digest, start, None if stop is None else max(stop - start, 0))
 
     def local_path(self, digest: Digest) -> Path | None:
         """See :meth:`Blobs.local_path`."""
@@ -335,21 +384,6 @@ def _settle(file: BinaryIO, temporary: Path, target: Path) -> None:
         os.close(folder)
 
 
-def _without_waiting(path: str, flags: int) -> int:
-    """Opens a file; a pipe that took its place would keep us waiting for ever."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
-
-
-def _beginning(chunks: Iterable[bytes]) -> tuple[bytes, Iterator[bytes]]:
-    """(a content, or a beginning that is longer than a small blob, and what follows)."""
-    pieces, head = iter(chunks), b""
-    for piece in pieces:
-        head = head + piece if head else piece
-        if len(head) > SMALL_BYTES:
-            break
-    return head, pieces
-
-
 def _write_checked(path: Path, digest: Digest, chunks: Iterable[bytes]) -> int:
     hasher, size = blake3(), 0
     with open(path, "wb") as file:
@@ -376,6 +410,13 @@ def sync_filesystem(root: Path, paths: list[Path]) -> None:
             os.fsync(opened)
         finally:
             os.close(opened)
+
+
+def _limited(file: BinaryIO, length: int) -> Iterator[bytes]:
+    with file:
+        while chunk := file.read(min(length, CHUNK_BYTES)):
+            length -= len(chunk)
+            yield chunk
 
 
 def _pieces(file: BinaryIO) -> Iterator[bytes]:

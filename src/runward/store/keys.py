@@ -22,7 +22,7 @@ import msgspec
 from runward.core.clock import from_us, to_us, utc_now
 from runward.core.ids import new_id
 from runward.errors import CorruptedError, InvalidError, KeyMissingError, NotFoundError
-from runward.store.ciphers import cipher, new_secret, seal, unseal
+from runward.store.ciphers import available, cipher, new_secret, seal, unseal
 from runward.store.database import Database, Tx
 from runward.store.people import PeopleKeys
 from runward.store.rootkey import RootKey, RootPlace, root_place
@@ -54,7 +54,7 @@ class KeyInfo(NamedTuple):
     destroyed_at: datetime | None
 
 
-class _Held(NamedTuple):
+class Held(NamedTuple):
     """A key in memory."""
 
     id: str
@@ -67,8 +67,8 @@ class Keyring:
     """The keys of a workspace. Thread-safe; several processes may use one at once.
 
     Every method takes the caller's transaction where there is one (a writing one, if a key may have to be made), and opens its
-    own otherwise. Every method raises KeyMissingError (the root key or a people key is not there, or is another one) and
-    StoreError.
+    own otherwise. Every method raises KeyMissingError (the root key or a people key is not there, or is another one),
+    MissingExtraError (`cryptography` is not installed: see :attr:`is_available`) and StoreError.
     """
 
     def __init__(
@@ -93,9 +93,14 @@ class Keyring:
         self._kept_for = timedelta(days=_backup_days() if backup_days is None else backup_days)
         self._mutex = threading.RLock()
         self._roots: dict[str, RootKey] = {}
-        self._held: dict[tuple[str, str, str], _Held] = {}
+        self._held: dict[tuple[str, str, str], Held] = {}
         # Keys that may yet be undone with their transaction: nothing outside of it may be sealed with them.
         self._made = weakref.WeakKeyDictionary[Tx, set[str]]()
+
+    @property
+    def is_available(self) -> bool:
+        """Whether anything can be sealed on this machine: `cryptography` is installed."""
+        return available()
 
     # sealing --------------------------------------------------------------------------------------------------------
 
@@ -125,7 +130,7 @@ class Keyring:
         held = self.by_id(kind, owner_id, key_id, tx=tx)
         return unseal(held.cipher, sealed[1 + _ID_BYTES :], _bound(kind, owner_id, about))
 
-    def current(self, kind: Kind, owner_id: str, *, tx: Tx | None = None) -> _Held:
+    def current(self, kind: Kind, owner_id: str, *, tx: Tx | None = None) -> Held:
         """The key that seals now; made where there is none yet. Raises: NotFoundError (destroyed)."""
         if held := self._cached(kind, owner_id, ""):
             return held
@@ -137,7 +142,7 @@ class Keyring:
                 held = self._load(found, kind, owner_id, "") or self._make(found, kind, owner_id, 1)
         return held
 
-    def by_id(self, kind: Kind, owner_id: str, key_id: str, *, tx: Tx | None = None) -> _Held:
+    def by_id(self, kind: Kind, owner_id: str, key_id: str, *, tx: Tx | None = None) -> Held:
         """One of an owner's keys, the present one or an older. Raises: NotFoundError (destroyed, or there is none)."""
         if held := self._cached(kind, owner_id, key_id):
             return held
@@ -243,10 +248,35 @@ class Keyring:
                     self._replace_people(tx)
         return gone
 
+    def renew_people(self) -> int:
+        """Go on without people keys that are lost for good; returns for how many people that is.
+
+        What was sealed for them stays unreadable, and what is sealed from now on is under new keys.
+        """
+        lost = 0
+        with self._changing(None) as tx:
+            self._replace_people(tx, give_up=True)
+            new = self._present_people(tx)
+            for owner, version in tx.all(
+                """SELECT owner_id, max(version) FROM keys WHERE kind = 'person' GROUP BY owner_id
+                   HAVING count(destroyed_at) = 0 ORDER BY owner_id"""
+            ):
+                held = "SELECT 1 FROM keys WHERE kind = 'person' AND owner_id = ? AND version = ? AND wrapped_by = ?"
+                if tx.scalar(held, (owner, version, new)) is None:
+                    self._make(tx, "person", owner, version + 1)
+                    lost += 1
+        self.forget_cached()
+        return lost
+
     def begin(self) -> str:
         """Make the root key where there is none yet; returns its id."""
         with self._changing(None) as tx:
             return self._present_root(tx).id
+
+    def check(self, *, tx: Tx | None = None) -> None:
+        """Raises: KeyMissingError (the root key that wraps this database's keys is not there), InvalidError."""
+        if wanted := self.present_root(tx=tx):
+            self._root([wanted])
 
     # what may be told -----------------------------------------------------------------------------------------------
 
@@ -254,6 +284,16 @@ class Keyring:
     def where(self) -> str:
         """Where the root key is, in words."""
         return self._where().where
+
+    @property
+    def backup_days(self) -> float:
+        """How long a replaced people key stays."""
+        return self._kept_for / timedelta(days=1)
+
+    def present_root(self, *, tx: Tx | None = None) -> str:
+        """The id of the root key that the database's keys are wrapped by; empty where there are none yet."""
+        with self._reading(tx) as found:
+            return str(found.scalar("SELECT value FROM workspace WHERE key = ?", (_ROOT,)) or "")
 
     def all_keys(self, *, tx: Tx | None = None) -> list[KeyInfo]:
         """All keys, without their secrets."""
@@ -266,6 +306,20 @@ class Keyring:
             KeyInfo(key_id, kind, owner, version, by, from_us(made), None if gone is None else from_us(gone))
             for key_id, kind, owner, version, by, made, gone in rows
         ]
+
+    def owners(self, kind: Kind) -> list[str]:
+        """Whose keys of a kind there are."""
+        with self._reading(None) as tx:
+            rows = tx.all("SELECT DISTINCT owner_id FROM keys WHERE kind = ? ORDER BY owner_id", (kind,))
+        return [row[0] for row in rows]
+
+    def owner_of(self, key_id: str) -> str:
+        """Whose key this is. Raises: NotFoundError."""
+        with self._reading(None) as tx:
+            found = tx.scalar("SELECT owner_id FROM keys WHERE id = ?", (key_id,))
+        if found is None:
+            raise NotFoundError(f"there is no key {key_id!r}", hint="restore the database from a backup")
+        return str(found)
 
     def forget_cached(self) -> None:
         """Let go of the keys in memory."""
@@ -295,13 +349,13 @@ class Keyring:
                 found.execute("SELECT pg_advisory_xact_lock(4749)")
             yield found
 
-    def _cached(self, kind: str, owner_id: str, key_id: str) -> _Held | None:
+    def _cached(self, kind: str, owner_id: str, key_id: str) -> Held | None:
         held = self._held.get((kind, owner_id, key_id))
         if held is None or held.until < time.monotonic():
             return None
         return held
 
-    def _load(self, tx: Tx, kind: Kind, owner_id: str, key_id: str) -> _Held | None:
+    def _load(self, tx: Tx, kind: Kind, owner_id: str, key_id: str) -> Held | None:
         """A key from the database, the newest where no id is given; None where there is none."""
         row = tx.one(
             f"""SELECT id, version, wrapped, wrapped_by FROM keys WHERE kind = ? AND owner_id = ?
@@ -320,13 +374,13 @@ class Keyring:
             secret = unseal(self._people_cipher(wrapped_by), bytes(wrapped), about)
         else:
             secret = self._root([wrapped_by]).unwrap(bytes(wrapped), about)
-        held = _Held(found_id, secret, cipher(secret), time.monotonic() + _CACHED_S)
+        held = Held(found_id, secret, cipher(secret), time.monotonic() + _CACHED_S)
         with self._mutex:
             if found_id not in self._made.get(tx, ()):
                 self._held[kind, owner_id, key_id] = self._held[kind, owner_id, found_id] = held
         return held
 
-    def _make(self, tx: Tx, kind: Kind, owner_id: str, version: int) -> _Held:
+    def _make(self, tx: Tx, kind: Kind, owner_id: str, version: int) -> Held:
         key_id, secret = new_id(), new_secret()
         about = _row(kind, owner_id, key_id, version)
         if kind == "person":
@@ -338,14 +392,14 @@ class Keyring:
         tx.insert("keys", _values(key_id, kind, owner_id, version, wrapped, wrapped_by))
         with self._mutex:
             self._made.setdefault(tx, set()).add(key_id)
-        return _Held(key_id, secret, cipher(secret), 0.0)
+        return Held(key_id, secret, cipher(secret), 0.0)
 
     def _people_cipher(self, key_id: str) -> AESGCM:
         with self._mutex:
             held = self._held.get(("people", "", key_id))
             if held is None or held.until < time.monotonic():
                 secret = self.people.open(key_id, self._root, utc_now())
-                held = _Held(key_id, secret, cipher(secret), time.monotonic() + _CACHED_S)
+                held = Held(key_id, secret, cipher(secret), time.monotonic() + _CACHED_S)
                 self._held["people", "", key_id] = held
         return held.cipher
 
@@ -360,14 +414,14 @@ class Keyring:
         tx.insert("keys", _values(key_id, "people", "", last + 1, None, ""))
         return key_id
 
-    def _replace_people(self, tx: Tx) -> None:
-        """Make another people key, and wrap what is left by it."""
+    def _replace_people(self, tx: Tx, *, give_up: bool = False) -> None:
+        """Make another people key, and wrap what is left by it; what cannot be opened is passed over, or an error."""
         tx.execute(
             "UPDATE keys SET destroyed_at = ? WHERE kind = 'people' AND destroyed_at IS NULL", (to_us(utc_now()),)
         )
-        self._wrap_people(tx)
+        self._wrap_people(tx, give_up=give_up)
 
-    def _wrap_people(self, tx: Tx) -> None:
+    def _wrap_people(self, tx: Tx, *, give_up: bool = False) -> None:
         """Let the people key of now wrap the keys of all people."""
         new = self._present_people(tx)
         under = self._people_cipher(new)
@@ -378,7 +432,12 @@ class Keyring:
             (new,),
         ):
             about = _row("person", owner, key_id, version)
-            secret = unseal(self._people_cipher(wrapped_by), bytes(wrapped), about)
+            try:
+                secret = unseal(self._people_cipher(wrapped_by), bytes(wrapped), about)
+            except KeyMissingError:
+                if give_up:
+                    continue
+                raise
             again.append((seal(under, secret, about), new, key_id))
         tx.many("UPDATE keys SET wrapped = ?, wrapped_by = ? WHERE id = ?", again)
 
@@ -411,15 +470,8 @@ class Keyring:
 def _values(
     key_id: str, kind: str, owner_id: str, version: int, wrapped: bytes | None, wrapped_by: str
 ) -> dict[str, object]:
-    return {
-        "id": key_id,
-        "kind": kind,
-        "owner_id": owner_id,
-        "version": version,
-        "wrapped": wrapped,
-        "wrapped_by": wrapped_by,
-        "created_at": to_us(utc_now()),
-    }
+    said = {"id": key_id, "kind": kind, "owner_id": owner_id, "version": version, "wrapped": wrapped}
+    return {**said, "wrapped_by": wrapped_by, "created_at": to_us(utc_now())}
 
 
 def _row(kind: str, owner_id: str, key_id: str, version: int) -> bytes:

@@ -7,10 +7,12 @@ temporary names are needed. What a client puts directly lies at ``<prefix>/incom
 from __future__ import annotations
 
 import contextlib
+import copy
+import io
 import re
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -22,10 +24,11 @@ from runward.core.ids import Digest, new_id
 from runward.core.parallel import at_once
 from runward.errors import InvalidError, NotFoundError, StoreError
 from runward.store.blobs import (
+    SEALED,
     TABLES,
-    Blobs,
     BlobWriter,
     Putting,
+    Shelf,
     check_announced,
     check_digest,
     checked,
@@ -44,7 +47,7 @@ _SECRET = ("key", "secret", "token", "password")
 _UPLOAD_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 
-def open_blobs(place: str | Path, spool: Path) -> Blobs:
+def open_blobs(place: str | Path, spool: Path) -> Shelf:
     """The store at a place: a folder, or a URL such as ``s3://bucket/prefix?endpoint=http://…&region=…``.
 
     Args:
@@ -71,14 +74,17 @@ def open_blobs(place: str | Path, spool: Path) -> Blobs:
 class ObjectBlobs(Putting):
     """Blobs in a bucket."""
 
+    reads_at_once = _AT_ONCE
+    """See :class:`Shelf`: an object storage answers late, but many at once."""
+    _below = ""
+
     def __init__(self, url: str, settings: dict[str, str], spool: Path) -> None:
         self.url, self._spool = url, spool
         self._bucket = Bucket(url, settings, "--blobs")
         self._api, self._store, self._answer = self._bucket.api, self._bucket.store, self._bucket.answer
 
-    @staticmethod
-    def _name(digest: Digest) -> str:
-        return f"{digest[:2]}/{check_digest(digest)[2:]}"
+    def _name(self, digest: Digest) -> str:
+        return f"{self._below}{digest[:2]}/{check_digest(digest)[2:]}"
 
     def has(self, digest: Digest) -> bool:
         """See :meth:`Blobs.has`."""
@@ -99,12 +105,49 @@ class ObjectBlobs(Putting):
     @contextlib.contextmanager
     def writer(self) -> Iterator[BlobWriter]:
         """See :meth:`Blobs.writer`. The bytes wait on the local disk until their digest is known."""
+        with self.spooled() as (file, keep):
+            yield BlobWriter(file, keep)
+
+    @contextlib.contextmanager
+    def spooled(self) -> Iterator[tuple[BinaryIO, Callable[[Digest], None]]]:
+        """See :meth:`Shelf.spooled`."""
         try:
             self._spool.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self._spool) as file:
-                yield BlobWriter(file, lambda digest: self._keep(file, digest))
+                yield file, lambda name: self._keep(file, name)
         except OSError as error:
             raise StoreError(f"the blob could not be stored in {self._spool}: {error.strerror}") from error
+
+    def put_named(
+        self, small: Mapping[Digest, bytes], large: Iterable[tuple[Digest, Callable[[BinaryIO], None]]]
+    ) -> None:
+        """See :meth:`Shelf.put_named`."""
+        for name, write in large:
+            with self.spooled() as (file, keep):
+                write(file)
+                keep(name)
+        for _ in at_once(
+            lambda item: self._bucket.put(self._name(item[0]), io.BytesIO(item[1])), small.items(), _AT_ONCE
+        ):
+            pass
+
+    def pieces(self, name: Digest, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """See :meth:`Shelf.pieces`."""
+        return self._bucket.pieces(self._name(name), not_stored(name), start, length)
+
+    @property
+    def bare(self) -> ObjectBlobs:
+        """See :meth:`Blobs.bare`."""
+        return self
+
+    def beside(self) -> ObjectBlobs:
+        """See :meth:`Shelf.beside`."""
+        found = copy.copy(self)
+        found._below = f"{SEALED}/"
+        return found
+
+    def scrub(self) -> None:
+        """Each blob is an object of its own."""
 
     def _keep(self, file: BinaryIO, digest: Digest) -> None:
         if not self.touch(digest):
@@ -123,9 +166,9 @@ class ObjectBlobs(Putting):
         """See :meth:`Blobs.read_many`. An object storage answers late, but many at once."""
         return at_once(self.read, digests, _AT_ONCE)
 
-    def chunks(self, digest: Digest) -> Iterator[bytes]:
+    def chunks(self, digest: Digest, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """See :meth:`Blobs.chunks`."""
-        return self._bucket.pieces(self._name(digest), not_stored(digest))
+        return self.pieces(digest, start, None if stop is None else max(stop - start, 0))
 
     def copy_to(self, digest: Digest, path: Path) -> None:
         """See :meth:`Blobs.copy_to`."""
@@ -171,9 +214,9 @@ class ObjectBlobs(Putting):
 
     def stored(self) -> Iterator[tuple[Digest, int, float]]:
         """See :meth:`Blobs.stored`."""
-        for found in self._listed():
-            if not found["path"].startswith((f"{_INCOMING}/", f"{TABLES}/")):
-                digest = found["path"].replace("/", "")
+        for found in self._listed(self._below or None):
+            if self._below or not found["path"].startswith((f"{_INCOMING}/", f"{TABLES}/", f"{SEALED}/")):
+                digest = found["path"].removeprefix(self._below).replace("/", "")
                 yield Digest(digest), int(found["size"]), found["last_modified"].timestamp()
 
     def remove(self, digests: Sequence[Digest], before: float) -> set[Digest]:

@@ -121,10 +121,10 @@ class SmallBlobs:
                 if tx.touched("DELETE FROM blobs WHERE digest = ? AND wanted <= ?", (bytes.fromhex(digest), before))
             }
 
-    def compact(self) -> None:
-        """Give what removed blobs took back to the disk, where that is worth it."""
+    def compact(self, *, always: bool = False) -> None:
+        """Give what removed blobs took back to the disk, where that is worth it, or always."""
         if self._exists():
-            self._database.compact()
+            self._database.compact(always=always)
 
     def close(self) -> None:
         """Close the file."""

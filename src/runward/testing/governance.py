@@ -371,6 +371,13 @@ class GovernanceSuite:
             with pytest.raises(ForbiddenError):
                 attempt()
 
+    def test_the_state_of_the_keys_is_for_admins(self, world: World) -> None:
+        """It says how old they are and where the root key is looked for, and nothing that opens anything."""
+        found = world.owner.governance.list_keys()
+        assert (found.problem, found.backup_days > 0, "root.key" in found.where) == ("", True, True)
+        with pytest.raises(ForbiddenError):
+            world.member("maintainer").governance.list_keys()
+
     @pytest.mark.parametrize("limit", [0, -5, 10**9])
     def test_a_page_of_the_trail_that_is_cut_says_so(self, world: World, limit: int) -> None:
         """A limit beyond what is given at once is no way to lose the rest."""

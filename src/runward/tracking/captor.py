@@ -14,7 +14,7 @@ import msgspec
 
 from runward.core.ids import Digest
 from runward.errors import RunwardError
-from runward.store.folder import FolderBlobs
+from runward.store.blobs import LocalBlobs
 from runward.tracking.capture.command import with_testimony
 from runward.tracking.capture.files import holds_secrets
 from runward.tracking.capture.model import Capture, FileRead, Limits, decode_path
@@ -49,7 +49,7 @@ class Captor:
 
     def __init__(
         self,
-        blobs: FolderBlobs,
+        blobs: LocalBlobs,
         cache: Path,
         argv: Sequence[str] | None = None,
         opened_before: Mapping[str, bool] | None = None,
@@ -132,7 +132,7 @@ class Captor:
         return [found[path] for path in sorted(found)]
 
 
-def kept_reads(reads: list[FileRead], blobs: FolderBlobs, limits: Limits = _DEFAULT) -> list[FileRead]:
+def kept_reads(reads: list[FileRead], blobs: LocalBlobs, limits: Limits = _DEFAULT) -> list[FileRead]:
     """What a run read, with the small files stored that are no code: data that git ignores, for instance.
 
     What holds secrets by its name or is large stays a digest, and so does what lies outside of the run's folder, unless
@@ -153,7 +153,7 @@ def kept_reads(reads: list[FileRead], blobs: FolderBlobs, limits: Limits = _DEFA
     return reads
 
 
-def parts_of(blobs: FolderBlobs, capture: Capture, *, final: bool, foreign: bool = False) -> list[Part]:
+def parts_of(blobs: LocalBlobs, capture: Capture, *, final: bool, foreign: bool = False) -> list[Part]:
     """A capture as documents in the blob store, each with the few facts that lists show.
 
     Args:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from runward.core.ids import Digest
-from runward.store.folder import FolderBlobs
+from runward.store.blobs import LocalBlobs
 from runward.tracking.model import CapturePart
 
 
@@ -66,7 +66,7 @@ def document_of(kind: str, data: bytes) -> dict[str, Any]:
     return found
 
 
-def referenced(blobs: FolderBlobs, part: CapturePart) -> list[Digest]:
+def referenced(blobs: LocalBlobs, part: CapturePart) -> list[Digest]:
     """The digests that a captured document needs beside it: files of trees, diffs, edited files, data, a task's payload."""
     document = msgspec.json.decode(blobs.read(part.digest))
     found: list[str] = []

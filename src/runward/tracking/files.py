@@ -17,7 +17,7 @@ from runward.errors import NotFoundError, StoreError
 from runward.governance.dispatch import Call, Dispatcher
 from runward.governance.model import Actor
 from runward.governance.scopes import find_project
-from runward.store.blobs import check_digest, checked
+from runward.store.blobs import Blobs, LocalBlobs, check_digest, checked
 from runward.store.folder import FolderBlobs
 from runward.tracking import repository as sql
 from runward.tracking.api import Tracking
@@ -97,11 +97,18 @@ def record_uploads(call: Call, project: str, uploaded: Sequence[tuple[Digest, in
     found = find_project(call.tx, project)
     assert found is not None
     lock(call.tx, shared=True)
-    stored = call.blobs.have([digest for digest, _ in uploaded])
+    stored = call.blobs.of(found.team_id).have([digest for digest, _ in uploaded])
     for digest, _ in uploaded:
         if digest not in stored:
             raise StoreError(f"blob {digest[:12]} was collected as garbage meanwhile", hint="upload it again")
     sql.remember_blobs(call.tx, found.id, uploaded, call.now_us)
+
+
+def blobs_for(call: Call, project: str) -> Blobs:
+    """Where bytes of a project are put: the store of its team."""
+    found = find_project(call.tx, project)
+    assert found is not None
+    return call.blobs.of(found.team_id)
 
 
 def is_present(call: Call, project: str, digest: str) -> bool:
@@ -115,7 +122,8 @@ def is_present(call: Call, project: str, digest: str) -> bool:
 
 
 def find_artifact(call: Call, run_id: str, path: str) -> Stored:
-    """An artifact by path. Raises: NotFoundError."""
+    """An artifact by path. Raises: NotFoundError, ForbiddenError (it is restricted)."""
+    call.read_content("run", run_id)
     for artifact in sql.artifacts(call.tx, run_id):
         if artifact.path == path:
             return Stored(artifact.digest, artifact.size, artifact.media_type)
@@ -131,7 +139,8 @@ def find_capture(call: Call, run_id: str, kind: str) -> Stored:
 
 
 def find_blob(call: Call, run_id: str, digest: str) -> Stored:
-    """Bytes of the run's project by digest. Raises: NotFoundError."""
+    """Bytes of the run's project by digest. Raises: NotFoundError, ForbiddenError (they are restricted)."""
+    call.read_content("blob", digest, on=("run", run_id))
     project_id = call.tx.scalar("SELECT project_id FROM runs WHERE id = ?", (run_id,))
     size = sql.blob_size(call.tx, project_id, check_digest(digest))
     if size is None:
@@ -158,13 +167,13 @@ def _pieces(content: bytes | Path) -> Iterator[bytes]:
 class FolderFiles:
     """The files of a folder workspace."""
 
-    def __init__(self, dispatcher: Dispatcher, actor: Actor, local: FolderBlobs) -> None:
+    def __init__(self, dispatcher: Dispatcher, actor: Actor, local: LocalBlobs) -> None:
         self._dispatcher, self._actor, self._local = dispatcher, actor, local
 
     def _put(self, project: str, digest: Digest, chunks: Iterable[bytes]) -> tuple[Digest, int]:
         # Without the permission nothing is written, not even bytes.
-        with self._dispatcher.enter(UPLOAD, self._actor, project, write=False):
-            blobs = self._dispatcher.blobs
+        with self._dispatcher.enter(UPLOAD, self._actor, project, write=False) as call:
+            blobs = blobs_for(call, project)
         size = blobs.size(digest) if blobs.touch(digest) else blobs.put_stream(chunks, digest)[1]
         with self._dispatcher.enter(UPLOAD, self._actor, project, write=True) as call:
             record_upload(call, project, digest, size)
@@ -180,8 +189,8 @@ class FolderFiles:
 
     def put_files(self, project: str, contents: Mapping[Digest, bytes | Path]) -> None:
         """See :class:`Files`."""
-        with self._dispatcher.enter(UPLOAD, self._actor, project, write=False):
-            blobs = self._dispatcher.blobs
+        with self._dispatcher.enter(UPLOAD, self._actor, project, write=False) as call:
+            blobs = blobs_for(call, project)
         sizes = blobs.put_many((digest, _pieces(content)) for digest, content in contents.items())
         with self._dispatcher.enter(UPLOAD, self._actor, project, write=True) as call:
             record_uploads(call, project, list(zip(contents, sizes, strict=True)))

@@ -130,14 +130,12 @@ def live_of_runs(call: Call, run_id: str) -> set[str]:
 
 
 def _stale(call: Call, live: set[str]) -> list[tuple[str, int]]:
-    """(digest, bytes) of stored blobs that nothing names and nobody noted or wrote within the hour."""
+    """(name, bytes) of stored blobs that nothing names and nobody noted or wrote within the hour."""
     limit = call.now_us - YOUNG_US
     rows = call.tx.all("SELECT DISTINCT digest FROM blobs WHERE created_at > ?", (limit,))
-    young = {row[0] for row in rows}
+    wanted = call.blobs.aliases(live | {row[0] for row in rows})
     return [
-        (digest, size)
-        for digest, size, written in call.blobs.stored()
-        if digest not in live and digest not in young and written * 1e6 <= limit
+        (name, size) for name, size, written in call.blobs.stored() if name not in wanted and written * 1e6 <= limit
     ]
 
 
@@ -166,14 +164,14 @@ def lock(tx: Tx, *, shared: bool) -> None:
 def _take_bytes(call: Call) -> Collected:
     lock(call.tx, shared=False)
     stale = _stale(call, live_digests(call))
-    noted = {row[0] for row in call.tx.all("SELECT DISTINCT digest FROM blobs")}
-    forgotten = [digest for digest, _ in stale if digest in noted]
+    noted = call.blobs.aliases(row[0] for row in call.tx.all("SELECT DISTINCT digest FROM blobs"))
+    forgotten = list(dict.fromkeys(noted[name] for name, _ in stale if name in noted))
     if forgotten:
         call.tx.many("DELETE FROM blobs WHERE digest = ?", [(digest,) for digest in forgotten])
         return Collected(0, 0, 0, 0, more=True)
-    sizes = {Digest(digest): size for digest, size in stale[:MAX_BLOBS]}
+    sizes = {Digest(name): size for name, size in stale[:MAX_BLOBS]}
     gone = call.blobs.remove(list(sizes), (call.now_us - YOUNG_US) / 1e6)
-    freed = sum(sizes[digest] for digest in gone)
+    freed = sum(sizes[name] for name in gone)
     if len(stale) <= MAX_BLOBS:
         freed += call.blobs.sweep((call.now_us - YOUNG_US) / 1e6)
     return Collected(0, 0, len(gone), freed, more=len(stale) > MAX_BLOBS)

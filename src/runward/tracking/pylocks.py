@@ -15,6 +15,7 @@ import msgspec
 
 from runward.core.ids import Digest
 from runward.errors import RunwardError
+from runward.store.blobs import LocalBlobs
 from runward.store.folder import FolderBlobs
 from runward.tracking.capture.background import Background
 from runward.tracking.capture.model import EnvironmentSnapshot, FileEntry
@@ -51,7 +52,7 @@ class _Written(msgspec.Struct):
 class EnvironmentLock:
     """The lock of one environment on this machine: found, or being written."""
 
-    def __init__(self, blobs: FolderBlobs, cache: Path) -> None:
+    def __init__(self, blobs: LocalBlobs, cache: Path) -> None:
         """Prepare. ``cache`` remembers the locks of environments that were seen before."""
         self._blobs, self._folder = blobs, cache / "pylocks"
         self._target = Path()
@@ -71,11 +72,16 @@ class EnvironmentLock:
         mark = self._target.with_suffix(".writing")
         if self._is_settled() or _age_s(mark) < _LIMIT_S:
             return
-        locks = [(entry.path, Digest(entry.digest)) for entry in attached(files) if kind_of(entry.path) in WITH_FILES]
+        locks, root = list[tuple[str, Digest]](), ""
+        # The writer is a process of its own, without keys: it can look into what is not encrypted.
+        if isinstance(self._blobs, FolderBlobs):
+            root = str(self._blobs.root)
+            locks = [
+                (entry.path, Digest(entry.digest)) for entry in attached(files) if kind_of(entry.path) in WITH_FILES
+            ]
         order = LockOrder(
-            environment=environment, locks=locks, blobs=str(self._blobs.root), target=str(self._target),
-            index=how != "cache",
-        )  # fmt: skip
+            environment=environment, locks=locks, blobs=root, target=str(self._target), index=how != "cache"
+        )
         self._job = Background(lambda: _write(order, mark))
 
     def parts(self, wait_s: float = _WAIT_S) -> list[tuple[str, str, dict[str, Any]]]:

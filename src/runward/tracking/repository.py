@@ -397,6 +397,17 @@ def blob_sizes(tx: Tx, project_id: str, digests: Sequence[str]) -> dict[str, int
     return {row[0]: int(row[1]) for row in tx.listed(sql, digests, before=(project_id,))}
 
 
+def teams_with(tx: Tx, digests: Sequence[str]) -> dict[str, set[str]]:
+    """The teams whose projects have each of some contents."""
+    found = dict[str, set[str]]()
+    sql = (
+        "SELECT DISTINCT b.digest, p.team_id FROM blobs b JOIN projects p ON p.id = b.project_id WHERE b.digest IN ({})"
+    )
+    for digest, team_id in tx.listed(sql, digests):
+        found.setdefault(digest, set()).add(team_id)
+    return found
+
+
 def set_artifacts(tx: Tx, run_id: str, artifacts: Iterable[Artifact]) -> None:
     """Attach files to a run; one at the same path is replaced."""
     tx.many(

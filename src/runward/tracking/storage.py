@@ -221,3 +221,9 @@ def key_sizes(tx: Tx, run_id: str) -> list[tuple[str, int]]:
     """(key, points) of a run's series, by key."""
     rows = tx.all("SELECT key, n FROM metrics WHERE run_id = ? ORDER BY key", (run_id,))
     return [(row[0], row[1]) for row in rows]
+
+
+def tabled_runs(tx: Tx, limit: int) -> list[tuple[str, str]]:
+    """(run, its table) of runs that have a file of points."""
+    rows = tx.all("SELECT project_id, id FROM runs WHERE tabled <> 0 ORDER BY id LIMIT ?", (limit,))
+    return [(row[1], table_of(row[0], row[1])) for row in rows]

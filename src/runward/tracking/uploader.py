@@ -27,7 +27,7 @@ from runward.errors import (
     NotFoundError,
     RunwardError,
 )
-from runward.store.folder import FolderBlobs
+from runward.store.blobs import LocalBlobs
 from runward.tracking import journal as j
 from runward.tracking.api import Tracking
 from runward.tracking.capture.reads import unrecorded
@@ -61,7 +61,7 @@ class Destination(Protocol):
 
     tracking: Tracking
     files: Files
-    local_blobs: FolderBlobs
+    local_blobs: LocalBlobs
 
 
 class _Gathered:

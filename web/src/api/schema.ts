@@ -440,6 +440,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Which keys the workspace has, how old they are and whether the root key can be used; no secrets.
+         * @description Which keys the workspace has, how old they are and whether the root key can be used; no secrets.
+         *
+         *     Permission: `audit.read` (role admin or higher).
+         */
+        get: operations["governance.list_keys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects": {
         parameters: {
             query?: never;
@@ -2429,6 +2451,89 @@ export interface paths {
          *     Permission: `data.read` (role viewer or higher).
          */
         get: operations["data.lineage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/labels/{thing}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A thing's label, and where it comes from. Raises: NotFoundError.
+         * @description A thing's label, and where it comes from. Raises: NotFoundError.
+         *
+         *     Permission: `label.read` (role viewer or higher).
+         */
+        get: operations["policy.get_label"];
+        /**
+         * Label a thing. What is made of it carries the label from now on, and what was made of it already.
+         * @description Label a thing. What is made of it carries the label from now on, and what was made of it already.
+         *
+         *     Args:
+         *         thing: What.
+         *         label: Its own label.
+         *         reason: Why; needed for a lower label than it has of its own, and for a release.
+         *         release: It carries nothing of what it was made of: sums that say nothing of any person, say.
+         *
+         *     Raises: NotFoundError, InvalidError (no reason), ForbiddenError (a lower label, or a release, without the permission to
+         *         read what is restricted).
+         *
+         *     Permission: `label.write` (role contributor or higher).
+         */
+        put: operations["policy.set_label"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datasets/{dataset}/terms": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Say for what a dataset may be used. Raises: NotFoundError, InvalidError.
+         * @description Say for what a dataset may be used. Raises: NotFoundError, InvalidError.
+         *
+         *     Permission: `data.read_restricted` (role maintainer or higher).
+         */
+        put: operations["policy.set_terms"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/scans/{thing}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Look for obvious personal data and secrets: a run's name, params, tags, error and output; a dataset's columns.
+         * @description Look for obvious personal data and secrets: a run's name, params, tags, error and output; a dataset's columns.
+         *
+         *     Raises: NotFoundError, InvalidError (a model or a page).
+         *
+         *     Permission: `label.read` (role viewer or higher).
+         */
+        get: operations["policy.scan"];
         put?: never;
         post?: never;
         delete?: never;
@@ -4656,6 +4761,30 @@ export interface components {
             places: string[];
         };
         /**
+         * WorkspaceKeys
+         * @description The state of a workspace's keys; no secrets.
+         */
+        WorkspaceKeys: {
+            encrypted_since: string | null;
+            root_key: string;
+            where: string;
+            problem: string;
+            teams: components["schemas"]["TeamKey"][];
+            people: number;
+            destroyed: number;
+            people_key_since: string | null;
+            backup_days: number;
+        };
+        /**
+         * TeamKey
+         * @description The present key of a team.
+         */
+        TeamKey: {
+            team: string;
+            version: number;
+            created_at: string;
+        };
+        /**
          * Project
          * @description A place in the tree; ``path`` is its full name, such as ``vision/digits``.
          */
@@ -6356,6 +6485,81 @@ export interface components {
             kind: "grew" | "made" | "published" | "read";
             /** @default 0 */
             files: number;
+        };
+        /**
+         * Labelled
+         * @description How an object is labelled.
+         */
+        Labelled: {
+            thing: string;
+            /** @enum {unknown} */
+            label: "internal" | "personal" | "public" | "restricted";
+            /** @default null */
+            own: ("internal" | "personal" | "public" | "restricted") | null;
+            /** @default [] */
+            because: components["schemas"]["Source"][];
+            /** @default false */
+            released: boolean;
+            /** @default  */
+            reason: string;
+            /** @default  */
+            set_by: string;
+            /** @default null */
+            set_at: string | null;
+            /** @default null */
+            terms: components["schemas"]["Terms"] | null;
+        };
+        /**
+         * Source
+         * @description Where a label comes from.
+         */
+        Source: {
+            /** @enum {unknown} */
+            kind: "dataset" | "model" | "page" | "run";
+            id: string;
+            name: string;
+            /** @enum {unknown} */
+            label: "internal" | "personal" | "public" | "restricted";
+        };
+        /**
+         * Terms
+         * @description For what a dataset may be used, and on what grounds: a part of its card.
+         */
+        Terms: {
+            /** @default [] */
+            purposes: string[];
+            /** @default  */
+            legal_basis: string;
+            /** @default null */
+            expires_on: string | null;
+        };
+        /** PolicySetLabelBody */
+        PolicySetLabelBody: {
+            /** @enum {unknown} */
+            label: "internal" | "personal" | "public" | "restricted";
+            /** @default  */
+            reason: string;
+            /** @default false */
+            release: boolean;
+        };
+        /**
+         * Scan
+         * @description What a look for personal data and secrets found. It finds the obvious: that it found nothing proves nothing.
+         */
+        Scan: {
+            thing: string;
+            findings: components["schemas"]["ScanFinding"][];
+            looked_at: string[];
+        };
+        /**
+         * ScanFinding
+         * @description Something that looks like personal data, or like a secret.
+         */
+        ScanFinding: {
+            place: string;
+            kind: string;
+            count: number;
+            example: string;
         };
         /**
          * VerificationDetail
@@ -9713,6 +9917,89 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AuditCheckpoint"];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "governance.list_keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkspaceKeys"];
                 };
             };
             /** @description nobody is signed in */
@@ -18421,6 +18708,354 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Lineage"];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "policy.get_label": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                thing: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Labelled"];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "policy.set_label": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                thing: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PolicySetLabelBody"];
+            };
+        };
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Labelled"];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "policy.set_terms": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Terms"];
+            };
+        };
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Labelled"];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "policy.scan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                thing: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Scan"];
                 };
             };
             /** @description nobody is signed in */

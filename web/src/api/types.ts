@@ -12,6 +12,7 @@ export type Series = Schemas["Series"];
 export type RunSeries = Schemas["RunSeries"];
 export type Artifact = Schemas["Artifact"];
 export type AuditProof = Schemas["AuditProof"];
+export type WorkspaceKeys = Schemas["WorkspaceKeys"];
 export type FileChange = Schemas["FileChange"];
 export type ComparedRow = Schemas["ComparedRow"];
 export type Comparison = Schemas["Comparison"];

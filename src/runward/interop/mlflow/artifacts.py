@@ -10,8 +10,9 @@ from runward.core.ids import Digest
 from runward.interop.mlflow.caller import DEFAULT_ID, Caller, experiment_id_of
 from runward.interop.mlflow.errors import MlflowError, invalid, missing
 from runward.registry import documents
+from runward.store.blobs import Blobs
 from runward.tracking.api import Tracking
-from runward.tracking.files import record_upload
+from runward.tracking.files import blobs_for, record_upload
 from runward.tracking.foreign import remove_artifacts
 from runward.tracking.model import NewArtifact
 
@@ -151,6 +152,9 @@ def file_in(caller: Caller, place: Place) -> File:
     found = next((file for file in files(caller, place) if file.path == place.path and place.path), None)
     if found is None:
         raise missing(f"No artifact at {place.path[:300]}")
+    if place.run_id:
+        with caller.on_run(place.run_id, "run.read") as call:
+            call.read_content("run", place.run_id)
     return found
 
 
@@ -165,6 +169,12 @@ def may_upload(caller: Caller, address: str) -> Place:
 def _must_name_something(address: str, place: Place) -> None:
     if not address.strip("/") or not place.path:
         raise invalid("Invalid path")
+
+
+def blobs_at(caller: Caller, place: Place) -> Blobs:
+    """Where the bytes of a place are put: the store of its team."""
+    with caller.on_project(place.project_id, "run.write") as call:
+        return blobs_for(call, place.project_id)
 
 
 def store(caller: Caller, place: Place, digest: Digest, size: int) -> None:

@@ -38,6 +38,7 @@ from runward.store.migrations import (
     m0023_sign_in,
     m0024_keys,
     m0025_verbs,
+    m0026_policy,
 )
 
 MIGRATIONS: list[ModuleType] = [
@@ -66,6 +67,7 @@ MIGRATIONS: list[ModuleType] = [
     m0023_sign_in,
     m0024_keys,
     m0025_verbs,
+    m0026_policy,
 ]
 """All migrations in order; the position (from 1) is the schema's version."""
 

@@ -6,6 +6,7 @@ import { Facts, IdChip, Name, Section, Time } from "@/ui/bits";
 import { CodeBlock } from "@/ui/CodeBlock";
 import { CopyAs, pythonString } from "@/ui/CopyAs";
 import { formatValue } from "@/ui/format";
+import { LabelChip } from "@/ui/LabelChip";
 import { hrefOf } from "@/ui/links";
 import { Markdown } from "@/ui/Markdown";
 import { Page } from "@/ui/Page";
@@ -95,7 +96,7 @@ export default function ArticlePage({ id }: { id: string }) {
   const page = query.data;
   const recipe = { cli: `runward kb show ${page.id}`, python: `page = workspace.knowledge.get_page(${pythonString(page.id)})\n` };
   return (
-    <Page title={page.title} trail={trail} badges={<span className="muted">{page.kind} · version {page.version}</span>} actions={<><WhoSees team={page.team} /><CopyAs recipe={recipe} /></>}>
+    <Page title={page.title} trail={trail} badges={<span className="badges"><span className="muted">{page.kind} · version {page.version}</span><LabelChip thing={`page:${page.id}`} /></span>} actions={<><WhoSees team={page.team} /><CopyAs recipe={recipe} /></>}>
       <Body page={page} />
     </Page>
   );

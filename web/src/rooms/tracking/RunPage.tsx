@@ -9,6 +9,7 @@ import { IdChip, Name, Time } from "@/ui/bits";
 import { CopyAs, pythonString } from "@/ui/CopyAs";
 import { formatDuration, formatElapsed, formatMemory } from "@/ui/format";
 import { useHotkeys } from "@/ui/hotkeys";
+import { LabelChip } from "@/ui/LabelChip";
 import { later } from "@/ui/later";
 import { Page, projectTrail } from "@/ui/Page";
 import { ErrorNote, Loading } from "@/ui/states";
@@ -101,7 +102,7 @@ export default function RunPage({ id, tab }: { id: string; tab: string }) {
   const shown = TABS[tab] ?? TABS.summary;
   return (
     <Page title={run.name || run.id} trail={projectTrail(run.project)}
-      badges={<span className="badges"><StatusBadge status={run.status} /><Marks run={run} all /></span>}
+      badges={<span className="badges"><StatusBadge status={run.status} /><Marks run={run} all /><LabelChip thing={`run:${run.id}`} /></span>}
       actions={<><WhoSees project={run.project} /><Actions detail={detail} onReview={() => setUrl({ review: "1" })} /></>}>
       {run.purpose && <p className="purpose"><bdi>{run.purpose}</bdi></p>}
       <Facts detail={detail} />

@@ -4,6 +4,7 @@ import type { Dataset, DatasetVersion } from "@/api/types";
 import { IdChip, Name, Time } from "@/ui/bits";
 import { CopyAs, pythonString, shellQuote } from "@/ui/CopyAs";
 import { plural } from "@/ui/format";
+import { LabelChip } from "@/ui/LabelChip";
 import { later } from "@/ui/later";
 import { Page } from "@/ui/Page";
 import { ErrorNote, Loaded, Loading } from "@/ui/states";
@@ -60,7 +61,7 @@ export default function DatasetPage({ reference, tab }: { reference: string; tab
     python: `workspace.datasets.checkout(${pythonString(path)}, ${pythonString(version || "latest")}, ${pythonString(dataset.name)})\n`,
   };
   return (
-    <Page title={dataset.name} trail={[...trail, [dataset.project, `/models?project=${encodeURIComponent(dataset.project)}`]]} actions={<><WhoSees project={dataset.project} /><CopyAs recipe={recipe} /></>}>
+    <Page title={dataset.name} trail={[...trail, [dataset.project, `/models?project=${encodeURIComponent(dataset.project)}`]]} badges={<LabelChip thing={`dataset:${dataset.id}`} />} actions={<><WhoSees project={dataset.project} /><CopyAs recipe={recipe} /></>}>
       {dataset.description && <p className="purpose"><bdi>{dataset.description}</bdi></p>}
       <p className="byline muted">
         <IdChip id={dataset.id} label="dataset id" /> by <Name>{dataset.created_by}</Name> · {plural(dataset.versions, "version")} · changed <Time at={dataset.updated_at} />

@@ -1,0 +1,66 @@
+"""Labels along lineage: what was made of something restricted is restricted, until somebody says otherwise."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from runward.policy import repository as sql
+from runward.policy.model import INTERNAL, LABELS, RESTRICTED, LabelledKind
+from runward.policy.repository import OwnLabel, Thing
+from runward.store.database import Tx
+
+MAX_FOLLOWED = 2_000
+"""Things. What was made of more than that counts as restricted: nobody waits longer for a download."""
+
+
+class Holding(NamedTuple):
+    """The label that holds for a thing."""
+
+    label: int
+    own: OwnLabel | None
+    sources: list[tuple[Thing, int]]
+    """What it carries a higher label from than its own, with that label."""
+    is_cut: bool
+    """Whether too much led to it for all to be followed."""
+
+    @property
+    def is_restricted(self) -> bool:
+        """Whether more than the ordinary permission is needed to read it."""
+        return self.label >= RESTRICTED
+
+    @property
+    def word(self) -> str:
+        """The label's name."""
+        return LABELS[self.label]
+
+
+def holding(tx: Tx, thing: Thing) -> Holding:
+    """The label that holds for a thing: its own, or the highest of all that it was made of.
+
+    The cost grows with what led to the thing; nothing is followed where nothing at all is restricted.
+    """
+    own = sql.own_labels(tx, thing[0], [thing[1]]).get(thing[1])
+    said = INTERNAL if own is None else own.label
+    if (own is not None and own.released) or not sql.restricts_anything(tx):
+        return Holding(said, own, [], False)
+    seen, level, found = {thing}, [thing], list[tuple[Thing, int]]()
+    while level and len(seen) <= MAX_FOLLOWED:
+        reached: set[Thing] = set()
+        for kind in {kind for kind, _ in level}:
+            reached.update(sql.made_of(tx, kind, [one for of, one in level if of == kind]))
+        level = []
+        for kind in sorted({kind for kind, _ in reached - seen}):
+            level += _labelled(tx, kind, sorted(one for of, one in reached - seen if of == kind), found)
+        seen |= reached
+    is_cut = bool(level)
+    sources = sorted(((one, label) for one, label in found if label > said), key=lambda pair: (-pair[1], pair[0]))
+    return Holding(
+        max([said, *(label for _, label in sources), *([RESTRICTED] if is_cut else [])]), own, sources, is_cut
+    )
+
+
+def _labelled(tx: Tx, kind: LabelledKind, ids: list[str], found: list[tuple[Thing, int]]) -> list[Thing]:
+    """Note the labels of some things; returns those to go on from."""
+    labels = sql.own_labels(tx, kind, ids)
+    found += [((kind, one), own.label) for one, own in labels.items()]
+    return [(kind, one) for one in ids if one not in labels or not labels[one].released]

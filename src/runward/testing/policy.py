@@ -1,0 +1,231 @@
+"""What every backend does with labels, terms, and the look for personal data."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from runward.core.clock import utc_now
+from runward.core.hashing import digest_bytes
+from runward.core.ids import new_id
+from runward.data.model import ColumnDoc
+from runward.errors import ForbiddenError, InvalidError, NotFoundError
+from runward.knowledge.model import NewPage
+from runward.policy.model import LabelName, Terms
+from runward.registry.model import NewModel, NewVersion
+from runward.testing.data import read_by, store
+from runward.testing.worlds import World
+from runward.tracking.model import Batch, NewArtifact, NewRun, OutputChunk, RunEnd, RunParam, RunStatus
+from runward.workspace import Workspace
+
+
+def _dataset(world: World, space: Workspace, content: bytes, label: LabelName = "restricted") -> str:
+    """A labelled dataset of one file; its id."""
+    made = store(space, world.project, f"d-{new_id()}", {"a.csv": content})
+    found = space.data.get_dataset(made.dataset.replace("/", ":"))
+    space.policy.set_label(f"dataset:{found.id}", label)
+    return found.id
+
+
+def _reader(world: World, space: Workspace, content: bytes, purpose: str = "") -> str:
+    """A run that read a content and made an artifact, which is returned with its id before it."""
+    run = space.tracking.create_run(NewRun(project=world.project, purpose=purpose))
+    read_by(space, run.id, world.project, content)
+    return run.id
+
+
+def _made(world: World, space: Workspace, run_id: str, content: bytes) -> None:
+    digest = space.files.put_bytes(world.project, content)
+    space.tracking.add_artifact(
+        run_id, NewArtifact(path="out.bin", digest=digest, media_type="application/octet-stream")
+    )
+
+
+class PolicySuite:
+    """Labels along lineage, what is restricted, purposes, scans."""
+
+    def test_a_thing_is_internal_until_somebody_says_otherwise(self, world: World) -> None:
+        """Each kind of thing by its id; who only reads sees the label and sets none."""
+        space = world.member()
+        run = world.run(space)
+        model = space.registry.create_model(NewModel(name=f"m-{new_id()}", team=world.team))
+        page = space.knowledge.publish(NewPage(title=f"t {new_id()}", body="text", team=world.team))
+        for thing in (f"run:{run.id}", f"model:{model.name}", f"page:{page.id}"):
+            found = space.policy.get_label(thing)
+            assert (found.label, found.own, found.because) == ("internal", None, [])
+        labelled = space.policy.set_label(f"run:{run.id}", "restricted", "salaries in its plots")
+        assert (labelled.label, labelled.own, labelled.reason) == ("restricted", "restricted", "salaries in its plots")
+        assert labelled.set_at is not None
+        viewer = world.member("viewer")
+        assert viewer.policy.get_label(f"run:{run.id}").label == "restricted"
+        with pytest.raises(ForbiddenError):
+            viewer.policy.set_label(f"run:{run.id}", "public")
+        for wrong in ("run:nosuchrun0000", "dataset:no:such", "team:x", "run", "run:", ""):
+            with pytest.raises((NotFoundError, InvalidError)):
+                space.policy.get_label(wrong or "x")
+        with pytest.raises(NotFoundError):
+            world.outsider().policy.get_label(f"run:{run.id}")
+
+    def test_what_is_made_of_something_carries_its_label(self, world: World) -> None:
+        """Over runs, their artifacts, datasets made of those, and models; what was made before too, and nothing else."""
+        space, first, second = world.member(), new_id().encode(), new_id().encode()
+        run = _reader(world, space, first)
+        _made(world, space, run, second)
+        follower = _reader(world, space, second)
+        model = space.registry.create_model(NewModel(name=f"m-{new_id()}", team=world.team))
+        space.registry.create_version(model.name, NewVersion(run_id=follower, source=f"runs:/{follower}/model"))
+        derived = store(space, world.project, f"d-{new_id()}", {"b": second})
+        aside = _reader(world, space, new_id().encode())
+        dataset = _dataset(world, space, first, "personal")
+        things = [
+            f"run:{run}",
+            f"run:{follower}",
+            f"model:{model.name}",
+            f"dataset:{derived.dataset.replace('/', ':')}",
+        ]
+        for thing in things:
+            found = space.policy.get_label(thing)
+            assert (found.label, found.own) == ("personal", None)
+            assert [(source.kind, source.id, source.label) for source in found.because] == [
+                ("dataset", dataset, "personal")
+            ]
+        assert space.policy.get_label(f"run:{aside}").label == "internal"
+        with pytest.raises(InvalidError, match="reason is empty"):
+            world.owner.policy.set_label(f"run:{run}", "internal", release=True)
+        with pytest.raises(ForbiddenError):
+            space.policy.set_label(f"run:{run}", "internal", "sums only", release=True)
+        released = world.owner.policy.set_label(f"run:{run}", "internal", "sums only", release=True)
+        assert (released.label, released.released) == ("internal", True)
+        # What came of it comes of nothing restricted any more.
+        assert space.policy.get_label(f"run:{follower}").label == "internal"
+        assert space.policy.get_label(f"model:{model.name}").label == "internal"
+
+    def test_a_lower_label_needs_a_reason_and_the_right(self, world: World) -> None:
+        """A higher one needs neither."""
+        space = world.member()
+        thing = f"run:{world.run(space).id}"
+        space.policy.set_label(thing, "restricted")
+        with pytest.raises(InvalidError, match="reason"):
+            space.policy.set_label(thing, "internal")
+        with pytest.raises(ForbiddenError):
+            space.policy.set_label(thing, "internal", "no more")
+        assert world.member("maintainer").policy.set_label(thing, "internal", "no more").label == "internal"
+        with pytest.raises(InvalidError, match="reason"):
+            space.policy.set_label(thing, "public")
+
+    def test_what_is_restricted_is_read_by_who_may_and_noted(self, world: World, tmp_path: Path) -> None:
+        """A dataset's bytes, a run's artifacts, also by digest through another run; pages; refusals are noted too."""
+        space, content, made = world.member(), new_id().encode(), new_id().encode()
+        dataset = _dataset(world, space, content)
+        run = _reader(world, space, content)
+        _made(world, space, run, made)
+        other = world.run(space).id
+        page = space.knowledge.publish(NewPage(title=f"t {new_id()}", body="secret body", team=world.team))
+        space.policy.set_label(f"page:{page.id}", "restricted")
+        wanted = [(digest_bytes(content), tmp_path / "a")]
+        with pytest.raises(ForbiddenError, match="restricted"):
+            space.data_files.fetch(dataset, wanted, "copy")
+        with pytest.raises(ForbiddenError, match="made of dataset"):
+            b"".join(space.files.artifact(run, "out.bin"))
+        with pytest.raises(ForbiddenError):
+            space.files.read(other, digest_bytes(made))
+        with pytest.raises(ForbiddenError):
+            space.knowledge.get_page(page.id)
+        maintainer = world.member("maintainer")
+        maintainer.data_files.fetch(dataset, wanted, "copy")
+        assert (tmp_path / "a").read_bytes() == content
+        assert b"".join(maintainer.files.artifact(run, "out.bin")) == made
+        assert maintainer.knowledge.get_page(page.id).body == "secret body"
+        shown = world.owner.governance.audit(operation="data.read_restricted", limit=1000).events
+        noted = {(event.actor, event.object_id, event.outcome) for event in shown}
+        mine, theirs = space.governance.whoami().name, maintainer.governance.whoami().name
+        assert noted >= {(mine, dataset, "forbidden"), (mine, run, "forbidden"), (mine, page.id, "forbidden")}
+        assert noted >= {(theirs, dataset, "ok"), (theirs, run, "ok"), (theirs, page.id, "ok")}
+
+    def test_a_run_on_restricted_data_needs_a_matching_purpose(self, world: World) -> None:
+        """In any case of letters; without terms nothing fits. The gate asks whatever the project's standards say."""
+        space, content = world.member(), new_id().encode()
+        dataset = _dataset(world, space, content)
+        runs = {purpose: _reader(world, space, content, purpose) for purpose in ("", "Fraud detection", "advertising")}
+
+        def verdicts() -> dict[str, str]:
+            found = {}
+            for purpose, run_id in runs.items():
+                report = space.review.evaluate_gates(run_id)
+                (gate,) = [one for one in report.results if one.name == "data use"]
+                found[purpose] = f"{gate.verdict}: {' '.join(item.message for item in gate.evidence)}"
+            return found
+
+        assert all(said.startswith("fail") and "names no purpose" in said for said in verdicts().values())
+        terms = Terms(
+            purposes=["fraud  detection", "fraud detection "], legal_basis="contract", expires_on=date(2999, 1, 1)
+        )
+        with pytest.raises(ForbiddenError):
+            space.policy.set_terms(dataset, terms)
+        assert world.owner.policy.set_terms(dataset, terms).terms == terms
+        found = verdicts()
+        assert found["Fraud detection"] == "pass: "
+        assert found[""].startswith("fail: ")
+        assert "gives no purpose" in found[""]
+        assert found["advertising"].startswith("fail: ")
+        assert "'advertising'" in found["advertising"]
+        plain = space.review.evaluate_gates(world.run(space).id)
+        assert "data use" not in [one.name for one in plain.results]
+
+    def test_terms_that_ended_end_the_reading(self, world: World, tmp_path: Path) -> None:
+        """For everybody, until who may read restricted data renews them."""
+        space, content = world.owner, new_id().encode()
+        dataset = _dataset(world, space, content)
+        yesterday = utc_now().date() - timedelta(days=1)
+        space.policy.set_terms(dataset, Terms(purposes=["x"], expires_on=yesterday))
+        with pytest.raises(ForbiddenError, match="terms have ended"):
+            space.data_files.fetch(dataset, [(digest_bytes(content), tmp_path / "a")], "copy")
+        run = _reader(world, space, content, "x")
+        (gate,) = [one for one in space.review.evaluate_gates(run).results if one.name == "data use"]
+        assert "ended" in gate.evidence[0].message
+        space.policy.set_terms(dataset, Terms(purposes=["x"], expires_on=utc_now().date() + timedelta(days=1)))
+        space.data_files.fetch(dataset, [(digest_bytes(content), tmp_path / "a")], "copy")
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [Terms(purposes=[""]), Terms(purposes=["x" * 3000]), Terms(purposes=["x"] * 51), Terms(legal_basis="x" * 3000)],
+    )
+    def test_wrong_terms_are_refused(self, world: World, wrong: Terms) -> None:
+        """And change nothing."""
+        dataset = _dataset(world, world.owner, new_id().encode())
+        with pytest.raises(InvalidError):
+            world.owner.policy.set_terms(dataset, wrong)
+        assert world.owner.policy.get_label(f"dataset:{dataset}").terms is None
+
+    def test_obvious_personal_data_are_found(self, world: World) -> None:
+        """In params, tags, output and a dataset's columns; examples are masked, and ordinary numbers are left alone."""
+        space = world.member()
+        params = [RunParam("owner", "ann.lee@example.org"), RunParam("lr", 0.001), RunParam("seed", "4111111111111112")]
+        run = space.tracking.create_run(
+            NewRun(project=world.project, params=params, tags={"iban": "DE89 3704 0044 0532 0130 00"})
+        )
+        text = "card 4111 1111 1111 1111, ip 8.8.8.8 and 10.0.0.1, ssn 123-45-6789, call +49 30 1234567\nstep 1234567890123 loss 0.31\n"
+        batch = Batch("c", 0, 1, output=[OutputChunk("stdout", text, 1.7e9)], end=RunEnd(RunStatus.FINISHED))
+        space.tracking.append(run.id, batch)
+        found = space.policy.scan(f"run:{run.id}")
+        kinds = {(one.place, one.kind): one for one in found.findings}
+        assert set(kinds) == {
+            ("param owner", "email"), ("tag iban", "iban"), ("output", "card"), ("output", "ip"),
+            ("output", "national id"), ("output", "phone"),
+        }  # fmt: skip
+        assert kinds["param owner", "email"].example == "an…rg"
+        assert "ann.lee" not in str(found)
+        made = store(space, world.project, f"d-{new_id()}", {"a.csv": b"email\nx\n"})
+        name = made.dataset.replace("/", ":")
+        columns = [
+            ColumnDoc(table="a.csv", column="mail", pii="email"),
+            ColumnDoc(table="a.csv", column="n", description="to bob@example.org"),
+        ]
+        space.data.set_dictionary(name, made.digest, columns)
+        listed = {(one.place, one.kind) for one in space.policy.scan(f"dataset:{name}").findings}
+        assert listed == {("column a.csv:mail", "email"), ("column a.csv:n", "email")}
+        model = space.registry.create_model(NewModel(name=f"m-{new_id()}", team=world.team))
+        with pytest.raises(InvalidError, match="only runs and datasets"):
+            space.policy.scan(f"model:{model.name}")

@@ -1,0 +1,5 @@
+from runward.testing.policy import PolicySuite
+
+
+class TestPolicy(PolicySuite):
+    pass
