@@ -134,7 +134,9 @@ def test_a_token_that_calls_itself_admin_can_no_more_than_its_owner(opened: Open
     asking.close()
 
 
-@pytest.mark.parametrize("query", ["%00", "%00%22", "%22", "*", "a%00b", "NEAR(", "-a", "title:x", "%F0%9F%98%80", "%5c"])
+@pytest.mark.parametrize(
+    "query", ["%00", "%00%22", "%22", "*", "a%00b", "NEAR(", "-a", "title:x", "%F0%9F%98%80", "%5c"]
+)
 def test_the_search_takes_no_text_for_its_own_language(opened: Open, query: str) -> None:
     asking = Asking(opened.url, opened.site.author_token)
     assert asking.send("GET", f"/api/v1/search?query={query}").status in (200, 422)
