@@ -44,6 +44,7 @@ def _parse_python_json(data: bytes) -> Any:
         raise invalid("The request body is nested too deeply.") from None
     except ValueError as error:
         raise invalid(f"The request body is not valid JSON: {error!s:.200}".encode(errors="replace").decode()) from None
+    return found
 
 
 class Args:
