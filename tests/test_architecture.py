@@ -34,6 +34,7 @@ PLANTED = {
     "data-inside": ("cli/bad_data.py", "from runward.data.service import DataService\n"),
     "repro-inside": ("review/bad_repro.py", "from runward.repro import service\n"),
     "insights-inside": ("cli/bad_insights.py", "from runward.insights.service import ReportService\n"),
+    "privacy-inside": ("cli/bad_privacy.py", "from runward.privacy.service import PrivacyService\n"),
     "review-inside": ("cli/bad_review.py", "from runward.review.repository import votes\n"),
 }
 """By contract: files with what it forbids."""

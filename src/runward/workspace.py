@@ -26,6 +26,7 @@ from runward.insights.reviewed_api import Reviewed
 from runward.knowledge.api import Knowledge
 from runward.knowledge.libraries_api import Libraries
 from runward.policy.api import Policy
+from runward.privacy.api import Privacy
 from runward.registry.api import Registry
 from runward.repro.api import Repro
 from runward.repro.findings_api import Findings
@@ -73,6 +74,7 @@ ROOMS = Rooms(
         "standards": "runward.review.standards:ROOM",
         "reports": "runward.insights.service:ROOM",
         "reviewed": "runward.insights.reviewed:ROOM",
+        "privacy": "runward.privacy.service:ROOM",
     }
 )
 """Every room of the house. The server's routes, its OpenAPI document and every client follow from this."""
@@ -123,6 +125,7 @@ class Workspace:
         self.standards = cast(StandardsDesk, make_proxy(StandardsDesk, invoke))
         self.reports = cast(Reports, make_proxy(Reports, invoke))
         self.reviewed = cast(Reviewed, make_proxy(Reviewed, invoke))
+        self.privacy = cast(Privacy, make_proxy(Privacy, invoke))
 
     @property
     def datasets(self) -> Datasets:
@@ -166,6 +169,7 @@ class FolderWorkspace(Workspace):
         make_cards(self.dispatcher.database)
         load("runward.tracking.listing:list_locks")(self.dispatcher.database, self.dispatcher.blobs)
         find_due(self.dispatcher.database, self.dispatcher.blobs)
+        load("runward.privacy.job:advance_due")(self.dispatcher)
 
     def _own_blobs(self) -> FolderBlobs | None:
         """See :class:`Workspace`."""

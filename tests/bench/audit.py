@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from msgspec import structs
+
 from runward.core.clock import to_us, utc_now
 from runward.governance.trail import Noted, append
 from runward.store.database import Tx
@@ -52,6 +54,8 @@ def _side_by_side(space: FolderWorkspace, ways: Sequence[Callable[[Tx], object]]
 def measure(folder: str) -> list[Row]:
     """All measurements of this part."""
     space = open_folder(Path(folder) / "audit")
+    # As on a server: whoever comes over the network is who they say, and their name is encrypted.
+    space = space.as_member(structs.replace(space.actor, verified=True, address="203.0.113.7"))
     with space.dispatcher.database.transaction(write=True) as tx:
         # The tags here belong to no run.
         tx.execute("DROP TABLE tags")

@@ -16,6 +16,7 @@ from runward.core.matrix import HOLDERS, answer
 from runward.core.operation import Door, Operation, operations_of
 from runward.core.permissions import ALONE, PERMISSIONS, VERBS, Role
 from runward.core.remote import API
+from runward.privacy.inventory import KINDS, STORED, TABLES
 from runward.server.asgi import create_app
 from runward.workspace import ROOMS, open_folder
 
@@ -65,6 +66,31 @@ def operations_page() -> str:
             parts.append(f"| {op.summary} | `{op.method} {op.path}` | `{op.may}` ({role}) | `{op.on}` |")
         parts.append("")
     return "\n".join(parts)
+
+
+MARK = "## What is stored, and what is forgotten\n"
+"""From here on the page on personal data is made of the inventory."""
+
+
+def personal_data_page() -> str:
+    """The page on personal data: what people wrote, and after it every table and kind of document."""
+    written = (DOCS.parent / "personal-data.md").read_text(encoding="utf-8").partition(MARK)[0]
+    parts = [written.rstrip("\n") + "\n", MARK]
+    parts.append("Written by `python -m tests.docs.reference` from the inventory (`runward.privacy.inventory`).\n")
+    parts += ["| kind | what it is | in an export | when the person is erased |", "|---|---|---|---|"]
+    parts += [f"| {kind} | {' | '.join(said)} |" for kind, said in KINDS.items()]
+    parts += ["", "### In the database\n", "| table | what | personal columns |", "|---|---|---|"]
+    for name, table in TABLES.items():
+        kinds: dict[str, list[str]] = {}
+        for column, kind in table.columns.items():
+            if kind not in ("plain", "digest"):
+                kinds.setdefault(kind, []).append(f"`{column}`")
+        told = "; ".join(f"{kind}: {', '.join(columns)}" for kind, columns in sorted(kinds.items())) or "–"
+        gone = "; **the row goes with the member**" if table.owner else ""
+        parts.append(f"| `{name}` | {table.what} | {told}{gone} |")
+    parts += ["", "### Beside it\n", "| what | holds | in an export | when the person is erased |", "|---|---|---|---|"]
+    parts += [f"| {name} | {one.what} | {one.export} | {one.forget} |" for name, one in STORED.items()]
+    return "\n".join(parts) + "\n"
 
 
 _MARKS = {"yes": "●", "filtered": "◐", "author": "○", "no": "403", "hidden": "404"}
@@ -154,6 +180,7 @@ PAGES = {
     "cli.md": cli_page,
     "operations.md": operations_page,
     "permissions.md": permissions_page,
+    "../personal-data.md": personal_data_page,
     "permissions.json": permissions_data,
 }
 

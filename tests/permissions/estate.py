@@ -8,9 +8,11 @@ from runward.coordination.hooks_model import NewHook
 from runward.core.hashing import digest_bytes
 from runward.core.ids import Digest
 from runward.data.model import FileItem, Manifest, NewDatasetVersion
+from runward.governance.model import NewMember
 from runward.insights.model import Block, NewReport
 from runward.knowledge.libraries_model import NewRelease
 from runward.knowledge.model import NewPage
+from runward.privacy.model import NewErasure, NewHold
 from runward.registry.model import NewModel, NewVersion
 from runward.repro.findings_model import NewExplanation
 from runward.repro.jobs_model import NewVerificationJob
@@ -20,6 +22,7 @@ from runward.review.model import MetricRule, NewReview, Proposal, Standards
 from runward.testing.findings import shown
 from runward.testing.worlds import batch
 from runward.tracking.capture.model import EnvironmentSnapshot
+from runward.tracking.media import TABLE_TYPE
 from runward.tracking.model import (
     CapturePart,
     NewArtifact,
@@ -32,7 +35,7 @@ from runward.tracking.model import (
     RunStatus,
 )
 from runward.tracking.organise_model import NewBaseline, NewComment, NewView
-from runward.workspace import Workspace
+from runward.workspace import FolderWorkspace, Workspace
 
 COMMIT = "6113728f27ae82c7b1a177c8d03f9e96e0adf246"
 TABLE = b"city,size\nOslo,1\n"
@@ -61,6 +64,7 @@ class Estate:
         self._make_reviews()
         self._make_reports()
         self._make_hooks()
+        self._make_privacy()
 
     def _bytes(self, name: str) -> bytes:
         return f"# {self.word} {name}\n".encode()
@@ -197,3 +201,23 @@ class Estate:
         self.hook = self.owner.hooks.create_project_hook(self.project, NewHook(url)).hook.id
         self.delivery = self.owner.hooks.send_test(self.hook).id
         self.owner.forges.set_forge(self.project, NewForge("github", f"octo/{self.word}", "t", url))
+
+    def _make_privacy(self) -> None:
+        """A request to erase somebody, one that waits for a decision, a rule, a hold, and what a rule took."""
+        privacy, leavers = self.owner.privacy, [f"leaver-{number}-{self.word}" for number in (1, 2)]
+        for name in leavers:
+            self.owner.governance.create_member(NewMember(name, team=self.team))
+        self.erasure, self.waiting = (privacy.request_erasure(NewErasure(name, "left")).id for name in leavers)
+        assert isinstance(self.owner, FolderWorkspace)
+        with self.owner.dispatcher.database.transaction(write=True) as tx:
+            tx.execute("UPDATE erasures SET state = 'waiting' WHERE id = ?", (self.waiting,))
+        self.stripped = self._run("stripped")
+        table = self.author.files.put_bytes(self.project, self._bytes("table"))
+        self.author.tracking.add_artifact(self.stripped, NewArtifact("media/t.json", table, TABLE_TYPE))
+        self.author.tracking.end_run(self.stripped, RunEnd(RunStatus.FINISHED))
+        privacy.set_retention(self.project, "tables", 0)
+        privacy.apply_retention()
+        privacy.remove_retention(self.project, "tables")
+        privacy.set_retention(self.project, "logs", 36_000)
+        held = self.owner.tracking.create_project(NewProject(path=f"{self.word}-held", team=self.team)).path
+        self.hold = privacy.set_hold(NewHold("case", project=held)).id

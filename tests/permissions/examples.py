@@ -14,6 +14,7 @@ from runward.insights.model import NewReport, ReportChange
 from runward.knowledge.libraries_model import NewRelease
 from runward.knowledge.model import NewPage, Situation
 from runward.policy.model import Terms
+from runward.privacy.model import FileDecision, NewErasure, NewHold
 from runward.registry.model import ModelPatch, NewModel, NewVersion
 from runward.registry.version_model import NewDeployment
 from runward.repro.jobs_model import NewVerificationJob, VerificationPolicy
@@ -314,7 +315,28 @@ REPORTS: Final[dict[str, Example]] = {
     "reports.share_report": lambda e: {"report_id": e.report},
     "reports.revoke_report_link": lambda e: {"report_link_id": e.link},
 }
+PRIVACY: Final[dict[str, Example]] = {
+    "privacy.export_person": lambda e: {"person": "@me"},
+    "privacy.survey_person": lambda e: {"person": _MEMBER},
+    "privacy.request_erasure": lambda e: {"new": NewErasure(_MEMBER, "left")},
+    "privacy.list_erasures": lambda e: {},
+    "privacy.get_erasure": lambda e: {"erasure_id": e.erasure},
+    "privacy.confirm_erasure": lambda e: {"erasure_id": e.erasure},
+    "privacy.decide_files": lambda e: {"erasure_id": e.waiting, "others": FileDecision("delete")},
+    "privacy.withdraw_erasure": lambda e: {"erasure_id": e.erasure},
+    "privacy.set_retention": lambda e: {"project": e.project, "kind": "runs", "after_days": 90.0},
+    "privacy.remove_retention": lambda e: {"project": e.project, "kind": "logs"},
+    "privacy.list_retention": lambda e: {"project": e.project},
+    "privacy.retention_due": lambda e: {},
+    "privacy.apply_retention": lambda e: {},
+    "privacy.list_set_aside": lambda e: {"run_id": e.stripped},
+    "privacy.restore_set_aside": lambda e: {"run_id": e.stripped, "kind": "tables"},
+    "privacy.set_hold": lambda e: {"new": NewHold("case", project=e.project)},
+    "privacy.list_holds": lambda e: {},
+    "privacy.lift_hold": lambda e: {"hold_id": e.hold, "reason": "settled"},
+}
 EXAMPLES: Final[dict[str, Example]] = {
+    **PRIVACY,
     **GOVERNANCE,
     **POLICY,
     **TRACKING,

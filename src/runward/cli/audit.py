@@ -127,6 +127,8 @@ def _verify_trail(output: Output) -> int:
         lines.append(f"  and {proof.problem_count - len(proof.problems):,} more")
     if proof.forgotten:
         lines.append(f"  of {proof.forgotten:,} events the member was forgotten")
+    if proof.redacted:
+        lines.append(f"  in {proof.redacted:,} events an object's name was replaced by a pseudonym")
     if proof.unchained:
         lines.append(f"  {proof.unchained:,} events are older than the chains: nothing shows whether they were changed")
     if proof.checkpoint_at is None:

@@ -7,14 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+import msgspec
 
 from runward.cli.output import NO, Output, pass_output, with_json
 from runward.cli.place import open_place, placed
 from runward.errors import ConflictError, InvalidError, StoreError
+from runward.privacy import ledger
+from runward.privacy.job import follow_ledger
 from runward.store.backup import Backup, back_up, check_backup, manifest, restore
 from runward.store.database import open_database
 from runward.store.objects import open_blobs
-from runward.workspace import ROOMS
+from runward.workspace import ROOMS, open_dispatcher
 
 
 def _references() -> list[str]:
@@ -86,10 +89,29 @@ def backup(output: Output, target: str, folder: Path | None, database: str, blob
 @click.argument("target", metavar="DIR")
 @placed
 @click.option("--check", is_flag=True, help="Only check the backup: every row and every byte.")
+@click.option(
+    "--erasures",
+    type=click.Path(path_type=Path, exists=True),
+    default=None,
+    help="The ledger keys/erasures.jsonl of where the workspace was, if that is not in --dir: who was erased since stays so.",
+)
+@click.option("--also", multiple=True, metavar="TEXT", help="What else named who was erased, as when they were.")
 @with_json
 @pass_output
-def restore_command(output: Output, target: str, folder: Path | None, database: str, blobs: str, check: bool) -> int:
-    """Put the backup in DIR into an empty place: --dir, or a --database and --blobs."""
+def restore_command(
+    output: Output,
+    target: str,
+    folder: Path | None,
+    database: str,
+    blobs: str,
+    check: bool,
+    erasures: Path | None,
+    also: tuple[str, ...],
+) -> int:
+    """Put the backup in DIR into an empty place: --dir, or a --database and --blobs.
+
+    Whom the ledger beside the keys says was erased since is erased again.
+    """
     place = _local(target)
     if check:
         with _usable(place):
@@ -108,11 +130,17 @@ def restore_command(output: Output, target: str, folder: Path | None, database: 
         folder.mkdir(parents=True, exist_ok=True)
         store = open_database(database or f"sqlite:///{folder / 'runward.db'}")
         kept = open_blobs(blobs or folder / "blobs", folder / "spool")
+        known = [*ledger.entries(folder), *(ledger.read(erasures) if erasures else [])]
         made = restore(place, store, kept, folder, lambda what, n: _told(output, what, n))
+        for entry in known:
+            ledger.add(folder, entry)
+        again = follow_ledger(open_dispatcher(store, kept, folder), also)
     lines = [f"{_words(made)} put into {folder}", "runward audit verify; runward doctor"]
     if made.sealed:
         lines.append(f"{made.sealed:,} files are encrypted: put the root key back, then runward doctor --deep")
-    output.result(made, lines)
+    if again:
+        lines.insert(1, f"erased again, as the ledger says: {', '.join(again)}")
+    output.result({**msgspec.to_builtins(made), "erased_again": again}, lines)
     return 0
 
 

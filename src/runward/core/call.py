@@ -57,6 +57,8 @@ class Room(NamedTuple):
     """Bytes that garbage collection must not take."""
     keeps: tuple[str, ...] = ()
     """Queries for the ids of runs that garbage collection must not take, deleted or not."""
+    lapses: tuple[Callable[[Any, int], int], ...] = ()
+    """(transaction, time in microseconds): lets go of what was put out of sight before then; how many things."""
     guard: Callable[[Any, str, str], str] | None = None
     """(call, kind, id) -> why an object's content needs more than the ordinary permission to be read; empty where it does not."""
     ahead: Mapping[str, Callable[[Any, Sequence[str]], None]] = {}

@@ -76,6 +76,9 @@ PERMISSIONS: Final[dict[str, Role]] = {
     "export": Role.ADMIN,
     "erase": Role.ADMIN,
     "workspace.collect": Role.ADMIN,
+    # How long things are kept, and what must stay.
+    "retention.manage": Role.MAINTAINER,
+    "hold.manage": Role.ADMIN,
 }
 """The least role that holds each permission."""
 

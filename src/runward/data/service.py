@@ -32,12 +32,18 @@ from runward.data.model import (
 from runward.data.names import LATEST, check_dataset_name, check_version_name, is_digest, moment, semantic
 from runward.data.spans import NO_BYTES
 from runward.errors import ConflictError, InvalidError, NotFoundError
-from runward.governance.dispatch import Call, encode
+from runward.governance.dispatch import Call
 from runward.governance.scopes import Clause, project_scope
 from runward.store.blobs import check_digest
 from runward.tracking.api import Tracking
 
 _MAX_TEXT = 100_000
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
 _MAX_FILES = 5_000_000
 _MAX_COLUMNS = 20_000
 
@@ -99,7 +105,7 @@ class DataService(Data):
         now = max(self.call.now_us, rows[0].created_at + 1) if rows else self.call.now_us
         values = {"id": new_id(), "dataset_id": place.id, "digest": new.manifest, "note": new.note, "created_at": now}
         counts = {"number": number, "files": len(manifest.files), "bytes": manifest.bytes}
-        said = {"summary": encode(new.summary), "dictionary": encode(parent.dictionary if parent else [])}
+        said = {"summary": _json(new.summary), "dictionary": _json(parent.dictionary if parent else [])}
         said["created_by"] = self.call.actor.name
         self.tx.insert(
             "dataset_versions",
@@ -250,7 +256,7 @@ class DataService(Data):
         _check_dictionary(columns)
         self.tx.execute(
             "UPDATE dataset_versions SET dictionary = ? WHERE id = ?",
-            (encode(columns), self._id_of(place, found.digest)),
+            (_json(columns), self._id_of(place, found.digest)),
         )
         sql.touch(self.tx, place.id, self.call.now_us)
         self._event("dataset.described", place, {"digest": found.digest})

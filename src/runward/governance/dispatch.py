@@ -10,8 +10,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, cast
 
-import msgspec
-
 from runward.core.call import Event, Room, Rooms, Scope
 from runward.core.clock import to_us, utc_now
 from runward.core.operation import ON_LIST, ON_SELF, ON_WORKSPACE, Door, Operation, operations_of, subject
@@ -218,8 +216,8 @@ class Dispatcher:
         self.folder = folder
         """Where this node keeps what is its own: the search index, the signing key, what waits for upload."""
         self.rooms = rooms
-        self.audit_key = AuditKey(folder)
         self.keyring = Keyring(database, folder)
+        self.audit_key = AuditKey(folder, self.keyring)
         self.checkpoints = Checkpointer(database, folder, self.audit_key)
         self.listeners: list[Listener] = []
         self._mutex = threading.Lock()
@@ -261,7 +259,11 @@ class Dispatcher:
             call = Call(self, tx, actor)
             call.restricted_reads = reads
             result = self._run(call, op, arguments)
-            append(tx, self.audit_key, call.noted)
+            if op.writes:
+                append(tx, self.audit_key, call.noted)
+        if call.noted and not op.writes:
+            with self.database.transaction(write=True) as tx:  # A reading one cannot; nobody has the answer yet.
+                append(tx, self.audit_key, call.noted)
         self._committed([call])
         return result
 
@@ -491,8 +493,3 @@ class Dispatcher:
 def _needed(may: str) -> str:
     """What a permission asks for, in words."""
     return f"the role {PERMISSIONS[may].label}" + (f" or the verb {may}" if may in VERBS else "")
-
-
-def encode(value: Any) -> str:
-    """A value as JSON text for a database column."""
-    return msgspec.json.encode(value).decode()

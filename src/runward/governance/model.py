@@ -230,6 +230,8 @@ class AuditProof(msgspec.Struct, frozen=True):
     problems: list[AuditProblem]
     """The first hundred."""
     problem_count: int
+    redacted: int = 0
+    """In how many events the name of an object was replaced because it named a person who was erased."""
 
 
 class EventWho(msgspec.Struct, frozen=True):

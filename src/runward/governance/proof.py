@@ -7,13 +7,15 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from runward.governance.checkpoints import Checkpoint
 from runward.governance.model import AuditProblem, AuditProof
-from runward.governance.trail import AuditKey, Head, Noted, encoded, heads, sealed
+from runward.governance.trail import PSEUDONYM, AuditKey, Head, Noted, encoded, heads, redacted, sealed
 from runward.store.database import Row, Tx
 
 _PAGE = 20_000
 _SHOWN = 100
 _NUMBERS, _TEXTS = ("lane", "seq", "at"), Noted._fields[1:]
 _NAMED = ("actor", "address")
+_NOBODY = (f'["{PSEUDONYM}', '["",')
+"""How name and address of who was forgotten begin, as JSON."""
 
 
 def prove(tx: Tx, key: AuditKey, checkpoints: Sequence[Checkpoint], unreadable: int) -> AuditProof:
@@ -26,18 +28,19 @@ def prove(tx: Tx, key: AuditKey, checkpoints: Sequence[Checkpoint], unreadable: 
         unreadable: How many lines of checkpoints are not authentic.
     """
     found: list[AuditProblem] = []
-    events = forgotten = 0
+    events = forgotten = shown_anew = 0
     ends = {head.lane: head for head in heads(tx)}
     noted = {int(lane) for one in checkpoints for lane in one.lanes}
     stored = {int(row[0]) for row in tx.all("SELECT DISTINCT lane FROM audit_events WHERE lane IS NOT NULL")}
     for lane in sorted(ends.keys() | noted | stored):
         # Others may write meanwhile: what comes after this end is looked at by the next proof.
-        head, chain = ends.get(lane) or Head(lane, 0, b"", b"", ""), _Chain(lane, checkpoints)
+        head, chain = ends.get(lane) or Head(lane, 0, b"", b"", ""), _Chain(lane, checkpoints, key)
         for page in _pages(tx, lane, head.seq):
             chain.read(tx, page)
-        chain.end(head, key)
+        chain.end(head)
         chain.beyond(tx)
         events, forgotten = events + chain.events, forgotten + chain.forgotten
+        shown_anew += chain.redacted
         found += chain.problems
     if unreadable:
         found.append(
@@ -45,9 +48,8 @@ def prove(tx: Tx, key: AuditKey, checkpoints: Sequence[Checkpoint], unreadable: 
         )
     older = int(tx.scalar("SELECT count(*) FROM audit_events WHERE lane IS NULL"))
     last = checkpoints[-1].at if checkpoints else None
-    return AuditProof(
-        not found, events, len(ends), forgotten, older, len(checkpoints), last, found[:_SHOWN], len(found)
-    )
+    shown, count = found[:_SHOWN], len(found)
+    return AuditProof(not found, events, len(ends), forgotten, older, len(checkpoints), last, shown, count, shown_anew)
 
 
 def _json(dialect: str, numbers: Sequence[str], texts: Sequence[str]) -> str:
@@ -64,9 +66,9 @@ def _json(dialect: str, numbers: Sequence[str], texts: Sequence[str]) -> str:
 
 
 def _pages(tx: Tx, lane: int, last: int) -> Iterator[list[Row]]:
-    """(seq, the event as JSON, hash, person, salt, name and address as JSON, id) in their order."""
+    """(seq, the event as JSON, hash, person, salt, name and address as JSON, id, sealed, redaction) in their order."""
     event, named = (_json(tx.dialect, *of) for of in ((_NUMBERS, _TEXTS), ((), _NAMED)))
-    sql = f"""SELECT seq, {event}, hash, person, salt, {named}, id FROM audit_events
+    sql = f"""SELECT seq, {event}, hash, person, salt, {named}, id, sealed, redaction FROM audit_events
               WHERE lane = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?"""
     seq = -1
     while True:
@@ -90,9 +92,9 @@ def _precisely(tx: Tx, lane: int, seq: int) -> tuple[bytes, bytes]:
 class _Chain:
     """One lane as it is read."""
 
-    def __init__(self, lane: int, checkpoints: Sequence[Checkpoint]) -> None:
-        self.lane = lane
-        self.events = self.forgotten = 0
+    def __init__(self, lane: int, checkpoints: Sequence[Checkpoint], key: AuditKey) -> None:
+        self.lane, self._key = lane, key
+        self.events = self.forgotten = self.redacted = 0
         self.problems: list[AuditProblem] = []
         self._seq, self._hash = 0, b""
         self._expected = {seq: (digest, one.at) for one in checkpoints
@@ -101,8 +103,8 @@ class _Chain:
     def read(self, tx: Tx, rows: Iterable[Row]) -> None:
         """The rows in their order. Plain on purpose: a million of them take seconds."""
         sha256, expected = hashlib.sha256, self._expected
-        previous, before = self._hash, self._seq
-        for seq, event, stored, person, salt, named, event_id in rows:
+        previous, before, last, fits = self._hash, self._seq, b"", b""
+        for seq, event, stored, person, salt, named, event_id, kept, redaction in rows:
             self.events += 1
             if type(stored) is not bytes or type(person) is not bytes:
                 self._say("changed", seq, event_id, "its hash is gone")
@@ -110,13 +112,23 @@ class _Chain:
                 continue
             if seq != before + 1:
                 self._say("missing", seq, event_id, f"{seq - before - 1} events before this one are gone")
+            elif redaction is not None:
+                self._check_redacted(tx, (seq, event_id), previous, stored, redaction)
             elif sha256(previous + person + event.encode()).digest() != stored:
                 precisely, _ = _precisely(tx, self.lane, seq)
                 if sha256(previous + person + precisely).digest() != stored:
                     said = "it is not as it was written, or the one before it is not"
                     self._say("changed", seq, event_id, said)
-            if salt is None:
+            if kept is not None:
+                # One member's rows of a minute have the same.
+                if kept != last:
+                    last, fits = kept, sha256(kept).digest()
+                if fits != person:
+                    self._say("changed", seq, event_id, "the member's name or address is not as it was written")
+            elif salt is None:
                 self.forgotten += 1
+                if not named.startswith(_NOBODY):
+                    self._say("changed", seq, event_id, "the member's name was taken away, and another one put there")
             elif sha256(salt + named.encode()).digest() != person:
                 _, precisely = _precisely(tx, self.lane, seq)
                 if sha256(salt + precisely).digest() != person:
@@ -127,7 +139,14 @@ class _Chain:
             previous, before = stored, seq
         self._hash, self._seq = previous, before
 
-    def end(self, head: Head, key: AuditKey) -> None:
+    def _check_redacted(self, tx: Tx, which: tuple[int, int], previous: bytes, stored: bytes, redaction: bytes) -> None:
+        """A row in which a person's name was replaced: its hash stays, and the key vouches for what it shows."""
+        self.redacted += 1
+        shown, _ = _precisely(tx, self.lane, which[0])
+        if self._key.mac(redacted(previous, shown, stored)) != redaction:
+            self._say("changed", *which, "it is not as it was redacted, or the one before it is not as it was")
+
+    def end(self, head: Head) -> None:
         """The row that was read last is to be the chain's end."""
         last = max(self._expected, default=0)
         if last > self._seq:
@@ -142,8 +161,9 @@ class _Chain:
             self._say("truncated", self._seq, 0, f"the last {head.seq - self._seq} events are gone")
         elif head.hash != self._hash:
             self._say("end", self._seq, 0, "the chain's end has another hash than the last event")
-        elif head.seq and key.mac(sealed(self.lane, head.seq, head.hash)) != head.mac:
-            whose = "" if head.key_id == key.id else f"; its key is {head.key_id or 'none'}, the one here {key.id}"
+        elif head.seq and self._key.mac(sealed(self.lane, head.seq, head.hash)) != head.mac:
+            own = self._key.id
+            whose = "" if head.key_id == own else f"; its key is {head.key_id or 'none'}, the one here {own}"
             self._say("end", self._seq, 0, f"the chain's end was not written by who has the key{whose}")
 
     def beyond(self, tx: Tx) -> None:

@@ -12,6 +12,7 @@ from runward.core.permissions import Role
 from runward.governance.model import Actor, AuditEvent, Grant, Member, NewMember, ScopeKind, Team, Token, VerbGrant
 from runward.governance.scopes import readable_teams
 from runward.governance.secrets import fingerprint
+from runward.governance.trail import AuditKey, opened
 from runward.store.database import Tx
 
 
@@ -374,12 +375,22 @@ def credentials(tx: Tx, name: str) -> tuple[str, str | None] | None:
     return (row[0], row[1]) if row else None
 
 
-def audit_events(tx: Tx, conditions: Sequence[tuple[str, Any]], limit: int) -> list[AuditEvent]:
+def audit_events(tx: Tx, key: AuditKey, conditions: Sequence[tuple[str, Any]], limit: int) -> list[AuditEvent]:
     """Audit rows, newest first, for which some conditions with one value each hold."""
     where = " AND ".join(["1 = 1", *(condition for condition, _ in conditions)])
     rows = tx.all(
-        f"""SELECT id, at, actor, via, operation, object_kind, object_id, outcome, address FROM audit_events
-            WHERE {where} ORDER BY id DESC LIMIT ?""",
+        f"""SELECT id, at, actor, via, operation, object_kind, object_id, outcome, address, actor_id, sealed
+            FROM audit_events WHERE {where} ORDER BY id DESC LIMIT ?""",
         (*(value for _, value in conditions), limit),
     )
-    return [AuditEvent(row[0], from_us(row[1]), *row[2:]) for row in rows]
+    return [_audit_event(tx, key, row) for row in rows]
+
+
+def _audit_event(tx: Tx, key: AuditKey, row: tuple[Any, ...]) -> AuditEvent:
+    event_id, at, actor, *said = row[:8]
+    address, actor_id, sealed = row[8:]
+    if sealed is not None:
+        actor, address = opened(tx, key, actor_id, bytes(sealed))
+        # Its key is gone: of a backup from before, say. The account still says who it was, or under which pseudonym.
+        actor = actor or str(tx.scalar("SELECT name FROM members WHERE id = ?", (actor_id,)) or "")
+    return AuditEvent(event_id, from_us(at), actor, said[0], said[1], said[2], said[3], said[4], address)

@@ -352,7 +352,8 @@ class GovernanceService(Governance):
             ("at >= ?", since and to_us(since)),
             ("at < ?", until and to_us(until)),
         ]
-        events = sql.audit_events(self.tx, [one for one in wanted if one[1] not in (None, "")], size + 1)
+        key = self.call.dispatcher.audit_key
+        events = sql.audit_events(self.tx, key, [one for one in wanted if one[1] not in (None, "")], size + 1)
         shown = events[:size]
         return AuditPage(events=shown, next_before=shown[-1].id if len(events) > size else None)
 

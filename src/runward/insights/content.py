@@ -9,6 +9,7 @@ from datetime import datetime
 import msgspec
 
 from runward.core.hashing import digest_value
+from runward.core.ids import Digest
 from runward.errors import InvalidError, NotFoundError
 from runward.governance.dispatch import Call
 from runward.insights.model import (
@@ -52,7 +53,18 @@ def content_of(call: Call, project_id: str, title: str, blocks: list[Block], *, 
     """
     path = str(call.tx.scalar("SELECT path FROM projects WHERE id = ?", (project_id,)))
     parts = [_part(call, project_id, block, strict) for block in blocks]
-    return ReportContent(title, path, parts, call.now, digest_value([title, msgspec.to_builtins(parts, str_keys=True)]))
+    return ReportContent(title, path, parts, call.now, _digest(title, parts))
+
+
+def _digest(title: str, parts: list[ReportPart]) -> Digest:
+    return digest_value([title, msgspec.to_builtins(parts, str_keys=True)])
+
+
+def sealed_again(data: bytes) -> tuple[bytes, Digest]:
+    """What a report was pinned to, after a name in it was replaced: with the digest of what it shows now."""
+    found = msgspec.json.decode(data, type=ReportContent)
+    digest = _digest(found.title, found.parts)
+    return msgspec.json.encode(msgspec.structs.replace(found, digest=digest)), digest
 
 
 def check_blocks(blocks: list[Block]) -> None:

@@ -79,6 +79,15 @@ class SearchIndex:
             self._connection = connection
         return self._connection
 
+    def remove(self) -> None:
+        """Remove the file; it is made again when it is needed."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+            for path in (self.path, Path(f"{self.path}-wal"), Path(f"{self.path}-shm")):
+                path.unlink(missing_ok=True)
+
     def catch_up(
         self, changes_after: Callable[[int, int], list[Change]], load: Callable[[str, str], Document | None]
     ) -> None:

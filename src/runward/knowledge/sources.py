@@ -27,6 +27,13 @@ def search_index(call: Call) -> SearchIndex:
         return found
 
 
+def forget_index(dispatcher: Dispatcher) -> None:
+    """Remove the index of this node; the next search makes it anew of what is stored then."""
+    with _lock:
+        found = _indexes.get(dispatcher)
+    (found or SearchIndex(dispatcher.folder / "search.db")).remove()
+
+
 def load_document(call: Call, kind: str, object_id: str) -> Document | None:
     """An object as it is found; None where it is gone."""
     if kind == "page":

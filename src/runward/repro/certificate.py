@@ -15,6 +15,8 @@ from runward.errors import CorruptedError
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "urn:runward:verification:v1"
+ERASURE_TYPE = "urn:runward:erasure:v1"
+"""That a person was erased; see :mod:`runward.privacy`."""
 
 
 class Signature(msgspec.Struct, frozen=True):
@@ -88,8 +90,8 @@ def _statement(envelope: Envelope, payload: bytes) -> Statement:
     except msgspec.DecodeError as error:
         raise CorruptedError(f"certificate: the payload is not a statement: {error}") from error
     kinds = (envelope.payload_type, statement.type, statement.predicate_type)
-    if kinds != (PAYLOAD_TYPE, STATEMENT_TYPE, PREDICATE_TYPE):
-        raise CorruptedError(f"certificate: signed, but not a verification: {', '.join(kinds)}")
+    if kinds[:2] != (PAYLOAD_TYPE, STATEMENT_TYPE) or kinds[2] not in (PREDICATE_TYPE, ERASURE_TYPE):
+        raise CorruptedError(f"certificate: signed, but no verification or erasure: {', '.join(kinds)}")
     return statement
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, get_args, get_origin
 from urllib.parse import urlsplit
 
 import anyio.to_thread
@@ -199,7 +199,8 @@ def _query_value(param: Any, request: Request) -> Any:
         if param.required:
             raise InvalidError(f"the query needs {param.name!r}")
         return param.default
-    is_list = getattr(param.type, "__origin__", None) is list
+    # A list, or a list that may be left out.
+    is_list = any(get_origin(kind) is list for kind in (param.type, *get_args(param.type)))
     return _converted(param, given if is_list else given[-1])
 
 

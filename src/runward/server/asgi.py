@@ -20,6 +20,7 @@ from runward.core.operation import Door, Operation
 from runward.core.outbound import networks
 from runward.errors import RunwardError
 from runward.governance.dispatch import Dispatcher
+from runward.privacy.upkeep import tasks
 from runward.server import foreign
 from runward.server.access import ANYWHERE, Access
 from runward.server.app import Server, door, error_response, in_thread
@@ -79,7 +80,12 @@ def create_app(
     @contextlib.asynccontextmanager
     async def lifespan(app: object) -> AsyncIterator[None]:
         upkeep = Upkeep(
-            dispatcher.database, dispatcher.blobs, dispatcher.checkpoints, dispatcher.keyring, tables_after_s
+            dispatcher.database,
+            dispatcher.blobs,
+            dispatcher.checkpoints,
+            dispatcher.keyring,
+            tables_after_s,
+            tasks(dispatcher),
         )
         deliveries = Deliveries(dispatcher.database, allowed)
         async with server.pulse.lifespan(app), server.writer.lifespan(), upkeep.lifespan(), deliveries.lifespan():

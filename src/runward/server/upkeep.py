@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from runward.data.spans import find_due
 from runward.governance.checkpoints import Checkpointer
@@ -36,6 +36,7 @@ class Upkeep:
         checkpoints: Of its audit trail.
         keyring: Its keys.
         tables_after_s: Seconds after its end at which a run's points are written as Parquet; None for never.
+        further: What rooms have to do: (rounds between two of it, what is done until it returns 0).
     """
 
     def __init__(
@@ -45,9 +46,10 @@ class Upkeep:
         checkpoints: Checkpointer,
         keyring: Keyring,
         tables_after_s: float | None = None,
+        further: Sequence[tuple[int, Callable[[], int]]] = (),
     ) -> None:
         self._database, self._blobs, self._tables_after_s = database, blobs, tables_after_s
-        self._checkpoints, self._keyring = checkpoints, keyring
+        self._checkpoints, self._keyring, self._further = checkpoints, keyring, further
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="runward-upkeep", daemon=True)
 
@@ -76,6 +78,10 @@ class Upkeep:
             for due in (compact_due, make_cards, self._list_locks, self._find_spans):
                 with contextlib.suppress(Exception):
                     while due(self._database) and not self._stop.is_set():
+                        pass
+            for every, task in self._further:
+                with contextlib.suppress(Exception):
+                    while rounds % every == 0 and task() and not self._stop.is_set():
                         pass
             if rounds % CHECKPOINT_EVERY == 0:
                 with contextlib.suppress(Exception):

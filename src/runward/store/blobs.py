@@ -149,6 +149,10 @@ class Blobs(Protocol):
         """The store beneath, whose bytes are what lies on the disk or in the bucket."""
         ...
 
+    def scrub(self) -> str:
+        """Overwrite what removed blobs left behind, as far as this store can; what was done, in words. Raises: StoreError."""
+        ...
+
     @property
     def tables(self) -> str:
         """Where :meth:`write_table` writes: a folder or a URL."""
@@ -212,10 +216,6 @@ class Shelf(Blobs, Protocol):
 
     def pieces(self, name: Digest, start: int = 0, length: int | None = None) -> Iterator[bytes]:
         """Some of the bytes under a name. Raises: NotFoundError, at once."""
-        ...
-
-    def scrub(self) -> None:
-        """Let nothing of what was removed stay in files that hold several blobs. Raises: StoreError."""
         ...
 
 

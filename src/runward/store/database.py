@@ -10,7 +10,7 @@ import contextlib
 import os
 import sqlite3
 import threading
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -34,7 +34,9 @@ _BUSY_S, _CLOSE_S = 30.0, 10.0
 _PLANNING = ("SET jit = off", "SET random_page_cost = 1.1")
 """Our queries take milliseconds: compiling them costs more than they do; and disks that seek are gone."""
 _WORTHWHILE = 5
-"""A database file is written anew when at least one in so many of its pages is free."""
+"""A database file is written anew when at least one in so many of its pages is free, a table when of its rows."""
+_LEAST_BYTES = 1 << 20
+"""A smaller table is not worth it."""
 
 
 class Database(Protocol):
@@ -58,6 +60,13 @@ class Database(Protocol):
 
     def compact(self) -> tuple[int, str]:
         """Give free space back to the machine where that is worthwhile; (bytes, what happened in words)."""
+        ...
+
+    def scrub(self, tables: Sequence[str]) -> str:
+        """Overwrite what deleted and changed rows of some tables left behind; what was done and what not, in words.
+
+        Raises: StoreError (somebody reads or writes all the time).
+        """
         ...
 
     def close(self) -> None:
@@ -157,6 +166,21 @@ class SqliteDatabase:
             return 0, f"the file could not be written anew ({error}); {free * size:,} free bytes in it are used again"
         freed = max(before - self._bytes_on_disk(), 0)
         return freed, f"the file was written anew, {freed:,} bytes smaller"
+
+    def scrub(self, tables: Sequence[str]) -> str:
+        """See :meth:`Database.scrub`. The whole file is written anew, and its log cut to nothing."""
+        connection = self._connect()
+        try:
+            with self._writing, self._local.used:
+                connection.execute("PRAGMA secure_delete = ON")
+                for statement in ("PRAGMA wal_checkpoint(TRUNCATE)", "VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
+                    done = connection.execute(statement).fetchone()
+                if done is not None and done[0]:
+                    raise StoreError("the log of the database is being read", hint="it is tried again")
+                connection.execute("PRAGMA secure_delete = OFF")
+        except sqlite3.Error as error:
+            raise _sqlite_error(error, self.path) from error
+        return "SQLite: the file was written anew and its log emptied"
 
     def _bytes_on_disk(self) -> int:
         """The file with its log, in which new pages wait."""
@@ -278,8 +302,52 @@ class PostgresDatabase:
             yield tx
 
     def compact(self) -> tuple[int, str]:
-        """See :meth:`Database.compact`. PostgreSQL's autovacuum does that itself."""
-        return 0, "PostgreSQL uses free space again by itself (autovacuum)"
+        """See :meth:`Database.compact`. Tables of which much was deleted are written anew; each is locked meanwhile."""
+        connection = self._connect()
+        size = "SELECT pg_database_size(current_database())"
+        try:
+            # What this connection deleted a moment ago is counted too.
+            connection.execute("SELECT pg_stat_force_next_flush()")
+            before = connection.execute(size).fetchone()[0]
+            rows = connection.execute(
+                """SELECT relname FROM pg_stat_user_tables WHERE schemaname = current_schema() AND n_dead_tup > 0
+                   AND n_dead_tup * %s >= n_live_tup + n_dead_tup AND pg_total_relation_size(relid) >= %s""",
+                (_WORTHWHILE, _LEAST_BYTES),
+            ).fetchall()
+            for (table,) in rows:
+                connection.execute(f"VACUUM (FULL, ANALYZE) {table}")
+            freed = max(before - connection.execute(size).fetchone()[0], 0)
+        except self._psycopg.Error as error:
+            return 0, f"no table could be written anew ({error}); free space is used again (autovacuum)"
+        if not rows:
+            return 0, "PostgreSQL uses free space again by itself (autovacuum)"
+        return freed, f"{len(rows)} tables were written anew, {freed:,} bytes smaller"
+
+    def scrub(self, tables: Sequence[str]) -> str:
+        """See :meth:`Database.scrub`. The tables are written anew; each is locked meanwhile."""
+        connection = self._connect()
+        left = list[str]()
+        try:
+            for table in tables:
+                connection.execute(f"VACUUM (FULL, ANALYZE) {table}")
+            # The planner keeps frequent values, and the log what was written; both need rights of their own.
+            for statement, what in (
+                ("VACUUM (FULL) pg_catalog.pg_statistic", "statistics of the planner (as owner of the database: VACUUM FULL "
+                 "pg_statistic)"),
+                ("SELECT pg_switch_wal()", "its log until it is reused (as superuser: pg_switch_wal, CHECKPOINT)"),
+                ("CHECKPOINT", "its log until the next checkpoint (as superuser: CHECKPOINT)"),
+            ):  # fmt: skip
+                try:
+                    connection.execute(statement)
+                except self._psycopg.errors.InsufficientPrivilege:
+                    left.append(what)
+            recycles = connection.execute("SHOW wal_recycle").fetchone()[0]
+        except self._psycopg.Error as error:
+            raise StoreError(f"PostgreSQL could not write tables anew: {error}", hint="it is tried again") from error
+        if recycles == "on":
+            left.append("old files of its log until they are reused (wal_recycle = off removes them)")
+        rest = f"; what may still be there: {'; '.join(left)}" if left else ""
+        return f"PostgreSQL: {len(tables)} tables were written anew{rest}"
 
     def close(self) -> None:
         """Close all connections that this object opened."""

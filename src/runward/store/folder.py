@@ -262,10 +262,6 @@ class FolderBlobs(Putting):
         """See :meth:`Shelf.beside`."""
         return FolderBlobs(self.root / SEALED)
 
-    def scrub(self) -> None:
-        """See :meth:`Shelf.scrub`."""
-        self._small.compact(always=True)
-
     @contextlib.contextmanager
     def _temporary(self) -> Iterator[tuple[BinaryIO, Path]]:
         self.root.mkdir(parents=True, exist_ok=True)
@@ -340,6 +336,10 @@ class FolderBlobs(Putting):
                     freed += sum(file.stat().st_size for file in files)
                     shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
         return freed
+
+    def scrub(self) -> str:
+        """See :meth:`Blobs.scrub`. Files that were removed are the file system's: it may keep their bytes until it reuses them."""
+        return self._small.scrub()
 
     @property
     def tables(self) -> str:

@@ -152,6 +152,10 @@ class Keyring:
             raise NotFoundError(f"{kind} {owner_id} has no key {key_id!r}", hint="restore the database from a backup")
         return held
 
+    def holds(self, kind: Kind, owner_id: str) -> bool:
+        """Whether an owner's present key is in memory: it was committed, and what it sealed may be used again."""
+        return self._cached(kind, owner_id, "") is not None
+
     # changing keys --------------------------------------------------------------------------------------------------
 
     def destroy_person(self, member_id: str, *, tx: Tx | None = None) -> None:

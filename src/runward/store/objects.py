@@ -146,9 +146,6 @@ class ObjectBlobs(Putting):
         found._below = f"{SEALED}/"
         return found
 
-    def scrub(self) -> None:
-        """Each blob is an object of its own."""
-
     def _keep(self, file: BinaryIO, digest: Digest) -> None:
         if not self.touch(digest):
             file.seek(0)
@@ -234,6 +231,10 @@ class ObjectBlobs(Putting):
         """See :meth:`Blobs.sweep`."""
         old = [found for found in self._listed(_INCOMING) if found["last_modified"].timestamp() < before]
         return sum(int(found["size"]) for found in old if self._remove(found["path"], before))
+
+    def scrub(self) -> str:
+        """See :meth:`Blobs.scrub`: a bucket forgets what is deleted, unless it keeps versions."""
+        return "object storage: deleted; versions that the bucket keeps are its owner's to remove"
 
     @property
     def tables(self) -> str:

@@ -173,6 +173,10 @@ class SealedBlobs(Putting):
                 found[blake3(bytes.fromhex(digest), key=secret).hexdigest()] = digest
         return found
 
+    def scrub(self) -> str:
+        """See :meth:`Blobs.scrub`."""
+        return ", ".join(filter(None, (self.sealed.scrub(), self.plain.scrub())))
+
     # looking --------------------------------------------------------------------------------------------------------
 
     def has(self, digest: Digest) -> bool:

@@ -126,6 +126,10 @@ class SmallBlobs:
         if self._exists():
             self._database.compact(always=always)
 
+    def scrub(self) -> str:
+        """Write the file anew, so that nothing of removed blobs is left in it. Raises: StoreError."""
+        return "small files: written anew" if self._exists() and self._database.scrub(("blobs",)) else ""
+
     def close(self) -> None:
         """Close the file."""
         self._database.close()

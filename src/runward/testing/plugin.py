@@ -32,6 +32,7 @@ SUITES = (
     "jobs",
     "knowledge",
     "permissions",
+    "privacy",
     "registry",
     "repro",
     "review",

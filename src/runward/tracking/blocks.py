@@ -346,3 +346,10 @@ class BlockReader:
             unpack_floats(body[steps : steps + times], count),
             unpack_floats(body[steps + times :], count),
         )
+
+
+def renamed(head: bytes, keys: Mapping[str, str]) -> bytes:
+    """A stored head in which series have other names. Raises: CorruptedError."""
+    found: Head = decoded(_decoder, head, 1 << 30)
+    series = {keys.get(key, key): entry for key, entry in found.series.items()}
+    return compress(_encoder.encode(Head(found.axes, series)))

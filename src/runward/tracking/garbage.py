@@ -45,7 +45,13 @@ def step(call: Call, how: Collect) -> Collected:
         for project_id in projects[:MAX_RUNS]:
             delete_rows(call.tx, "projects", "id = ?", (project_id,))
         return Collected(0, len(projects[:MAX_RUNS]), 0, 0, more=True)
+    _lapse(call, before)
     return _take_bytes(call)
+
+
+def _lapse(call: Call, before: int) -> int:
+    """What rooms put out of sight themselves, before a time."""
+    return sum(lapse(call.tx, before) for room in call.dispatcher.rooms for lapse in room.lapses)
 
 
 # rows -----------------------------------------------------------------------------------------------------------------
@@ -149,6 +155,7 @@ def _would_take(call: Call, runs: list[str], before: int) -> Collected:
         projects += len(found)
         for project_id in found:
             delete_rows(call.tx, "projects", "id = ?", (project_id,))
+    _lapse(call, before)
     stale = _stale(call, live_digests(call))
     call.tx.execute("ROLLBACK TO SAVEPOINT dry_run")
     call.tx.execute("RELEASE SAVEPOINT dry_run")

@@ -213,6 +213,7 @@ class OrganiseService(Views, Comments, Baselines, Organise):
         for run_id, source in lifecycle.run_projects(self.tx, ids).items():
             if source != to.id:
                 lifecycle.copy_blobs(self.tx, source, to.id, sorted(live_of_runs(self.call, run_id)))
+                self.call.publish(Event("run.moved", "run", run_id, source, to.team_id, {"from": source, "to": to.id}))
         lifecycle.move_runs(self.tx, ids, to.id)
 
     def collect_garbage(self, collect: Collect) -> Collected:

@@ -39,6 +39,7 @@ from runward.store.migrations import (
     m0024_keys,
     m0025_verbs,
     m0026_policy,
+    m0027_forgetting,
 )
 
 MIGRATIONS: list[ModuleType] = [
@@ -68,6 +69,7 @@ MIGRATIONS: list[ModuleType] = [
     m0024_keys,
     m0025_verbs,
     m0026_policy,
+    m0027_forgetting,
 ]
 """All migrations in order; the position (from 1) is the schema's version."""
 

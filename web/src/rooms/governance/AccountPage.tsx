@@ -7,6 +7,7 @@ import { changePassword, providerUrl, useMe, waysQuery } from "@/api/session";
 import { Facts, Name, Section } from "@/ui/bits";
 import { Page } from "@/ui/Page";
 import { ErrorNote, Loaded } from "@/ui/states";
+import { YourData } from "./privacy/YourData";
 
 function Password() {
   const [present, setPresent] = useState("");
@@ -61,6 +62,7 @@ export default function AccountPage() {
       <div className="spaced">
       {ways.data?.provider && <Section title="Single sign-on"><Provider label={ways.data.provider} /></Section>}
       <Section title="Password"><Password /></Section>
+      {me.data && <Section title="Your data"><YourData name={me.data.name} /></Section>}
       </div>
     </Page>
   );

@@ -1,16 +1,30 @@
+import { useMe } from "@/api/session";
 import { Page } from "@/ui/Page";
 import { Tabs } from "@/ui/Tabs";
 import { AuditTab } from "./AuditTab";
 import { KeysTab } from "./KeysTab";
 import { MembersTab } from "./MembersTab";
+import { ErasureTab } from "./privacy/ErasureTab";
+import { RetentionTab } from "./privacy/RetentionTab";
 import { TokensTab } from "./TokensTab";
 
-/** Who belongs here, what programs come in with, the trail of what was done, and the keys. */
+const TABS: [string, string][] = [["members", "Members"], ["tokens", "Tokens"], ["audit", "Audit"], ["retention", "Retention"], ["erasure", "Erasure"], ["keys", "Keys"]];
+
+function Part({ tab }: { tab: string }) {
+  const manages = useMe().data?.role === "admin";
+  if (tab === "tokens") return <TokensTab />;
+  if (tab === "audit") return <AuditTab />;
+  if (tab === "keys") return <KeysTab />;
+  if (tab === "retention") return <RetentionTab manages={manages} />;
+  return tab === "erasure" ? <ErasureTab /> : <MembersTab />;
+}
+
+/** Who belongs here, what programs come in with, the trail of what was done, what is kept how long, who is forgotten, and the keys. */
 export default function AdminPage({ tab }: { tab: string }) {
   return (
     <Page title="Admin" trail={[]}>
-      <Tabs base="/admin" current={tab} label="Parts of the administration" tabs={[["members", "Members"], ["tokens", "Tokens"], ["audit", "Audit"], ["keys", "Keys"]]} />
-      {tab === "tokens" ? <TokensTab /> : tab === "audit" ? <AuditTab /> : tab === "keys" ? <KeysTab /> : <MembersTab />}
+      <Tabs base="/admin" current={tab} label="Parts of the administration" tabs={TABS} />
+      <Part tab={tab} />
     </Page>
   );
 }

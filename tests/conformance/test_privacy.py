@@ -1,0 +1,5 @@
+from runward.testing.privacy import PrivacySuite
+
+
+class TestPrivacy(PrivacySuite):
+    pass
