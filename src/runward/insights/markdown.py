@@ -7,9 +7,10 @@ from collections.abc import Callable
 from html import escape
 
 _ITEM = re.compile(r"\s*(?:([-*+])|(\d+)[.)])\s+(.*)")
-_HEADING = re.compile(r"(#{1,6})\s+(.*?)\s*#*$")
+_HEADING = re.compile(r"(#{1,6})\s+(.*)")
 _RULE = re.compile(r"\s*([-*_])(?:\s*\1){2,}\s*$")
-_TABLE_LINE = re.compile(r"\s*\|?(?:\s*:?-+:?\s*\|)+\s*:?-*:?\s*$")
+# Possessive, because two runs of spaces side by side are tried in every division otherwise.
+_TABLE_LINE = re.compile(r"\s*+\|?+(?:\s*+:?-++:?\s*+\|)++\s*+:?-*+:?\s*+$")
 _FENCE = re.compile(r"\s*(```+|~~~+)\s*(\S*)")
 _SAFE_LINK = re.compile(r"(https?://|mailto:)", re.IGNORECASE)
 # Every repetition is bounded or stops at its own opening sign, so that no text makes matching slow.
@@ -60,7 +61,7 @@ def _code(lines: list[str], at: int, depth: int) -> Taken | None:
 def _line(lines: list[str], at: int, depth: int) -> Taken | None:
     if heading := _HEADING.match(lines[at]):
         level = min(len(heading[1]) + 2, 6)
-        return f"<h{level}>{_inline(heading[2])}</h{level}>", at + 1
+        return f"<h{level}>{_inline(heading[2].rstrip('#').rstrip())}</h{level}>", at + 1
     return ("<hr>", at + 1) if _RULE.match(lines[at]) else None
 
 

@@ -109,6 +109,8 @@ class SearchIndex:
 
     def search(self, query: str, limit: int) -> Iterable[Found]:
         """Documents that have any word of the query, best first; a match in a title counts three times."""
+        # The index takes a NUL for the end of the question, in the middle of a quoted word.
+        query = query.replace("\0", " ")
         terms = list(dict.fromkeys(words_of(query) or query.lower().split()))[:64]
         if not terms:
             return []

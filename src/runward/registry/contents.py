@@ -159,7 +159,7 @@ def _parsed(text: str) -> Any:
     try:
         value = json.loads(text) if text else None
         encoded_example(value, "input_example")
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return value
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-import yaml
 
+from runward.config.yaml12 import load
 from runward.errors import InvalidError
 from runward.registry.model import Signature, TensorField
 
@@ -31,6 +31,10 @@ def checked_signature(found: Signature) -> Signature:
                     f"signature: the dtype {field.dtype[:40]!r} of {side} {field.name[:40]!r} cannot be used",
                     hint="a name such as float32, int64, string",
                 )
+            if any(not text.isprintable() for text in (field.dtype, field.name)):
+                raise InvalidError(
+                    f"signature: {side} {field.name[:40]!r} has a character that cannot be shown", hint="leave it out"
+                )
             if any(size < -1 for size in field.shape or ()):
                 raise InvalidError(f"signature: shape {field.shape} of {field.name!r}", hint="-1 stands for any length")
     return found
@@ -42,7 +46,7 @@ def encoded_example(value: Any, what: str) -> str:
         return ""
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise InvalidError(f"{what} is no JSON: {error}", hint="lists, dicts, text, finite numbers") from None
     if len(text) > _MAX_EXAMPLE:
         raise InvalidError(
@@ -62,8 +66,8 @@ class MlflowFacts(msgspec.Struct, frozen=True):
 def read_mlmodel(text: str) -> MlflowFacts:
     """Signature and example of an ``MLmodel``; what cannot be read is left out."""
     try:
-        document = yaml.safe_load(text)
-    except yaml.YAMLError:
+        document = load(text, short=True)
+    except InvalidError:
         return MlflowFacts()
     if not isinstance(document, dict):
         return MlflowFacts()
@@ -90,7 +94,7 @@ def _signature(found: Any) -> Signature | None:
 def _fields(text: Any) -> list[TensorField]:
     try:
         listed = json.loads(text) if isinstance(text, str) else []
-    except ValueError:
+    except (ValueError, RecursionError):
         return []
     items = listed if isinstance(listed, list) else []
     return [_field(item) for item in items if isinstance(item, dict)]
@@ -101,7 +105,8 @@ def _field(item: dict[str, Any]) -> TensorField:
     required = item.get("required") is not False
     name = str(item.get("name") or "")
     if isinstance(tensor, dict):
-        shape = [int(size) for size in tensor.get("shape", []) if isinstance(size, int)]
+        said = tensor.get("shape")
+        shape = [int(size) for size in said if isinstance(size, int)] if isinstance(said, list) else []
         return TensorField(str(tensor.get("dtype", "")), name, shape, required)
     kind = item.get("type")
     return TensorField(kind if isinstance(kind, str) else "object", name, None, required)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from runward.core.ids import Digest
+from runward.core.patterns import fits
 from runward.core.said import is_said
 from runward.core.sizes import bytes_of, in_words
 from runward.repro.model import Level
@@ -146,7 +146,7 @@ def _in_memory(what: str, used: int | None, most: str) -> CheckResult:
 
 def name_problem(name: str, standards: Standards) -> str:
     """Why a name breaks the team's rule, with the rule quoted; empty when it does not."""
-    if not standards.naming or re.fullmatch(standards.naming, name):
+    if not standards.naming or fits(standards.naming, name):
         return ""
     rule = standards.naming_help or f"names match {standards.naming}"
     return f"the name {name!r} breaks the rule of {standards.name}: {rule}"

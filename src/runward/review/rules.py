@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import fnmatch
 import math
-import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from runward.core.patterns import check_pattern
 from runward.core.sizes import bytes_of
 from runward.errors import InvalidError
 from runward.governance.names import check_name
@@ -25,10 +25,7 @@ class Touched(NamedTuple):
 
 def check_standards(standards: Standards) -> None:
     """Raises: InvalidError (naming the field that nothing can meet)."""
-    try:
-        re.compile(standards.naming)
-    except re.error as error:
-        raise InvalidError(f"naming {standards.naming!r} is no regular expression: {error}") from error
+    check_pattern(standards.naming, "naming")
     if not 0 <= standards.approvals <= 20:
         raise InvalidError(f"approvals = {standards.approvals}: 0 to 20 can be asked")
     for rule in standards.thresholds:

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 from msgspec.structs import replace
 
 from runward.config.targets import did_you_mean
+from runward.core.patterns import check_pattern, fits
 from runward.errors import InvalidError
 from runward.review.model import CheckResult, Standards, Verdict, Workflow
 
@@ -64,7 +65,7 @@ def branch_rule(workflow: Workflow | Literal[""], pattern: str = "") -> Rule | N
 
 def branch_problem(branch: str, rule: Rule) -> str:
     """Why a branch's name breaks the rule, in a sentence that quotes it; empty where it does not."""
-    if re.fullmatch(rule.pattern, branch):
+    if fits(rule.pattern, branch):
         return ""
     return f"the branch {branch!r} is not named by the rule: {rule.words}"
 
@@ -96,12 +97,7 @@ def items_required(results: Sequence[CheckResult], standards: Standards) -> list
 
 def check_workflow(standards: Standards, items: Sequence[str]) -> None:
     """Raises: InvalidError (naming the field that says something unknown)."""
-    try:
-        re.compile(standards.branches)
-    except re.error as error:
-        raise InvalidError(
-            f"branches {standards.branches!r} is no regular expression: {error}", field="branches"
-        ) from error
+    check_pattern(standards.branches, "branches")
     for name in standards.required_items:
         if name not in items:
             hint = did_you_mean(name, items) or f"items are {', '.join(items)}"

@@ -26,7 +26,7 @@ from runward.server.access import ANYWHERE, Access
 from runward.server.app import Server, door, error_response, in_thread
 from runward.server.deliveries import Deliveries
 from runward.server.doors import doors
-from runward.server.middleware import Border, direct, host_allowed
+from runward.server.middleware import Border, direct, host_allowed, wrong_method
 from runward.server.routing import QuickRouter
 from runward.server.upkeep import Upkeep
 
@@ -96,7 +96,7 @@ def create_app(
         routes=[contract, *server.routes(), *foreign.routes(server), *doors(server)],
         # Event streams are passed through as they are: Starlette leaves them out.
         middleware=[Middleware(Border, allowed_hosts=access.hosts), Middleware(GZipMiddleware, compresslevel=5)],
-        exception_handlers={RunwardError: lambda request, error: error_response(error)},
+        exception_handlers={RunwardError: lambda request, error: error_response(error), 405: wrong_method},
     )
     app.router = QuickRouter(app.routes, lifespan=lifespan)
     app.hosts = access.hosts

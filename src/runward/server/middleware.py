@@ -27,6 +27,10 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+_PRIVATE = ("Cache-Control", "no-store")
+"""What is answered to one person is kept by nobody; what may be kept says so itself."""
+_ANSWERS = ("/api/", "/ajax-api/", "/get-artifact", "/model-versions/")
+_SEE = "see /api/v1/openapi.json"
 HSTS = ("Strict-Transport-Security", "max-age=31536000")
 _RAW = [(name.lower().encode(), value.encode()) for name, value in {**HEADERS, "Vary": "Accept-Encoding"}.items()]
 
@@ -51,6 +55,8 @@ class Border:
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
+                if scope["path"].startswith(_ANSWERS):
+                    headers.setdefault(*_PRIVATE)
                 if scope["scheme"] == "https":
                     headers.setdefault(*HSTS)
             await send(message)
@@ -90,6 +96,13 @@ def _noted_defect(scope: Scope) -> Response:
     return _problem(RunwardError("the server made a mistake"), 500)
 
 
+def wrong_method(request: Request, error: Exception) -> Response:
+    """What a route answers that knows the path but not the method."""
+    response = _problem(InvalidError(f"{request.url.path} takes no {request.method}", hint=_SEE), 405)
+    response.headers.update(getattr(error, "headers", None) or {})
+    return response
+
+
 def _problem(error: RunwardError, status: int) -> Response:
     return JSONResponse({**problem(error), "status": status}, status_code=status, media_type=PROBLEM)
 
@@ -107,6 +120,7 @@ async def direct(request: Request, endpoint: Handler) -> None:
         # The same border as above.
         response = _noted_defect(request.scope)
     response.raw_headers.extend(_RAW)
+    response.headers.setdefault(*_PRIVATE)
     if request.scope["scheme"] == "https":
         response.headers.setdefault(*HSTS)
     await response(request.scope, request.receive, request._send)

@@ -7,7 +7,7 @@ from typing import Any
 
 from runward.errors import InvalidError
 
-_CLAUSE = re.compile(r"\s*(==|!=|>=|<=|~=|>|<|===)?\s*v?([0-9][^\s,]*)\s*")
+_CLAUSE = re.compile(r"\s*+(==|!=|>=|<=|~=|>|<|===)?\s*+v?([0-9][^\s,]*)\s*")
 _VERSION = re.compile(
     r"(?:(\d+)!)?(\d+(?:\.\d+)*)(?:[-_.]?(a|alpha|b|beta|c|rc|pre|preview)[-_.]?(\d*))?(?:[-_.]?(?:post|rev|r)[-_.]?(\d*))?"
     r"(?:[-_.]?dev[-_.]?(\d*))?(?:\+[\w.]+)?",

@@ -37,11 +37,14 @@ def parse_body(data: bytes) -> dict[str, Any]:
 
 def _parse_python_json(data: bytes) -> Any:
     try:
-        return json.loads(data)
+        found = json.loads(data)
+        # Half of a character pair is no text: nothing could store it, nor write it into an answer.
+        json.dumps(found, ensure_ascii=False).encode()
     except RecursionError:
         raise invalid("The request body is nested too deeply.") from None
     except ValueError as error:
-        raise invalid(f"The request body is not valid JSON: {error}") from None
+        raise invalid(f"The request body is not valid JSON: {error!s:.200}".encode(errors="replace").decode()) from None
+    return found
 
 
 class Args:

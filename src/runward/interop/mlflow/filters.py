@@ -11,7 +11,7 @@ from runward.interop.mlflow.errors import MlflowError, invalid
 _TOKEN = re.compile(
     r"""\s*(?:(?P<list>\(\s*(?:'[^']*'|"[^"]*"|[^\s(),'"]+)(?:\s*,\s*(?:'[^']*'|"[^"]*"|[^\s(),'"]+))*\s*,?\s*\))
     |(?P<string>'[^']*'|"[^"]*"(?!\s*\.))
-    |(?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![\w.]))
+    |(?P<number>[+-]?(?:\d++\.?+\d*+|\.\d++)(?:[eE][+-]?\d++)?+(?![\w.]))
     |(?P<word>(?:[A-Za-z_][\w\-]*|`[^`]+`)(?:\.(?:`[^`]*`|"[^"]*"|[\w\-/]+))*)
     |(?P<op><=|>=|!=|<|>|=))""",
     re.VERBOSE,
@@ -211,8 +211,14 @@ Lookup = Callable[[str, str], Any]
 
 
 def _like(pattern: str, text: str, flags: int) -> bool:
-    parts = [".*" if c == "%" else "." if c == "_" else re.escape(c) for c in pattern]
-    return re.fullmatch("".join(parts), text, flags | re.DOTALL) is not None
+    # The parts between two % are taken where they first fit, for good: tried again elsewhere they would fit no better, and
+    # a dozen of % would be tried in more ways than there is time for.
+    first, *later = ["".join("." if c == "_" else re.escape(c) for c in part) for part in pattern.split("%")]
+    if not later:
+        return re.fullmatch(first, text, flags | re.DOTALL) is not None
+    middle = "".join(f"(?>.*?{part})" for part in later[:-1] if part)
+    # The last part ends the text, so of it alone the latest place counts.
+    return re.fullmatch(f"{first}{middle}.*{later[-1]}", text, flags | re.DOTALL) is not None
 
 
 def holds(condition: Comparison, value: Any) -> bool:
