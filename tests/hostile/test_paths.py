@@ -66,7 +66,7 @@ def test_no_route_leads_out(opened: Open, told: Told) -> None:
             body = None if method == "GET" else b"{}"
             found = asking.send(method, filled, body, {"Content-Type": "application/json"})
             count += 1
-            leaks = "root:x:0" in found.text or "SQLite format" in found.text or "set-cookie" in found.text.lower()
+            leaks = "root:x:0" in found.text or "SQLite format" in found.text
             if leaks or found.status in (500, 502, 503):
                 wrong.append((method, filled, found.status, found.text[:120]))
     asking.close()

@@ -118,16 +118,21 @@ class Caller:
 
     def project(self, experiment_id: str) -> KnownProject:
         """The project behind an experiment id, deleted or not. Raises: MlflowError."""
-        with self.on_list() as call:
-            found = find_experiment(call, experiment_id)
+        found = self._found(experiment_id)
         if found is not None:
             return found
         # Another team's ``Default`` is nothing that this member can use or may hear of.
         with contextlib.suppress(AlreadyExistsError):
             if experiment_id == DEFAULT_ID:
                 self.do("tracking.create_project", new=NewProject(path=DEFAULT_NAME, exist_ok=True))
-                return self.project(experiment_id)
-        raise missing(f"No Experiment with id={experiment_id} exists")
+                found = self._found(experiment_id)
+        if found is None:
+            raise missing(f"No Experiment with id={experiment_id} exists")
+        return found
+
+    def _found(self, experiment_id: str) -> KnownProject | None:
+        with self.on_list() as call:
+            return find_experiment(call, experiment_id)
 
     def run(self, run_id: str) -> KnownRun:
         """A run with all its content, deleted or not. Raises: MlflowError."""
