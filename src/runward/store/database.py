@@ -33,6 +33,7 @@ __all__ = [
 _BUSY_S, _CLOSE_S = 30.0, 10.0
 _PLANNING = ("SET jit = off", "SET random_page_cost = 1.1")
 """Our queries take milliseconds: compiling them costs more than they do; and disks that seek are gone."""
+_LOCK_WAIT_S = 5
 _WORTHWHILE = 5
 """A database file is written anew when at least one in so many of its pages is free, a table when of its rows."""
 _LEAST_BYTES = 1 << 20
@@ -314,8 +315,9 @@ class PostgresDatabase:
                    AND n_dead_tup * %s >= n_live_tup + n_dead_tup AND pg_total_relation_size(relid) >= %s""",
                 (_WORTHWHILE, _LEAST_BYTES),
             ).fetchall()
-            for (table,) in rows:
-                connection.execute(f"VACUUM (FULL, ANALYZE) {table}")
+            with self._impatient(connection):
+                for (table,) in rows:
+                    connection.execute(f"VACUUM (FULL, ANALYZE) {table}")
             freed = max(before - connection.execute(size).fetchone()[0], 0)
         except self._psycopg.Error as error:
             return 0, f"no table could be written anew ({error}); free space is used again (autovacuum)"
@@ -323,24 +325,34 @@ class PostgresDatabase:
             return 0, "PostgreSQL uses free space again by itself (autovacuum)"
         return freed, f"{len(rows)} tables were written anew, {freed:,} bytes smaller"
 
+    @contextlib.contextmanager
+    def _impatient(self, connection: Any) -> Iterator[None]:
+        """Wait only shortly for a table: who waits to write it anew keeps everybody else waiting behind it."""
+        connection.execute(f"SET lock_timeout = '{_LOCK_WAIT_S}s'")
+        try:
+            yield
+        finally:
+            connection.execute("RESET lock_timeout")
+
     def scrub(self, tables: Sequence[str]) -> str:
         """See :meth:`Database.scrub`. The tables are written anew; each is locked meanwhile."""
         connection = self._connect()
         left = list[str]()
         try:
-            for table in tables:
-                connection.execute(f"VACUUM (FULL, ANALYZE) {table}")
-            # The planner keeps frequent values, and the log what was written; both need rights of their own.
-            for statement, what in (
-                ("VACUUM (FULL) pg_catalog.pg_statistic", "statistics of the planner (as owner of the database: VACUUM FULL "
-                 "pg_statistic)"),
-                ("SELECT pg_switch_wal()", "its log until it is reused (as superuser: pg_switch_wal, CHECKPOINT)"),
-                ("CHECKPOINT", "its log until the next checkpoint (as superuser: CHECKPOINT)"),
-            ):  # fmt: skip
-                try:
-                    connection.execute(statement)
-                except self._psycopg.errors.InsufficientPrivilege:
-                    left.append(what)
+            with self._impatient(connection):
+                for table in tables:
+                    connection.execute(f"VACUUM (FULL, ANALYZE) {table}")
+                # The planner keeps frequent values, and the log what was written; both need rights of their own.
+                for statement, what in (
+                    ("VACUUM (FULL) pg_catalog.pg_statistic", "statistics of the planner (as owner of the database: VACUUM "
+                     "FULL pg_statistic)"),
+                    ("SELECT pg_switch_wal()", "its log until it is reused (as superuser: pg_switch_wal, CHECKPOINT)"),
+                    ("CHECKPOINT", "its log until the next checkpoint (as superuser: CHECKPOINT)"),
+                ):  # fmt: skip
+                    try:
+                        connection.execute(statement)
+                    except self._psycopg.errors.InsufficientPrivilege:
+                        left.append(what)
             recycles = connection.execute("SHOW wal_recycle").fetchone()[0]
         except self._psycopg.Error as error:
             raise StoreError(f"PostgreSQL could not write tables anew: {error}", hint="it is tried again") from error
