@@ -50,7 +50,8 @@ def put(document: Any, place: Place, value: Any) -> Any:
 def whole(kind: Any, value: Any) -> Any:
     """A body with all its fields, also those that its writer leaves at their defaults."""
     filled = msgspec.convert(value, kind)
-    return {name: msgspec.to_builtins(getattr(filled, name)) for name in kind.__struct_fields__}
+    told = {name: getattr(filled, name) for name in kind.__struct_fields__}
+    return {name: msgspec.to_builtins(found) for name, found in told.items() if found is not msgspec.UNSET}
 
 
 @st.composite

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 import pytest
@@ -91,6 +91,7 @@ def _fill(op: Operation, site: Site) -> tuple[str, Any]:
     """A path to real objects where there are some, and a body that is as good as its schema asks."""
     known = {"run_id": site.run_id, "project": "p", "member": "owner"}
     known |= {p.name: "1" for p in op.params if p.place == "path" and p.type is int}
+    known |= {p.name: get_args(p.type)[0] for p in op.params if p.place == "path" and get_origin(p.type) is Literal}
     path = "/api/v1" + re.sub(r"{(\w+)}", lambda match: known.get(match[1], "nothing12345"), op.path)
     query = [f"{p.name}={_value(p.type)}" for p in op.params if p.place == "query" and p.required]
     body = None if op.body is None else msgspec.to_builtins(_value(op.body), str_keys=True)

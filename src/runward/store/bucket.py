@@ -75,6 +75,11 @@ class Bucket:
 
     def pieces(self, name: str, missing: NotFoundError, start: int = 0, length: int | None = None) -> Iterator[bytes]:
         """An object's bytes, or some of them. Raises: ``missing`` at once where there is none, StoreError."""
+        if length == 0:
+            # A range of no bytes is refused.
+            if self.head(name) is None:
+                raise missing
+            return iter(())
         part: Any = {"offset": start} if length is None else (start, start + length)
         options: Any = {"range": part} if start or length is not None else None
         try:

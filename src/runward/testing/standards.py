@@ -136,7 +136,7 @@ class StandardsSuite:
             ({"thresholds.gain": 0.5}, None, "direction"),
             ({"approvals.x": 1}, "approvals", "as a whole"),
             ({"approvals": 99}, None, "approvals"),
-            ({"naming": "("}, None, "naming"),
+            ({"naming": "("}, "naming", "naming"),
         ],
         ids=lambda value: str(value)[:30],
     )
