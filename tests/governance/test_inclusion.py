@@ -7,7 +7,6 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -20,31 +19,19 @@ from runward.errors import ConflictError, CorruptedError, InvalidError, NotFound
 from runward.governance.checkpoints import Line, places
 from runward.governance.inclusion import check
 from runward.governance.model import EventProof
-from runward.governance.signin import folder_actor
 from runward.governance.tree import climbed, path_of, root_of
-from runward.store.database import open_database
-from runward.store.folder import FolderBlobs
 from runward.tracking.model import NewProject
-from runward.workspace import FolderWorkspace, open_dispatcher, open_folder
-
-BOTH = ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)]
+from runward.workspace import FolderWorkspace, open_folder
 
 
-@pytest.fixture(params=BOTH)
-def space(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[FolderWorkspace]:
+@pytest.fixture
+def space(either: FolderWorkspace) -> FolderWorkspace:
     """A workspace with some events before a checkpoint, between two, and after."""
-    if request.param == "sqlite":
-        found = open_folder(tmp_path / "ws", "ann")
-    else:
-        database = open_database(request.getfixturevalue("postgres_url"))
-        dispatcher = open_dispatcher(database, FolderBlobs(tmp_path / "blobs"), tmp_path)
-        found = FolderWorkspace(dispatcher, str(tmp_path), tmp_path, folder_actor(database, "ann"))
-    with contextlib.closing(found):
-        for n in range(12):
-            found.tracking.create_project(NewProject(path=f"p{n}"))
-            if n in (3, 8):
-                found.governance.checkpoint_audit()
-        yield found
+    for n in range(12):
+        either.tracking.create_project(NewProject(path=f"p{n}"))
+        if n in (3, 8):
+            either.governance.checkpoint_audit()
+    return either
 
 
 def _key(space: FolderWorkspace) -> bytes:

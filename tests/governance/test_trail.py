@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -16,30 +16,21 @@ from runward.governance.checkpoints import Checkpointer
 from runward.governance.model import AuditProof, NewMember
 from runward.governance.signin import folder_actor
 from runward.governance.trail import AuditKey, Noted, append, link, personal
-from runward.store.database import Tx, open_database
-from runward.store.folder import FolderBlobs
+from runward.store.database import Tx
 from runward.tracking.model import NewProject, NewRun, RunEnd, RunStatus
-from runward.workspace import FolderWorkspace, open_dispatcher, open_folder
+from runward.workspace import FolderWorkspace, open_folder
 
 EVENTS = 12
-BOTH = ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)]
 
 
-@pytest.fixture(params=BOTH)
-def space(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[FolderWorkspace]:
+@pytest.fixture
+def space(either: FolderWorkspace) -> FolderWorkspace:
     """A workspace whose trail has some events, and a checkpoint in their middle."""
-    if request.param == "sqlite":
-        found = open_folder(tmp_path / "ws", "ann")
-    else:
-        database = open_database(request.getfixturevalue("postgres_url"))
-        dispatcher = open_dispatcher(database, FolderBlobs(tmp_path / "blobs"), tmp_path)
-        found = FolderWorkspace(dispatcher, str(tmp_path), tmp_path, folder_actor(database, "ann"))
-    with contextlib.closing(found):
-        for n in range(EVENTS):
-            found.tracking.create_project(NewProject(path=f"p{n}"))
-            if n == EVENTS // 2:
-                found.governance.checkpoint_audit()
-        yield found
+    for n in range(EVENTS):
+        either.tracking.create_project(NewProject(path=f"p{n}"))
+        if n == EVENTS // 2:
+            either.governance.checkpoint_audit()
+    return either
 
 
 def _prove(space: FolderWorkspace) -> AuditProof:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from runward.core.call import Event, Room, Rooms, Scope
 from runward.core.clock import to_us, utc_now
@@ -38,17 +38,10 @@ Listener = Callable[[Sequence[Event]], None]
 RESTRICTED = "data.read_restricted"
 
 
-class Read(NamedTuple):
-    """That somebody read what is restricted, or wanted to."""
-
-    kind: str
-    object_id: str
-    outcome: str
-
-
 AtEnd = Callable[[Sequence[tuple["Call", str]]], None]
 """Work for several calls of one transaction at once: (call, what it is about) each."""
 Left = dict[AtEnd, list[tuple["Call", str]]]
+Notes = list[tuple[Actor, Noted]]
 _EVENT = {"at": "bigint"} | dict.fromkeys(
     ("kind", "object_kind", "object_id", "project_id", "team_id", "actor", "data"), "text"
 )
@@ -64,10 +57,10 @@ class Call:
         self.actor = actor
         self.now: datetime = utc_now()
         self.events: list[Event] = []
-        self.noted: list[tuple[Actor, Noted]] = []
+        self.noted: Notes = []
         """What goes into the audit trail before the commit."""
-        self.restricted_reads: list[Read] = []
-        """Contents that more than the ordinary permission was needed for: that they were read is noted too."""
+        self.aside: Notes = []
+        """What goes into the audit trail in a transaction of its own, also where the call is refused."""
         self.about: tuple[str, str] | None = None
         """(kind, id) of what the call turned out to be about, where its declaration does not say."""
 
@@ -114,9 +107,9 @@ class Call:
                 place = on or (kind, object_id)
                 self._dispatcher.require(self, *place, RESTRICTED, f"reading this (it is {reason})")
             except ForbiddenError as error:
-                self.restricted_reads.append(Read(kind, object_id, error.code))
+                self.aside.append(self._dispatcher._noted(self, RESTRICTED, kind, object_id, error.code))
                 raise
-            self.restricted_reads.append(Read(kind, object_id, "ok"))
+            self.aside.append(self._dispatcher._noted(self, RESTRICTED, kind, object_id, "ok"))
 
     def at_end(self, work: AtEnd, subject: str) -> None:
         """Have some work done before the commit, once for all that was left for it by the calls of this transaction."""
@@ -254,32 +247,28 @@ class Dispatcher:
         return _past_clashes(lambda: self._call_once(op, actor, arguments))
 
     def _call_once(self, op: Operation, actor: Actor, arguments: Mapping[str, Any]) -> Any:
-        reads: list[Read] = []
-        with self._noting(actor, reads), self.database.transaction(write=op.writes) as tx:
-            call = Call(self, tx, actor)
-            call.restricted_reads = reads
-            result = self._run(call, op, arguments)
-            if op.writes:
-                append(tx, self.audit_key, call.noted)
-        if call.noted and not op.writes:
-            with self.database.transaction(write=True) as tx:  # A reading one cannot; nobody has the answer yet.
-                append(tx, self.audit_key, call.noted)
-        self._committed([call])
-        return result
+        with self._entered(actor, write=op.writes) as call:
+            return self._run(call, op, arguments)
 
     @contextlib.contextmanager
-    def _noting(self, actor: Actor, reads: list[Read]) -> Iterator[None]:
-        """Note what was read of what is restricted, before anybody gets it: a reading transaction cannot do that itself."""
+    def _entered(self, actor: Actor, *, write: bool) -> Iterator[Call]:
+        """A call in a transaction, with what it notes. A reading transaction cannot note; nobody has the answer before it is."""
+        aside: Notes = []
         try:
-            yield
-        finally:
-            if reads:
-                with self.database.transaction(write=True) as tx:
-                    call = Call(self, tx, actor)
-                    for read in reads:
-                        self._note(call, RESTRICTED, read.kind, read.object_id, read.outcome)
+            with self.database.transaction(write=write) as tx:
+                call = Call(self, tx, actor)
+                call.aside = aside
+                yield call
+                if write:
                     append(tx, self.audit_key, call.noted)
-                self._committed([call])
+                else:
+                    aside += call.noted
+        finally:
+            if aside:
+                with self.database.transaction(write=True) as tx:
+                    append(tx, self.audit_key, aside)
+                self.checkpoints.write_when_due()
+        self._committed([call])
 
     def _call_in_group(self, op: Operation, actor: Actor, arguments: Mapping[str, Any]) -> Any:
         """One fsync acknowledges all calls that arrived during the one before it; a call that fails is undone alone."""
@@ -449,10 +438,7 @@ class Dispatcher:
 
         ``audit`` is the name under which the call goes into the audit trail, in the same transaction; empty for none.
         """
-        reads: list[Read] = []
-        with self._noting(actor, reads), self.database.transaction(write=write) as tx:
-            call = Call(self, tx, actor)
-            call.restricted_reads = reads
+        with self._entered(actor, write=write) as call:
             self.check_token(actor, door.may, f"{door.method} {door.path}")
             if not door.on.startswith("@"):
                 self.require(call, door.on, object_id, door.may, f"{door.method} {door.path}")
@@ -460,17 +446,17 @@ class Dispatcher:
             call.catch_up()
             if audit:
                 self._note(call, audit, door.on, object_id, "ok")
-            append(tx, self.audit_key, call.noted)
-        self._committed([call])
 
     def _record(self, call: Call, op: Operation, arguments: Mapping[str, Any], outcome: str) -> None:
         kind, object_id = call.about or subject(op, arguments) or ("workspace", "")
         self._note(call, op.id, kind, object_id, outcome)
 
     def _note(self, call: Call, what: str, kind: str, object_id: str, outcome: str) -> None:
+        call.noted.append(self._noted(call, what, kind, object_id, outcome))
+
+    def _noted(self, call: Call, what: str, kind: str, object_id: str, outcome: str) -> tuple[Actor, Noted]:
         shown, actor = object_id.replace("\0", "�"), call.actor
-        noted = Noted(call.now_us, actor.member_id, actor.via, what, kind, shown, outcome)
-        call.noted.append((actor, noted))
+        return actor, Noted(call.now_us, actor.member_id, actor.via, what, kind, shown, outcome)
 
     def _record_refusal(self, op: Operation, actor: Actor, arguments: Mapping[str, Any], error: RunwardError) -> None:
         if error.status == 503:

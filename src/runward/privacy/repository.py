@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -38,16 +38,16 @@ class Row(NamedTuple):
     """What names the person, under their key; empty once it is done."""
     requested_by: str
     requested_at: int
-    confirmed_by: str
-    confirmed_at: int | None
-    control: str
-    decisions: dict[str, FileDecision]
-    phase: str
-    place: str
-    counts: dict[str, int]
-    waits_for: list[FoundFile]
-    ended_at: int | None
-    certificate: str
+    confirmed_by: str = ""
+    confirmed_at: int | None = None
+    control: str = ""
+    decisions: Mapping[str, FileDecision] = {}
+    phase: str = "access"
+    place: str = ""
+    counts: Mapping[str, int] = {}
+    waits_for: Sequence[FoundFile] = ()
+    ended_at: int | None = None
+    certificate: str = ""
 
 
 _COLUMNS = ", ".join(Row._fields)
@@ -109,16 +109,7 @@ def again(entry: Entry, words: str, now: int) -> Row:
         words=words,
         requested_by="",
         requested_at=now,
-        confirmed_by="",
         confirmed_at=now,
-        control="",
-        decisions={},
-        phase="access",
-        place="",
-        counts={},
-        waits_for=[],
-        ended_at=None,
-        certificate="",
     )
 
 
@@ -152,8 +143,8 @@ def shown(tx: Tx, row: Row) -> Erasure:
         confirmed_at=_time(row.confirmed_at),
         control=row.control,
         phase=row.phase,
-        counts=row.counts,
-        waits_for=row.waits_for,
+        counts=dict(row.counts),
+        waits_for=list(row.waits_for),
         ended_at=_time(row.ended_at),
         certificate=msgspec.json.decode(row.certificate) if row.certificate else None,
     )

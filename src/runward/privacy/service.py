@@ -124,16 +124,6 @@ class PrivacyService(Privacy):
             words=words,
             requested_by=self.call.actor.member_id,
             requested_at=self.call.now_us,
-            confirmed_by="",
-            confirmed_at=None,
-            control="",
-            decisions={},
-            phase="access",
-            place="",
-            counts={},
-            waits_for=[],
-            ended_at=None,
-            certificate="",
         )
         sql.insert(self.tx, row)
         self.call.about = ("erasure", erasure_id)
