@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -52,11 +53,12 @@ def owner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FolderWorkspace]
 
 @contextlib.contextmanager
 def _counted() -> Iterator[list[str]]:
-    """The statements that are run meanwhile."""
-    run, said = Tx._run, []
+    """The statements that this thread runs meanwhile: another test's upload may still be under way in its own."""
+    run, said, asked_by = Tx._run, [], threading.get_ident()
 
     def counting(self: Tx, sql: str, params: object = ()) -> object:
-        said.append(sql)
+        if threading.get_ident() == asked_by:
+            said.append(sql)
         return run(self, sql, params)  # type: ignore[arg-type]
 
     with pytest.MonkeyPatch.context() as patch:
