@@ -41,6 +41,8 @@ class RunwardError(Exception):
     code: ClassVar[str] = "error"
     status: ClassVar[int] = 500
     retryable: ClassVar[bool] = False
+    request_id: str = ""
+    """The id under which the server that answered so has the request in its log; empty where no server did."""
 
     def __init__(self, message: str, *, hint: str = "", **details: Any) -> None:
         super().__init__(message)
@@ -49,14 +51,19 @@ class RunwardError(Exception):
         self.details = details
 
     def __str__(self) -> str:
-        return f"{self.message}\n  hint: {self.hint}" if self.hint else self.message
+        told = (("hint", self.hint), ("request", self.request_id))
+        return "\n".join([self.message, *(f"  {name}: {value}" for name, value in told if value)])
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self.message, self.hint, self.details)
+        return _rebuild, (type(self), self.message, self.hint, self.details, self.request_id)
 
 
-def _rebuild(kind: type[RunwardError], message: str, hint: str, details: dict[str, Any]) -> RunwardError:
-    return kind(message, hint=hint, **details)
+def _rebuild(
+    kind: type[RunwardError], message: str, hint: str, details: dict[str, Any], request_id: str
+) -> RunwardError:
+    error = kind(message, hint=hint, **details)
+    error.request_id = request_id
+    return error
 
 
 class InvalidError(RunwardError, ValueError):

@@ -22,6 +22,7 @@ from runward.governance.dispatch import Dispatcher
 from runward.governance.model import Actor
 from runward.governance.signin import folder_actor, prepare_workspace
 from runward.insights.api import Reports
+from runward.insights.health_api import WorkspaceHealth
 from runward.insights.reviewed_api import Reviewed
 from runward.knowledge.api import Knowledge
 from runward.knowledge.libraries_api import Libraries
@@ -74,6 +75,7 @@ ROOMS = Rooms(
         "standards": "runward.review.standards:ROOM",
         "reports": "runward.insights.service:ROOM",
         "reviewed": "runward.insights.reviewed:ROOM",
+        "health": "runward.insights.health:ROOM",
         "privacy": "runward.privacy.service:ROOM",
     }
 )
@@ -125,6 +127,7 @@ class Workspace:
         self.standards = cast(StandardsDesk, make_proxy(StandardsDesk, invoke))
         self.reports = cast(Reports, make_proxy(Reports, invoke))
         self.reviewed = cast(Reviewed, make_proxy(Reviewed, invoke))
+        self.health = cast(WorkspaceHealth, make_proxy(WorkspaceHealth, invoke))
         self.privacy = cast(Privacy, make_proxy(Privacy, invoke))
 
     @property

@@ -28,10 +28,10 @@ __all__ = ["full"]
 def test_a_workspace_comes_back_whole(cli: Cli, full: str, folder: Path, tmp_path: Path) -> None:
     """Rows, bytes, keys and the audit trail, which still holds; and it goes on."""
     place, back = tmp_path / "backup", tmp_path / "back"
+    before = content(open_database(f"sqlite:///{folder / 'runward.db'}"))
     made = cli.json("backup", str(place))
     assert (made["problems"], made["backup"]["files"] > 0) == ([], True)
     assert (place.stat().st_mode & 0o777, (place / "keys" / "audit.key").stat().st_mode & 0o777) == (0o700, 0o600)
-    before = content(open_database(f"sqlite:///{folder / 'runward.db'}"))
     assert cli("restore", str(place), "--dir", str(back)).code == 0
     assert content(open_database(f"sqlite:///{back / 'runward.db'}")) == before
     with contextlib.closing(open_folder(back)) as space:

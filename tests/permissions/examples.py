@@ -298,6 +298,7 @@ REVIEW: Final[dict[str, Example]] = {
     "standards.propose": lambda e: {"project": e.project, "edit": StandardsEdit(values={"approvals": 3})},
     "standards.list_versions": lambda e: {"project": e.project},
     "standards.compare": lambda e: {"project": e.project, "before": 1, "after": 2},
+    "health.health": lambda e: {},
     "reviewed.review_report": lambda e: {"review_id": e.review},
     "reviewed.review_report_page": lambda e: {"review_id": e.review},
 }

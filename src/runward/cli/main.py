@@ -121,6 +121,8 @@ def main(arguments: list[str] | None = None) -> Any:
         click.echo(f"error: {error.message}", err=True)
         if error.hint:
             click.echo(f"  {error.hint}", err=True)
+        if error.request_id and error.status >= 500:
+            click.echo(f"  the server's log has it as request {error.request_id}", err=True)
         if output.json:
             output.result(problem(error))
         sys.exit(exit_code_of(error))

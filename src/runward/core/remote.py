@@ -20,6 +20,9 @@ from runward.errors import InvalidError, NotFoundError, StoreError
 API = "/api/v1"
 DIRECT = "X-Runward-Direct"
 """The header of a client that follows to an object storage."""
+REQUEST_ID = "X-Request-Id"
+"""The header with the id under which a server has a request in its log."""
+_LONGEST_ID = 128
 _COMPRESS_FROM = 2048
 _CHUNK = 1 << 20
 _CONNECT_S = 5.0
@@ -83,7 +86,9 @@ class HttpClient:
                     continue
                 raise self._away(error) from error
         if response.status >= 400:
-            raise error_from(self._read(response), response.status)
+            refused = error_from(self._read(response), response.status)
+            refused.request_id = response.headers.get(REQUEST_ID, "")[:_LONGEST_ID]
+            raise refused
         return response
 
     def _away(self, error: Exception) -> StoreError:

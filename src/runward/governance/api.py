@@ -69,7 +69,7 @@ class Governance(Protocol):
     def grant_verb(self, member: str, scope_kind: ScopeKind, scope: str, verb: Verb, held: bool = True) -> Member:
         """Give a member a single permission on the workspace, a team or a project, or take it away (``held`` is false).
 
-        ``audit.read``, ``export`` and ``erase`` need no role beside them; the others count where their holder may read. Who
+        ``audit.read``, ``export``, ``erase`` and ``server.read`` need no role beside them; the others count where their holder may read. Who
         loses one has to sign in again. Nobody can grant more than they hold. Raises: NotFoundError, ForbiddenError.
         """
         ...

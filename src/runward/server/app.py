@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from runward.core.codec import JSON, MSGPACK, PROBLEM, decode, encode, problem
+from runward.core.codec import JSON, MSGPACK, PROBLEM, decode, encode
 from runward.core.operation import Door, Operation
 from runward.core.remote import API
 from runward.core.zstd import decompress
@@ -22,6 +22,8 @@ from runward.governance.dispatch import Dispatcher
 from runward.governance.model import Actor
 from runward.governance.signin import actor_by_session, actor_by_token
 from runward.server.access import Access
+from runward.server.asked import described, note_member
+from runward.server.metrics import Metrics
 from runward.server.pulse import Pulse
 from runward.server.writer import Writer
 
@@ -41,12 +43,16 @@ class Server:
         self.url = access.url
         """Where people reach this server."""
         self.pulse = Pulse(dispatcher.database)
-        self.writer = Writer(dispatcher)
+        self.metrics = Metrics(dispatcher)
+        self.writer = Writer(dispatcher, self.metrics.committed)
+        self.metrics.watch(self.writer, self.pulse)
         dispatcher.listeners.append(lambda events: self.pulse.wake())
 
     def actor(self, request: Request) -> Actor:
         """Who sent the request. Raises: UnauthenticatedError, ForbiddenError (a forged cross-site write)."""
-        return msgspec.structs.replace(self._signed_in(request), address=address_of(request))
+        actor = msgspec.structs.replace(self._signed_in(request), address=address_of(request))
+        note_member(request.scope, actor)
+        return actor
 
     def _signed_in(self, request: Request) -> Actor:
         if token := _token_of(request):
@@ -102,6 +108,7 @@ class Server:
             if token not in known:
                 known[token] = actor_by_token(self.dispatcher.database, token)
             actor = msgspec.structs.replace(known[token], address=address_of(request))
+            note_member(request.scope, actor)
             return actor, _arguments(op, request, data)
 
         return answer(request, await self.writer.call(op, asked))
@@ -214,4 +221,4 @@ def _converted(param: Any, given: str | list[str]) -> Any:
 def error_response(error: RunwardError) -> Response:
     """An error as problem+json."""
     headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else {}
-    return JSONResponse(problem(error), status_code=error.status, media_type=PROBLEM, headers=headers)
+    return JSONResponse(described(error), status_code=error.status, media_type=PROBLEM, headers=headers)

@@ -11,9 +11,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from runward.core.codec import PROBLEM, problem
+from runward.core.codec import PROBLEM
 from runward.errors import InvalidError, RunwardError
 from runward.server.app import Handler, error_response
+from runward.server.asked import described
 
 log = logging.getLogger("runward.server")
 
@@ -92,7 +93,8 @@ def _hostname(header: bytes) -> str:
 
 
 def _noted_defect(scope: Scope) -> Response:
-    log.exception("defect while answering %s %s", scope["method"], scope["path"])
+    # The template and not the path, which may hold a secret.
+    log.exception("defect while answering %s", getattr(scope.get("route"), "path", "-"))
     return _problem(RunwardError("the server made a mistake"), 500)
 
 
@@ -104,7 +106,7 @@ def wrong_method(request: Request, error: Exception) -> Response:
 
 
 def _problem(error: RunwardError, status: int) -> Response:
-    return JSONResponse({**problem(error), "status": status}, status_code=status, media_type=PROBLEM)
+    return JSONResponse({**described(error), "status": status}, status_code=status, media_type=PROBLEM)
 
 
 async def direct(request: Request, endpoint: Handler) -> None:

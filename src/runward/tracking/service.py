@@ -254,6 +254,7 @@ class TrackingService(Places, Comparing, Tracking):
         points = sum(summary.n for summary in summaries)
         if points:
             storage.insert_segment(self.tx, run_id, batch.client, batch.first, points, pack_segment(batch.points))
+            self.call.counted["points"] = self.call.counted.get("points", 0) + points
         ended = self._end(run_id, batch.end, 1 if points else 0) if batch.end is not None else None
         if ended is None:
             project_id, status = storage.touch_run(self.tx, run_id, 1 if points else 0)
