@@ -10,6 +10,8 @@ export class ApiError extends Error {
     readonly code: string,
     readonly hint = "",
     readonly details: Record<string, unknown> = {},
+    /** Under which the server's log has the request. */
+    readonly requestId = "",
   ) {
     super(message);
     this.name = "ApiError";
@@ -45,6 +47,7 @@ async function problem(response: Response): Promise<ApiError> {
     String(body.code ?? "unknown"),
     String(body.hint ?? ""),
     (body.details as Record<string, unknown>) ?? {},
+    String(body.request_id ?? ""),
   );
 }
 

@@ -115,7 +115,7 @@ export interface paths {
          * Give a member a single permission on the workspace, a team or a project, or take it away (``held`` is false).
          * @description Give a member a single permission on the workspace, a team or a project, or take it away (``held`` is false).
          *
-         *     ``audit.read``, ``export`` and ``erase`` need no role beside them; the others count where their holder may read. Who
+         *     ``audit.read``, ``export``, ``erase`` and ``server.read`` need no role beside them; the others count where their holder may read. Who
          *     loses one has to sign in again. Nobody can grant more than they hold. Raises: NotFoundError, ForbiddenError.
          *
          *     Permission: `member.manage` (role admin or higher).
@@ -4395,6 +4395,31 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Whether database, files, audit trail, backups and the work beside the requests are well, and what to do if not.
+         * @description Whether database, files, audit trail, backups and the work beside the requests are well, and what to do if not.
+         *
+         *     It reads no history, so it answers as quickly for a workspace that holds much. Where the database is away there is no
+         *     answer (503), because nobody can be told from anybody else.
+         *
+         *     Permission: `server.read` (role admin or higher).
+         */
+        get: operations["health.health"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/persons/{person}/data": {
         parameters: {
             query?: never;
@@ -4871,7 +4896,7 @@ export interface components {
             scope_kind: "project" | "team" | "workspace";
             scope: string;
             /** @enum {unknown} */
-            verb: "audit.read" | "data.read_restricted" | "erase" | "export" | "job.submit" | "review.approve" | "verify.write";
+            verb: "audit.read" | "data.read_restricted" | "erase" | "export" | "job.submit" | "review.approve" | "server.read" | "verify.write";
             /** @default true */
             held: boolean;
         };
@@ -8442,6 +8467,131 @@ export interface components {
             metric: string;
             /** @default  */
             verification: string;
+        };
+        /**
+         * Health
+         * @description The health of a workspace, as the process that answers sees it.
+         */
+        Health: {
+            /** @enum {unknown} */
+            state: "ailing" | "failing" | "well";
+            at: string;
+            version: string;
+            checks: components["schemas"]["HealthCheck"][];
+            database: components["schemas"]["DatabaseHealth"];
+            blobs: components["schemas"]["BlobsHealth"];
+            disk: components["schemas"]["DiskHealth"] | null;
+            audit: components["schemas"]["TrailHealth"];
+            deliveries: components["schemas"]["DeliveriesHealth"];
+            jobs: components["schemas"]["JobsHealth"];
+            backup: components["schemas"]["BackupHealth"] | null;
+            work: components["schemas"]["Beat"][];
+        };
+        /**
+         * HealthCheck
+         * @description A sentence about one thing.
+         */
+        HealthCheck: {
+            name: string;
+            /** @enum {unknown} */
+            state: "ailing" | "failing" | "well";
+            message: string;
+            /** @default  */
+            hint: string;
+        };
+        /**
+         * DatabaseHealth
+         * @description The database. That it answers is seen by this being told at all.
+         */
+        DatabaseHealth: {
+            /** @enum {unknown} */
+            kind: "postgresql" | "sqlite";
+            size_bytes: number | null;
+            connections: number;
+            format: number;
+            newest_format: number;
+            clock_ahead_s: number;
+        };
+        /**
+         * BlobsHealth
+         * @description The store of files.
+         */
+        BlobsHealth: {
+            /** @enum {unknown} */
+            kind: "bucket" | "folder";
+            is_encrypted: boolean;
+            is_reachable: boolean;
+            /** @default  */
+            error: string;
+        };
+        /**
+         * DiskHealth
+         * @description The disk of the folder that the answering server keeps its own files in.
+         */
+        DiskHealth: {
+            free_bytes: number;
+            total_bytes: number;
+        };
+        /**
+         * TrailHealth
+         * @description The audit trail.
+         */
+        TrailHealth: {
+            checkpoint_at: string | null;
+            age_s: number | null;
+            uncovered: number;
+            places: components["schemas"]["TrailPlace"][];
+        };
+        /**
+         * TrailPlace
+         * @description A file that checkpoints of the audit trail are written to.
+         */
+        TrailPlace: {
+            path: string;
+            is_own: boolean;
+            written_at: string | null;
+        };
+        /**
+         * DeliveriesHealth
+         * @description What leaves the house.
+         */
+        DeliveriesHealth: {
+            waiting: number;
+            late_s: number;
+            given_up: number;
+        };
+        /**
+         * JobsHealth
+         * @description Verification jobs that are not over.
+         */
+        JobsHealth: {
+            queued: number;
+            running: number;
+            waits_s: number;
+        };
+        /**
+         * BackupHealth
+         * @description The last `runward backup` that came to its end and could note it.
+         */
+        BackupHealth: {
+            at: string;
+            files: number;
+            bytes: number;
+        };
+        /**
+         * Beat
+         * @description A kind of work in one process.
+         */
+        Beat: {
+            work: string;
+            /** @default null */
+            ended_at: string | null;
+            /** @default null */
+            failing_since: string | null;
+            /** @default 0 */
+            failures: number;
+            /** @default  */
+            error: string;
         };
         /**
          * ExportPart
@@ -27753,6 +27903,89 @@ export interface operations {
                 };
                 content: {
                     "application/json": string;
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "health.health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Health"];
                 };
             };
             /** @description nobody is signed in */
