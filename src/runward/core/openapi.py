@@ -24,6 +24,7 @@ _PROBLEM = {
         "detail": {"type": "string"},
         "hint": {"type": "string"},
         "details": {"type": "object"},
+        "request_id": {"type": "string", "description": "under which the server's log has the request"},
     },
 }
 _ERRORS = {

@@ -8778,6 +8778,8 @@ export interface components {
             detail: string;
             hint?: string;
             details?: Record<string, unknown>;
+            /** @description under which the server's log has the request */
+            request_id?: string;
         };
     };
     responses: never;
