@@ -25,6 +25,14 @@ class Running:
         assert self.process.stderr is not None
         self._said.extend(self.process.stderr)
 
+    def await_lines(self, holding: str, count: int) -> None:
+        """Wait until so many lines of its log hold a text."""
+        for _ in range(600):
+            if sum(holding in line for line in list(self._said)) >= count:
+                return
+            threading.Event().wait(0.05)
+        raise AssertionError(f"{holding!r} was not logged {count} times")
+
     def stop(self) -> list[str]:
         """Tell it to stop, wait for it, and return all lines of its log."""
         if self.process.poll() is None:

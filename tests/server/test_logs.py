@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import http.client
 import io
 import json
 import logging
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -149,3 +152,34 @@ def test_a_log_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
         root.handlers[:], level, own = before[0], before[1], before[2]
         root.setLevel(level)
         ours.setLevel(own)
+
+
+def test_who_goes_away_in_the_middle_is_no_defect(tmp_path: Path, token: str) -> None:
+    """An upload and a short write that stop half way are told as 499, without a traceback."""
+    with serving(tmp_path / "ws", "--log-format", "json") as running:
+        parts = urlsplit(running.url)
+        for method, path in (("PUT", f"/api/v1/projects/p/blobs/{'0' * 64}"), ("POST", "/api/v1/runs")):
+            connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=20)
+            connection.putrequest(method, path)
+            for name, value in {"Authorization": f"Bearer {token}", "Content-Length": "1000"}.items():
+                connection.putheader(name, value)
+            connection.endheaders(b"half")
+            connection.close()
+        running.await_lines("runward.access", 2)
+        lines = running.stop()
+    found = [json.loads(line) for line in lines]
+    asked = [one for one in found if one["logger"] == "runward.access"]
+    assert sorted((one["method"], one["status"]) for one in asked) == [("POST", 499), ("PUT", 499)]
+    assert not [one for one in found if one["level"] != "info"]
+
+
+@pytest.mark.slow
+def test_lines_of_several_workers_stay_apart(tmp_path: Path, token: str) -> None:
+    """Each is whole, whoever wrote it."""
+    with serving(tmp_path / "ws", "--workers", "3", "--log-format", "json") as running:
+        client = Client(running.url, token)
+        with ThreadPoolExecutor(6) as pool:
+            told = list(pool.map(lambda n: client.get("/api/v1/me").headers["x-request-id"], range(120)))
+        lines = running.stop()
+    found = [json.loads(line) for line in lines]
+    assert {one["request_id"] for one in found if one["logger"] == "runward.access"} == set(told)

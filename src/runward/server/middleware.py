@@ -7,7 +7,7 @@ import logging
 from urllib.parse import urlsplit
 
 from starlette.datastructures import MutableHeaders
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -68,6 +68,9 @@ class Border:
             return
         try:
             await self.app(scope, receive, send_with_headers)
+        except ClientDisconnect:
+            # Nobody is there to be answered, and nothing is wrong here.
+            return
         except Exception:
             # The border to HTTP: a defect becomes one 500 with its trace in our log and nothing of it in the answer.
             defect = _noted_defect(scope)
@@ -118,6 +121,8 @@ async def direct(request: Request, endpoint: Handler) -> None:
         response = await endpoint(request)
     except RunwardError as error:
         response = error_response(error)
+    except ClientDisconnect:
+        return
     except Exception:  # noqa: BLE001
         # The same border as above.
         response = _noted_defect(request.scope)
