@@ -162,7 +162,8 @@ def _story(report: VerificationReport) -> list[str]:
         lines.append(
             f"  with {varied.name}: {varied.status.replace('_', ' ')}{f' ({varied.detail})' if varied.detail else ''}"
         )
-    lines.append(f"  isolation: {report.conditions.sandbox} ({report.conditions.sandbox_note})")
+    if report.conditions.sandbox_note:  # else nothing was run
+        lines.append(f"  isolation: {report.conditions.sandbox} ({report.conditions.sandbox_note})")
     return lines
 
 

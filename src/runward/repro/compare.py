@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -198,12 +199,19 @@ def _named_alike(
     """The rerun's artifacts under the original's names, where only the time of the run in a name tells them apart."""
     plain: dict[str, list[str]] = {}
     for name in before.keys() - after.keys():
-        plain.setdefault(without_own_times(name, around[0].span), []).append(name)
+        plain.setdefault(_plain_name(name, around[0]), []).append(name)
     renamed: dict[str, str] = {}
     for name in sorted(after.keys() - before.keys()):
-        if len(found := plain.get(without_own_times(name, around[1].span), [])) == 1:
+        if len(found := plain.get(_plain_name(name, around[1]), [])) == 1:
             renamed[name] = found.pop()
     return {renamed.get(name, name): digest for name, digest in after.items()}
+
+
+def _plain_name(name: str, around: Around) -> str:
+    """A name without the times at which its run ran and the ids of its processes."""
+    return re.sub(
+        r"\d+", lambda match: "<pid>" if match[0] in around.pids else match[0], without_own_times(name, around.span)
+    )
 
 
 def compare_exit_codes(before: int, after: int) -> OutputCheck:
@@ -228,6 +236,8 @@ def result_report(
     printed = [stdout.status] if stdout and all(item.status == "unchecked" for item in metrics) else []
     ended = [exit_code.status] if exit_code and exit_code.status == "different" else []
     status = _result_status([*recorded, *printed, *ended])
+    if status != ResultStatus.DIFFERENT and any(item.status == "unchecked" for item in artifacts):
+        status = ResultStatus.UNDECIDED  # its digest differs, and whether its content does is not known
     return ResultReport(status=status, metrics=metrics, artifacts=artifacts, stdout=stdout, exit_code=exit_code)
 
 
