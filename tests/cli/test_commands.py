@@ -414,6 +414,19 @@ def test_a_script_of_a_tracked_command_logs_to_its_run(folder: Path, tmp_path: P
     space.close()
 
 
+def test_a_command_whose_libraries_are_not_installed_names_the_extra(tmp_path: Path) -> None:
+    """Nobody who installed the core reads a traceback; an import that is broken otherwise still shows its own."""
+    begin = "import sys; sys.modules[{!r}] = None; from runward.cli.main import main; main(['server', '--port', '0'])"
+    for library, told in (("uvicorn", "pip install 'runward[server]'"), ("socket", "Traceback")):
+        said = subprocess.run(
+            [sys.executable, "-c", begin.format(library)],
+            cwd=tmp_path, env={**os.environ, "RUNWARD_DIR": str(tmp_path)}, capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        assert said.returncode != 0
+        assert told in said.stderr
+        assert ("Traceback" in said.stderr) == (library == "socket")
+
+
 def test_a_server_says_where_it_is_and_refuses_a_port_in_use(folder: Path, cli: Cli) -> None:
     bound = listen("127.0.0.1", 0)
     bound.listen()

@@ -88,6 +88,17 @@ def cli(context: click.Context) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s", stream=sys.stderr)
 
 
+_EXTRAS = {
+    **dict.fromkeys(("argon2", "httptools", "joserfc", "starlette", "uvicorn", "uvloop", "zxcvbn"), "server"),
+    "cryptography": "sign",
+    "obstore": "objects",
+    "polars": "tables",
+    "psycopg": "postgres",
+    "pyarrow": "parquet",
+}
+"""Which extra brings a library."""
+
+
 def exit_code_of(error: RunwardError) -> int:
     """2 for wrong usage, 1 for a no, 3 for what could not be decided."""
     if isinstance(error, GateClosedError | ExecutorError):
@@ -97,6 +108,14 @@ def exit_code_of(error: RunwardError) -> int:
     if isinstance(error, InvalidError) or error.status in (401, 403, 404, 409, 422):
         return USAGE
     return UNDECIDED
+
+
+def _missing_extra(error: ModuleNotFoundError) -> MissingExtraError:
+    """What to install for a command whose optional part is missing; raises the error itself where it is not one of ours."""
+    extra = _EXTRAS.get((error.name or "").partition(".")[0])
+    if extra is None:
+        raise error
+    return MissingExtraError(f"this command needs {error.name}", hint=f"pip install 'runward[{extra}]'")
 
 
 def main(arguments: list[str] | None = None) -> Any:
@@ -117,7 +136,8 @@ def main(arguments: list[str] | None = None) -> Any:
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(141)
-    except RunwardError as error:
+    except (RunwardError, ModuleNotFoundError) as raised:
+        error = raised if isinstance(raised, RunwardError) else _missing_extra(raised)
         click.echo(f"error: {error.message}", err=True)
         if error.hint:
             click.echo(f"  {error.hint}", err=True)

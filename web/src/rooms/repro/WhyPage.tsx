@@ -21,7 +21,7 @@ function Shown({ difference, detail }: { difference: ExplainedDifference; detail
   const { kind, name, before, after } = difference;
   return (
     <div className="difference">
-      <h3><span className="muted">{kind}</span> <bdi className="mono break">{name}</bdi></h3>
+      <h3>{kind !== name && <><span className="muted">{kind}</span> </>}<bdi className="mono break">{name}</bdi></h3>
       {before || after
         ? <SideBySide before={before} after={after} heads={headsOf(detail)} label={`${kind} ${name} in both runs`} />
         : <p className="muted small">Its content is not shown as text.</p>}
