@@ -44,6 +44,7 @@ from runward.repro.model import (
 )
 from runward.repro.printed import Around, compare_stdout, mask
 from runward.tracking.capture.model import FileRead, Package
+from runward.tracking.capture.preload import shim
 from tests.extras import needs
 from tests.repro.captures import make_capture
 
@@ -227,6 +228,18 @@ PLAIN = Conditions()
 IDENTICAL, CLOSE, DIFFERENT, NOTHING = (
     ResultStatus.IDENTICAL, ResultStatus.WITHIN_TOLERANCE, ResultStatus.DIFFERENT, ResultStatus.UNDECIDED,
 )  # fmt: skip
+
+
+def test_the_instrument_is_no_input() -> None:
+    """Neither Runward's version nor the library that it loads into a command to see what that reads."""
+    environment = make_capture().environment
+    own = shim().path
+    builds = {own.name if own else "opens-0.so": "1", "libssl.so.3": "2"}
+    seen = msgspec.structs.replace(environment, library_builds=builds)
+    names = {
+        name for kind, name in inputs_of(msgspec.structs.replace(make_capture(), environment=seen)) if kind == "library"
+    }
+    assert names == {"libssl.so.3"}
 
 
 def other(kind: str, name: str = "x") -> InputCheck:

@@ -35,6 +35,8 @@ INPUT_KINDS = (
 
 _INSTRUMENT = "runward"
 """Runward measures; which version of it does is no input of the run."""
+_SHIM = "opens-"
+"""How the names of Runward's own library begin, which it loads into commands to see what they read."""
 _ONE_SIDED = ("data", "kernel", "library")
 """What only one run names of these was only seen there: nothing says that the other had another one."""
 _CODE_SUFFIXES = (".py", ".pyi", ".ipynb", ".sh", ".r", ".jl", ".c", ".h", ".cpp", ".cu", ".sql")
@@ -79,7 +81,8 @@ def inputs_of(capture: Capture, config: Mapping[str, Any] | None = None) -> dict
         inputs["package_content", "all others that were loaded"] = "as installed"
     inputs |= {("threads", name): str(count) for name, count in machine.threads.items()}
     inputs |= {("kernel", name): level for name, level in machine.kernels.items()}
-    inputs |= {("library", name): build for name, build in environment.library_builds.items()}
+    builds = environment.library_builds.items()
+    inputs |= {("library", name): build for name, build in builds if not name.startswith(_SHIM)}
     threads = {name for kind, name in inputs if kind == "threads"}
     inputs |= {("variable", name): value for name, value in environment.variables.items() if name not in threads}
     return inputs | {("variable", name): None for name in capture.variables_read}

@@ -68,7 +68,7 @@ function Others({ detail }: { detail: ExplanationDetail }) {
     <Section title={undecided ? "What differs" : "Differs too, and is not needed for it"} aside={<span className="muted small">{plural(found.length, "difference")}</span>}>
       {(all ? found : found.slice(0, SHOWN)).map((difference) => (
         <details key={`${difference.kind} ${difference.name}`} className="check">
-          <summary><span className="muted">{difference.kind}</span> <bdi className="mono break">{difference.name}</bdi></summary>
+          <summary>{difference.kind !== difference.name && <><span className="muted">{difference.kind}</span> </>}<bdi className="mono break">{difference.name}</bdi></summary>
           <SideBySide before={difference.before} after={difference.after} heads={headsOf(detail)} label={`${difference.kind} ${difference.name}`} />
         </details>
       ))}
