@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,8 +16,8 @@ import msgspec
 import pytest
 
 from runward import face
+from runward.cli.main import EXTRAS, exit_code_of
 from runward.cli.main import cli as root
-from runward.cli.main import exit_code_of
 from runward.core.permissions import Role
 from runward.core.signing import create_key
 from runward.errors import BY_CODE
@@ -414,19 +416,6 @@ def test_a_script_of_a_tracked_command_logs_to_its_run(folder: Path, tmp_path: P
     space.close()
 
 
-def test_a_command_whose_libraries_are_not_installed_names_the_extra(tmp_path: Path) -> None:
-    """Nobody who installed the core reads a traceback; an import that is broken otherwise still shows its own."""
-    begin = "import sys; sys.modules[{!r}] = None; from runward.cli.main import main; main(['server', '--port', '0'])"
-    for library, told in (("uvicorn", "pip install 'runward[server]'"), ("socket", "Traceback")):
-        said = subprocess.run(
-            [sys.executable, "-c", begin.format(library)],
-            cwd=tmp_path, env={**os.environ, "RUNWARD_DIR": str(tmp_path)}, capture_output=True, text=True, timeout=60,
-        )  # fmt: skip
-        assert said.returncode != 0
-        assert told in said.stderr
-        assert ("Traceback" in said.stderr) == (library == "socket")
-
-
 def test_a_server_says_where_it_is_and_refuses_a_port_in_use(folder: Path, cli: Cli) -> None:
     bound = listen("127.0.0.1", 0)
     bound.listen()
@@ -462,3 +451,24 @@ def test_a_certificate_is_checked_with_the_printed_key(cli: Cli, tmp_path: Path)
     (tmp_path / "other.pem").write_bytes(create_key(tmp_path / "else.pem"))
     refused = cli("verify", "--certificate", "certificate.json", "--key", "other.pem")
     assert (refused.code, "no signature of this key" in refused.out) == (1, True)
+
+
+def test_a_command_without_its_extra_says_which_one(tmp_path: Path) -> None:
+    """A laptop's ``pip install runward`` has no server: no traceback, but the line that installs it."""
+    blocked = (
+        f"import sys; sys.modules.update(dict.fromkeys({sorted(EXTRAS)!r})); from runward.cli.main import main; main()"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", blocked, "server", "--dir", str(tmp_path)], capture_output=True, text=True, timeout=60
+    )
+    assert found.returncode == 3
+    assert "Traceback" not in found.stderr
+    assert "pip install 'runward[server]'" in found.stderr
+
+
+def test_every_extra_is_known_by_the_names_of_its_packages() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    named = {"argon2-cffi": "argon2", "ruff": None}  # ruff is a program, asked for by its name.
+    asked = {re.split(r"[^\w-]", line)[0] for lines in project["optional-dependencies"].values() for line in lines}
+    assert {name for one in asked if (name := named.get(one, one))} == set(EXTRAS)
+    assert {extra for extras in EXTRAS.values() for extra in extras.split(",")} < set(project["optional-dependencies"])

@@ -283,7 +283,7 @@ TIMEOUT = Conditions(timed_out=True)
         ([*SAME, other("seed")], IDENTICAL, BUILT, (OPEN, NONE), "not the same experiment"),
         ([*SAME, DATA], DIFFERENT, BUILT, (NOT_REPRODUCED, NONE), "differs is data d.csv"),
         ([*SAME, NUMPY], DIFFERENT, BUILT, (NOT_REPRODUCED, NONE), "differs is package np"),
-        (SAME, DIFFERENT, BUILT, (NOT_REPRODUCED, NONE), "every checked input is the same (0 inputs"),
+        (SAME, DIFFERENT, BUILT, (NOT_REPRODUCED, NONE), "every checked input is the same (not checked: none"),
         (SAME[:1], DIFFERENT, BUILT, (NOT_REPRODUCED, NONE), "no seed was recorded; results differ"),
         (SAME[:1], IDENTICAL, BUILT, (REPRODUCED, ENVIRONMENT), "identical"),
         ([SAME[0], ZONE], DIFFERENT, BUILT, (NOT_REPRODUCED, NONE), "--seed (variable TZ differs too)"),

@@ -88,15 +88,21 @@ def cli(context: click.Context) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s", stream=sys.stderr)
 
 
-_EXTRAS = {
-    **dict.fromkeys(("argon2", "httptools", "joserfc", "starlette", "uvicorn", "uvloop", "zxcvbn"), "server"),
-    "cryptography": "sign",
+EXTRAS = {
+    "argon2": "server",
+    "cryptography": "server",
+    "httptools": "server",
+    "joserfc": "server",
+    "starlette": "server",
+    "uvicorn": "server",
+    "uvloop": "server",
+    "zxcvbn": "server",
+    "psycopg": "server,postgres",
+    "pyarrow": "parquet",
     "obstore": "objects",
     "polars": "tables",
-    "psycopg": "postgres",
-    "pyarrow": "parquet",
 }
-"""Which extra brings a library."""
+"""Packages that come with an extra of ours, by the name they are imported by."""
 
 
 def exit_code_of(error: RunwardError) -> int:
@@ -110,12 +116,19 @@ def exit_code_of(error: RunwardError) -> int:
     return UNDECIDED
 
 
-def _missing_extra(error: ModuleNotFoundError) -> MissingExtraError:
-    """What to install for a command whose optional part is missing; raises the error itself where it is not one of ours."""
-    extra = _EXTRAS.get((error.name or "").partition(".")[0])
-    if extra is None:
-        raise error
-    return MissingExtraError(f"this command needs {error.name}", hint=f"pip install 'runward[{extra}]'")
+def _missing(package: str) -> MissingExtraError:
+    return MissingExtraError(
+        f"this command needs {package}, which is not installed", hint=f"pip install 'runward[{EXTRAS[package]}]'"
+    )
+
+
+def _told(error: RunwardError, output: Output) -> int:
+    click.echo(f"error: {error.message}", err=True)
+    if error.hint:
+        click.echo(f"  {error.hint}", err=True)
+    if output.json:
+        output.result(problem(error))
+    return exit_code_of(error)
 
 
 def main(arguments: list[str] | None = None) -> Any:
@@ -136,14 +149,13 @@ def main(arguments: list[str] | None = None) -> Any:
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(141)
-    except (RunwardError, ModuleNotFoundError) as raised:
-        error = raised if isinstance(raised, RunwardError) else _missing_extra(raised)
-        click.echo(f"error: {error.message}", err=True)
-        if error.hint:
-            click.echo(f"  {error.hint}", err=True)
-        if output.json:
-            output.result(problem(error))
-        sys.exit(exit_code_of(error))
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in EXTRAS:
+            raise
+        sys.exit(_told(_missing(package), output))
+    except RunwardError as error:
+        sys.exit(_told(error, output))
     sys.exit(result if isinstance(result, int) else 0)
 
 
