@@ -390,6 +390,39 @@ def _zipped(members: dict[str, bytes], year: int) -> bytes:
     return buffer.getvalue()
 
 
+def _events(*values: float, at: float = 1.0, spoilt: bytes = b"") -> bytes:
+    """A file as TensorBoard's writers leave it: a scalar a step, and the time of each."""
+    found = b""
+    for step, value in enumerate(values):
+        scalar = b"\x0a\x04loss\x15" + struct.pack("<f", value)
+        summary = b"\x0a" + bytes([len(scalar)]) + scalar
+        event = (
+            b"\x09" + struct.pack("<d", at + step) + b"\x10" + bytes([step]) + b"\x2a" + bytes([len(summary)]) + summary
+        )
+        found += struct.pack("<Q", len(event)) + b"head" + event + b"tail"
+    return found + spoilt
+
+
+@pytest.mark.parametrize(
+    ("after", "status", "told"),
+    [
+        (_events(0.5, 0.25, at=9.0), "identical", "same events, written at another time"),
+        (_events(0.5, 0.2, at=9.0), "different", "event 1 is another one"),
+        (_events(0.5, at=9.0), "different", "2 events became 1"),
+        (_events(0.5, 0.25, spoilt=b"\xff" * 30), "different", "one is the start"),
+        (_events(0.5, 0.25, spoilt=struct.pack("<Q", 1) + b"head\x80tail"), "different", "one is the start"),
+        (_events(0.5, 0.25, spoilt=struct.pack("<Q", 2) + b"head\x0a\x09tail"), "different", "one is the start"),
+        (_events(0.5, 0.25, spoilt=struct.pack("<Q", 1) + b"head\x0ftail"), "different", "one is the start"),
+        (_events(0.5, 0.25, spoilt=struct.pack("<Q", 12) + b"head\x08" + b"\x80" * 11 + b"tail"), "different", "start"),
+    ],
+)
+def test_events_are_compared_without_their_times(after: bytes, status: str, told: str) -> None:
+    name = "runs/x/events.out.tfevents.1795349795.host.12.0"
+    found = compare_content(name, _events(0.5, 0.25), after)
+    assert found[0] == status
+    assert told in found[1]
+
+
 def _looked_at(name: str, contents: list[bytes]) -> tuple[str, str]:
     before, after = contents
     return compare_content(name, before, after)

@@ -20,6 +20,7 @@ from runward.repro.unpacked import (
     Numbers,
     Rows,
     TooLargeError,
+    events,
     gunzipped,
     parser,
     pictures,
@@ -113,6 +114,8 @@ def _comparison(lower: str) -> Callable[[_Pair], Verdict] | None:
         return _compare_pictures
     if lower.endswith(_DRAWINGS):
         return _compare_drawings
+    if ".tfevents." in lower.rpartition("/")[2]:
+        return _compare_events
     return _compare_texts if lower.endswith(_TEXTS) else None
 
 
@@ -139,6 +142,16 @@ def _compare_drawings(pair: _Pair) -> Verdict:
     if without_own_times(texts[0], pair.around[0].span) == without_own_times(texts[1], pair.around[1].span):
         return "identical", "identical but for the time at which it was drawn"
     raise ValueError("drawn otherwise")
+
+
+def _compare_events(pair: _Pair) -> Verdict:
+    before, after = events(pair.before), events(pair.after)
+    if len(before) != len(after):
+        return "different", f"{len(before):,} events became {len(after):,}"
+    for place, (first, second) in enumerate(zip(before, after, strict=True)):
+        if first != second:
+            return "different", f"event {place} is another one"
+    return "identical", "same events, written at another time"
 
 
 def _compare_pictures(pair: _Pair) -> Verdict:

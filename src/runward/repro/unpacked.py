@@ -19,6 +19,8 @@ MOST_TEXT_BYTES = 64 << 20
 """Bytes of what is parsed as text, whose parsed form takes some ten times as much memory."""
 _MOST_CELLS = 32 << 20
 _CHUNK = 1 << 16
+_WALL_TIME = 0x09
+"""The first byte of an event's field 1, the time at which it was written."""
 _ROWS = 1024
 _NUMPY = {"f8": "d", "f4": "f", "f2": "e", "i8": "q", "i4": "i", "i2": "h", "i1": "b", "u8": "Q", "u4": "I", "u2": "H"}
 _NUMPY |= {"u1": "B", "b1": "?"}
@@ -112,6 +114,55 @@ def pictures(data: bytes) -> list[tuple[tuple[int, int], bytes]]:
         except (Image.DecompressionBombError, Image.DecompressionBombWarning):
             raise TooLargeError(MOST_BYTES) from None
     return found
+
+
+def events(data: bytes) -> list[list[bytes]]:
+    """The events of a TensorBoard file, each as its fields but for the time at which it was written.
+
+    Raises: ValueError (not such a file, or it ends in the middle of an event).
+    """
+    found, at = list[list[bytes]](), 0
+    while at < len(data):
+        # A record is its length, a checksum of that, the event, and a checksum of it.
+        (length,) = struct.unpack_from("<Q", data, at)
+        event = data[at + 12 : at + 12 + length]
+        at += length + 16
+        if at > len(data):
+            raise ValueError("an event is cut off")
+        found.append([field for field in _fields(event) if field[0] != _WALL_TIME])
+    return found
+
+
+def _fields(message: bytes) -> Iterator[bytes]:
+    """The fields of a protobuf message, each with its tag."""
+    at = 0
+    while at < len(message):
+        tag, start = _varint(message, at)
+        kind = tag & 7
+        if kind == 0:
+            _, end = _varint(message, start)
+        elif kind == 2:
+            length, begin = _varint(message, start)
+            end = begin + length
+        elif kind in (1, 5):
+            end = start + (8 if kind == 1 else 4)
+        else:
+            raise ValueError(f"no field of a message is of kind {kind}")
+        if end > len(message):
+            raise ValueError("a message is cut off")
+        yield message[at:end]
+        at = end
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    value = 0
+    for shift in range(0, 70, 7):
+        byte = data[at]  # IndexError where it is cut off
+        value |= (byte & 127) << shift
+        at += 1
+        if byte < 128:
+            return value, at
+    raise ValueError("a number of a message has no end")
 
 
 def _read(file: IO[bytes] | gzip.GzipFile, most: int) -> bytes:
