@@ -133,12 +133,15 @@ class PolicySuite:
             b"".join(space.files.artifact(run, "out.bin"))
         with pytest.raises(ForbiddenError):
             space.files.read(other, digest_bytes(made))
+        with pytest.raises(ForbiddenError, match="made of dataset"):
+            space.tracking.output(run)
         with pytest.raises(ForbiddenError):
             space.knowledge.get_page(page.id)
         maintainer = world.member("maintainer")
         maintainer.data_files.fetch(dataset, wanted, "copy")
         assert (tmp_path / "a").read_bytes() == content
         assert b"".join(maintainer.files.artifact(run, "out.bin")) == made
+        assert maintainer.tracking.output(run).chunks == []
         assert maintainer.knowledge.get_page(page.id).body == "secret body"
         shown = world.owner.governance.audit(operation="data.read_restricted", limit=1000).events
         noted = {(event.actor, event.object_id, event.outcome) for event in shown}
