@@ -58,6 +58,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     review_by: datetime | None
     review_id: str = ""
     """The applied review of exactly this version; empty where nobody reviewed it."""
+    withheld: bool = False
+    """Whether its text is left out here, because it is restricted: who may read it asks for the page itself."""
 
 
 class PageVersion(msgspec.Struct, frozen=True):

@@ -335,6 +335,7 @@ class TrackingService(Places, Comparing, Tracking):
 
     def output(self, run_id: str, after: int = 0) -> OutputPage:
         """See the contract."""
+        self.call.read_content("run", run_id)
         rows = sql.output_after(self.tx, run_id, after, 1001)
         shown = rows[:1000]
         return OutputPage(
