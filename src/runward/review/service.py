@@ -426,4 +426,5 @@ ROOM = Room(
         "run.updated": (on_renamed,),
         "experiment.started": (on_named,),
     },
+    states={"get_review": lambda call, review_id: [subject_of(call, sql.review(call.tx, review_id)).revision]},
 )
