@@ -182,7 +182,7 @@ def operation(
         signed: Of a read: the fields of its answer with who changed it last and when, for who comes too late.
         revises: Of a write: the read whose ETag has to come with it, by the method's name, or ``room.name``. Arguments of the
             same name are handed on.
-        revised: Arguments of that read which are made of this operation's, as ``{"thing": "dataset:{dataset}"}``.
+        revised: Arguments of that read which are not this operation's own: a pattern, as ``{"thing": "dataset:{dataset}"}``.
         blind: Why a PUT or PATCH needs no ETag: what gets lost by two that come at once is nothing.
 
     Raises:

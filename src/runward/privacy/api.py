@@ -94,7 +94,12 @@ class Privacy(Protocol):
         ...
 
     @operation(
-        "PUT", "/projects/{project}/retention/{kind}", may="retention.manage", on="project", revises="list_retention"
+        "PUT",
+        "/projects/{project}/retention/{kind}",
+        may="retention.manage",
+        on="project",
+        revises="list_retention",
+        revised={"project": ""},
     )
     def set_retention(
         self, project: str, kind: RetentionKind, after_days: float | None = None, results: bool = False
@@ -112,7 +117,12 @@ class Privacy(Protocol):
         ...
 
     @operation(
-        "DELETE", "/projects/{project}/retention/{kind}", may="retention.manage", on="project", revises="list_retention"
+        "DELETE",
+        "/projects/{project}/retention/{kind}",
+        may="retention.manage",
+        on="project",
+        revises="list_retention",
+        revised={"project": ""},
     )
     def remove_retention(self, project: str, kind: RetentionKind) -> None:
         """Take a rule away: what a project above says counts again. Raises: NotFoundError."""

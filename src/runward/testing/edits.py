@@ -129,7 +129,7 @@ class EditsSuite:
             seen.grant_verb(name, "project", world.project, "export")
         seen = matching(boss.governance, tag_of(Governance.list_members, boss.governance.list_members()))
         seen.grant(name, "project", world.project, "viewer")
-        rules = matching(boss.privacy, tag_of(Privacy.list_retention, boss.privacy.list_retention(world.project)))
+        rules = matching(boss.privacy, tag_of(Privacy.list_retention, boss.privacy.list_retention()))
         rules.set_retention(world.project, "logs", 30.0)
         with pytest.raises(EditedMeanwhileError):
             rules.set_retention(world.project, "logs", 3.0)

@@ -1833,9 +1833,8 @@ export interface paths {
          *         model: Name or id.
          *         version: The version.
          *         fields: Texts by key, such as ``intended_use``.
-         *         expected: The number that the card has to have now; by default any.
          *
-         *     Raises: NotFoundError, InvalidError (no such field), StaleVersionError (somebody else wrote it meanwhile).
+         *     Raises: NotFoundError, InvalidError (no such field).
          *
          *     Permission: `model.write` (role contributor or higher).
          */
@@ -1885,13 +1884,11 @@ export interface paths {
          *         model: Name or id.
          *         alias: Letters, digits, ``_`` and ``-``.
          *         version: The version.
-         *         expected: What the alias has to point at now for this to happen; 0 for nothing, by default anything.
          *         reason: For the history.
          *
          *     Raises:
          *         NotFoundError: There is no such model or version.
          *         InvalidError: The name cannot be used.
-         *         StaleVersionError: The alias points elsewhere than expected.
          *         GateClosedError: The alias is protected, so that only an applied review moves it; a maintainer may remove it.
          *
          *     Permission: `model.write` (role contributor or higher).
@@ -2994,7 +2991,15 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Change what a page says, as a new version; what is left out stays, and the same again makes no version.
+         * @description Change what a page says, as a new version; what is left out stays, and the same again makes no version.
+         *
+         *     Raises: InvalidError (too large), NotFoundError (evidence that the caller cannot see).
+         *
+         *     Permission: `knowledge.write` (role contributor or higher).
+         */
+        patch: operations["knowledge.edit_page"];
         trace?: never;
     };
     "/api/v1/pages/{page_id}/versions": {
@@ -3473,7 +3478,6 @@ export interface paths {
          *
          *     Raises:
          *         InvalidError: A field is unknown or wrong; the details name it as ``field``.
-         *         StaleVersionError: The newest version is not the expected one.
          *         NotFoundError: There is no such version to start from.
          *
          *     Permission: `standards.write` (role maintainer or higher).
@@ -4209,8 +4213,8 @@ export interface paths {
          */
         get: operations["reports.get_report"];
         /**
-         * Change a report. A pinned one goes on showing what it was pinned to. Raises: StaleVersionError, InvalidError.
-         * @description Change a report. A pinned one goes on showing what it was pinned to. Raises: StaleVersionError, InvalidError.
+         * Change a report. A pinned one goes on showing what it was pinned to. Raises: InvalidError.
+         * @description Change a report. A pinned one goes on showing what it was pinned to. Raises: InvalidError.
          *
          *     Permission: `report.write` (role contributor or higher).
          */
@@ -6421,8 +6425,6 @@ export interface components {
             fields: {
                 [key: string]: string;
             };
-            /** @default -1 */
-            expected: number;
         };
         /**
          * CardChange
@@ -6437,8 +6439,6 @@ export interface components {
         /** RegistrySetAliasBody */
         RegistrySetAliasBody: {
             version: number | null;
-            /** @default -1 */
-            expected: number;
             /** @default  */
             reason: string;
         };
@@ -7346,6 +7346,18 @@ export interface components {
             review_by: string | null;
         };
         /**
+         * PagePatch
+         * @description Changes to a page; what is left out stays.
+         */
+        PagePatch: {
+            body?: string;
+            code_example?: string;
+            tags?: string[];
+            evidence?: components["schemas"]["Evidence"][];
+            data?: Record<string, unknown>;
+            review_by?: string | null;
+        };
+        /**
          * PageVersion
          * @description One version in a page's history.
          */
@@ -8153,8 +8165,6 @@ export interface components {
             leave: string[];
             /** @default -1 */
             start: number;
-            /** @default -1 */
-            expected: number;
         };
         /** StandardsProposeBody */
         StandardsProposeBody: {
@@ -8319,12 +8329,11 @@ export interface components {
         };
         /**
          * ReportChange
-         * @description A report's new content; ``version`` is the one that was read.
+         * @description A report's new content.
          */
         ReportChange: {
             title: string;
             blocks: components["schemas"]["Block"][];
-            version: number;
         };
         /** ReportsPinReportBody */
         ReportsPinReportBody: {
@@ -8733,6 +8742,8 @@ export interface operations {
             /** @description done */
             200: {
                 headers: {
+                    /** @description Changes with `id`, `disabled`, `grants`, `verbs`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8979,7 +8990,10 @@ export interface operations {
     "governance.grant": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 member: string;
             };
@@ -9036,8 +9050,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9068,7 +9100,10 @@ export interface operations {
     "governance.grant_verb": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 member: string;
             };
@@ -9125,8 +9160,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11835,6 +11888,8 @@ export interface operations {
             /** @description done */
             200: {
                 headers: {
+                    /** @description Changes with `name`, `purpose`, `tags`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -11992,7 +12047,10 @@ export interface operations {
     "tracking.update_run": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 run_id: string;
             };
@@ -12049,8 +12107,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -14275,6 +14351,8 @@ export interface operations {
             /** @description done */
             200: {
                 headers: {
+                    /** @description Changes with `project`, `at`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -14349,7 +14427,10 @@ export interface operations {
     "organise.set_baseline": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 project: string;
             };
@@ -14406,8 +14487,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -15914,6 +16013,8 @@ export interface operations {
             /** @description done */
             200: {
                 headers: {
+                    /** @description Changes with `name`, `description`, `tags`, `aliases`, `protected`, `project`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -15988,7 +16089,10 @@ export interface operations {
     "registry.delete_model": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 model: string;
             };
@@ -16039,8 +16143,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -16071,7 +16193,10 @@ export interface operations {
     "registry.update_model": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 model: string;
             };
@@ -16128,8 +16253,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -16346,6 +16489,8 @@ export interface operations {
             /** @description done */
             200: {
                 headers: {
+                    /** @description Changes with `description`, `stage`, `tags`, `aliases`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -16420,7 +16565,10 @@ export interface operations {
     "registry.delete_version": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 model: string;
                 version: number;
@@ -16472,8 +16620,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -16504,7 +16670,10 @@ export interface operations {
     "registry.update_version": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 model: string;
                 version: number;
@@ -16562,8 +16731,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -16608,6 +16795,8 @@ export interface operations {
             /** @description done */
             200: {
                 headers: {
+                    /** @description Changes with `number`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -16682,7 +16871,10 @@ export interface operations {
     "registry.write_card": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 model: string;
                 version: number;
@@ -16740,8 +16932,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -16858,7 +17068,10 @@ export interface operations {
     "registry.set_alias": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 model: string;
                 alias: string;
@@ -16916,8 +17129,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -17567,7 +17798,10 @@ export interface operations {
     "registry.protect_model": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 model: string;
             };
@@ -17624,8 +17858,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -18107,6 +18359,8 @@ export interface operations {
             /** @description done */
             200: {
                 headers: {
+                    /** @description Changes with `description`, `names`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -18181,7 +18435,10 @@ export interface operations {
     "data.delete_dataset": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 dataset: string;
             };
@@ -18232,8 +18489,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -18264,7 +18539,10 @@ export interface operations {
     "data.describe_dataset": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 dataset: string;
             };
@@ -18321,8 +18599,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -18538,6 +18834,8 @@ export interface operations {
             /** @description done */
             200: {
                 headers: {
+                    /** @description Changes with `dictionary`, `names`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -19051,7 +19349,10 @@ export interface operations {
     "data.set_name": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 dataset: string;
                 name: string;
@@ -19109,8 +19410,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -19141,7 +19460,10 @@ export interface operations {
     "data.set_dictionary": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 dataset: string;
                 version: string;
@@ -19199,8 +19521,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -19329,6 +19669,8 @@ export interface operations {
             /** @description done */
             200: {
                 headers: {
+                    /** @description Changes with `own`, `released`, `reason`, `terms`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -19403,7 +19745,10 @@ export interface operations {
     "policy.set_label": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 thing: string;
             };
@@ -19460,8 +19805,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -19492,7 +19855,10 @@ export interface operations {
     "policy.set_terms": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 dataset: string;
             };
@@ -19549,8 +19915,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -20815,6 +21199,8 @@ export interface operations {
             /** @description done */
             200: {
                 headers: {
+                    /** @description Changes with `project`, `policy`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -20889,7 +21275,10 @@ export interface operations {
     "jobs.set_verification_policy": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 project: string;
             };
@@ -20946,8 +21335,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -20978,7 +21385,10 @@ export interface operations {
     "jobs.clear_verification_policy": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 project: string;
             };
@@ -21029,8 +21439,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -21592,6 +22020,8 @@ export interface operations {
             /** @description done */
             200: {
                 headers: {
+                    /** @description Changes with `version`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -21636,6 +22066,116 @@ export interface operations {
             };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "knowledge.edit_page": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
+            path: {
+                page_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PagePatch"];
+            };
+        };
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page"];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -23647,7 +24187,10 @@ export interface operations {
     "review.set_standards": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 project: string;
             };
@@ -23704,8 +24247,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -23736,7 +24297,10 @@ export interface operations {
     "standards.edit": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 project: string;
             };
@@ -23793,8 +24357,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -24260,7 +24842,10 @@ export interface operations {
     "review.revise": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 review_id: string;
             };
@@ -24317,8 +24902,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -24360,6 +24963,8 @@ export interface operations {
             /** @description done */
             200: {
                 headers: {
+                    /** @description Changes with `revision`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -25937,6 +26542,8 @@ export interface operations {
             /** @description done */
             200: {
                 headers: {
+                    /** @description Changes with `kind`, `repository`, `api_url`, `at`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -26011,7 +26618,10 @@ export interface operations {
     "forges.set_forge": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 project: string;
             };
@@ -26068,8 +26678,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -26100,7 +26728,10 @@ export interface operations {
     "forges.remove_forge": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 project: string;
             };
@@ -26151,8 +26782,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -26281,6 +26930,8 @@ export interface operations {
             /** @description done */
             200: {
                 headers: {
+                    /** @description Changes with `version`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -26355,7 +27006,10 @@ export interface operations {
     "standards.propose": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 project: string;
             };
@@ -26412,8 +27066,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -26889,6 +27561,8 @@ export interface operations {
             /** @description done */
             200: {
                 headers: {
+                    /** @description Changes with `version`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -26963,7 +27637,10 @@ export interface operations {
     "reports.update_report": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 report_id: string;
             };
@@ -27020,8 +27697,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -27052,7 +27747,10 @@ export interface operations {
     "reports.delete_report": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 report_id: string;
             };
@@ -27103,8 +27801,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -27220,7 +27936,10 @@ export interface operations {
     "reports.pin_report": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 report_id: string;
             };
@@ -27277,8 +27996,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -28517,7 +29254,10 @@ export interface operations {
     "privacy.set_retention": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 project: string;
                 kind: "artifacts" | "logs" | "runs" | "tables";
@@ -28575,8 +29315,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -28607,7 +29365,10 @@ export interface operations {
     "privacy.remove_retention": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 project: string;
                 kind: "artifacts" | "logs" | "runs" | "tables";
@@ -28659,8 +29420,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -28702,6 +29481,8 @@ export interface operations {
             /** @description done */
             200: {
                 headers: {
+                    /** @description Changes with `project`, `kind`, `after_days`, `results`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
