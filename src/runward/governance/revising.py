@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _LOCK = 4750
 _LOOKED_AT = 50
+_COUNTERS = ("version", "number", "revision")
+"""Fields that change with all others: that they differ tells people nothing."""
 
 
 def hold(tx: Tx, read: str, *, alone: bool) -> None:
@@ -75,7 +77,8 @@ def _edited(
     by, at = _last_change(call, op, arguments, read, asked)
     said = f" by {by}" if by else ""
     when = f" at {at:%Y-%m-%d %H:%M:%S} UTC" if at else ""
-    what = f" ({', '.join(fields)})" if fields else ""
+    named = [field for field in fields if field not in _COUNTERS]
+    what = f" ({', '.join(named)})" if named else ""
     return EditedMeanwhileError(
         f"{_named(op, arguments, read, asked)} was changed{said}{when} since you read it{what}",
         hint=f"look at it again (GET {path_of(read, asked)}), and make your change to what it says now; If-Match: * overwrites",

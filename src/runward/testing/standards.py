@@ -157,7 +157,7 @@ class StandardsSuite:
         space = world.member("maintainer")
         seen = matching(space.standards, tag_of(StandardsDesk.in_force, space.standards.in_force(world.project)))
         seen.edit(world.project, StandardsEdit(values={"approvals": 2}))
-        with pytest.raises(EditedMeanwhileError, match="version"):
+        with pytest.raises(EditedMeanwhileError, match="standards/in-force of project"):
             seen.edit(world.project, StandardsEdit(values={"approvals": 3}))
         with pytest.raises(EditedMeanwhileError):
             seen.propose(world.project, StandardsEdit(values={"approvals": 3}))

@@ -1,5 +1,5 @@
 import { useMutation } from "@tanstack/react-query";
-import { useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { ApiError } from "@/api/client";
 import type { Merged } from "./merge";
 
@@ -52,9 +52,12 @@ export function useEdit<S, D, R>(start: S, { save, read, merge, put, done }: Way
 
 /** That somebody was first, and what became of both changes. */
 export function MeanwhileNote({ meanwhile }: { meanwhile: Meanwhile | null }) {
+  const note = useRef<HTMLDivElement>(null);
+  // In a long form it stands where nobody looks who has just saved.
+  useEffect(() => void note.current?.scrollIntoView({ block: "center" }), [meanwhile]);
   if (!meanwhile) return null;
   return (
-    <div className="note tone-amber" role="alert">
+    <div ref={note} className="note tone-amber" role="alert">
       <strong>Somebody was first</strong>
       <p className="break"><bdi>{meanwhile.message}</bdi>.</p>
       {meanwhile.conflicts.length === 0

@@ -15,6 +15,11 @@ function merge(was: Article, mine: string, newest: Article): Merged<string> {
   return { draft: text, conflicts: conflicts ? [conflicts === 1 ? "the same lines in one place" : `the same lines in ${conflicts} places`] : [] };
 }
 
+function Preview({ body, marked }: { body: string; marked: boolean }) {
+  if (marked) return <p className="muted">How it will look is shown again when the conflict is settled.</p>;
+  return body ? <Markdown text={body} /> : <p className="muted">The page has no text.</p>;
+}
+
 /** A page's text beside how it will look. Ctrl S saves. */
 export function EditText({ page, close }: { page: Tagged<Article>; close: () => void }) {
   const client = useQueryClient();
@@ -38,7 +43,7 @@ export function EditText({ page, close }: { page: Tagged<Article>; close: () => 
       {edit.error && <ErrorNote error={edit.error} />}
       <div className="columns halves">
         <Textarea className="text-editor" label="Text" description="Markdown" data-autofocus autosize minRows={12} maxRows={40} value={body} onChange={(event) => setBody(event.currentTarget.value)} error={marked ? "A conflict is still marked: choose what is to stay, and take the marks away." : undefined} />
-        <section aria-label="Preview" className="break">{body ? <Markdown text={body} /> : <p className="muted">The page has no text.</p>}</section>
+        <section aria-label="Preview" className="break"><Preview body={body} marked={marked} /></section>
       </div>
       <div className="toolbar">
         <Button type="submit" disabled={!ready} loading={edit.busy}>Save as version {edit.seen.version + 1}</Button>
