@@ -253,13 +253,15 @@ def open_url(url: str, token: str = "") -> Workspace:
 
 
 def find_folder(start: Path | None = None) -> Path:
-    """``RUNWARD_DIR``, else the nearest ``.runward`` upwards, else ``.runward`` in the present folder."""
+    """``RUNWARD_DIR``, else the nearest ``.runward`` or folder of a server upwards, else ``.runward`` in the present folder."""
     if configured := os.environ.get("RUNWARD_DIR"):
         return Path(configured)
     here = (start or Path.cwd()).absolute()
     for folder in (here, *here.parents):
         if (folder / FOLDER).is_dir():
             return folder / FOLDER
+        if (folder / "runward.db").is_file():
+            return folder
     return here / FOLDER
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,8 +16,8 @@ import msgspec
 import pytest
 
 from runward import face
+from runward.cli.main import EXTRAS, exit_code_of
 from runward.cli.main import cli as root
-from runward.cli.main import exit_code_of
 from runward.core.permissions import Role
 from runward.core.signing import create_key
 from runward.errors import BY_CODE
@@ -443,3 +445,24 @@ def test_a_certificate_is_checked_with_the_printed_key(cli: Cli, tmp_path: Path)
     (tmp_path / "other.pem").write_bytes(create_key(tmp_path / "else.pem"))
     refused = cli("verify", "--certificate", "certificate.json", "--key", "other.pem")
     assert (refused.code, "no signature of this key" in refused.out) == (1, True)
+
+
+def test_a_command_without_its_extra_says_which_one(tmp_path: Path) -> None:
+    """A laptop's ``pip install runward`` has no server: no traceback, but the line that installs it."""
+    blocked = (
+        f"import sys; sys.modules.update(dict.fromkeys({sorted(EXTRAS)!r})); from runward.cli.main import main; main()"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", blocked, "server", "--dir", str(tmp_path)], capture_output=True, text=True, timeout=60
+    )
+    assert found.returncode == 3
+    assert "Traceback" not in found.stderr
+    assert "pip install 'runward[server]'" in found.stderr
+
+
+def test_every_extra_is_known_by_the_names_of_its_packages() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    named = {"argon2-cffi": "argon2", "ruff": None}  # ruff is a program, asked for by its name.
+    asked = {re.split(r"[^\w-]", line)[0] for lines in project["optional-dependencies"].values() for line in lines}
+    assert {name for one in asked if (name := named.get(one, one))} == set(EXTRAS)
+    assert {extra for extras in EXTRAS.values() for extra in extras.split(",")} < set(project["optional-dependencies"])

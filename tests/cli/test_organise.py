@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
+
+import pytest
 
 from runward.core.ids import Digest
 from runward.testing.worlds import batch
@@ -87,3 +90,19 @@ def test_gc_says_what_it_gave_back(cli: Cli) -> None:
     assert (done["runs"], done["blobs"]) == (1, 0)
     assert done["database_bytes"] > 500_000
     assert "--grace 'soon'" in cli("gc", "--grace", "soon").err
+
+
+def test_members_are_made_where_the_server_is_not_in_a_new_place(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside a server's folder, a member would be made in a workspace that nobody serves; in it, it is found."""
+    monkeypatch.delenv("RUNWARD_DIR")
+    (elsewhere := tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(elsewhere)
+    refused = cli("member", "create", "ann")
+    assert (refused.code, "no workspace" in refused.err, "RUNWARD_DIR" in refused.err) == (2, True, True)
+    assert not list(elsewhere.iterdir())
+    open_folder(tmp_path / "served").close()
+    monkeypatch.chdir(tmp_path / "served")
+    assert cli("member", "create", "ann").code == 0
+    assert not (tmp_path / "served" / ".runward").exists()

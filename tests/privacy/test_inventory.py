@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import get_args
 
 from runward.privacy.inventory import KINDS, STORED, TABLES, Kind
-from runward.privacy.rows import columns_of, primary_key
 from runward.store.database import Tx
+from runward.store.layout import columns_of, primary_key
 from runward.tracking.model import CapturePart
 from runward.workspace import FolderWorkspace
 

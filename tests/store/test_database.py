@@ -18,6 +18,7 @@ import pytest
 
 from runward.errors import ConflictError, InvalidError, MigrationNeededError, RunwardError, StoreError
 from runward.store.database import Database, open_database
+from runward.store.layout import tables_of
 from runward.store.migrations import LATEST, MIGRATIONS, check_schema, migrate, schema_version
 from runward.testing.plugin import missing
 from runward.testing.worlds import batch
@@ -437,3 +438,42 @@ def test_a_database_is_closed_when_nobody_is_in_the_middle_of_using_it(tmp_path:
         thread.join(20)
     assert found == [1]
     assert not closer.is_alive()
+
+
+def test_an_organisations_extensions_are_left_as_they_are(postgres_url: str) -> None:
+    """``pg_stat_statements`` brings views with columns of text, which no statement of ours may touch."""
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute("CREATE EXTENSION pg_stat_statements")
+        connection.execute("CREATE VIEW seen AS SELECT 'x'::text AS word")
+    database = open_database(postgres_url)
+    try:
+        assert migrate(database) == 0
+        assert migrate(database, 0) == LATEST
+    finally:
+        database.close()
+
+
+def test_other_peoples_tables_are_not_mixed_with_ours(database: Database) -> None:
+    """Nothing is made in a database of another program; a schema of our own in it will do."""
+    with database.transaction(write=True) as tx:
+        tx.execute("CREATE TABLE orders (word TEXT)")
+    with pytest.raises(MigrationNeededError, match="holds other tables: orders") as refused:
+        check_schema(database)
+    assert "a database of its own" in str(refused.value.hint)
+    with database.transaction(write=False) as tx:
+        assert tables_of(tx) == ["orders"]
+
+
+def test_a_schema_of_our_own_in_another_programs_database(postgres_url: str) -> None:
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE orders (word TEXT)")
+        connection.execute("CREATE SCHEMA runward")
+    database = open_database(f"{postgres_url}?options=-csearch_path%3Drunward")
+    try:
+        check_schema(database)
+        check_schema(database)
+        with database.transaction(write=False) as tx:
+            assert "orders" not in tables_of(tx)
+            assert tx.scalar("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == 1
+    finally:
+        database.close()

@@ -88,6 +88,23 @@ def cli(context: click.Context) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s", stream=sys.stderr)
 
 
+EXTRAS = {
+    "argon2": "server",
+    "cryptography": "server",
+    "httptools": "server",
+    "joserfc": "server",
+    "starlette": "server",
+    "uvicorn": "server",
+    "uvloop": "server",
+    "zxcvbn": "server",
+    "psycopg": "server,postgres",
+    "pyarrow": "parquet",
+    "obstore": "objects",
+    "polars": "tables",
+}
+"""Packages that come with an extra of ours, by the name they are imported by."""
+
+
 def exit_code_of(error: RunwardError) -> int:
     """2 for wrong usage, 1 for a no, 3 for what could not be decided."""
     if isinstance(error, GateClosedError | ExecutorError):
@@ -97,6 +114,21 @@ def exit_code_of(error: RunwardError) -> int:
     if isinstance(error, InvalidError) or error.status in (401, 403, 404, 409, 412, 422, 428):
         return USAGE
     return UNDECIDED
+
+
+def _missing(package: str) -> MissingExtraError:
+    return MissingExtraError(
+        f"this command needs {package}, which is not installed", hint=f"pip install 'runward[{EXTRAS[package]}]'"
+    )
+
+
+def _told(error: RunwardError, output: Output) -> int:
+    click.echo(f"error: {error.message}", err=True)
+    if error.hint:
+        click.echo(f"  {error.hint}", err=True)
+    if output.json:
+        output.result(problem(error))
+    return exit_code_of(error)
 
 
 def main(arguments: list[str] | None = None) -> Any:
@@ -117,13 +149,13 @@ def main(arguments: list[str] | None = None) -> Any:
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(141)
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in EXTRAS:
+            raise
+        sys.exit(_told(_missing(package), output))
     except RunwardError as error:
-        click.echo(f"error: {error.message}", err=True)
-        if error.hint:
-            click.echo(f"  {error.hint}", err=True)
-        if output.json:
-            output.result(problem(error))
-        sys.exit(exit_code_of(error))
+        sys.exit(_told(error, output))
     sys.exit(result if isinstance(result, int) else 0)
 
 

@@ -8,16 +8,20 @@ from typing import get_args
 import click
 
 from runward.cli.output import Output, pass_output, with_json
+from runward.errors import NotFoundError
 from runward.governance.model import Grant, Member, NewMember, NewToken, RoleName, ScopeKind, Verb
 from runward.store.folder import FolderBlobs
-from runward.workspace import FolderWorkspace, Workspace, connect, find_folder, open_dispatcher, open_folder
+from runward.workspace import FolderWorkspace, Workspace, connect, find_folder, open_dispatcher
 
 VERB = click.Choice(list(get_args(Verb)))
 ROLES = click.Choice(list(get_args(RoleName)))
 
 
 def owned(database: str = "") -> Workspace:
-    """The workspace that the command works on: a server if one is set, else the folder."""
+    """The workspace that the command works on: a server if one is set, else the folder.
+
+    Raises: NotFoundError (there is none, and none was named; it is not made on the way).
+    """
     if database:
         from runward.governance.signin import folder_actor
         from runward.store.database import open_database
@@ -25,7 +29,14 @@ def owned(database: str = "") -> Workspace:
         folder = find_folder()
         dispatcher = open_dispatcher(open_database(database), FolderBlobs(folder / "blobs"), folder)
         return FolderWorkspace(dispatcher, str(folder), folder, folder_actor(dispatcher.database))
-    return connect() if os.environ.get("RUNWARD_URL") else open_folder(find_folder())
+    named = os.environ.get("RUNWARD_URL") or os.environ.get("RUNWARD_DIR")
+    if not named and not ((folder := find_folder()) / "runward.db").exists():
+        # Made here, a member would never reach the server that was meant.
+        raise NotFoundError(
+            f"there is no workspace in {folder}",
+            hint="RUNWARD_DIR names its folder (of a server: its --dir); `runward server` and a first run make one",
+        )
+    return connect()
 
 
 _database = click.option("--database", default="", help="Database URL, if the workspace is not in the folder.")

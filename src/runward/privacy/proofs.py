@@ -11,9 +11,10 @@ import msgspec
 from runward.governance.dispatch import Dispatcher
 from runward.privacy.files import stored
 from runward.privacy.inventory import TABLES
-from runward.privacy.rows import Reader, columns_of, pages, primary_key
+from runward.privacy.rows import Reader, pages
 from runward.privacy.words import Words
 from runward.store.database import SqliteDatabase, Tx
+from runward.store.layout import columns_of, primary_key
 
 _CHUNK = 1 << 20
 _WORDS = frozenset({"words"})

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 from runward.privacy.inventory import TABLES
 from runward.privacy.words import Words
 from runward.store.database import Row, Tx, placeholders
+from runward.store.layout import primary_key
 
 PAGE: Final = 2000
 APART: Final = frozenset({"audit_events", "audit_heads", "members", "erasures", "erasure_moves", "schema_version"})
@@ -53,32 +54,6 @@ def reader_of(tx: Tx, table: str) -> Reader:
         tuple(name for name, kind in columns.items() if kind == "text"),
         tuple(name for name, kind in columns.items() if kind == "name"),
     )
-
-
-def primary_key(tx: Tx, table: str) -> tuple[str, ...]:
-    """The columns of a table's primary key, in its order."""
-    if tx.dialect == "sqlite":
-        rows = [(row[5], row[1]) for row in tx.all(f"PRAGMA table_info({table})") if row[5]]
-    else:
-        rows = tx.all(
-            """SELECT k.ordinal_position, k.column_name FROM information_schema.key_column_usage k
-               JOIN information_schema.table_constraints c USING (constraint_schema, constraint_name)
-               WHERE c.constraint_type = 'PRIMARY KEY' AND k.constraint_schema = current_schema() AND c.table_name = ?""",
-            (table,),
-        )
-    return tuple(name for _, name in sorted(rows))
-
-
-def columns_of(tx: Tx, table: str) -> list[str]:
-    """The columns of a table as the database has them."""
-    if tx.dialect == "sqlite":
-        return [row[1] for row in tx.all(f"PRAGMA table_info({table})")]
-    rows = tx.all(
-        """SELECT column_name FROM information_schema.columns WHERE table_schema = current_schema() AND table_name = ?
-           ORDER BY ordinal_position""",
-        (table,),
-    )
-    return [row[0] for row in rows]
 
 
 def pages(

@@ -16,9 +16,10 @@ from runward.privacy import files
 from runward.privacy.inventory import TABLES, Table
 from runward.privacy.model import ExportPart, FoundFile, Survey
 from runward.privacy.repository import Person
-from runward.privacy.rows import Reader, hits, pages, primary_key, reader_of
+from runward.privacy.rows import Reader, hits, pages, reader_of
 from runward.privacy.words import Words
 from runward.store.database import Row, Tx
+from runward.store.layout import primary_key
 
 STEP_S: Final = 2.0
 """A part takes about so long, and a page more."""

@@ -16,7 +16,7 @@ from runward.review.gatekeeping import Gatekeeping, standards_of
 from runward.review.gates import VERIFIED, standing
 from runward.review.model import Act, CheckResult, Condition, ReviewComment, ReviewState, Standards, Vote
 from runward.review.modelfiles import CARD
-from runward.review.revisions import changed_parts, stored_parts
+from runward.review.revisions import changed_parts, newest_revision, stored_parts
 from runward.review.rules import (
     check_conditions,
     committee_conditions,
@@ -42,10 +42,14 @@ class Decisions(Gatekeeping):
         return max(asked, needed)
 
     def _votes(self, row: sql.ReviewRow, subject: Subject) -> list[Vote]:
-        involved = self._involved(row, subject)
-        deciding = {member_id for member_id, _ in members_at(self.tx, row.project_id, self._may_decide(row), APPROVE)}
+        involved, revision = self._involved(row, subject), self._revision(row, subject)
         stored = sql.votes(self.tx, row.id)
-        standing_on = self._standing(row, subject, {vote[4] for vote in stored})
+        if row.state.is_terminal:
+            # Nobody decides without the role: who lost it since, or left, has decided all the same.
+            deciding = {vote[0] for vote in stored}
+        else:
+            deciding = {one for one, _ in members_at(self.tx, row.project_id, self._may_decide(row), APPROVE)}
+        standing_on = self._standing(row, revision, subject, {vote[4] for vote in stored})
         return [
             Vote(
                 reviewer=member,
@@ -55,19 +59,25 @@ class Decisions(Gatekeeping):
                 at=from_us(at),
                 outdated=digest not in standing_on,
                 counts=digest in standing_on and member_id in deciding and member_id not in involved,
-                kept=digest in standing_on and digest != subject.revision,
+                kept=digest in standing_on and digest != revision,
             )
             for member_id, member, verdict, comment, digest, at in _latest(stored, standing_on)
         ]
 
-    def _standing(self, row: sql.ReviewRow, subject: Subject, voted: set[Digest]) -> set[Digest]:
-        """The revisions whose votes count: the present one, and those that differ in parts that a rule allows."""
+    def _revision(self, row: sql.ReviewRow, subject: Subject) -> Digest:
+        """What is decided on: the subject as it is; of a review that ended what it was then, whatever became of it since."""
+        last = newest_revision(self.tx, row.id) if row.state.is_terminal else None
+        return last or subject.revision
+
+    def _standing(self, row: sql.ReviewRow, revision: Digest, subject: Subject, voted: set[Digest]) -> set[Digest]:
+        """The revisions whose votes count: the one decided on, and those that differ in parts that a rule allows."""
         sticky = set(standards_of(self.call, row.project_id).standards.sticky)
-        if not sticky or not voted - {subject.revision}:
-            return {subject.revision}
+        if not sticky or not voted - {revision}:
+            return {revision}
         known = stored_parts(self.tx, row.id)
-        same = {d for d in voted if d in known and sticky.issuperset(changed_parts(known[d], subject.parts))}
-        return {subject.revision, *same}
+        parts = known.get(revision, subject.parts)
+        same = {d for d in voted if d in known and sticky.issuperset(changed_parts(known[d], parts))}
+        return {revision, *same}
 
     def _involved(self, row: sql.ReviewRow, subject: Subject) -> dict[str, str]:
         """Whose approval never counts, and why: who asked for the review, and who made what it is about."""

@@ -45,9 +45,13 @@ def gates(tx: Tx, run_id: str, present: Digest) -> GateReport | None:
     return GateReport(RunId(run_id), row[0], bool(row[1]), _results(row[2]), row[0] != present, from_us(row[3]))
 
 
-_REVIEW = """SELECT w.id, w.number, w.title, w.description, w.state, w.run_id, r.name, p.path, w.author, w.reviewers,
+_REPLACED = """CASE WHEN w.state = 'applied' THEN (SELECT v.previous FROM alias_moves v WHERE v.model_id = w.model_id
+  AND v.alias = w.alias AND (v.review_id = w.id OR v.how = 'override' AND v.at = w.updated_at) LIMIT 1)
+  ELSE a.version END"""
+"""The version that an alias leaves; of an applied review the one that it left."""
+_REVIEW = f"""SELECT w.id, w.number, w.title, w.description, w.state, w.run_id, r.name, p.path, w.author, w.reviewers,
   w.created_at, w.updated_at, COALESCE(NULLIF(m.project_id, ''), p.id), w.author_id, w.model_id, m.name, w.version,
-  w.alias, a.version, w.editor_id, w.base_id, w.overridden, w.ending,
+  w.alias, {_REPLACED}, w.editor_id, w.base_id, w.overridden, w.ending,
   w.proposes, w.object_id, w.proposal, p.team_id
   FROM reviews w LEFT JOIN runs r ON r.id = w.run_id JOIN projects p ON p.id = COALESCE(r.project_id, w.project_id)
   LEFT JOIN models m ON m.id = w.model_id LEFT JOIN model_aliases a ON a.model_id = w.model_id AND a.alias = w.alias"""

@@ -44,10 +44,13 @@ class Snapshot(NamedTuple):
 
 
 def store_revision(tx: Tx, of: tuple[str, Digest], snapshot: Snapshot, parts: Parts, by: str, now: int) -> None:
-    """Note a revision, by the review's id and its digest; one that is known already stays as it is."""
+    """Note a revision, by the review's id and its digest, as the newest; one that was left and is there again is so too."""
+    if newest_revision(tx, of[0]) == of[1]:
+        return
     tx.execute(
         """INSERT INTO review_revisions (review_id, digest, run_id, version, parts, metrics, git_commit, author, at)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (review_id, digest) DO NOTHING""",
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+           ON CONFLICT (review_id, digest) DO UPDATE SET author = excluded.author, at = excluded.at""",
         (
             *(*of, snapshot.run_id, snapshot.version),
             *(msgspec.json.encode(parts).decode(), msgspec.json.encode(snapshot.metrics).decode()),

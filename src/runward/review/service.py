@@ -84,7 +84,7 @@ class ReviewService(Lifecycle, Reviews):
     def _shown(self, row: sql.ReviewRow, subject: Subject, votes: Sequence[Vote]) -> Review:
         needed = standards_of(self.call, row.project_id).standards.approvals
         approvals = sum(vote.counts and vote.verdict == "approve" for vote in votes)
-        return row.shown(subject.revision, approvals, needed)
+        return row.shown(self._revision(row, subject), approvals, needed)
 
     def request_review(self, new: NewReview) -> ReviewDetail:
         """See the contract."""
@@ -205,7 +205,7 @@ class ReviewService(Lifecycle, Reviews):
         """See the contract."""
         row = sql.review(self.tx, review_id)
         tracking, subject = self.call.use(Tracking), subject_of(self.call, row)
-        checks = self._checks(row, subject.revision)
+        checks = self._checks(row, self._revision(row, subject))
         votes, remarks = self._votes(row, subject), self._remarks(row, subject)
         conditions = [] if row.state.is_terminal else self._conditions(row, subject, votes, checks, remarks)
         why_not = self._why_not(row, subject)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from graphlib import TopologicalSorter
 from typing import BinaryIO
 
 from blake3 import blake3
@@ -14,6 +13,7 @@ from runward.core.ids import Digest
 from runward.errors import ConflictError
 from runward.store.blobs import Shelf, check_announced
 from runward.store.database import Database, Tx
+from runward.store.layout import columns_of, tables_of
 from runward.store.migrations import check_schema
 from runward.store.small import SMALL_BYTES
 
@@ -105,7 +105,7 @@ def copy_rows(source: Database, target: Database, progress: Progress) -> int:
     check_schema(target)
     copied = 0
     with source.snapshot() as read, target.transaction(write=True) as write:
-        tables = _tables(read)
+        tables = tables_of(read)
         for table in tables:
             # What a new database begins with is replaced by what is copied.
             if table in _BEGUN:
@@ -117,7 +117,7 @@ def copy_rows(source: Database, target: Database, progress: Progress) -> int:
         if write.dialect == "sqlite":
             write.execute("PRAGMA defer_foreign_keys = ON")
         for table in tables:
-            columns = _columns(read, table)
+            columns = columns_of(read, table)
             names = ", ".join(columns)
             count = write.bulk(table, names, read.each(f"SELECT {names} FROM {table} ORDER BY 1"))
             if write.dialect == "postgresql" and columns[0] == "id":
@@ -131,36 +131,6 @@ def copy_rows(source: Database, target: Database, progress: Progress) -> int:
 
 _BEGUN = {"audit_heads": "seq = 0", "workspace": "key = 'grants_known_since'"}
 """Rows of a database that nobody has used: the ends of its audit trail's chains, and since when its roles are noted."""
-
-
-def _tables(tx: Tx) -> list[str]:
-    """All tables, each after those that it refers to."""
-    if tx.dialect == "sqlite":
-        found = tx.all("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
-        names = [row[0] for row in found if row[0] != "schema_version"]
-        referred = {name: {row[2] for row in tx.all(f"PRAGMA foreign_key_list({name})")} - {name} for name in names}
-        return list(TopologicalSorter(referred).static_order())
-    found = tx.all("SELECT tablename FROM pg_tables WHERE schemaname = current_schema() ORDER BY tablename")
-    referred = {row[0]: set() for row in found if row[0] != "schema_version"}
-    pairs = tx.all(
-        """SELECT c.relname, f.relname FROM pg_constraint x JOIN pg_class c ON c.oid = x.conrelid
-           JOIN pg_class f ON f.oid = x.confrelid WHERE x.contype = 'f'"""
-    )
-    for table, other in pairs:
-        if table in referred and other in referred and table != other:
-            referred[table].add(other)
-    return list(TopologicalSorter(referred).static_order())
-
-
-def _columns(tx: Tx, table: str) -> list[str]:
-    if tx.dialect == "sqlite":
-        return [row[1] for row in tx.all(f"PRAGMA table_info({table})")]
-    rows = tx.all(
-        """SELECT column_name FROM information_schema.columns WHERE table_schema = current_schema() AND table_name = ?
-           ORDER BY ordinal_position""",
-        (table,),
-    )
-    return [row[0] for row in rows]
 
 
 def _set_counter(tx: Tx, table: str) -> None:

@@ -163,6 +163,9 @@ class PromotionSuite:
         assert evidence.approved_by == [name_of(reviewer)]
         marks = {mark.kind for mark in model.author.tracking.get_run(model.runs[0].id).run.marks}
         assert not marks & {"team_result", "review"}
+        decided = reviewer.review.get_review(review.id)
+        assert (decided.review.revision, decided.review.alias_now) == (review.revision, 0)
+        assert [(vote.outdated, vote.counts) for vote in decided.votes] == [(False, True)]
         assert model.author.registry.update_version(model.name, 1, ModelPatch(stage="Production")).stage == "Production"
 
     def test_what_was_in_force_at_a_time(self, model: Candidate) -> None:
@@ -197,6 +200,19 @@ class PromotionSuite:
         assert model.now() == 1
         first.review.approve(review.id)
         assert model.now() == 2
+
+    def test_a_revision_that_is_there_again_is_the_newest(self, world: World, model: Candidate) -> None:
+        """The alias went elsewhere and came back: what is decided then is what is shown as decided."""
+        review = model.ask(2)
+        admin = world.member("admin")
+        admin.registry.override_alias(model.name, ALIAS, 1, "tonight")
+        reviewer = world.member("reviewer")
+        reviewer.review.run_checks(review.id)
+        world.member("maintainer").registry.set_alias(model.name, ALIAS, None, reason="over")
+        found = reviewer.review.approve(review.id, review.revision)
+        assert (found.review.state, found.review.revision) == (ReviewState.APPLIED, review.revision)
+        assert found.revisions[0].digest == review.revision
+        assert found.review.alias_now == 0
 
     def test_of_two_approved_at_once_one_gets_the_alias(self, world: World, model: Candidate) -> None:
         """And the other's approval is refused, since the alias is no longer where it was looked at."""

@@ -46,6 +46,20 @@ def _at_once(*calls: tuple[Any, ...]) -> list[str]:
 class ReviewRaceSuite:
     """Races and losses, each with its outcome."""
 
+    def test_what_was_decided_stays_as_it_was(self, world: World) -> None:
+        """The run goes on, who approved loses the role: the review still says what was approved, and by how many."""
+        author, reviewer = world.member(), world.member("reviewer")
+        rule(world, approvals=1)
+        run = done(world, author)
+        before = reviewer.review.approve(ask(author, run).review.id)
+        assert before.review.state is ReviewState.APPLIED
+        author.tracking.append(run.id, batch(1, {"acc": [(1, 0.11)]}))
+        world.owner.governance.grant(name_of(reviewer), "team", world.team, "viewer")
+        after = author.review.get_review(before.review.id)
+        assert (after.review.revision, after.review.approvals) == (before.review.revision, 1)
+        assert [(vote.outdated, vote.counts) for vote in after.votes] == [(False, True)]
+        assert after.checks == before.checks
+
     def test_approvals_that_meet_apply_it_once(self, world: World) -> None:
         """Both count; the one that comes second finds it over, or is the one that applies it."""
         author = world.member()

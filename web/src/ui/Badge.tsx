@@ -24,7 +24,7 @@ export function StatusBadge({ status }: { status: RunStatus }) {
 /** What reviews and verifications found out about a run; each badge opens its evidence. */
 export function Marks({ run, all, without }: { run: Run; all?: boolean; without?: string }) {
   const isTeamResult = run.marks.some((mark) => mark.kind === "team_result");
-  const shown = run.marks.filter((mark) => (all || mark.kind !== "gates" || mark.label === "closed") && !(isTeamResult && mark.kind === "review") && mark.kind !== without);
+  const shown = run.marks.filter((mark) => (all || mark.kind !== "gates" || mark.label === "closed") && !(mark.kind === "review" && (isTeamResult || mark.label === "applied")) && mark.kind !== without);
   const tried = shown.some((mark) => mark.kind === "verification");
   return (
     <span className="badges">

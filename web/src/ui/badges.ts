@@ -26,6 +26,7 @@ export const BADGES = {
   not_reviewed: spec("!", "not reviewed", "amber", "An admin let it pass without what the review still asked for; the reason is written down."),
   draft: spec("✐", "draft", "grey", "It is being prepared; nobody is asked to decide yet."),
   approved: spec("✓", "approved", "green", "Nothing is missing; somebody has to apply it."),
+  applied: spec("✓", "applied", "green", "Approved, and done in the same moment: a team result, an alias that moved, standards or a page in force."),
   rejected: spec("✗", "rejected", "red", "A review ended with a no and a reason."),
   withdrawn: spec("–", "withdrawn", "grey", "The review was taken back."),
   outdated: spec("⟳", "outdated", "amber", "The run changed after the evidence was given; it no longer counts."),
@@ -36,7 +37,7 @@ export const BADGES = {
 export type BadgeKey = keyof typeof BADGES;
 
 const ALIASES: Record<string, BadgeKey> = {
-  open: "in_review", applied: "team_result", differs: "not_reproduced", none: "not_attempted",
+  open: "in_review", differs: "not_reproduced", none: "not_attempted",
   pass: "gates_pass", passed: "gates_pass", fail: "gates_fail", failed: "gates_fail", closed: "gates_fail",
 };
 

@@ -31,6 +31,8 @@ describe("Marks", () => {
   it("says team result once", () => {
     show(<Marks run={run(mark("review", "applied"), mark("team_result", "applied"))} />);
     expect(screen.getAllByText("team result")).toHaveLength(1);
+    expect(screen.queryByText("applied")).toBeNull();
+    expect(badgeFor("applied").word).toBe("applied");
   });
   it("shows an outdated team result as outdated", () => {
     show(<Marks run={run(mark("team_result", "outdated"))} />);

@@ -19,7 +19,7 @@ from runward.review.jobs.lines import Lines, changed_lines
 from runward.review.jobs.model import JOBS, Ended, JobName, JobOutcome, undecided
 from runward.review.jobs.tools import types_configured, wanted_tools
 from runward.tracking.content import digest_of
-from runward.tracking.model import FileChange, RunDetail
+from runward.tracking.model import RunDetail
 from runward.tracking.organise_api import Organise
 
 _SIGNS_OF_A_PROJECT = ("pyproject.toml", "setup.py", "setup.cfg", "pytest.ini", "tox.ini", "tests", "test")
@@ -94,13 +94,14 @@ class _Change(NamedTuple):
 
 
 def _changed(space: JobSpace, detail: RunDetail, base: str) -> _Change:
-    """The lines to look at: since the base, else since the project's baseline, else what was not committed."""
+    """The lines to look at: since the base, else since the project's baseline, else the code that was not committed."""
     run_id = detail.run.id
     baseline = space.organise.deltas(run_id).baseline_runs
     against = space.tracking.resolve_run(base).id if base else next((one for one in baseline if one != run_id), "")
     if against:
         return _Change(changed_lines(space.tracking.compare([against, run_id]).code), f"run {against}")
-    uncommitted: list[FileChange] = space.tracking.uncommitted(run_id)
+    # A note or a result that lies about is no change of the code: where that is committed, all of it is looked at.
+    uncommitted = [change for change in space.tracking.uncommitted(run_id) if change.path.endswith(".py")]
     return _Change(changed_lines(uncommitted), "the commit") if uncommitted else _Change(None, "")
 
 

@@ -12,6 +12,7 @@ from types import ModuleType
 
 from runward.errors import MigrationNeededError
 from runward.store.database import Database, Dialect, Tx
+from runward.store.layout import OWN_TABLES, tables_of
 from runward.store.migrations import (
     m0001_first_light,
     m0002_strength,
@@ -92,9 +93,10 @@ _TYPES: dict[Dialect, dict[str, str]] = {
     },
 }
 
-_BY_CODE_POINT = """DO $$ DECLARE c record; BEGIN
+_BY_CODE_POINT = f"""DO $$ DECLARE c record; BEGIN
   FOR c IN SELECT table_name, column_name FROM information_schema.columns
     WHERE table_schema = current_schema() AND data_type = 'text' AND collation_name IS DISTINCT FROM 'C'
+    AND table_name IN (SELECT relname FROM ({OWN_TABLES}) own)
   LOOP EXECUTE format('ALTER TABLE %I ALTER COLUMN %I TYPE TEXT COLLATE "C"', c.table_name, c.column_name); END LOOP;
 END $$"""
 """Both databases then order text alike, and PostgreSQL compares ids and keys several times faster than by a locale."""
@@ -105,7 +107,7 @@ def schema_version(tx: Tx) -> int:
     if tx.dialect == "sqlite":
         found = tx.scalar("SELECT count(*) FROM sqlite_master WHERE name = 'schema_version'")
     else:
-        found = tx.scalar("SELECT count(*) FROM pg_tables WHERE tablename = 'schema_version' AND schemaname = 'public'")
+        found = tx.scalar(f"SELECT count(*) FROM ({OWN_TABLES}) own WHERE relname = 'schema_version'")
     return int(tx.scalar("SELECT version FROM schema_version")) if found else 0
 
 
@@ -123,6 +125,11 @@ def migrate(database: Database, target: int = LATEST) -> int:
             raise MigrationNeededError(
                 f"this workspace has format {before}, this Runward knows formats up to {LATEST}",
                 hint="upgrade Runward: pip install --upgrade runward",
+            )
+        if not before and (others := tables_of(tx)):
+            raise MigrationNeededError(
+                f"this database holds other tables: {', '.join(others[:3])}{', …' if len(others) > 3 else ''}",
+                hint="give Runward a database of its own (createdb runward), or a schema by `?options=-csearch_path%3Dname`",
             )
         for number in range(before + 1, target + 1):
             _apply(tx, MIGRATIONS[number - 1].UP, number)
