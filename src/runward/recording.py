@@ -37,6 +37,7 @@ from runward.review.model import GateReport, Standards
 from runward.tracking import journal as j
 from runward.tracking.captor import Part, kept_reads, parts_of
 from runward.tracking.capture.background import Background
+from runward.tracking.capture.folders import folders_before
 from runward.tracking.capture.model import decode_path, encode_path
 from runward.tracking.capture.reads import ReadRecorder
 from runward.tracking.capture.redact import Lines, find_secrets, mask_file, redact, redact_argv, redact_variables
@@ -373,7 +374,11 @@ class WorkspaceBackend:
         seed = self._seeds.pop(run.id, None)
         seeds = {} if seed is None else {"seed": seed}
         kept = kept_reads(reads, self.space.local_blobs)
-        document = {"seeds": seeds, "reads": msgspec.to_builtins(kept)}
+        document = {
+            "seeds": seeds,
+            "reads": msgspec.to_builtins(kept),
+            "folders": folders_before(heard.written, self._root, started, self.space.state_dir),
+        }
         digest = self.space.local_blobs.put_bytes(msgspec.json.encode(document))
         return [("reads", digest, {"files": len(reads), "seeds": seeds})]
 

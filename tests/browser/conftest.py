@@ -27,6 +27,9 @@ AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
 WIDER = """[document.documentElement, document.querySelector('.content')]
     .some(element => element && element.scrollWidth > element.clientWidth)"""
 """Whether a page scrolls sideways."""
+LONGER = """document.querySelector('.content') !== null
+    && document.documentElement.scrollHeight > document.documentElement.clientHeight"""
+"""Whether what is behind the content scrolls too, into emptiness."""
 FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
 
 
@@ -49,6 +52,8 @@ def barriers(page: Any, place: str) -> list[str]:
         if violation["impact"] in ("serious", "critical")
         for node in violation["nodes"][:3]
     ]
+    if page.evaluate(LONGER):
+        found.append(f"{place}: scrolls past the end of its content")
     return [*found, f"{place}: scrolls sideways"] if page.evaluate(WIDER) else found
 
 

@@ -54,6 +54,21 @@ def test_a_file_written_again_as_it_was_is_no_edit(site: Path) -> None:
     assert find_edits([str(site)], files(site)) == []
 
 
+@pytest.mark.parametrize("thorough", [False, True])
+def test_a_file_that_two_packages_bring_is_an_edit_only_where_it_is_neithers(site: Path, thorough: bool) -> None:
+    """As with two versions of NCCL, or OpenCV with and without a display: the one installed last has its file there."""
+    (site / "tiny/two.py").write_text("NAME = 'of the other'\n")
+    digest = base64.urlsafe_b64encode(hashlib.sha256((site / "tiny/two.py").read_bytes()).digest()).decode().rstrip("=")
+    other = site / "other-2.0.dist-info" / "RECORD"
+    other.parent.mkdir()
+    other.write_text(f"tiny/two.py,sha256={digest},23")
+    assert find_edits([str(site)], files(site), thorough=thorough) == []
+    os.utime(other, OLD)
+    (site / "tiny/two.py").write_text("NAME = 'of nobody'\n")
+    found = find_edits([str(site)], files(site), thorough=thorough)
+    assert [(edit.package, edit.path) for edit in found] == [("other", "tiny/two.py"), ("tiny-pkg", "tiny/two.py")]
+
+
 def test_an_edit_under_an_old_date_is_found_by_looking_closely(site: Path) -> None:
     (site / "tiny/two.py").write_text("NAME = 'TWO.py'\n")
     os.utime(site / "tiny/two.py", OLD)

@@ -170,12 +170,46 @@ def test_new_style_generators_without_a_seed_are_seeded(tmp_path: Path) -> None:
     assert printed[0][0] != printed[0][1]
 
 
+WORKERS = """
+import multiprocessing, os, time
+def work(_):
+    time.sleep(0.2)
+    return os.getpid()
+if __name__ == "__main__":
+    for way in ("fork", "spawn"):
+        with multiprocessing.get_context(way).Pool(2) as pool:
+            print(*set(pool.map(work, range(4), 1)))
+    print(os.getpid())
+    if os.fork() == 0:
+        print(os.getpid(), flush=True)
+        os._exit(0)
+    os.wait()
+"""
+
+
+def test_the_ids_of_workers_that_say_nothing_are_known(tmp_path: Path) -> None:
+    """A pool ends its workers before they could leave a word, and their ids are printed all the same."""
+    (tmp_path / "workers.py").write_text(WORKERS)
+    (tmp_path / "ears").mkdir()
+    env = {**os.environ, **watched_environment(tmp_path / "ears", {}, Shim(None))}
+    done = subprocess.run(
+        [sys.executable, "workers.py"], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    found = hear(tmp_path / "ears")
+    assert set(done.stdout.split()) <= set(found.pids)
+    assert len(set(done.stdout.split())) >= 4
+    assert list((tmp_path / "ears").iterdir()) == []
+
+
 def test_what_is_left_behind_is_data_whoever_wrote_it(tmp_path: Path) -> None:
     """A file that is no testimony is passed over, and all are cleared away."""
     (tmp_path / f"1{SUFFIX}").write_text("__import__('os').system('false')")
     (tmp_path / f"2{SUFFIX}").write_text("{'threads': {'torch': 2}}")
     (tmp_path / "0.order").touch()
-    assert hear(tmp_path).threads == {"torch": 2}
+    (tmp_path / "processes.pids").write_bytes(b"12\nno id\n\xff\n7\n")
+    found = hear(tmp_path)
+    assert (found.threads, found.pids) == ({"torch": 2}, ["1", "12", "2", "7"])
     assert list(tmp_path.iterdir()) == []
 
 

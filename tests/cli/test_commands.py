@@ -436,12 +436,18 @@ def test_a_certificate_is_checked_with_the_printed_key(cli: Cli, tmp_path: Path)
     space.tracking.create_project(NewProject(path="p"))
     run = space.tracking.create_run(NewRun(project="p"))
     made = space.repro.record(run.id, NewVerification("reproduced", "basic", "all equal", {}, 1.0))
+    assert made.certificate is not None
     (tmp_path / "certificate.json").write_bytes(msgspec.json.encode(made.certificate))
     without = cli("verify", "--certificate", "certificate.json")
     assert (without.code, "runward key" in without.err) == (2, True)
     (tmp_path / "key.pem").write_text(cli("key").out)
     checked = cli("verify", "--certificate", "certificate.json", "--key", "key.pem")
     assert (checked.code, "all equal" in checked.out) == (0, True)
+    own_id = cli.json("key")["key_id"]
+    renamed = made.certificate | {"signatures": [{**made.certificate["signatures"][0], "keyid": "somebody-else"}]}
+    (tmp_path / "renamed.json").write_bytes(msgspec.json.encode(renamed))
+    named = cli("verify", "--certificate", "renamed.json", "--key", "key.pem")
+    assert (named.code, named.out.splitlines()[0]) == (0, f"✓ signed by {own_id}"), "the envelope's word is not signed"
     (tmp_path / "other.pem").write_bytes(create_key(tmp_path / "else.pem"))
     refused = cli("verify", "--certificate", "certificate.json", "--key", "other.pem")
     assert (refused.code, "no signature of this key" in refused.out) == (1, True)

@@ -71,6 +71,22 @@ def test_waiting_for_a_pool_gives_what_a_local_verification_gives(cli: Cli, spac
     assert "w1 on " in there.err
 
 
+def test_the_certificate_of_an_earned_level_is_written_or_its_lack_is_told(
+    cli: Cli, space: FolderWorkspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("cryptography", reason="the extra `sign` is not installed")
+    options = ("verify", "one", "--level", "basic", "--no-sandbox")
+    assert "--save FILE" in cli(*options).out
+    told = cli(*options, "--save", str(tmp_path / "c.json"))
+    assert f"certificate: {tmp_path / 'c.json'}" in told.out
+    (tmp_path / "key.pem").write_text(cli("key").out)
+    assert cli("verify", "--certificate", str(tmp_path / "c.json"), "--key", str(tmp_path / "key.pem")).code == 0
+    refused = cli(*options, "--save", str(tmp_path / "nowhere" / "c.json"))
+    assert (refused.code, "--save" in refused.err) == (2, True)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert "no certificate: the workspace's installation cannot sign" in cli(*options).out
+
+
 def test_a_job_without_a_result_could_not_be_decided(cli: Cli, space: FolderWorkspace) -> None:
     """Exit code 3 and the reason, as one document."""
     worker = _worker("--once", "--idle-exit", "60s")

@@ -44,6 +44,7 @@ from runward.repro.model import (
 )
 from runward.repro.printed import Around, compare_stdout, mask
 from runward.tracking.capture.model import FileRead, Package
+from runward.tracking.capture.preload import shim
 from tests.extras import needs
 from tests.repro.captures import make_capture
 
@@ -229,6 +230,18 @@ IDENTICAL, CLOSE, DIFFERENT, NOTHING = (
 )  # fmt: skip
 
 
+def test_the_instrument_is_no_input() -> None:
+    """Neither Runward's version nor the library that it loads into a command to see what that reads."""
+    environment = make_capture().environment
+    own = shim().path
+    builds = {own.name if own else "opens-0.so": "1", "libssl.so.3": "2"}
+    seen = msgspec.structs.replace(environment, library_builds=builds)
+    names = {
+        name for kind, name in inputs_of(msgspec.structs.replace(make_capture(), environment=seen)) if kind == "library"
+    }
+    assert names == {"libssl.so.3"}
+
+
 def other(kind: str, name: str = "x") -> InputCheck:
     return InputCheck(kind=kind, name=name, status="different", before="a", after="b")
 
@@ -270,7 +283,7 @@ TIMEOUT = Conditions(timed_out=True)
         ([*SAME, other("seed")], IDENTICAL, BUILT, (OPEN, NONE), "not the same experiment"),
         ([*SAME, DATA], DIFFERENT, BUILT, (NOT_REPRODUCED, NONE), "differs is data d.csv"),
         ([*SAME, NUMPY], DIFFERENT, BUILT, (NOT_REPRODUCED, NONE), "differs is package np"),
-        (SAME, DIFFERENT, BUILT, (NOT_REPRODUCED, NONE), "every checked input is the same (0 inputs"),
+        (SAME, DIFFERENT, BUILT, (NOT_REPRODUCED, NONE), "every checked input is the same (not checked: none"),
         (SAME[:1], DIFFERENT, BUILT, (NOT_REPRODUCED, NONE), "no seed was recorded; results differ"),
         (SAME[:1], IDENTICAL, BUILT, (REPRODUCED, ENVIRONMENT), "identical"),
         ([SAME[0], ZONE], DIFFERENT, BUILT, (NOT_REPRODUCED, NONE), "--seed (variable TZ differs too)"),
@@ -377,6 +390,49 @@ def _zipped(members: dict[str, bytes], year: int) -> bytes:
     return buffer.getvalue()
 
 
+def _events(*values: float, at: float = 1.0, spoilt: bytes = b"") -> bytes:
+    """A file as TensorBoard's writers leave it: a scalar a step, and the time of each."""
+    found = b""
+    for step, value in enumerate(values):
+        scalar = b"\x0a\x04loss\x15" + struct.pack("<f", value)
+        summary = b"\x0a" + bytes([len(scalar)]) + scalar
+        event = (
+            b"\x09" + struct.pack("<d", at + step) + b"\x10" + bytes([step]) + b"\x2a" + bytes([len(summary)]) + summary
+        )
+        found += struct.pack("<Q", len(event)) + b"head" + event + b"tail"
+    return found + spoilt
+
+
+@pytest.mark.parametrize(
+    ("after", "status", "told"),
+    [
+        (_events(0.5, 0.25, at=9.0), "identical", "same events, written at another time"),
+        (_events(0.5, 0.2, at=9.0), "different", "event 1 is another one"),
+        (_events(0.5, at=9.0), "different", "2 events became 1"),
+        (_events(0.5, 0.25, spoilt=b"\xff" * 30), "different", "one is the start"),
+        (_events(0.5, 0.25, spoilt=struct.pack("<Q", 1) + b"head\x80tail"), "different", "one is the start"),
+        (_events(0.5, 0.25, spoilt=struct.pack("<Q", 2) + b"head\x0a\x09tail"), "different", "one is the start"),
+        (_events(0.5, 0.25, spoilt=struct.pack("<Q", 1) + b"head\x0ftail"), "different", "one is the start"),
+        (_events(0.5, 0.25, spoilt=struct.pack("<Q", 12) + b"head\x08" + b"\x80" * 11 + b"tail"), "different", "start"),
+    ],
+)
+def test_events_are_compared_without_their_times(after: bytes, status: str, told: str) -> None:
+    name = "runs/x/events.out.tfevents.1795349795.host.12.0"
+    found = compare_content(name, _events(0.5, 0.25), after)
+    assert found[0] == status
+    assert told in found[1]
+
+
+def _looked_at(name: str, contents: list[bytes]) -> tuple[str, str]:
+    before, after = contents
+    return compare_content(name, before, after)
+
+
+def _spoilt(archive: bytes) -> bytes:
+    """The archive with a member that says that it is encrypted."""
+    return archive.replace(b"PK\x01\x02\x14\x03\x14\x00\x00", b"PK\x01\x02\x14\x03\x14\x00\x01")
+
+
 @pytest.mark.parametrize(
     ("name", "before", "after", "tolerance", "status"),
     [
@@ -403,11 +459,104 @@ def _zipped(members: dict[str, bytes], year: int) -> bytes:
         ),
         ("model.pkl", b"\x80\x04a", b"\x80\x04b", Tolerance(abs=9), "different"),
         ("picture.png", b"no picture", b"none either", None, "different"),
+        ("t.csv.gz", gzip.compress(b"a\n1\n" * 99)[:-20], gzip.compress(b"a\n1\n")[:-4] + b"none", None, "different"),
+        (
+            "a.npz",
+            _spoilt(_zipped({"x.npy": _npy([1.0])}, 1990)),
+            _zipped({"x.npy": _npy([1.0])}, 1990),
+            None,
+            "different",
+        ),
+        ("a.npy", b"\x93NUMPY\x01\x00\x02\x00((", b"\x93NUMPY\x01\x00\x02\x00[]", None, "different"),
+        ("nb.ipynb", b'{"cells": [{"source": "1"}]}', b'{"cells":[{"source":"1"}]}', None, "identical"),
+        ("nb.ipynb", b'{"cells": [{"source": "1"}]}', b'{"cells":[{"source":"2"}]}', None, "different"),
+        ("fig.pdf", b"%PDF /CreationDate (D:20261122) 1", b"%PDF /CreationDate (D:20261123) 1", None, "different"),
     ],
 )
 def test_content(name: str, before: bytes, after: bytes, tolerance: Tolerance | None, status: ItemStatus) -> None:
     """Arrays, archives, tables, logs and pictures by what they say; pickles only by their bytes."""
     assert compare_content(name, before, after, tolerance)[0] == status
+
+
+@pytest.mark.parametrize(
+    ("name", "most"),
+    [("big.csv.gz", "256 MiB"), ("big.npz", "256 MiB"), ("big.json", "64 MiB"), ("big.txt", "64 MiB")],
+)
+def test_what_unpacks_to_too_much_is_not_compared(name: str, most: str) -> None:
+    """A few bytes may stand for more than a machine has; whether they hold the same is not known, and so not said."""
+    contents: list[bytes] = []
+    for last in (b"1", b"2"):
+        if name.endswith(".gz"):
+            contents.append(b"".join(gzip.compress(bytes(32 << 20)) for _ in range(9)) + gzip.compress(last))
+        elif name.endswith(".npz"):
+            buffer = io.BytesIO()
+            with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+                for place in range(3):
+                    archive.writestr(f"x{place}.npy", _npy([1.0]) + bytes(96 << 20) + 8 * last)
+            contents.append(buffer.getvalue())
+        else:
+            contents.append(b" " * (64 << 20) + last)
+    status, detail = _looked_at(name, contents)
+    assert (status, detail) == ("unchecked", f"cannot be compared: larger than {most}")
+    (found_apart,) = compare_artifacts(
+        {name: "d1"}, {name: "d2"}, dict(zip(["d1", "d2"], contents, strict=True)).__getitem__
+    )
+    found = result_report([], [found_apart], stdout=OutputCheck(status="identical"))
+    decision = decide([], found, Conditions())
+    assert (found.status, decision.verdict, decision.level) == ("undecided", "undecided", "none")
+    assert decision.reason == f"artifact {name} {detail}"
+    other = result_report([check(series(1.0), series(2.0))], [found_apart])
+    assert other.status == "different", "what differs elsewhere is known all the same"
+
+
+def test_a_picture_of_too_many_pixels_is_not_compared() -> None:
+    image = needs("PIL.Image")
+    contents = [io.BytesIO(), io.BytesIO()]
+    for level, buffer in zip((1, 9), contents, strict=True):
+        image.new("1", (20_000, 20_000)).save(buffer, "PNG", compress_level=level)
+    assert _looked_at("p.png", [buffer.getvalue() for buffer in contents])[0] == "unchecked"
+
+
+@pytest.mark.parametrize("kind", ["deep", "frames"])
+def test_all_of_a_picture_is_compared(kind: str) -> None:
+    """More than eight bits a channel, and every frame: a difference there is one."""
+    image = needs("PIL.Image")
+    contents = [io.BytesIO(), io.BytesIO()]
+    for value, buffer in zip((40_000, 40_001), contents, strict=True):
+        if kind == "deep":
+            image.new("I;16", (9, 9), value).save(buffer, "PNG")
+        else:
+            frames = [image.new("L", (9, 9), shade) for shade in (1, 200, value % 7)]
+            frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:])
+    name = "depth.png" if kind == "deep" else "learning.gif"
+    assert _looked_at(name, [buffer.getvalue() for buffer in contents])[0] == "different"
+
+
+def test_a_table_of_too_many_values_is_not_compared() -> None:
+    """A column of one value repeated takes a few bytes, whatever its length."""
+    arrow, parquet = needs("pyarrow"), needs("pyarrow.parquet")
+    contents = [io.BytesIO(), io.BytesIO()]
+    for column, buffer in zip("ab", contents, strict=True):
+        parquet.write_table(arrow.table({column: arrow.array([True] * 34_000_000)}), buffer)
+    assert len(contents[0].getvalue()) < 1 << 20
+    assert _looked_at("t.parquet", [buffer.getvalue() for buffer in contents]) == (
+        "unchecked", "cannot be compared: larger than 33,554,432 values",
+    )  # fmt: skip
+
+
+def test_rows_of_tables_are_told_apart() -> None:
+    arrow, parquet = needs("pyarrow"), needs("pyarrow.parquet")
+    tables = [arrow.table({"x": [0.5] * 3000, "train_time": list(range(3000))}) for _ in range(2)]
+    tables.append(arrow.table({"x": [0.5] * 2999 + [0.25], "train_time": [7] * 3000}))
+    tables.append(tables[0].slice(0, 2999))
+    contents = [io.BytesIO() for _ in tables]
+    for size, (table, buffer) in enumerate(zip(tables, contents, strict=True), 500):
+        parquet.write_table(table, buffer, row_group_size=size)
+    first, *others = [buffer.getvalue() for buffer in contents]
+    found = [compare_content("t.parquet", first, other) for other in others]
+    assert found[0] == ("identical", "same content, written differently")
+    assert found[1] == ("different", "rows[2999].x: 0.5 became 0.25")
+    assert found[2] == ("different", "rows: 3,000 rows became 2,999 rows")
 
 
 @pytest.mark.parametrize("kind", ["parquet", "png"])
@@ -491,6 +640,19 @@ def test_times_in_names_and_in_print_are_no_result() -> None:
         for check in compare_artifacts(first, {"out/20261123-170003.json": "a", "plain": "b"}, around=RAN)
     ] == [("out/20261122-050501.json", "identical"), ("plain", "identical")]
     assert len(compare_artifacts(first, {"out/20200101-000000.json": "a", "plain": "b"}, around=RAN)) == 3
+    for was, became in (
+        ("outputs/2026-11-22/05-05-01/r.json", "outputs/2026-11-23/17-00-03/r.json"),
+        ("runs/Nov22_05-05-01_host/log.txt", "runs/Nov23_17-00-03_host/log.txt"),
+        (f"events.out.tfevents.{int(BEGUN) + 1}.host.812.0", f"events.out.tfevents.{int(AGAIN) + 1}.host.9.0"),
+    ):
+        placed = RAN[0]._replace(pids=frozenset({"812"})), RAN[1]._replace(pids=frozenset({"9"}))
+        (named,) = compare_artifacts({was: "a"}, {became: "a"}, around=placed)
+        assert (named.name, named.status) == (was, "identical")
+        assert compare_stdout(f"saved to /x/{was}", f"saved to /y/{became}", around=placed).status == "identical"
+    assert len(compare_artifacts({"runs/Nov30_05-05-01/a": "a"}, {"runs/Nov23_17-00-03/a": "a"}, around=RAN)) == 2
+    drawn = (b"%PDF D:20261122050501Z x", b"%PDF D:20261123170003Z x")
+    assert compare_content("fig.pdf", *drawn, around=RAN)[0] == "identical"
+    assert compare_content("fig.pdf", drawn[0], drawn[1] + b"x", around=RAN)[0] == "different"
     assert compare_stdout(f"made at {BEGUN + 1}", f"made at {AGAIN + 1}", around=RAN).status == "identical"
     assert compare_stdout("made 1795323898 rows", "made 1795323899 rows").status == "different"
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from runward.core.hashing import digest_bytes
 from runward.errors import InvalidError, SourceMissingError
@@ -341,6 +342,21 @@ def test_inputs_are_placed_and_checked(tmp_path: Path) -> None:
     assert (new / "data" / "changed").read_text() == "changed"
     assert not (tmp_path / "owned").exists()
     assert "train.py" not in {check.name for check in checks}
+
+
+def test_folders_that_were_there_are_there_again(tmp_path: Path) -> None:
+    """Empty, as version control leaves them out; never outside of the tree, and never in the place of a file."""
+    new = tmp_path / "new"
+    new.mkdir()
+    (new / "escape").symlink_to(tmp_path)
+    (new / "file").write_text("kept")
+    folders = ["results/a", "../owned", "escape/owned", "/owned-by-nobody", "file", "file/below"]
+    capture = structs.replace(make_capture(root=str(tmp_path)), folders=folders)
+    place_inputs(capture, new, MemoryBlobs())
+    assert (new / "results" / "a").is_dir()
+    assert not (tmp_path / "owned").exists()
+    assert not Path("/owned-by-nobody").exists()
+    assert (new / "file").read_text() == "kept"
 
 
 def test_data_that_was_kept_comes_back(tmp_path: Path) -> None:

@@ -88,6 +88,24 @@ def test_what_a_run_read_comes_along(place: Path, command: list[str], name: str)
     assert (report.verdict, report.level) == ("reproduced", "basic"), report.reason
 
 
+@pytest.mark.parametrize("way", ["command", "tracked", "task"])
+def test_a_folder_for_results_that_was_there_is_there_again(place: Path, way: str) -> None:
+    """An ignored or empty one, which no version control holds; one that the run makes is left to it."""
+    (place / ".gitignore").write_text("local.csv\nresults/\nown/\n")
+    (place / "results" / "deep").mkdir(parents=True)
+    work = "import os; os.mkdir('own'); open('own/a.txt', 'w').write('1'); open('results/deep/b.txt', 'w').write('2')"
+    (place / "plain.py").write_text(f"{work}\nprint('done')\n")
+    (place / "script.py").write_text(f"import runward\n{work}\n{SCRIPT}")
+    command = ["-m", "runward", "run", "-n", "early", "--", sys.executable, "plain.py"]
+    if way == "tracked":
+        command = ["script.py"]
+    if way == "task":
+        (place / "driver.py").write_text(DRIVER.replace('inline="echo fixed"', 'path="plain.py", entrypoint="python"'))
+        command = ["driver.py"]
+    report = verify(_run(place, *command), "script" if way == "task" else "early", level="basic").report
+    assert (report.verdict, report.level) == ("reproduced", "basic"), report.reason
+
+
 def test_changed_data_is_named_and_missing_data_comes_from_the_store(place: Path) -> None:
     space = _run(place, "script.py")
     (place / "local.csv").write_text("1,2,3,4,5")

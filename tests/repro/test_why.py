@@ -259,6 +259,35 @@ def test_two_changes_that_only_matter_together_are_named_together(bench: Bench) 
     assert "together restore" in found.reason
 
 
+def test_of_settings_side_by_side_only_the_one_that_matters_is_named(bench: Bench) -> None:
+    """Each line of settings is a change of its own, also where the next one changed too."""
+    first = bench.run()
+    bench.write("config.yaml", "name: b\nepochs: 4\n")
+    found = bench.why(first, bench.run())
+    assert _cause(found) == ["config config.yaml:2"]
+    assert {"config config.yaml:1", "config config.yaml:2"} <= {one.title for one in found.differences}
+
+
+def test_a_variable_whose_value_is_not_recorded_is_named_as_such(bench: Bench) -> None:
+    """No rerun has it, so nothing is said of the run that would not repeat for another reason."""
+    found = bench.why(bench.run(), bench.run(OFFSET="5"))
+    assert found.answer == "undecided"
+    assert "it depends on OFFSET, which was read and whose value is not recorded" in found.reason
+    assert "variable OFFSET: it was read, and its value is not recorded" in found.not_tried
+    report = verify(bench.space, "@last", level="basic", vary=False).report
+    assert report.reason.endswith("although every checked input is the same (not checked: variable OFFSET)")
+
+
+def test_two_runs_with_one_result_leave_nothing_to_explain(bench: Bench) -> None:
+    """Whatever differs between their inputs; no rerun is needed to see that."""
+    first = bench.run()
+    bench.change("helper.py", "return 1", "return 7")
+    found = bench.why(first, bench.run())
+    assert (found.answer, found.reruns) == ("undecided", [])
+    assert found.reason == "both runs recorded the same result: there is no difference in it to explain"
+    assert "code helper.py:10" in {one.title for one in found.differences}
+
+
 def test_without_a_shown_cause_none_is_named(bench: Bench) -> None:
     """The first result hung on a variable that is no part of a capture: putting everything back does not restore it."""
     first = bench.run(OFFSET="10")

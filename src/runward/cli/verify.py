@@ -10,6 +10,7 @@ import msgspec
 
 from runward.cli.jobs import margin_of, wait_for, waits_for
 from runward.cli.output import NO, UNDECIDED, YES, Output, pass_output, seconds, span, with_json
+from runward.core.signing import key_id
 from runward.errors import CorruptedError, InvalidError
 from runward.face import current_workspace
 from runward.repro import certificate as certificates
@@ -51,6 +52,9 @@ _CODES = {"reproduced": YES, "not_reproduced": NO, "undecided": UNDECIDED}
     "--on", "pool", default="", metavar="POOL", help="Have a worker of this pool do it, and wait; any; local."
 )
 @click.option("--certificate", type=click.Path(path_type=Path, exists=True), help="Check a certificate file instead.")
+@click.option(
+    "--save", type=click.Path(path_type=Path), metavar="FILE", help="Write the certificate of an earned level."
+)
 @click.option("--key", type=click.Path(path_type=Path, exists=True), help="The signer's public key for --certificate.")
 @with_json
 @pass_output
@@ -74,6 +78,7 @@ def verify(
     queue: bool,
     pool: str,
     certificate: Path | None,
+    save: Path | None,
     key: Path | None,
 ) -> int:
     """Rerun a run from what was captured of it. Exit code 0: it holds; 1: it does not; 3: it could not be decided."""
@@ -112,8 +117,25 @@ def verify(
         report = msgspec.convert(record.report, VerificationReport, strict=False)
     else:
         report, record = verify_as_asked(space, ref, level, options, output.say)
-    output.result(_document(report, record), _story(report))
+    output.result(_document(report, record), [*_story(report), *_signed(record, save)])
     return _CODES[report.verdict]
+
+
+def _signed(record: VerificationDetail, save: Path | None) -> list[str]:
+    """What is said of the certificate of an earned level, which is written to a file where one is named."""
+    if record.verification.level == "none":
+        return []
+    if record.certificate is None:
+        return ["  no certificate: the workspace's installation cannot sign; there: pip install 'runward[sign]'"]
+    if save is None:
+        return ["  certificate: signed (--save FILE writes it to a file)"]
+    try:
+        save.write_bytes(msgspec.json.encode(record.certificate))
+    except OSError as error:
+        raise InvalidError(
+            f"--save {save}: {error.strerror or error}", hint="name a file that can be written"
+        ) from error
+    return [f"  certificate: {save}"]
 
 
 def _document(found: VerificationReport, record: VerificationDetail | None = None) -> dict[str, Any]:
@@ -162,7 +184,8 @@ def _story(report: VerificationReport) -> list[str]:
         lines.append(
             f"  with {varied.name}: {varied.status.replace('_', ' ')}{f' ({varied.detail})' if varied.detail else ''}"
         )
-    lines.append(f"  isolation: {report.conditions.sandbox} ({report.conditions.sandbox_note})")
+    if report.conditions.sandbox_note:  # else nothing was run
+        lines.append(f"  isolation: {report.conditions.sandbox} ({report.conditions.sandbox_note})")
     return lines
 
 
@@ -178,9 +201,8 @@ def _check_certificate(output: Output, path: Path, key: Path | None) -> int:
     except CorruptedError as error:
         output.result({"valid": False, "reason": error.message}, f"✗ {error.message}")
         return NO
-    output.result(
-        statement, [f"✓ signed by {envelope.signatures[0].keyid}", f"  {statement.predicate.get('reason', '')}"]
-    )
+    # The envelope's own word for its key is not signed, so the key that fitted is named.
+    output.result(statement, [f"✓ signed by {key_id(key.read_bytes())}", f"  {statement.predicate.get('reason', '')}"])
     return YES
 
 

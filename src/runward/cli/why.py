@@ -80,13 +80,14 @@ def _story(found: ExplanationReport) -> list[str]:
     for one in found.cause:
         lines += [f"  {one.title}", *_shown("-", one.before), *_shown("+", one.after)]
     if not found.cause and found.differences:
-        lines.append(
-            f"  {len(found.differences)} differences: {', '.join(one.title for one in found.differences[:20])}"
-        )
+        titles = ", ".join(one.title for one in found.differences[:20])
+        lines.append(f"  {len(found.differences)} difference{'' if len(found.differences) == 1 else 's'}: {titles}")
     lines += [f"  not tried: {text}" for text in found.not_tried]
     remembered = sum(run.remembered for run in found.reruns)
     kept = f", {remembered} of them earlier" if remembered else ""
-    lines.append(f"  evidence: {len(found.reruns)} reruns{kept}, {sum(run.seconds for run in found.reruns):.0f} s")
+    lines.append(
+        f"  evidence: {len(found.reruns)} rerun{'' if len(found.reruns) == 1 else 's'}{kept}, {sum(run.seconds for run in found.reruns):.0f} s"
+    )
     return lines
 
 

@@ -21,7 +21,7 @@ class Evidence(msgspec.Struct, frozen=True):
 
 
 class NewPage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A page to publish. Publishing the same title in the same repository again makes a new version of it."""
+    """A page to publish. Publishing the same title in the same repository with other content makes a new version of it."""
 
     repository: str = ""
     """The collection it belongs to, such as ``knowledge_base/vision``; empty for the team's own."""
@@ -70,6 +70,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     review_by: datetime | None
     review_id: str = ""
     """The applied review of exactly this version; empty where nobody reviewed it."""
+    withheld: bool = False
+    """Whether its text is left out here, because it is restricted: who may read it asks for the page itself."""
 
 
 class PageVersion(msgspec.Struct, frozen=True):

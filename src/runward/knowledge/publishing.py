@@ -25,9 +25,10 @@ def check_page(call: Call, new: NewPage) -> None:
 
 
 def present_page(call: Call, team_id: str, new: NewPage) -> Page | None:
-    """The page that a new one would be a version of; None where there is none."""
+    """The page that a new one would be a version of, without its text where that is restricted; None where there is none."""
     known = sql.find_page(call.tx, team_id, new)
-    return sql.page(call.tx, known[0]) if known else None
+    found = sql.page(call.tx, known[0]) if known else None
+    return sql.shown(call.tx, [found])[0] if found else None
 
 
 def publish_page(call: Call, team_id: str, new: NewPage, author: str, review_id: str = "") -> str:

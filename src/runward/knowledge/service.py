@@ -52,7 +52,8 @@ class KnowledgeService(Knowledge):
 
     def list_pages(self, repository: str = "", kind: PageKind | None = None, limit: int = 200) -> list[Page]:
         """See the contract."""
-        return sql.pages(self.tx, readable_teams(self.call.actor), repository, kind, min(max(limit, 1), 1000))
+        found = sql.pages(self.tx, readable_teams(self.call.actor), repository, kind, min(max(limit, 1), 1000))
+        return sql.shown(self.tx, found)
 
     def get_page(self, page_id: str) -> Page:
         """See the contract."""
@@ -105,7 +106,7 @@ class KnowledgeService(Knowledge):
         words = _situation_words(situation)
         hits = [hit for hit in self._visible(" ".join(words)) if hit.document.kind in ("practice", "decision", "guide")]
         scores = {hit.document.id: hit.score for hit in hits}
-        pages = sql.pages_by_id(self.tx, list(scores)[: max(situation.limit, 1) * 3])
+        pages = sql.shown(self.tx, sql.pages_by_id(self.tx, list(scores)[: max(situation.limit, 1) * 3]))
         if situation.repository:
             pages = [page for page in pages if page.repository == situation.repository]
         return [self._recommendation(page, set(words), scores[page.id]) for page in pages[: max(situation.limit, 1)]]

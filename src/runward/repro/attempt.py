@@ -251,7 +251,7 @@ class Attempt:
         if outcome.timed_out or outcome.exit_code == (self.detail.run.exit_code or 0):
             return ""
         last = outcome.stderr_path.read_text(errors="replace").strip().splitlines()[-1:]
-        return f"the rerun ended with exit code {outcome.exit_code}: {''.join(last)[:300]}"
+        return f"the rerun ended with exit code {outcome.exit_code}" + (f": {last[0][:300]}" if last else "")
 
     def _document(self, kind: str, as_type: Any, run_id: str = "") -> Any:
         try:
@@ -288,6 +288,7 @@ class Attempt:
             process=process,
             reads=msgspec.convert(reads.get("reads", []), list[FileRead]),
             writes=msgspec.convert(reads.get("writes"), list[FileWritten] | None),
+            folders=msgspec.convert(reads.get("folders", []), list[str]),
             variables_read=reads.get("variables_read", []),
             read_problems=reads.get("read_problems", []),
             pids=reads.get("pids", []),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
@@ -124,6 +125,8 @@ def place_inputs(
 ) -> Placed:
     """Bring what a run read, and what is not part of its code, into the restored tree, and check it.
 
+    The folders that it found and wrote to are there too, without what else was in them.
+
     A file below the captured tree (ignored data, for instance) is copied from where it was; one outside is
     checked where it is. A file that changed since is placed all the same and reported as different; one that is gone
     comes from the store, where that has its bytes, and lies where it was only for the rerun's eyes.
@@ -138,6 +141,8 @@ def place_inputs(
     code = {entry.path for entry in capture.code.files} | {item.path for item in capture.code.left_out if item.digest}
     others = [read for read in capture.reads if not (read.relative and read.relative in code)]
     placed = Placed([], {})
+    for folder in map(_text, capture.folders):
+        _make_folder(root / folder, root)
     for read in others:
         source = Path(_text(read.path))
         present: str | None = digest_file(source) if source.is_file() else None
@@ -190,6 +195,13 @@ def _into_tree(read: FileRead, root: Path, blobs: BlobSource, present: str | Non
     if present:
         shutil.copyfile(Path(_text(read.path)), target)
     return present
+
+
+def _make_folder(folder: Path, root: Path) -> None:
+    """An empty folder in the restored tree, unless a hostile record or a symlink leads out of it or a file is there."""
+    if folder.resolve().is_relative_to(root.resolve()):
+        with contextlib.suppress(FileExistsError, NotADirectoryError):
+            folder.mkdir(parents=True, exist_ok=True)
 
 
 def _checked(read: FileRead, known: str | None, present: str | None) -> InputCheck:

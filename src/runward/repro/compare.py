@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -34,6 +35,8 @@ INPUT_KINDS = (
 
 _INSTRUMENT = "runward"
 """Runward measures; which version of it does is no input of the run."""
+_SHIM = "opens-"
+"""How the names of Runward's own library begin, which it loads into commands to see what they read."""
 _ONE_SIDED = ("data", "kernel", "library")
 """What only one run names of these was only seen there: nothing says that the other had another one."""
 _CODE_SUFFIXES = (".py", ".pyi", ".ipynb", ".sh", ".r", ".jl", ".c", ".h", ".cpp", ".cu", ".sql")
@@ -78,7 +81,8 @@ def inputs_of(capture: Capture, config: Mapping[str, Any] | None = None) -> dict
         inputs["package_content", "all others that were loaded"] = "as installed"
     inputs |= {("threads", name): str(count) for name, count in machine.threads.items()}
     inputs |= {("kernel", name): level for name, level in machine.kernels.items()}
-    inputs |= {("library", name): build for name, build in environment.library_builds.items()}
+    builds = environment.library_builds.items()
+    inputs |= {("library", name): build for name, build in builds if not name.startswith(_SHIM)}
     threads = {name for kind, name in inputs if kind == "threads"}
     inputs |= {("variable", name): value for name, value in environment.variables.items() if name not in threads}
     return inputs | {("variable", name): None for name in capture.variables_read}
@@ -198,12 +202,19 @@ def _named_alike(
     """The rerun's artifacts under the original's names, where only the time of the run in a name tells them apart."""
     plain: dict[str, list[str]] = {}
     for name in before.keys() - after.keys():
-        plain.setdefault(without_own_times(name, around[0].span), []).append(name)
+        plain.setdefault(_plain_name(name, around[0]), []).append(name)
     renamed: dict[str, str] = {}
     for name in sorted(after.keys() - before.keys()):
-        if len(found := plain.get(without_own_times(name, around[1].span), [])) == 1:
+        if len(found := plain.get(_plain_name(name, around[1]), [])) == 1:
             renamed[name] = found.pop()
     return {renamed.get(name, name): digest for name, digest in after.items()}
+
+
+def _plain_name(name: str, around: Around) -> str:
+    """A name without the times at which its run ran and the ids of its processes."""
+    return re.sub(
+        r"\d+", lambda match: "<pid>" if match[0] in around.pids else match[0], without_own_times(name, around.span)
+    )
 
 
 def compare_exit_codes(before: int, after: int) -> OutputCheck:
@@ -228,6 +239,8 @@ def result_report(
     printed = [stdout.status] if stdout and all(item.status == "unchecked" for item in metrics) else []
     ended = [exit_code.status] if exit_code and exit_code.status == "different" else []
     status = _result_status([*recorded, *printed, *ended])
+    if status != ResultStatus.DIFFERENT and any(item.status == "unchecked" for item in artifacts):
+        status = ResultStatus.UNDECIDED  # its digest differs, and whether its content does is not known
     return ResultReport(status=status, metrics=metrics, artifacts=artifacts, stdout=stdout, exit_code=exit_code)
 
 

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-import ast
 import csv
-import gzip
-import io
-import json
+import lzma
 import re
 import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from runward.repro.model import ItemStatus, Tolerance
-from runward.repro.moments import is_own_time
+from runward.repro.moments import is_own_time, without_own_times
 from runward.repro.printed import NOWHERE, Around, close, compare_stdout, without_traces
+from runward.repro.unpacked import (
+    MOST_BYTES,
+    MOST_TEXT_BYTES,
+    Numbers,
+    Rows,
+    TooLargeError,
+    events,
+    gunzipped,
+    parser,
+    pictures,
+)
 
 _DURATION = re.compile(
     r"(?:^|[/_. -])(?:time|times|duration|elapsed|runtime|walltime|seconds|secs|latency|throughput|timestamp)"
@@ -23,10 +32,13 @@ _DURATION = re.compile(
     re.IGNORECASE,
 )
 _TEXTS = (".txt", ".log", ".md", ".rst", ".html", ".svg", ".tex", ".out", ".yaml", ".yml", ".toml", ".ini")
+_DRAWINGS = (".pdf", ".eps", ".ps")
 _IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp")
-_NUMPY = {"f8": "d", "f4": "f", "f2": "e", "i8": "q", "i4": "i", "i2": "h", "i1": "b", "u8": "Q", "u4": "I", "u2": "H"}
-_NUMPY |= {"u1": "B", "b1": "?"}
-_MOST_BYTES = 256 << 20
+_BROKEN = (
+    ValueError, ArithmeticError, RuntimeError, LookupError, TypeError, SyntaxError, MemoryError, OSError, EOFError,
+    struct.error, csv.Error, zlib.error, lzma.LZMAError, zipfile.BadZipFile,
+)  # fmt: skip
+"""What readers raise of a file that is not what its name says."""
 
 Verdict = tuple[ItemStatus, str]
 
@@ -52,7 +64,8 @@ def compare_content(
 
     Looks inside of JSON, CSV, Parquet, NPY, NPZ, pictures (where a decoder is installed), plain text and these
     compressed by gzip; anything else, pickles too, is compared by its bytes. Values that measure time are passed over, and
-    so are times at which the runs themselves ran, and their folders.
+    so are times at which the runs themselves ran, and their folders. What would be looked into and is larger than
+    ``MOST_BYTES`` once unpacked (text: ``MOST_TEXT_BYTES``) is ``unchecked``: nothing is known of it.
 
     Args:
         name: The file's name, whose ending says what it is.
@@ -64,13 +77,16 @@ def compare_content(
     if before == after:
         return "identical", ""
     lower, detail = name.lower(), ""
-    compare = _comparison(lower) if max(len(before), len(after)) <= _MOST_BYTES else None
-    if compare:
+    if compare := _comparison(lower):
         try:
+            if max(len(before), len(after)) > MOST_BYTES:
+                raise TooLargeError(MOST_BYTES)
             return compare(_Pair(lower, before, after, tolerance or Tolerance(), around))
         except ImportError as error:
             detail = f"; {error.name or error} is not installed, so only bytes were compared"
-        except (ValueError, RecursionError, OSError, EOFError, KeyError, struct.error, csv.Error, zipfile.BadZipFile):
+        except TooLargeError as error:
+            return "unchecked", str(error)
+        except _BROKEN:
             pass  # not what its name says
     first = next((n for n, pair in enumerate(zip(before, after, strict=False)) if pair[0] != pair[1]), None)
     where = f"first at byte {first}" if first is not None else "one is the start of the other"
@@ -92,20 +108,26 @@ def same_bits(before: float, after: float) -> bool:
 def _comparison(lower: str) -> Callable[[_Pair], Verdict] | None:
     if lower.endswith(".gz"):
         return _compare_unpacked
-    if parse := _parser(lower):
+    if parse := parser(lower):
         return lambda pair: _compare_values(parse(pair.before), parse(pair.after), pair)
     if lower.endswith(_IMAGES):
         return _compare_pictures
+    if lower.endswith(_DRAWINGS):
+        return _compare_drawings
+    if ".tfevents." in lower.rpartition("/")[2]:
+        return _compare_events
     return _compare_texts if lower.endswith(_TEXTS) else None
 
 
 def _compare_unpacked(pair: _Pair) -> Verdict:
-    before, after = gzip.decompress(pair.before), gzip.decompress(pair.after)
+    before, after = gunzipped(pair.before), gunzipped(pair.after)
     status, detail = compare_content(pair.name.removesuffix(".gz"), before, after, pair.tolerance, pair.around)
     return status, detail or "same content, compressed at another time"
 
 
 def _compare_texts(pair: _Pair) -> Verdict:
+    if max(len(pair.before), len(pair.after)) > MOST_TEXT_BYTES:
+        raise TooLargeError(MOST_TEXT_BYTES)
     texts = [data.decode() for data in (pair.before, pair.after)]
     if pair.name.endswith(".svg"):
         # Drawing programs draw names for parts of a picture by lot.
@@ -114,68 +136,34 @@ def _compare_texts(pair: _Pair) -> Verdict:
     return found.status, found.detail or "identical but for the names of its parts"
 
 
+def _compare_drawings(pair: _Pair) -> Verdict:
+    """PDF and PostScript, which say when they were drawn; nothing else in them is looked into."""
+    texts = [data.decode("latin1") for data in (pair.before, pair.after)]
+    if without_own_times(texts[0], pair.around[0].span) == without_own_times(texts[1], pair.around[1].span):
+        return "identical", "identical but for the time at which it was drawn"
+    raise ValueError("drawn otherwise")
+
+
+def _compare_events(pair: _Pair) -> Verdict:
+    before, after = events(pair.before), events(pair.after)
+    if len(before) != len(after):
+        return "different", f"{len(before):,} events became {len(after):,}"
+    for place, (first, second) in enumerate(zip(before, after, strict=True)):
+        if first != second:
+            return "different", f"event {place} is another one"
+    return "identical", "same events, written at another time"
+
+
 def _compare_pictures(pair: _Pair) -> Verdict:
-    from PIL import Image
-
-    with Image.open(io.BytesIO(pair.before)) as first, Image.open(io.BytesIO(pair.after)) as second:
-        if first.size != second.size:
-            return "different", f"{first.size} became {second.size} pixels"
-        if first.convert("RGBA").tobytes() == second.convert("RGBA").tobytes():
-            return "identical", "same pixels, written differently"
-    return "different", "the pixels differ"
-
-
-def _parser(lower: str) -> Callable[[bytes], Any] | None:
-    if lower.endswith(".json"):
-        return json.loads
-    if lower.endswith((".jsonl", ".ndjson")):
-        return lambda data: [json.loads(line) for line in data.splitlines() if line.strip()]
-    if lower.endswith((".csv", ".tsv")):
-        return lambda data: _table(data, "\t" if lower.endswith(".tsv") else ",")
-    if lower.endswith(".npy"):
-        return _array
-    if lower.endswith(".npz"):
-        return _arrays
-    return _parquet if lower.endswith((".parquet", ".pq")) else None
-
-
-def _table(data: bytes, delimiter: str) -> Any:
-    """A table as its columns if its first row names them, else as rows."""
-    rows = list(csv.reader(io.StringIO(data.decode("utf-8-sig")), delimiter=delimiter))
-    head = rows[0] if rows else []
-    named = len(set(head)) == len(head) and not any(_number(cell) is not None for cell in head)
-    if named and all(len(row) == len(head) for row in rows):
-        return dict(zip(head, map(list, zip(*rows[1:], strict=True)), strict=True)) if rows[1:] else head
-    return rows
-
-
-def _parquet(data: bytes) -> Any:
-    from pyarrow import parquet
-
-    table = parquet.read_table(io.BytesIO(data))
-    return {"schema": str(table.schema.remove_metadata()), "columns": table.to_pydict()}
-
-
-def _arrays(data: bytes) -> Any:
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        return {name: _array(archive.read(name)) for name in archive.namelist()}
-
-
-def _array(data: bytes) -> Any:
-    """An array of numbers, or of anything whose bytes are all there is to it, from NumPy's own format."""
-    if data[:6] != b"\x93NUMPY":
-        raise ValueError("not an array")
-    wide = data[6] > 1
-    start = 12 if wide else 10
-    (length,) = struct.unpack("<I" if wide else "<H", data[8:start])
-    head = ast.literal_eval(data[start : start + length].decode("latin1"))
-    body, kind = data[start + length :], head["descr"]
-    if not isinstance(kind, str) or kind[1:] not in _NUMPY:
-        return [str(kind), head["shape"], body.hex()]
-    code = _NUMPY[kind[1:]]
-    order = ">" if kind[0] == ">" else "<"
-    values = list(struct.unpack(f"{order}{len(body) // struct.calcsize(code)}{code}", body))
-    return {"kind": kind, "shape": str(head["shape"]), "order": str(head["fortran_order"]), "values": values}
+    before, after = pictures(pair.before), pictures(pair.after)
+    if len(before) != len(after):
+        return "different", f"{len(before)} pictures became {len(after)}"
+    for (size, first), (other, second) in zip(before, after, strict=True):
+        if size != other:
+            return "different", f"{size} became {other} pixels"
+        if first != second:
+            return "different", "the pixels differ"
+    return "identical", "same pixels, written differently"
 
 
 def _compare_values(before: Any, after: Any, pair: _Pair) -> Verdict:
@@ -196,6 +184,13 @@ def _leaves(before: Any, after: Any, path: str) -> Iterable[tuple[str, Any, Any]
     elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
         for index, pair in enumerate(zip(before, after, strict=True)):
             yield from _leaves(*pair, f"{path}[{index}]")
+    elif isinstance(before, Numbers) and isinstance(after, Numbers) and len(before.body) == len(after.body):
+        yield from ((f"{path}[{place}]", first, second) for place, first, second in before.apart(after))
+    elif isinstance(before, Rows) and isinstance(after, Rows) and before.total == after.total:
+        for index, rows in enumerate(zip(before.read(), after.read(), strict=True)):
+            yield from _leaves(*rows, f"{path}[{index}]")
+    elif isinstance(before, Numbers | Rows) and isinstance(after, Numbers | Rows):
+        yield path, before.size, after.size
     else:
         yield path, before, after
 

@@ -76,6 +76,11 @@ class Pair:
         """What differs too and cannot be put back, in words."""
 
     @property
+    def unrecorded(self) -> list[str]:
+        """Variables that a run read and whose values are not known, so that a rerun does not have them."""
+        return sorted({*self.first.variables_read, *self.second.variables_read})
+
+    @property
     def identity(self) -> tuple[str, ...]:
         """Tells two pairs of the same captures apart, whose data were looked at at different times."""
         return tuple(f"{name} {read.digest}" for name, read in sorted(self._reads[1].items()))
@@ -155,11 +160,18 @@ class Pair:
         matcher = difflib.SequenceMatcher(None, texts[0], texts[1], autojunk=False)
         for tag, i, i_end, j, j_end in matcher.get_opcodes():
             before, after = texts[0][i:i_end], texts[1][j:j_end]
-            if tag != "equal":
-                shown = (between.join(part)[:_SHOWN] for part in (before, after))
-                way = partial(_Draft.put_piece, path=path, index=len(pieces), text=before)
-                yield Difference(kind, named(j, j_end), *shown), way
-            pieces.append(after)
+            parts = [(before, after, j, j_end)]
+            if tag == "replace" and kind == "config" and len(before) == len(after):
+                # One setting a line, or a word: each is a change of its own.
+                parts = [
+                    ([one], [other], j + n, j + n + 1) for n, (one, other) in enumerate(zip(before, after, strict=True))
+                ]
+            for was, became, start, end in parts:
+                if tag != "equal":
+                    shown = (between.join(part)[:_SHOWN] for part in (was, became))
+                    way = partial(_Draft.put_piece, path=path, index=len(pieces), text=was)
+                    yield Difference(kind, named(start, end), *shown), way
+                pieces.append(became)
 
     def _of_environment(self) -> Iterator[tuple[Difference, _Way]]:
         first, second = self.first.environment, self.second.environment
@@ -219,6 +231,7 @@ class Pair:
         for what in ("cpu", "cpu_level", "usable_cpus", "architecture"):
             if getattr(first, what) != getattr(second, what):
                 yield f"machine {what}: {getattr(first, what)} → {getattr(second, what)}"
+        yield from (f"variable {name}: it was read, and its value is not recorded" for name in self.unrecorded)
         yield from (f"data {name}; `runward data add` keeps such data" for name in self._lost)
 
 

@@ -306,8 +306,9 @@ def _check_exact(venv: Path, plan: _Plan) -> None:
 def _must(command: list[str], what: str) -> None:
     done = run_uv(command)
     if done.returncode:
+        ended = f" (uv was ended by signal {-done.returncode})" if done.returncode < 0 else ""
         raise EnvironmentNotRebuiltError(
-            f"environment: {what} could not be installed: {done.stderr.strip()[-800:]}",
+            f"environment: {what} could not be installed{ended}: {done.stderr.strip()[-800:]}",
             hint="Check that the package index is reachable and still has these versions.",
         )
 

@@ -33,7 +33,7 @@ def decide(inputs: Iterable[InputCheck], result: ResultReport, conditions: Condi
     if conditions.hindered:
         return _none(Verdict.UNDECIDED, conditions.hindered, cause)
     if result.status == ResultStatus.UNDECIDED:
-        return _none(Verdict.UNDECIDED, "there is nothing to compare: no metric, no artifact, no output", cause)
+        return _none(Verdict.UNDECIDED, _why_undecided(result), cause)
     if result.status == ResultStatus.DIFFERENT:
         return _none(Verdict.NOT_REPRODUCED, _why_different(checks, cause), cause)
     if changed := [check for check in different if check.kind in _EXPERIMENT]:
@@ -77,14 +77,22 @@ def _other(different: list[InputCheck]) -> list[str]:
     return [f"{check.title}: {check.before} became {check.after}" for check in kinds[:6]]
 
 
+def _why_undecided(result: ResultReport) -> str:
+    for artifact in result.artifacts:
+        if artifact.status == "unchecked":
+            return f"artifact {artifact.name} {artifact.detail}"
+    return "there is nothing to compare: no metric, no artifact, no output"
+
+
 def _why_different(checks: list[InputCheck], cause: list[str]) -> str:
     changed = any(check.kind in _EXPERIMENT and check.status == "different" for check in checks)
     if not changed and not any(check.kind == "seed" for check in checks):
         return f"{_NO_SEED} ({cause[0]} differs too)" if cause else _NO_SEED
     if cause:
         return f"results differ; the first input that differs is {cause[0]}"
-    unchecked = sum(check.status == "unchecked" for check in checks)
-    return f"results differ although every checked input is the same ({unchecked} inputs were not checked)"
+    unchecked = [check.title for check in checks if check.status == "unchecked"]
+    beside = f"{', '.join(unchecked[:3])}{', …' if len(unchecked) > 3 else ''}" or "none"
+    return f"results differ although every checked input is the same (not checked: {beside})"
 
 
 def _none(verdict: Verdict, reason: str, cause: list[str]) -> Decision:

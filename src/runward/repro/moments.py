@@ -13,13 +13,17 @@ Span = tuple[float, float]
 _SLACK_S = 2.0
 _STAMP = re.compile(
     r"(?<!\d)(?P<year>(?:19|20)\d\d)(?P<dash>[-/.]?)(?P<month>\d\d)(?P=dash)(?P<day>\d\d)"
-    r"(?:[T _-]?(?P<hour>\d\d)[:h.-]?(?P<minute>\d\d)(?:[:m.-]?(?P<second>\d\d)(?:[.,]\d{1,9})?)?)?"
+    r"(?:[T _/-]?(?P<hour>\d\d)[:h.-]?(?P<minute>\d\d)(?:[:m.-]?(?P<second>\d\d)(?:[.,]\d{1,9})?)?)?"
     r" ?(?P<zone>Z|[+-]\d\d:?\d\d)?(?!\d)"
 )
 _ASCTIME = re.compile(
     r"\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) (?P<text>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d)(?: [A-Z]{3,4})? (?P<year>\d{4})\b"
 )
-_EPOCH = re.compile(r"(?<![\w.])(?:\d{10}|\d{13}|\d{16}|\d{19})(?:\.\d+)?(?![\w.])")
+_EPOCH = re.compile(r"(?<!\w)(?<!\d\.)(?:\d{10}|\d{13}|\d{16}|\d{19})(?:\.\d+)?(?!\w|\.\d)")
+_YEARLESS = re.compile(
+    r"(?<![A-Za-z])(?P<text>(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\d\d_\d\d-\d\d-\d\d)(?!\d)"
+)
+"""``Nov22_05-04-58``, as TensorBoard's writers name their folders."""
 _UNITS = (1.0, 1e3, 1e6, 1e9)
 
 
@@ -43,7 +47,7 @@ def without_own_times(text: str, span: Span | None) -> str:
     """A text in which each time at which its run was running is ``<date>``; all other times stay."""
     if span is None:
         return text
-    for pattern, reads in ((_STAMP, _stamped), (_ASCTIME, _named), (_EPOCH, _counted)):
+    for pattern, reads in ((_STAMP, _stamped), (_ASCTIME, _named), (_YEARLESS, _yearless), (_EPOCH, _counted)):
         text = pattern.sub(partial(_replaced, reads, span), text)
     return text
 
@@ -86,6 +90,16 @@ def _named(match: re.Match[str], span: Span) -> bool:
     except ValueError:
         return False
     return any(_overlaps(at, 1.0, span) for at in _readings(moment))
+
+
+def _yearless(match: re.Match[str], span: Span) -> bool:
+    year = datetime.datetime.fromtimestamp(span[0], datetime.UTC).year
+    try:
+        # Around New Year a run may have begun in the year before, here or in UTC.
+        moments = [datetime.datetime.strptime(f"{one} {match['text']}", "%Y %b%d_%H-%M-%S") for one in (year, year + 1)]
+    except ValueError:
+        return False
+    return any(_overlaps(at, 1.0, span) for moment in moments for at in _readings(moment))
 
 
 def _counted(match: re.Match[str], span: Span) -> bool:

@@ -15,6 +15,11 @@ from runward.repro.compare import kind_of
 from runward.repro.model import InputCheck
 from runward.tracking.capture.model import Capture
 
+_MOST_BYTES = 1 << 20
+_MOST_SETTINGS = 100_000
+_MOST_DEPTH = 100
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 Read = Callable[[str], bytes]
 
 
@@ -26,6 +31,8 @@ def closer(checks: Iterable[InputCheck], before: Capture, after: Capture, read: 
         before: The first run's capture.
         after: The second's.
         read: Gives captured bytes by digest. Raises: NotFoundError.
+
+    A file of settings larger than 1 MiB, or with more than 100,000 of them, stays one input: it differs.
     """
     found: list[InputCheck] = []
     for check in checks:
@@ -71,14 +78,50 @@ def _keys(check: InputCheck, read: Read) -> list[InputCheck]:
 
 
 def _settings(name: str, data: bytes) -> dict[str, Any]:
+    if len(data) > _MOST_BYTES:
+        raise ValueError(f"{name} has {len(data):,} bytes; it is not taken apart beyond {_MOST_BYTES:,}")
     text = data.decode()
     if name.endswith((".yaml", ".yml")):
-        loaded = yaml.safe_load(text)
+        loaded = _loaded_yaml(name, text)
     else:
         loaded = tomllib.loads(text) if name.endswith(".toml") else json.loads(text)
     if not isinstance(loaded, dict):
         raise ValueError(f"{name} holds no settings by key")
     return flatten_plain(loaded)
+
+
+def _loaded_yaml(name: str, text: str) -> Any:
+    """What YAML says, unless its references to earlier parts make more of it than anybody wrote by hand."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_LOADER):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        # Building a deeply nested document would end the process: it recurses in C.
+        if depth > _MOST_DEPTH:
+            raise ValueError(f"{name} is nested more than {_MOST_DEPTH} levels deep")
+    loader = _LOADER(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        if _size(node, {}) > _MOST_SETTINGS:
+            raise ValueError(f"{name} holds more than {_MOST_SETTINGS:,} settings")
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
+def _size(node: yaml.Node, known: dict[int, int]) -> int:
+    """How many values a document has once every reference in it is replaced by what it stands for."""
+    if id(node) in known:
+        return known[id(node)]
+    known[id(node)] = _MOST_SETTINGS + 1  # a part that holds itself has no end
+    parts: list[yaml.Node] = []
+    if isinstance(node, yaml.MappingNode):
+        parts = [part for pair in node.value for part in pair]
+    elif isinstance(node, yaml.SequenceNode):
+        parts = node.value
+    known[id(node)] = found = 1 + sum(_size(part, known) for part in parts)
+    return found
 
 
 def _text(settings: dict[str, Any], key: str) -> str | None:

@@ -143,10 +143,20 @@ class _Laboratory:
             differences=pair.differences,
             not_tried=pair.fixed,
         )
+        if self._recorded_alike():
+            return msgspec.structs.replace(
+                explained, reason="both runs recorded the same result: there is no difference in it to explain"
+            )
         if found:
-            self.say(f"{len(found)} differences: {_titles(found)[:200]}")
+            self.say(f"{len(found)} difference{'' if len(found) == 1 else 's'}: {_titles(found)[:200]}")
             explained = self._within_budget(explained, lambda: self._search(explained, pair, found))
         return msgspec.structs.replace(explained, reruns=self.reruns)
+
+    def _recorded_alike(self) -> bool:
+        places = [around(capture, detail.run) for capture, detail in zip(self.captures, self.details, strict=True)]
+        first, second = self.recorded[0], self.recorded[1]._replace(read=self._read)
+        attempt = Attempt(self.space, self.details[0], Path(), self.say)
+        return _agree(attempt.compared(first, second, {}, (places[0], places[1])))
 
     def _search(self, so_far: Explanation, pair: Pair, found: list[Difference]) -> Explanation:
         def result(put_back: Iterable[str], turn: int = 1) -> str:
@@ -156,13 +166,15 @@ class _Laboratory:
         left, all_of = set(pair.leftovers), [one.title for one in found]
         if result([]) == FIRST:
             return _undecided(
-                so_far, "the second run, run again, gives the first result: what it once gave does not repeat"
+                so_far,
+                "the second run, run again, gives the first result: what it once gave does not repeat"
+                + _or_depends(pair.unrecorded),
             )
         if (all_back := result(all_of)) != FIRST:
             return _undecided(
                 so_far,
-                f"with all {len(found)} differences put back the first result does not come out ({all_back}): it does not "
-                "repeat, or it depends on something that cannot be put back",
+                f"with {'the one difference' if len(found) == 1 else f'all {len(found)} differences'} put back the first result does not come out ({all_back}): it does not "
+                f"repeat{_or_depends(pair.unrecorded) or ', or it depends on something that cannot be put back'}",
             )
         # What runs left is nobody's change: it is a cause only where it alone is one.
         if left and result(left) == FIRST:
@@ -325,6 +337,12 @@ class _Laboratory:
 
 def _agree(result: ResultReport) -> bool:
     return result.status == ResultStatus.IDENTICAL
+
+
+def _or_depends(variables: Sequence[str]) -> str:
+    """The variables that no rerun has, as another thing that the result may depend on; empty where there are none."""
+    names = ", ".join(variables[:5]) + (", …" if len(variables) > 5 else "")
+    return f", or it depends on {names}, which was read and whose value is not recorded" if names else ""
 
 
 def _undecided(so_far: Explanation, reason: str) -> Explanation:

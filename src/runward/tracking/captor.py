@@ -17,6 +17,7 @@ from runward.errors import RunwardError
 from runward.store.blobs import LocalBlobs
 from runward.tracking.capture.command import with_testimony
 from runward.tracking.capture.files import holds_secrets
+from runward.tracking.capture.folders import folders_before, process_started_ns
 from runward.tracking.capture.model import Capture, FileRead, Limits, decode_path
 from runward.tracking.capture.preload import Shim
 from runward.tracking.capture.reads import ReadRecorder, unrecorded
@@ -99,7 +100,9 @@ class Captor:
             self._early.wait(_LIMIT_S)
             capture = self._pending.finish(self._seeds, _LIMIT_S)
             if self._argv is None:
-                capture = msgspec.structs.replace(capture, reads=self._all_reads(capture))
+                capture = msgspec.structs.replace(
+                    capture, reads=self._all_reads(capture), folders=self._folders(capture)
+                )
             else:
                 capture = self._heard(capture, run)
                 self._lock.begin(capture.environment, capture.code.files)
@@ -130,6 +133,13 @@ class Captor:
         more = ReadRecorder.replay(self._opened_before.items(), self._cwd, started_ns).collect(root)
         found = {read.path: read for read in [*more, *capture.reads]}
         return [found[path] for path in sorted(found)]
+
+    def _folders(self, capture: Capture) -> list[str]:
+        """The folders that were there before this process, and that it wrote to."""
+        before = [os.path.join(self._cwd, path) for path, writes in self._opened_before.items() if writes]
+        written = [*before, *(self._pending.written() if self._pending else ())]
+        root = Path(os.fsdecode(decode_path(capture.code.root)))
+        return folders_before(map(os.path.normpath, written), root, process_started_ns())
 
 
 def kept_reads(reads: list[FileRead], blobs: LocalBlobs, limits: Limits = _DEFAULT) -> list[FileRead]:
@@ -168,7 +178,7 @@ def parts_of(blobs: LocalBlobs, capture: Capture, *, final: bool, foreign: bool 
         ("process", capture.process, _facts(capture.process, "argv", "cwd", "entry")),
     ]
     if final:
-        names = ("seeds", "reads", "writes", "variables_read", "read_problems", "pids")
+        names = ("seeds", "reads", "writes", "folders", "variables_read", "read_problems", "pids")
         reads = {name: msgspec.to_builtins(getattr(capture, name)) for name in names}
         seen = {"files": len(capture.reads), "seeds": capture.seeds, "problems": capture.read_problems}
         parts.append(("reads", reads, seen))

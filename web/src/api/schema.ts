@@ -7305,6 +7305,8 @@ export interface components {
             review_by: string | null;
             /** @default  */
             review_id: string;
+            /** @default false */
+            withheld: boolean;
         };
         /**
          * Evidence
@@ -7319,7 +7321,7 @@ export interface components {
         };
         /**
          * NewPage
-         * @description A page to publish. Publishing the same title in the same repository again makes a new version of it.
+         * @description A page to publish. Publishing the same title in the same repository with other content makes a new version of it.
          */
         NewPage: {
             /** @default  */

@@ -26,6 +26,18 @@ def _load(name: str) -> Any:
     return module
 
 
+def _note_process(folder: str) -> None:
+    """Leave this process's id: one that is killed, as workers are, says nothing at its end, and may have printed it."""
+    try:
+        log = os.open(os.path.join(folder, "processes.pids"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            os.write(log, b"%d\n" % os.getpid())
+        finally:
+            os.close(log)
+    except OSError:
+        return  # the folder is gone, or the disk is full: nobody's command fails for that
+
+
 def _look_after() -> None:
     folder = os.environ.get("RUNWARD_READS", "")
     if os.environ.get("RUNWARD_SEED", "").isdigit():
@@ -37,6 +49,9 @@ def _look_after() -> None:
         import atexit
 
         opens = _load("opens")
+        _note_process(folder)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=lambda: _note_process(folder))
         opens.BEFORE_START.start()
         opens.VARIABLES.start()
         noted = opens.BEFORE_START, opens.VARIABLES

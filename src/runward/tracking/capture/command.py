@@ -14,6 +14,7 @@ from runward.core.hashing import digest_file
 from runward.tracking.capture.code import capture_code
 from runward.tracking.capture.edits import find_edits
 from runward.tracking.capture.environment import capture_environment, environment_digest, foreign_environment
+from runward.tracking.capture.folders import folders_before
 from runward.tracking.capture.libraries import library_builds
 from runward.tracking.capture.model import (
     BlobSink,
@@ -45,6 +46,7 @@ def with_testimony(capture: Capture, heard: Testimony, blobs: BlobSink, cache: P
         own: The workspace's folder, whose files are nobody's data.
     """
     root = Path(os.fsdecode(decode_path(capture.code.root)))
+    started_ns = int(capture.process.started_at.timestamp() * 1e9)
     variables = capture.environment.variables
     environment = environment_of(heard, variables, root, blobs, cache) or capture_environment(variables, cache=cache)
     machine = msgspec.structs.replace(
@@ -55,7 +57,8 @@ def with_testimony(capture: Capture, heard: Testimony, blobs: BlobSink, cache: P
         environment=environment,
         machine=machine,
         reads=_reads(capture, heard, root, own),
-        writes=written_files(heard.written, root, int(capture.process.started_at.timestamp() * 1e9), own),
+        writes=written_files(heard.written, root, started_ns, own),
+        folders=folders_before(heard.written, root, started_ns, own),
         pids=heard.pids,
         variables_read=asked_for(set(heard.variables) & os.environ.keys(), environment.variables),
     )

@@ -16,7 +16,7 @@ _TOP = re.compile(rb"^\"?([^/,\"\n]+)", re.MULTILINE)
 
 
 class Edit(NamedTuple):
-    """A file that is not as its package's RECORD says."""
+    """A file that is not as its package's RECORD says, nor as that of any other package that brings one of its name."""
 
     package: str
     path: str
@@ -52,9 +52,11 @@ def find_edits(site_dirs: Iterable[str], files: Iterable[str], *, thorough: bool
         owners = _owners(infos) if inside else {}
         for file in inside:
             path = file[len(prefix) :]
-            for owner in owners.get(path.partition("/")[0], ()):
-                if _is_edited(owner, path, file, thorough):
-                    found.add(Edit(owner.name, path, Path(file)))
+            candidates = owners.get(path.partition("/")[0], ())
+            edited = [owner for owner in candidates if _is_edited(owner, path, file, thorough)]
+            # Several packages may bring a file of one name, and the one that was installed last has its own there.
+            if edited and not any(_is_own(owner, path, file) for owner in candidates if owner not in edited):
+                found.update(Edit(owner.name, path, Path(file)) for owner in edited)
     return sorted(found)
 
 
@@ -95,10 +97,21 @@ def _is_edited(owner: _Installed, path: str, file: str, thorough: bool) -> bool:
     try:
         if not (thorough or _touched_after(file, owner.at_ns)):
             return False
-        match = re.search(rb'^"?' + re.escape(path.encode()) + rb'"?,sha256=([^,\n]+),', owner.record, re.MULTILINE)
-        return match is not None and match[1].decode() != _sha256(file)
+        recorded = _recorded(owner, path)
+        return recorded is not None and recorded != _sha256(file)
     except OSError:
         return False
+
+
+def _is_own(owner: _Installed, path: str, file: str) -> bool:
+    recorded = _recorded(owner, path)
+    return recorded is not None and recorded == _sha256(file)
+
+
+def _recorded(owner: _Installed, path: str) -> str | None:
+    """The hash of a file that a package says it installed; None where it installed none of that name."""
+    match = re.search(rb'^"?' + re.escape(path.encode()) + rb'"?,sha256=([^,\n]+),', owner.record, re.MULTILINE)
+    return match[1].decode() if match else None
 
 
 def _sha256(file: str) -> str:

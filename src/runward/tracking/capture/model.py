@@ -258,6 +258,8 @@ class Capture(msgspec.Struct, frozen=True, kw_only=True):
     reads: list[FileRead] = []
     writes: list[FileWritten] | None = None
     """What a command left in its tree; None where nobody watched."""
+    folders: list[str] = []
+    """Folders of the tree that were there before the run and that it wrote to: an ignored one comes back in no other way."""
     variables_read: list[str] = []
     """Variables that the code asked for and whose values were not recorded."""
     read_problems: list[str] = []

@@ -98,6 +98,10 @@ class ReadRecorder:
             candidates = sorted(path for path in paths if _is_input(path, ignored))
             return [read for path in candidates if (read := self._describe(path, root))]
 
+    def written(self) -> list[str]:
+        """The absolute paths whose first opening wrote."""
+        return sorted(_absolute(item) for item in tuple(self._written))
+
     def saw(self, path: str, writes: bool) -> None:
         """Note one opening; the first decides whether the file is an input."""
         item = (path, "" if path.startswith("/") else _cwd())

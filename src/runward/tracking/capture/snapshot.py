@@ -80,6 +80,10 @@ class PendingCapture:
             durations_ms=dict(self._durations),
         )
 
+    def written(self) -> list[str]:
+        """The absolute paths that this process has opened for writing since the capture began."""
+        return self._reads.written()
+
     def finish(self, seeds: Mapping[str, int] | None = None, timeout_s: float | None = None) -> Capture:
         """Stop recording, hash the files that were read, and return the capture. Raises: TimeoutError.
 

@@ -21,6 +21,8 @@ READS_VARIABLE = "RUNWARD_READS"
 OPENS_VARIABLE = "RUNWARD_OPENS"
 SEED_VARIABLE = "RUNWARD_SEED"
 _OPENS_FILE = "native.opens"
+_PIDS_FILE = "processes.pids"
+_MOST_PIDS_BYTES = 1 << 20
 _KNOWN = frozenset(
     [
         "PATH",
@@ -120,15 +122,23 @@ def hear(folder: Path, noted: Iterable[tuple[str, Iterable[tuple[str, bool]]]] =
     paths = sorted(folder.glob(f"*{SUFFIX}"))
     said = [_read_literal(path) for path in paths]
     said.sort(key=lambda one: len(one.get("modules", ())))
-    found = Testimony(native=(folder / _OPENS_FILE).exists(), pids=[path.stem for path in paths])
+    found = Testimony(native=(folder / _OPENS_FILE).exists(), pids=_pids(folder, paths))
     for one in said:
         _add_words(found, one)
     for cwd, opened in noted:
         _add_words(found, {"cwd": cwd, "opened": opened})
     _add_native(found, folder / _OPENS_FILE)
-    for path in [*folder.glob(f"*{SUFFIX}"), *folder.glob("*.order"), folder / _OPENS_FILE]:
+    for path in [*folder.glob(f"*{SUFFIX}*"), *folder.glob("*.order"), folder / _OPENS_FILE, folder / _PIDS_FILE]:
         path.unlink(missing_ok=True)
     return found
+
+
+def _pids(folder: Path, said: Iterable[Path]) -> list[str]:
+    """The ids of the Python processes: of those that said something at their end, and of those that only began."""
+    found = {path.stem for path in said}
+    with contextlib.suppress(OSError), (folder / _PIDS_FILE).open("rb") as file:
+        found |= {word.decode() for word in file.read(_MOST_PIDS_BYTES).split() if word.isdigit()}
+    return sorted(found)
 
 
 def asked_for(names: Iterable[str], recorded: Mapping[str, str]) -> list[str]:

@@ -21,7 +21,7 @@ function Shown({ difference, detail }: { difference: ExplainedDifference; detail
   const { kind, name, before, after } = difference;
   return (
     <div className="difference">
-      <h3><span className="muted">{kind}</span> <bdi className="mono break">{name}</bdi></h3>
+      <h3>{kind !== name && <><span className="muted">{kind}</span> </>}<bdi className="mono break">{name}</bdi></h3>
       {before || after
         ? <SideBySide before={before} after={after} heads={headsOf(detail)} label={`${kind} ${name} in both runs`} />
         : <p className="muted small">Its content is not shown as text.</p>}
@@ -68,7 +68,7 @@ function Others({ detail }: { detail: ExplanationDetail }) {
     <Section title={undecided ? "What differs" : "Differs too, and is not needed for it"} aside={<span className="muted small">{plural(found.length, "difference")}</span>}>
       {(all ? found : found.slice(0, SHOWN)).map((difference) => (
         <details key={`${difference.kind} ${difference.name}`} className="check">
-          <summary><span className="muted">{difference.kind}</span> <bdi className="mono break">{difference.name}</bdi></summary>
+          <summary>{difference.kind !== difference.name && <><span className="muted">{difference.kind}</span> </>}<bdi className="mono break">{difference.name}</bdi></summary>
           <SideBySide before={difference.before} after={difference.after} heads={headsOf(detail)} label={`${difference.kind} ${difference.name}`} />
         </details>
       ))}
