@@ -10,8 +10,10 @@
     ├── ConflictError          409
     │   ├── AlreadyExistsError
     │   ├── StaleVersionError
+    │   │   └── EditedMeanwhileError  412
     │   ├── InvalidTransitionError
     │   └── GateClosedError         also ValueError: a standard is not met
+    ├── NoPreconditionError    428
     ├── QuotaExceededError     429
     ├── StoreError             503  retryable, but for the next three
     │   ├── MigrationNeededError
@@ -113,6 +115,13 @@ class StaleVersionError(ConflictError):
     code = "stale_version"
 
 
+class EditedMeanwhileError(StaleVersionError):
+    """Somebody changed what this change was made from; ``details`` say which ``fields``, ``by`` whom and ``at`` what time."""
+
+    code = "edited_meanwhile"
+    status = 412
+
+
 class InvalidTransitionError(ConflictError):
     """The object's state does not allow this step."""
 
@@ -123,6 +132,13 @@ class GateClosedError(ConflictError, ValueError):
     """A standard of the team is not met; ``details['gates']`` says which."""
 
     code = "gate_closed"
+
+
+class NoPreconditionError(RunwardError):
+    """A change over HTTP has to say which state it was made from (``If-Match``)."""
+
+    code = "no_precondition"
+    status = 428
 
 
 class QuotaExceededError(RunwardError):

@@ -11,7 +11,7 @@ from runward.coordination.api import Coordination
 from runward.coordination.hooks_api import Hooks
 from runward.core.call import Rooms
 from runward.core.loading import load
-from runward.core.operation import Operation, make_proxy
+from runward.core.operation import ANY, Operation, Precondition, make_proxy
 from runward.data.api import Data
 from runward.data.client import Datasets
 from runward.data.files import DataFiles, FolderDataFiles, RemoteDataFiles
@@ -154,8 +154,8 @@ class FolderWorkspace(Workspace):
     def __init__(self, dispatcher: Dispatcher, place: str, state_dir: Path, actor: Actor) -> None:
         self.dispatcher, self.actor = dispatcher, actor
 
-        def invoke(op: Operation, arguments: dict[str, Any]) -> Any:
-            return dispatcher.call(op, actor, arguments)
+        def invoke(op: Operation, arguments: dict[str, Any], match: Precondition = ANY) -> Any:
+            return dispatcher.call(op, actor, arguments, match)
 
         blobs = dispatcher.blobs
         local: LocalBlobs

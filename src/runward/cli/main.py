@@ -112,7 +112,7 @@ def exit_code_of(error: RunwardError) -> int:
         return NO
     if isinstance(error, ReproError | MissingExtraError) or error.retryable or error.status >= 500:
         return UNDECIDED
-    if isinstance(error, InvalidError) or error.status in (401, 403, 404, 409, 422):
+    if isinstance(error, InvalidError) or error.status in (401, 403, 404, 409, 412, 422, 428):
         return USAGE
     return UNDECIDED
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from runward.core.codec import JSON, MSGPACK, decode, encode, error_from
-from runward.core.operation import Operation
+from runward.core.etag import CONDITION, written
+from runward.core.operation import ANY, Operation, Precondition
 from runward.core.zstd import compress
 from runward.errors import InvalidError, NotFoundError, StoreError
 
@@ -106,8 +107,8 @@ class HttpClient:
             self._connection().close()
             raise self._away(error) from error
 
-    def invoke(self, op: Operation, arguments: dict[str, Any]) -> Any:
-        """Run an operation on the server."""
+    def invoke(self, op: Operation, arguments: dict[str, Any], match: Precondition = ANY) -> Any:
+        """Run an operation on the server; see :class:`runward.core.operation.Invoke`."""
         path = API + op.path
         query: list[tuple[str, str]] = []
         body_values = {}
@@ -123,6 +124,8 @@ class HttpClient:
         if query:
             path += "?" + urllib.parse.urlencode(query)
         body, headers = self._body(op, body_values)
+        if op.revises:
+            headers[CONDITION] = written(match)
         data = self._read(self.send(op.method, path, body, headers))
         return decode(data, op.returns, MSGPACK) if data else None
 

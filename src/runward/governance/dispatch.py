@@ -13,11 +13,22 @@ from typing import Any, TypeVar, cast
 from runward.core.beats import Beats
 from runward.core.call import Event, Room, Rooms, Scope
 from runward.core.clock import to_us, utc_now
-from runward.core.operation import ON_LIST, ON_SELF, ON_WORKSPACE, Door, Operation, operations_of, subject
+from runward.core.operation import (
+    ANY,
+    ON_LIST,
+    ON_SELF,
+    ON_WORKSPACE,
+    Door,
+    Operation,
+    Precondition,
+    operations_of,
+    subject,
+)
 from runward.core.permissions import PERMISSIONS, VERBS, Role
 from runward.errors import ForbiddenError, NotFoundError, RunwardError
 from runward.governance.checkpoints import Checkpointer
 from runward.governance.model import Actor
+from runward.governance.revising import check_unchanged
 from runward.governance.scopes import (
     Clause,
     ProjectRow,
@@ -238,24 +249,24 @@ class Dispatcher:
         """Where an object lies in the permission tree."""
         return self.rooms.resolver(kind)(call, object_id)
 
-    def call(self, op: Operation, actor: Actor, arguments: Mapping[str, Any]) -> Any:
-        """Run one operation for a member.
+    def call(self, op: Operation, actor: Actor, arguments: Mapping[str, Any], match: Precondition = ANY) -> Any:
+        """Run one operation for a member, if what it revises still has one of the ETags that were given.
 
-        Raises: NotFoundError (no such object, or it is not visible), ForbiddenError, and what the operation raises.
+        Raises: NotFoundError (no such object, or it is not visible), ForbiddenError, EditedMeanwhileError, and what the
+        operation raises.
         """
         try:
-            return (self._call_in_group if op.grouped else self._call_alone)(op, actor, arguments)
+            if op.grouped:
+                return self._call_in_group(op, actor, arguments)
+            return _past_clashes(lambda: self._call_once(op, actor, arguments, match))
         except RunwardError as error:
             if op.audited:
                 self._record_refusal(op, actor, arguments, error)
             raise
 
-    def _call_alone(self, op: Operation, actor: Actor, arguments: Mapping[str, Any]) -> Any:
-        return _past_clashes(lambda: self._call_once(op, actor, arguments))
-
-    def _call_once(self, op: Operation, actor: Actor, arguments: Mapping[str, Any]) -> Any:
+    def _call_once(self, op: Operation, actor: Actor, arguments: Mapping[str, Any], match: Precondition) -> Any:
         with self._entered(actor, write=op.writes) as call:
-            return self._run(call, op, arguments)
+            return self._run(call, op, arguments, match)
 
     @contextlib.contextmanager
     def _entered(self, actor: Actor, *, write: bool) -> Iterator[Call]:
@@ -385,8 +396,10 @@ class Dispatcher:
             return False
         return True
 
-    def _run(self, call: Call, op: Operation, arguments: Mapping[str, Any]) -> Any:
+    def _run(self, call: Call, op: Operation, arguments: Mapping[str, Any], match: Precondition = ANY) -> Any:
         self.authorise(call, op, arguments)
+        if op.revises:
+            check_unchanged(call, op, arguments, match)
         result = self._do(call, op, arguments)
         call.catch_up()
         return result

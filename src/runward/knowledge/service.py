@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import msgspec
+from msgspec import UNSET
+
 from runward.core.call import Room, Scope
 from runward.core.clock import from_us
 from runward.errors import NotFoundError
@@ -17,6 +20,7 @@ from runward.knowledge.model import (
     NewPage,
     Page,
     PageKind,
+    PagePatch,
     PageVersion,
     Recommendation,
     SearchResult,
@@ -58,6 +62,17 @@ class KnowledgeService(Knowledge):
             raise NotFoundError(f"there is no page {page_id!r}")
         self.call.read_content("page", page_id)
         return found
+
+    def edit_page(self, page_id: str, patch: PagePatch) -> Page:
+        """See the contract."""
+        found = self.get_page(page_id)
+        said = {name: getattr(found, name) for name in NewPage.__struct_fields__ if name != "team"}
+        new = NewPage(
+            **said | {name: value for name, value in msgspec.structs.asdict(patch).items() if value is not UNSET}
+        )
+        check_page(self.call, new)
+        team_id = self.tx.scalar("SELECT team_id FROM pages WHERE id = ?", (page_id,))
+        return self.get_page(publish_page(self.call, team_id, new, self.call.actor.name))
 
     def page_versions(self, page_id: str) -> list[PageVersion]:
         """See the contract."""

@@ -14,10 +14,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from runward.core.codec import JSON, MSGPACK, PROBLEM, decode, encode
-from runward.core.operation import Door, Operation
+from runward.core.etag import ANYTHING, CONDITION, HEADER, parse, tag, values_of
+from runward.core.operation import ANY, Door, Operation, Precondition
 from runward.core.remote import API
 from runward.core.zstd import decompress
-from runward.errors import ForbiddenError, InvalidError, RunwardError, UnauthenticatedError
+from runward.errors import ForbiddenError, InvalidError, NoPreconditionError, RunwardError, UnauthenticatedError
 from runward.governance.dispatch import Dispatcher
 from runward.governance.model import Actor
 from runward.governance.signin import actor_by_session, actor_by_token
@@ -115,7 +116,24 @@ class Server:
 
     def _answer(self, op: Operation, request: Request, actor: Actor | None, data: bytes) -> Response:
         actor = actor or self.actor(request)
-        return answer(request, self.dispatcher.call(op, actor, _arguments(op, request, data)))
+        match = precondition(op, request)
+        found = self.dispatcher.call(op, actor, _arguments(op, request, data), match)
+        response = answer(request, found)
+        if op.state:
+            response.headers[HEADER] = f'"{tag(values_of(op.state, found))}"'
+        return response
+
+
+def precondition(op: Operation, request: Request) -> Precondition:
+    """The state that a change was made from. Raises: NoPreconditionError (it does not say), InvalidError."""
+    if not op.revises:
+        return ANY
+    if CONDITION not in request.headers:
+        raise NoPreconditionError(
+            f"{op.method} {request.url.path} needs the header {CONDITION}: somebody else may have changed it meanwhile",
+            hint=f"send the ETag of what you read (see {op.revises} in {API}/openapi.json), or {ANYTHING} to overwrite it",
+        )
+    return parse(request.headers[CONDITION])
 
 
 def _token_of(request: Request) -> str:

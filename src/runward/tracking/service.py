@@ -443,6 +443,11 @@ def _place_scope(call: Call, place: str) -> Scope | None:
     return scope
 
 
+def _run_state(call: Call, run_id: str) -> list[Any]:
+    found = sql.run(call.tx, run_id)
+    return [found.name, found.purpose, found.tags]
+
+
 ROOM = Room(
     Tracking,
     TrackingService,
@@ -453,4 +458,5 @@ ROOM = Room(
         BlobReference("SELECT DISTINCT digest FROM captures", documents=True),
     ),
     ahead={"run": _look_ahead},
+    states={"get_run": _run_state},
 )

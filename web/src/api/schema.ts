@@ -1833,9 +1833,8 @@ export interface paths {
          *         model: Name or id.
          *         version: The version.
          *         fields: Texts by key, such as ``intended_use``.
-         *         expected: The number that the card has to have now; by default any.
          *
-         *     Raises: NotFoundError, InvalidError (no such field), StaleVersionError (somebody else wrote it meanwhile).
+         *     Raises: NotFoundError, InvalidError (no such field).
          *
          *     Permission: `model.write` (role contributor or higher).
          */
@@ -1885,13 +1884,11 @@ export interface paths {
          *         model: Name or id.
          *         alias: Letters, digits, ``_`` and ``-``.
          *         version: The version.
-         *         expected: What the alias has to point at now for this to happen; 0 for nothing, by default anything.
          *         reason: For the history.
          *
          *     Raises:
          *         NotFoundError: There is no such model or version.
          *         InvalidError: The name cannot be used.
-         *         StaleVersionError: The alias points elsewhere than expected.
          *         GateClosedError: The alias is protected, so that only an applied review moves it; a maintainer may remove it.
          *
          *     Permission: `model.write` (role contributor or higher).
@@ -2994,7 +2991,15 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Change what a page says, as a new version; what is left out stays, and the same again makes no version.
+         * @description Change what a page says, as a new version; what is left out stays, and the same again makes no version.
+         *
+         *     Raises: InvalidError (too large), NotFoundError (evidence that the caller cannot see).
+         *
+         *     Permission: `knowledge.write` (role contributor or higher).
+         */
+        patch: operations["knowledge.edit_page"];
         trace?: never;
     };
     "/api/v1/pages/{page_id}/versions": {
@@ -3473,7 +3478,6 @@ export interface paths {
          *
          *     Raises:
          *         InvalidError: A field is unknown or wrong; the details name it as ``field``.
-         *         StaleVersionError: The newest version is not the expected one.
          *         NotFoundError: There is no such version to start from.
          *
          *     Permission: `standards.write` (role maintainer or higher).
@@ -4209,8 +4213,8 @@ export interface paths {
          */
         get: operations["reports.get_report"];
         /**
-         * Change a report. A pinned one goes on showing what it was pinned to. Raises: StaleVersionError, InvalidError.
-         * @description Change a report. A pinned one goes on showing what it was pinned to. Raises: StaleVersionError, InvalidError.
+         * Change a report. A pinned one goes on showing what it was pinned to. Raises: InvalidError.
+         * @description Change a report. A pinned one goes on showing what it was pinned to. Raises: InvalidError.
          *
          *     Permission: `report.write` (role contributor or higher).
          */
@@ -6446,8 +6450,6 @@ export interface components {
             fields: {
                 [key: string]: string;
             };
-            /** @default -1 */
-            expected: number;
         };
         /**
          * CardChange
@@ -6462,8 +6464,6 @@ export interface components {
         /** RegistrySetAliasBody */
         RegistrySetAliasBody: {
             version: number | null;
-            /** @default -1 */
-            expected: number;
             /** @default  */
             reason: string;
         };
@@ -7373,6 +7373,18 @@ export interface components {
             review_by: string | null;
         };
         /**
+         * PagePatch
+         * @description Changes to a page; what is left out stays.
+         */
+        PagePatch: {
+            body?: string;
+            code_example?: string;
+            tags?: string[];
+            evidence?: components["schemas"]["Evidence"][];
+            data?: Record<string, unknown>;
+            review_by?: string | null;
+        };
+        /**
          * PageVersion
          * @description One version in a page's history.
          */
@@ -8180,8 +8192,6 @@ export interface components {
             leave: string[];
             /** @default -1 */
             start: number;
-            /** @default -1 */
-            expected: number;
         };
         /** StandardsProposeBody */
         StandardsProposeBody: {
@@ -8346,12 +8356,11 @@ export interface components {
         };
         /**
          * ReportChange
-         * @description A report's new content; ``version`` is the one that was read.
+         * @description A report's new content.
          */
         ReportChange: {
             title: string;
             blocks: components["schemas"]["Block"][];
-            version: number;
         };
         /** ReportsPinReportBody */
         ReportsPinReportBody: {
@@ -8887,6 +8896,8 @@ export interface operations {
             /** @description done */
             200: {
                 headers: {
+                    /** @description Changes with `id`, `disabled`, `grants`, `verbs`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9133,7 +9144,10 @@ export interface operations {
     "governance.grant": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 member: string;
             };
@@ -9190,8 +9204,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9222,7 +9254,10 @@ export interface operations {
     "governance.grant_verb": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 member: string;
             };
@@ -9279,8 +9314,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11989,6 +12042,8 @@ export interface operations {
             /** @description done */
             200: {
                 headers: {
+                    /** @description Changes with `name`, `purpose`, `tags`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -12146,7 +12201,10 @@ export interface operations {
     "tracking.update_run": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 run_id: string;
             };
@@ -12203,8 +12261,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -14429,6 +14505,8 @@ export interface operations {
             /** @description done */
             200: {
                 headers: {
+                    /** @description Changes with `project`, `at`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -14503,7 +14581,10 @@ export interface operations {
     "organise.set_baseline": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 project: string;
             };
@@ -14560,8 +14641,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -16068,6 +16167,8 @@ export interface operations {
             /** @description done */
             200: {
                 headers: {
+                    /** @description Changes with `name`, `description`, `tags`, `aliases`, `protected`, `project`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -16142,7 +16243,10 @@ export interface operations {
     "registry.delete_model": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 model: string;
             };
@@ -16193,8 +16297,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -16225,7 +16347,10 @@ export interface operations {
     "registry.update_model": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 model: string;
             };
@@ -16282,8 +16407,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -16500,6 +16643,8 @@ export interface operations {
             /** @description done */
             200: {
                 headers: {
+                    /** @description Changes with `description`, `stage`, `tags`, `aliases`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -16574,7 +16719,10 @@ export interface operations {
     "registry.delete_version": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 model: string;
                 version: number;
@@ -16626,8 +16774,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -16658,7 +16824,10 @@ export interface operations {
     "registry.update_version": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 model: string;
                 version: number;
@@ -16716,8 +16885,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -16762,6 +16949,8 @@ export interface operations {
             /** @description done */
             200: {
                 headers: {
+                    /** @description Changes with `number`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -16836,7 +17025,10 @@ export interface operations {
     "registry.write_card": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 model: string;
                 version: number;
@@ -16894,8 +17086,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -17012,7 +17222,10 @@ export interface operations {
     "registry.set_alias": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 model: string;
                 alias: string;
@@ -17070,8 +17283,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -17721,7 +17952,10 @@ export interface operations {
     "registry.protect_model": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 model: string;
             };
@@ -17778,8 +18012,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -18261,6 +18513,8 @@ export interface operations {
             /** @description done */
             200: {
                 headers: {
+                    /** @description Changes with `description`, `names`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -18335,7 +18589,10 @@ export interface operations {
     "data.delete_dataset": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 dataset: string;
             };
@@ -18386,8 +18643,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -18418,7 +18693,10 @@ export interface operations {
     "data.describe_dataset": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 dataset: string;
             };
@@ -18475,8 +18753,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -18692,6 +18988,8 @@ export interface operations {
             /** @description done */
             200: {
                 headers: {
+                    /** @description Changes with `dictionary`, `names`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -19205,7 +19503,10 @@ export interface operations {
     "data.set_name": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 dataset: string;
                 name: string;
@@ -19263,8 +19564,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -19295,7 +19614,10 @@ export interface operations {
     "data.set_dictionary": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 dataset: string;
                 version: string;
@@ -19353,8 +19675,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -19483,6 +19823,8 @@ export interface operations {
             /** @description done */
             200: {
                 headers: {
+                    /** @description Changes with `own`, `released`, `reason`, `terms`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -19557,7 +19899,10 @@ export interface operations {
     "policy.set_label": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 thing: string;
             };
@@ -19614,8 +19959,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -19646,7 +20009,10 @@ export interface operations {
     "policy.set_terms": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 dataset: string;
             };
@@ -19703,8 +20069,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -20969,6 +21353,8 @@ export interface operations {
             /** @description done */
             200: {
                 headers: {
+                    /** @description Changes with `project`, `policy`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -21043,7 +21429,10 @@ export interface operations {
     "jobs.set_verification_policy": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 project: string;
             };
@@ -21100,8 +21489,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -21132,7 +21539,10 @@ export interface operations {
     "jobs.clear_verification_policy": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 project: string;
             };
@@ -21183,8 +21593,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -21746,6 +22174,8 @@ export interface operations {
             /** @description done */
             200: {
                 headers: {
+                    /** @description Changes with `version`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -21790,6 +22220,116 @@ export interface operations {
             };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "knowledge.edit_page": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
+            path: {
+                page_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PagePatch"];
+            };
+        };
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page"];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -23801,7 +24341,10 @@ export interface operations {
     "review.set_standards": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 project: string;
             };
@@ -23858,8 +24401,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -23890,7 +24451,10 @@ export interface operations {
     "standards.edit": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 project: string;
             };
@@ -23947,8 +24511,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -24414,7 +24996,10 @@ export interface operations {
     "review.revise": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 review_id: string;
             };
@@ -24471,8 +25056,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -24514,6 +25117,8 @@ export interface operations {
             /** @description done */
             200: {
                 headers: {
+                    /** @description Changes with `revision`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -26091,6 +26696,8 @@ export interface operations {
             /** @description done */
             200: {
                 headers: {
+                    /** @description Changes with `kind`, `repository`, `api_url`, `at`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -26165,7 +26772,10 @@ export interface operations {
     "forges.set_forge": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 project: string;
             };
@@ -26222,8 +26832,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -26254,7 +26882,10 @@ export interface operations {
     "forges.remove_forge": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 project: string;
             };
@@ -26305,8 +26936,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -26435,6 +27084,8 @@ export interface operations {
             /** @description done */
             200: {
                 headers: {
+                    /** @description Changes with `version`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -26509,7 +27160,10 @@ export interface operations {
     "standards.propose": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 project: string;
             };
@@ -26566,8 +27220,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -27043,6 +27715,8 @@ export interface operations {
             /** @description done */
             200: {
                 headers: {
+                    /** @description Changes with `version`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -27117,7 +27791,10 @@ export interface operations {
     "reports.update_report": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 report_id: string;
             };
@@ -27174,8 +27851,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -27206,7 +27901,10 @@ export interface operations {
     "reports.delete_report": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 report_id: string;
             };
@@ -27257,8 +27955,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -27374,7 +28090,10 @@ export interface operations {
     "reports.pin_report": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 report_id: string;
             };
@@ -27431,8 +28150,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -28754,7 +29491,10 @@ export interface operations {
     "privacy.set_retention": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 project: string;
                 kind: "artifacts" | "logs" | "runs" | "tables";
@@ -28812,8 +29552,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -28844,7 +29602,10 @@ export interface operations {
     "privacy.remove_retention": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 project: string;
                 kind: "artifacts" | "logs" | "runs" | "tables";
@@ -28896,8 +29657,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -28939,6 +29718,8 @@ export interface operations {
             /** @description done */
             200: {
                 headers: {
+                    /** @description Changes with `project`, `kind`, `after_days`, `results`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
