@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from runward.core.matrix import HOLDERS, answer
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.tracking.model import NewProject, NewRun
 from runward.workspace import open_folder
 

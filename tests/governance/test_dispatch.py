@@ -11,7 +11,8 @@ import pytest
 
 from runward.core.operation import Operation
 from runward.errors import ConflictError, InvalidTransitionError, NotFoundError, RunwardError
-from runward.governance.dispatch import Call, Pending
+from runward.governance.calling import Call
+from runward.governance.dispatch import Pending
 from runward.testing.worlds import batch
 from runward.tracking.model import Batch, NewProject, NewRun, RunEnd, RunStatus
 from runward.tracking.service import TrackingService

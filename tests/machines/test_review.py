@@ -8,8 +8,11 @@ import msgspec
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
+from runward.core.etag import tag_of
 from runward.core.ids import new_id
+from runward.core.operation import matching
 from runward.errors import RunwardError
+from runward.registry.api import Registry
 from runward.registry.model import NewModel, NewVersion
 from runward.review.model import Change, NewReview, ReviewDetail, ReviewState, Standards
 from runward.testing.worlds import World, batch
@@ -146,22 +149,28 @@ class Aliases(RuleBasedStateMachine):
             self.register()
         self.now: dict[str, int] = {}
         self.let_in: set[int] = set()
+        self.look()
 
     def register(self) -> None:
         run = self.world.run(self.author, metrics={"acc": 0.9}, end=RunStatus.FINISHED)
         self.author.registry.create_version(self.model, NewVersion(f"runs:/{run.id}/model", run.id))
         self.runs.append(run.id)
 
-    @rule(version=st.integers(1, 3), expected=st.sampled_from([-1, 0, 1, 2, 3]))
-    def point_the_free_one(self, version: int, expected: int) -> None:
-        now = self.now.get("candidate", 0)
-        given = {} if expected < 0 else {"expected": expected}
+    @rule()
+    def look(self) -> None:
+        self.seen = self.author.registry.get_model(self.model)
+
+    @rule(version=st.integers(1, 3), careful=st.booleans())
+    def point_the_free_one(self, version: int, careful: bool) -> None:
+        registry, stale = self.author.registry, careful and self.seen.aliases != self.now
+        if careful:
+            registry = matching(registry, tag_of(Registry.get_model, self.seen))
         try:
-            self.author.registry.set_alias(self.model, "candidate", version, **given)  # type: ignore[arg-type]
+            registry.set_alias(self.model, "candidate", version)
         except RunwardError:
-            assert version in self.gone or expected not in (-1, now)
+            assert version in self.gone or stale
             return
-        assert expected in (-1, now)
+        assert not stale
         self.now["candidate"] = version
 
     @rule(version=st.integers(1, 3), who=st.sampled_from(["author", "maintainer", "reviewer", "admin"]))

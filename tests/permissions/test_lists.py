@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.governance.model import NewMember
 from runward.governance.scopes import readable_projects
 from runward.store.transaction import Tx

@@ -17,7 +17,7 @@ from runward.core.clock import from_us
 from runward.core.ids import new_id
 from runward.core.outbound import Outgoing, check_url
 from runward.errors import InvalidError, NotFoundError
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.governance.scopes import Clause, project_scope
 from runward.store.database import Tx, placeholders
 

@@ -8,7 +8,7 @@ from runward.coordination.api import Coordination
 from runward.coordination.model import Inbox, Notification, TeamMessage
 from runward.core.call import Event, Room
 from runward.core.clock import from_us
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.governance.names import check_name
 from runward.governance.scopes import home_team, member_by_name, members_at, members_of_team
 

@@ -19,7 +19,7 @@ from runward.data.model import (
 )
 from runward.data.tables import format_of
 from runward.errors import InvalidError
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.store.database import Tx
 
 _MOST = 1000

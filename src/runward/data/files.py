@@ -19,7 +19,8 @@ from runward.core.parallel import at_once
 from runward.data import repository as sql
 from runward.data.spans import held
 from runward.errors import CorruptedError, InvalidError, NotFoundError, RunwardError, StoreError
-from runward.governance.dispatch import Call, Dispatcher
+from runward.governance.calling import Call
+from runward.governance.dispatch import Dispatcher
 from runward.governance.model import Actor
 from runward.store.blobs import Blobs, check_digest
 from runward.store.clone import cloned

@@ -12,7 +12,7 @@ from runward.data import repository as sql
 from runward.data.model import Edge, Lineage, Node, title_of
 from runward.data.spans import Span, find_spans, is_known
 from runward.errors import InvalidError, NotFoundError
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.governance.scopes import ProjectRow, readable_projects, readable_teams
 from runward.tracking.model import RunStatus
 

@@ -32,7 +32,7 @@ from runward.data.model import (
 from runward.data.names import LATEST, check_dataset_name, check_version_name, is_digest, moment, semantic
 from runward.data.spans import NO_BYTES
 from runward.errors import ConflictError, InvalidError, NotFoundError
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.governance.scopes import Clause, project_scope
 from runward.store.blobs import check_digest
 from runward.tracking.api import Tracking

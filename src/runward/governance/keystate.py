@@ -5,7 +5,7 @@ from __future__ import annotations
 from runward.core.clock import from_us
 from runward.errors import RunwardError
 from runward.governance import repository as sql
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.governance.model import TeamKey, WorkspaceKeys
 from runward.store.sealed import SEALED_SINCE
 

@@ -14,7 +14,7 @@ from runward.governance.repository import audit_events
 from runward.store.database import Tx
 
 if TYPE_CHECKING:
-    from runward.governance.dispatch import Call
+    from runward.governance.calling import Call
 
 _LOCK = 4750
 _LOOKED_AT = 50

@@ -12,8 +12,8 @@ from runward.core.permissions import PERMISSIONS, Role
 from runward.errors import AlreadyExistsError, ConflictError, ForbiddenError, InvalidError, NotFoundError
 from runward.governance import repository as sql
 from runward.governance.api import Governance
+from runward.governance.calling import Call
 from runward.governance.checkpoints import places, read_checkpoints, write_checkpoint
-from runward.governance.dispatch import Call
 from runward.governance.inclusion import prove_event
 from runward.governance.keystate import keys_of
 from runward.governance.model import (

@@ -11,7 +11,7 @@ import msgspec
 from runward.core.hashing import digest_value
 from runward.core.ids import Digest
 from runward.errors import InvalidError, NotFoundError
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.insights.model import (
     Block,
     ReportContent,

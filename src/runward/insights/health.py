@@ -12,8 +12,9 @@ from runward.core.call import Room
 from runward.core.clock import to_us
 from runward.core.ids import Digest
 from runward.errors import RunwardError
+from runward.governance.calling import Call
 from runward.governance.checkpoints import last_checkpoint, places
-from runward.governance.dispatch import Call, Dispatcher
+from runward.governance.dispatch import Dispatcher
 from runward.insights import health_repository as repository
 from runward.insights.health_api import WorkspaceHealth
 from runward.insights.health_checks import checks, worst

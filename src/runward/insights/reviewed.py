@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from runward.core.call import Room
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.insights.review_page import markdown_of, review_page_of
 from runward.insights.reviewed_api import PageForm, Reviewed
 from runward.review.api import Reviews

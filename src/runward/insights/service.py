@@ -11,7 +11,8 @@ from runward.core.ids import MemberId, new_id
 from runward.core.operation import Door
 from runward.core.permissions import Role
 from runward.errors import ForbiddenError, InvalidError, NotFoundError
-from runward.governance.dispatch import Call, Dispatcher
+from runward.governance.calling import Call
+from runward.governance.dispatch import Dispatcher
 from runward.governance.model import Actor
 from runward.governance.names import check_name
 from runward.governance.scopes import project_scope, projects_below

@@ -15,7 +15,7 @@ from runward.core.call import Event, Room, Scope
 from runward.core.ids import new_id
 from runward.core.permissions import PERMISSIONS
 from runward.errors import AlreadyExistsError, ForbiddenError, InvalidError, NotFoundError
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.governance.scopes import Clause, home_team, readable_teams
 from runward.knowledge import libraries_repository as sql
 from runward.knowledge.libraries_api import Libraries

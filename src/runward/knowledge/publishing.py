@@ -5,7 +5,7 @@ from __future__ import annotations
 from runward.core.call import Event
 from runward.core.ids import PageId, new_id
 from runward.errors import InvalidError, NotFoundError
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.governance.names import check_name
 from runward.governance.revising import hold
 from runward.knowledge import repository as sql

@@ -10,7 +10,7 @@ from msgspec import UNSET
 from runward.core.call import Room, Scope
 from runward.core.clock import from_us
 from runward.errors import NotFoundError
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.governance.scopes import home_team, readable_teams, visible_ids
 from runward.knowledge import repository as sql
 from runward.knowledge.api import Knowledge

@@ -8,7 +8,8 @@ import weakref
 from typing import Any
 
 from runward.core.clock import to_us
-from runward.governance.dispatch import Call, Dispatcher
+from runward.governance.calling import Call
+from runward.governance.dispatch import Dispatcher
 from runward.governance.scopes import find_project
 from runward.knowledge import repository as sql
 from runward.knowledge.index import Document, SearchIndex

@@ -8,7 +8,7 @@ from runward.core.call import Event, Room, Scope
 from runward.core.clock import from_us, utc_now
 from runward.data.api import Data
 from runward.errors import ForbiddenError, InvalidError, NotFoundError
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.policy import repository as sql
 from runward.policy.api import Policy
 from runward.policy.carrying import Holding, holding

@@ -10,8 +10,8 @@ import msgspec
 
 from runward.core.ids import Digest
 from runward.errors import MissingExtraError
+from runward.governance.calling import Call
 from runward.governance.checkpoints import signing_key
-from runward.governance.dispatch import Call
 from runward.privacy.inventory import TABLES
 from runward.privacy.rows import Hit, Reader, forget, named_in, reader_of
 from runward.privacy.words import Words

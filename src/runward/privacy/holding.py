@@ -6,7 +6,7 @@ from runward.core.call import Event
 from runward.core.clock import from_us
 from runward.core.ids import new_id
 from runward.errors import ConflictError, InvalidError, InvalidTransitionError, NotFoundError
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.governance.scopes import projects_below
 from runward.privacy.inventory import TABLES
 from runward.privacy.model import Hold, NewHold

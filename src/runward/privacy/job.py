@@ -18,7 +18,8 @@ from runward.core.clock import to_us, utc_now
 from runward.core.ids import Digest, MemberId
 from runward.core.zstd import compress, decompress
 from runward.errors import NotFoundError, RunwardError
-from runward.governance.dispatch import Call, Dispatcher
+from runward.governance.calling import Call
+from runward.governance.dispatch import Dispatcher
 from runward.governance.model import Actor
 from runward.governance.trail import append, forget_member, redact
 from runward.insights.content import sealed_again

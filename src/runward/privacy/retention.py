@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from runward.core.call import Event
 from runward.core.clock import from_us
 from runward.errors import InvalidError, NotFoundError
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.governance.scopes import readable_projects
 from runward.privacy.holding import held_runs
 from runward.privacy.model import RetentionDue, RetentionKind, RetentionRule, SetAside

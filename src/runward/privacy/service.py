@@ -9,7 +9,7 @@ from runward.core.call import BlobReference, Room
 from runward.core.ids import new_id
 from runward.core.permissions import PERMISSIONS, Role
 from runward.errors import ConflictError, ForbiddenError, InvalidError, InvalidTransitionError, NotFoundError
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.governance.scopes import role_on_workspace
 from runward.governance.trail import PSEUDONYM
 from runward.privacy import holding, retention, survey

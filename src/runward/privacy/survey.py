@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from runward.errors import InvalidError
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.governance.scopes import visible_ids
 from runward.governance.trail import opened
 from runward.privacy import files

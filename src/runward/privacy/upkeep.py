@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from runward.core.ids import MemberId
-from runward.governance.dispatch import Call, Dispatcher
+from runward.governance.calling import Call
+from runward.governance.dispatch import Dispatcher
 from runward.governance.model import Actor
 from runward.governance.trail import append
 from runward.knowledge.sources import forget_index

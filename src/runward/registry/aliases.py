@@ -12,7 +12,7 @@ import msgspec
 
 from runward.core.call import Event
 from runward.errors import ConflictError, GateClosedError, InvalidError, NotFoundError
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.governance.revising import hold
 from runward.governance.scopes import Clause
 from runward.registry import repository as sql

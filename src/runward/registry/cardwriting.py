@@ -9,7 +9,7 @@ import msgspec
 
 from runward.core.clock import from_us
 from runward.errors import CorruptedError, NotFoundError
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.registry import repository as sql
 from runward.registry.aliases import evidence_of
 from runward.registry.cards import FIELDS, CardFacts, check_fields, missing_of, render

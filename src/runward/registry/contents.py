@@ -12,7 +12,7 @@ import msgspec
 
 from runward.core.ids import Digest
 from runward.errors import CorruptedError, NotFoundError
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.registry import documents
 from runward.registry import repository as sql
 from runward.registry.formats import HEAD_BYTES, recognise

@@ -9,7 +9,7 @@ import msgspec
 from runward.core.call import Event
 from runward.core.hashing import digest_value
 from runward.errors import ConflictError, GateClosedError, InvalidError, StaleVersionError
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.governance.names import check_name
 from runward.governance.scopes import Clause
 from runward.registry import repository as sql

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from runward.core.ids import Digest
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.governance.scopes import Clause
 from runward.registry import repository as sql
 from runward.registry.model import Document

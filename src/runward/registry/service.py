@@ -20,7 +20,7 @@ from runward.errors import (
     InvalidError,
     NotFoundError,
 )
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.governance.names import check_name
 from runward.governance.scopes import Clause, find_project, home_team, readable_teams
 from runward.registry import deployments

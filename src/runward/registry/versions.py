@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.governance.scopes import Clause
 from runward.registry import repository as sql
 from runward.registry.aliases import evidence_of

@@ -9,7 +9,7 @@ import msgspec
 
 from runward.core.ids import Digest
 from runward.errors import InvalidError, NotFoundError
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.repro.compare import result_report
 from runward.repro.equivalence import Evidence, Statistics
 from runward.repro.independence import KINDS, Implementation, compare_implementations, implementation_of

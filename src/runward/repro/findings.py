@@ -12,7 +12,7 @@ from runward.core.clock import from_us
 from runward.core.ids import new_id
 from runward.core.intervals import wilson
 from runward.errors import InvalidError, NotFoundError
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.governance.scopes import project_scope, readable_projects
 from runward.repro import findings_repository as sql
 from runward.repro.findings_api import Findings

@@ -11,7 +11,7 @@ from runward.core.call import Event, Room, Scope
 from runward.core.clock import to_us
 from runward.core.ids import new_id
 from runward.errors import ConflictError, InvalidError, InvalidTransitionError, StaleVersionError
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.governance.names import check_name
 from runward.governance.scopes import Clause, find_project, project_scope, readable_projects
 from runward.repro import jobs_repository as sql

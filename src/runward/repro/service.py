@@ -14,8 +14,8 @@ from runward.core.clock import from_us
 from runward.core.ids import VerificationId, new_id
 from runward.core.signing import key_id, public_key_of
 from runward.errors import InvalidError, NotFoundError
+from runward.governance.calling import Call
 from runward.governance.checkpoints import signing_key
-from runward.governance.dispatch import Call
 from runward.governance.scopes import project_scope
 from runward.repro import certificate
 from runward.repro.api import Repro

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 from runward.errors import NotFoundError
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.review.code.tree import Tree
 from runward.store.blobs import check_digest
 from runward.tracking.captured import document_of

@@ -8,7 +8,7 @@ from runward.core.clock import from_us
 from runward.core.mentions import mentioned
 from runward.core.permissions import PERMISSIONS
 from runward.errors import ForbiddenError, InvalidError, NotFoundError
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.governance.scopes import member_by_name
 from runward.review import repository as sql
 from runward.review.model import NewRemark, ReviewComment

@@ -7,7 +7,7 @@ from typing import ClassVar
 from runward.core.call import Event, Room
 from runward.core.outbound import check_url
 from runward.errors import InvalidError, InvalidTransitionError, StaleVersionError
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.governance.names import check_name
 from runward.governance.scopes import projects_below
 from runward.review import feedback_repository as sql

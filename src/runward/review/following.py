@@ -13,7 +13,7 @@ import msgspec
 
 from runward.core.ids import Digest
 from runward.errors import RunwardError
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.review import repository as sql
 from runward.review.proposals import subject_of
 

@@ -8,7 +8,7 @@ from runward.core.call import Event
 from runward.core.clock import from_us
 from runward.core.ids import Digest
 from runward.errors import GateClosedError, NotFoundError
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.governance.revising import hold
 from runward.governance.scopes import find_project, project_scope
 from runward.repro.api import Repro

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.registry.aliases import version_of
 from runward.registry.cardwriting import card_state
 from runward.registry.contents import files_of

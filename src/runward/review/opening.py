@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from runward.errors import ConflictError, InvalidError, InvalidTransitionError, NotFoundError
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.registry.aliases import alias_target, version_of
 from runward.review import repository as sql
 from runward.review.groups import MOST_RUNS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from runward.core.hashing import digest_value
 from runward.core.ids import Digest
 from runward.errors import InvalidError, NotFoundError
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.governance.scopes import project_scope
 from runward.registry.aliases import (
     alias_target,

@@ -12,7 +12,7 @@ from runward.core.call import Event
 from runward.core.hashing import digest_value
 from runward.core.ids import Digest
 from runward.core.kept import kept
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.knowledge.model import NewPage, Page
 from runward.knowledge.publishing import present_page, publish_page
 from runward.review import repository as sql

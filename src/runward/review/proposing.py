@@ -8,7 +8,7 @@ import msgspec
 
 from runward.core.hashing import digest_value
 from runward.errors import InvalidError
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.governance.scopes import ProjectRow
 from runward.knowledge.publishing import check_page
 from runward.review.gatekeeping import check_meetable

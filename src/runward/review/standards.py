@@ -9,7 +9,7 @@ from runward.config.threeway import difference
 from runward.core.call import Room
 from runward.core.ids import ProjectId
 from runward.errors import ConflictError, NotFoundError
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.governance.scopes import ProjectRow
 from runward.review import standards_repository as sql
 from runward.review.api import Reviews

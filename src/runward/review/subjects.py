@@ -10,7 +10,7 @@ from runward.core.hashing import digest_value
 from runward.core.ids import Digest
 from runward.core.kept import kept
 from runward.data.spans import datasets_read
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.governance.scopes import member_by_name
 from runward.registry.aliases import alias_target
 from runward.review import repository as sql

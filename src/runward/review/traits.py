@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.review.captured import touched_files
 from runward.tracking.api import Tracking
 from runward.tracking.organise_api import Organise

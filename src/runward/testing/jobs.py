@@ -18,7 +18,7 @@ from runward.errors import (
     NotFoundError,
     StaleVersionError,
 )
-from runward.governance import dispatch
+from runward.governance import calling
 from runward.repro.jobs_model import (
     LEASE_S,
     MOST_ATTEMPTS,
@@ -43,7 +43,7 @@ class Clock:
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.ahead = timedelta()
-        patch.setattr(dispatch, "utc_now", lambda: utc_now() + self.ahead)
+        patch.setattr(calling, "utc_now", lambda: utc_now() + self.ahead)
 
     def pass_lease(self) -> None:
         """Let every lease run out."""

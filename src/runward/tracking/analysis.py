@@ -9,7 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 from runward.core.call import Room
 from runward.core.ids import RunId
 from runward.errors import InvalidError, NotFoundError
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.store.database import Tx, placeholders
 from runward.tracking import repository as sql
 from runward.tracking.analysis_api import Analysis

@@ -7,7 +7,7 @@ import math
 
 from runward.core.clock import from_us
 from runward.errors import InvalidError, NotFoundError
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.governance.scopes import Clause, projects_below
 from runward.store.database import Tx
 from runward.tracking import lifecycle, repository

@@ -10,7 +10,7 @@ from runward.core.ids import new_id
 from runward.core.mentions import mentioned
 from runward.core.permissions import Role
 from runward.errors import ForbiddenError, InvalidError, InvalidTransitionError, NotFoundError, StaleVersionError
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.governance.scopes import members_at, project_scope
 from runward.store.database import Row, Tx
 from runward.tracking import repository

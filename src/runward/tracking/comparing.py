@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from runward.errors import InvalidError, NotFoundError
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.store.blobs import check_digest
 from runward.store.database import Tx
 from runward.tracking import repository as sql

@@ -10,7 +10,7 @@ import msgspec
 from runward.core.call import Room
 from runward.core.ids import Digest
 from runward.errors import InvalidError, NotFoundError
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.tracking import repository as sql
 from runward.tracking.api import Tracking
 from runward.tracking.capture.model import EnvironmentSnapshot, FileEntry, MachineSnapshot

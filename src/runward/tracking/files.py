@@ -14,7 +14,8 @@ from runward.core.ids import Digest
 from runward.core.operation import Door
 from runward.core.parallel import at_once
 from runward.errors import NotFoundError, StoreError
-from runward.governance.dispatch import Call, Dispatcher
+from runward.governance.calling import Call
+from runward.governance.dispatch import Dispatcher
 from runward.governance.model import Actor
 from runward.governance.scopes import find_project
 from runward.store.blobs import Blobs, LocalBlobs, check_digest, checked

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from runward.core.call import Event, Scope
 from runward.core.ids import new_id
 from runward.errors import AlreadyExistsError
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.governance.scopes import Clause, readable_projects
 from runward.tracking import keyed
 from runward.tracking import repository as sql

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from runward.core.ids import Digest
 from runward.errors import NotFoundError
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.store.database import Tx
 from runward.tracking.organise_model import Collect, Collected
 from runward.tracking.packages import forget_unused

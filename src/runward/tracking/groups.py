@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from runward.errors import InvalidError, NotFoundError
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.governance.scopes import Clause
 from runward.store.database import Tx
 from runward.tracking.analysis_model import Against, GroupMetric, GroupTest, RunGroup, RunGroups

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 from runward.core.call import Event, Room
 from runward.core.clock import to_us
 from runward.errors import AlreadyExistsError, InvalidError, RunwardError
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.governance.names import check_name
 from runward.governance.scopes import ProjectRow, readable_projects
 from runward.tracking import intake_storage as storage

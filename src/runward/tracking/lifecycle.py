@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from runward.core.permissions import Role
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.governance.scopes import Clause, ProjectRow, project_scope, projects_below, role_at
 from runward.store.database import Tx
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from runward.core.call import Event
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.tracking import repository as sql
 
 OUTDATED = "outdated"

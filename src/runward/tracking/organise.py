@@ -8,7 +8,7 @@ from runward.core.call import Event, Room, Scope
 from runward.core.ids import ProjectId, RunId
 from runward.core.permissions import Role
 from runward.errors import AlreadyExistsError, ConflictError, ForbiddenError, InvalidError, NotFoundError
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.governance.revising import hold
 from runward.governance.scopes import ProjectRow, find_project, is_archived, project_scope
 from runward.tracking import lifecycle, repository

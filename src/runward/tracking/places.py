@@ -5,7 +5,7 @@ from __future__ import annotations
 from runward.core.call import Event
 from runward.core.ids import ExperimentId, ProjectId, new_id
 from runward.errors import AlreadyExistsError, InvalidError, StaleVersionError
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.governance.names import check_name
 from runward.governance.scopes import (
     ProjectRow,

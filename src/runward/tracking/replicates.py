@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.governance.scopes import Clause
 from runward.tracking import repository as sql
 from runward.tracking.baselines import is_seed

@@ -21,7 +21,7 @@ from runward.errors import (
     InvalidTransitionError,
     NotFoundError,
 )
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.governance.names import check_name
 from runward.governance.scopes import (
     Clause,

@@ -9,7 +9,7 @@ from runward.core.clock import from_us
 from runward.core.ids import ProjectId, new_id
 from runward.core.permissions import Role
 from runward.errors import ForbiddenError
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.governance.names import check_name
 from runward.governance.scopes import project_scope
 from runward.store.database import Row, Tx

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.interop.mlflow.assessed import CHANGEABLE, VALUES, content, read_assessment, stamped, timestamp
 from runward.interop.mlflow.caller import Caller
 from runward.interop.mlflow.errors import MlflowError, invalid, missing, missing_value

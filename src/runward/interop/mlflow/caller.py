@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 from runward.core.operation import Door
 from runward.errors import AlreadyExistsError, NotFoundError
-from runward.governance.dispatch import Call, Dispatcher
+from runward.governance.calling import Call
+from runward.governance.dispatch import Dispatcher
 from runward.governance.model import Actor
 from runward.interop.mlflow.args import Args
 from runward.interop.mlflow.errors import MlflowError, invalid, missing

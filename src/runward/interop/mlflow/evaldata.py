@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from runward.core.hashing import digest_bytes
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.interop.mlflow import kept
 from runward.interop.mlflow.args import Args, check_length
 from runward.interop.mlflow.caller import DEFAULT_ID, Caller, experiment_id_of

@@ -7,7 +7,7 @@ from typing import Any
 
 from runward.core.ids import new_id
 from runward.errors import AlreadyExistsError, InvalidError
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.interop.mlflow.args import check_key, check_length
 from runward.interop.mlflow.caller import DEFAULT_ID, DEFAULT_NAME, Caller, experiment_id_of
 from runward.interop.mlflow.errors import invalid, missing, taken

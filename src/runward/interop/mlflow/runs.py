@@ -12,7 +12,7 @@ import msgspec
 
 from runward.core.clock import from_us, to_us
 from runward.errors import NotFoundError
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.governance.scopes import Clause
 from runward.interop.mlflow.args import MAX_TAG, Args, check_key, check_length
 from runward.interop.mlflow.caller import Caller, experiment_id_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.interop.mlflow.args import check_length
 from runward.interop.mlflow.caller import Caller, experiment_id_of
 from runward.interop.mlflow.errors import MlflowError, missing

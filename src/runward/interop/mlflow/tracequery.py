@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.interop.mlflow.caller import Caller
 from runward.interop.mlflow.errors import invalid
 from runward.interop.mlflow.experiments import visible

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from runward.errors import NotFoundError
-from runward.governance.dispatch import Call
+from runward.governance.calling import Call
 from runward.interop.mlflow.args import check_length
 from runward.interop.mlflow.assessed import read_assessment, stamped, timestamp
 from runward.interop.mlflow.caller import Caller, experiment_id_of

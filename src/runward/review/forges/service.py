@@ -17,7 +17,8 @@ from runward.core.ids import MemberId
 from runward.core.operation import Door
 from runward.core.outbound import Outgoing, check_url
 from runward.errors import InvalidError, NotFoundError, UnauthenticatedError
-from runward.governance.dispatch import Call, Dispatcher
+from runward.governance.calling import Call
+from runward.governance.dispatch import Dispatcher
 from runward.governance.model import Actor
 from runward.governance.scopes import Clause, project_scope, projects_below
 from runward.review import repository as reviews
