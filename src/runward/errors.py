@@ -10,8 +10,10 @@
     ├── ConflictError          409
     │   ├── AlreadyExistsError
     │   ├── StaleVersionError
+    │   │   └── EditedMeanwhileError  412
     │   ├── InvalidTransitionError
     │   └── GateClosedError         also ValueError: a standard is not met
+    ├── NoPreconditionError    428
     ├── QuotaExceededError     429
     ├── StoreError             503  retryable, but for the next three
     │   ├── MigrationNeededError
@@ -41,6 +43,8 @@ class RunwardError(Exception):
     code: ClassVar[str] = "error"
     status: ClassVar[int] = 500
     retryable: ClassVar[bool] = False
+    request_id: str = ""
+    """The id under which the server that answered so has the request in its log; empty where no server did."""
 
     def __init__(self, message: str, *, hint: str = "", **details: Any) -> None:
         super().__init__(message)
@@ -49,14 +53,19 @@ class RunwardError(Exception):
         self.details = details
 
     def __str__(self) -> str:
-        return f"{self.message}\n  hint: {self.hint}" if self.hint else self.message
+        told = (("hint", self.hint), ("request", self.request_id))
+        return "\n".join([self.message, *(f"  {name}: {value}" for name, value in told if value)])
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self.message, self.hint, self.details)
+        return _rebuild, (type(self), self.message, self.hint, self.details, self.request_id)
 
 
-def _rebuild(kind: type[RunwardError], message: str, hint: str, details: dict[str, Any]) -> RunwardError:
-    return kind(message, hint=hint, **details)
+def _rebuild(
+    kind: type[RunwardError], message: str, hint: str, details: dict[str, Any], request_id: str
+) -> RunwardError:
+    error = kind(message, hint=hint, **details)
+    error.request_id = request_id
+    return error
 
 
 class InvalidError(RunwardError, ValueError):
@@ -106,6 +115,13 @@ class StaleVersionError(ConflictError):
     code = "stale_version"
 
 
+class EditedMeanwhileError(StaleVersionError):
+    """Somebody changed what this change was made from; ``details`` say which ``fields``, ``by`` whom and ``at`` what time."""
+
+    code = "edited_meanwhile"
+    status = 412
+
+
 class InvalidTransitionError(ConflictError):
     """The object's state does not allow this step."""
 
@@ -116,6 +132,13 @@ class GateClosedError(ConflictError, ValueError):
     """A standard of the team is not met; ``details['gates']`` says which."""
 
     code = "gate_closed"
+
+
+class NoPreconditionError(RunwardError):
+    """A change over HTTP has to say which state it was made from (``If-Match``)."""
+
+    code = "no_precondition"
+    status = 428
 
 
 class QuotaExceededError(RunwardError):

@@ -11,7 +11,7 @@ from runward.coordination.api import Coordination
 from runward.coordination.hooks_api import Hooks
 from runward.core.call import Rooms
 from runward.core.loading import load
-from runward.core.operation import Operation, make_proxy
+from runward.core.operation import ANY, Operation, Precondition, make_proxy
 from runward.data.api import Data
 from runward.data.client import Datasets
 from runward.data.files import DataFiles, FolderDataFiles, RemoteDataFiles
@@ -22,6 +22,7 @@ from runward.governance.dispatch import Dispatcher
 from runward.governance.model import Actor
 from runward.governance.signin import folder_actor, prepare_workspace
 from runward.insights.api import Reports
+from runward.insights.health_api import WorkspaceHealth
 from runward.insights.reviewed_api import Reviewed
 from runward.knowledge.api import Knowledge
 from runward.knowledge.libraries_api import Libraries
@@ -74,6 +75,7 @@ ROOMS = Rooms(
         "standards": "runward.review.standards:ROOM",
         "reports": "runward.insights.service:ROOM",
         "reviewed": "runward.insights.reviewed:ROOM",
+        "health": "runward.insights.health:ROOM",
         "privacy": "runward.privacy.service:ROOM",
     }
 )
@@ -125,6 +127,7 @@ class Workspace:
         self.standards = cast(StandardsDesk, make_proxy(StandardsDesk, invoke))
         self.reports = cast(Reports, make_proxy(Reports, invoke))
         self.reviewed = cast(Reviewed, make_proxy(Reviewed, invoke))
+        self.health = cast(WorkspaceHealth, make_proxy(WorkspaceHealth, invoke))
         self.privacy = cast(Privacy, make_proxy(Privacy, invoke))
 
     @property
@@ -151,8 +154,8 @@ class FolderWorkspace(Workspace):
     def __init__(self, dispatcher: Dispatcher, place: str, state_dir: Path, actor: Actor) -> None:
         self.dispatcher, self.actor = dispatcher, actor
 
-        def invoke(op: Operation, arguments: dict[str, Any]) -> Any:
-            return dispatcher.call(op, actor, arguments)
+        def invoke(op: Operation, arguments: dict[str, Any], match: Precondition = ANY) -> Any:
+            return dispatcher.call(op, actor, arguments, match)
 
         blobs = dispatcher.blobs
         local: LocalBlobs

@@ -44,6 +44,7 @@ def pages(site: Site) -> list[str]:
         "/account",
         "/login",
         "/admin/audit",
+        "/admin/health",
         "/legend",
         "/nowhere",
     ]

@@ -28,10 +28,10 @@ __all__ = ["full"]
 def test_a_workspace_comes_back_whole(cli: Cli, full: str, folder: Path, tmp_path: Path) -> None:
     """Rows, bytes, keys and the audit trail, which still holds; and it goes on."""
     place, back = tmp_path / "backup", tmp_path / "back"
+    before = content(open_database(f"sqlite:///{folder / 'runward.db'}"))
     made = cli.json("backup", str(place))
     assert (made["problems"], made["backup"]["files"] > 0) == ([], True)
     assert (place.stat().st_mode & 0o777, (place / "keys" / "audit.key").stat().st_mode & 0o777) == (0o700, 0o600)
-    before = content(open_database(f"sqlite:///{folder / 'runward.db'}"))
     assert cli("restore", str(place), "--dir", str(back)).code == 0
     assert content(open_database(f"sqlite:///{back / 'runward.db'}")) == before
     with contextlib.closing(open_folder(back)) as space:
@@ -116,12 +116,13 @@ def test_from_a_server_s_stores_and_back(
     bucket, place = object_storage.place(), tmp_path / "backup"
     pushed = ("--database", one, "--blobs", bucket)
     assert cli("push-workspace", *pushed, "--server-dir", str(tmp_path / "server")).code == 0
+    before = content(open_database(one))
     made = cli.json("backup", str(place), *pushed, "--dir", str(tmp_path / "server"))
     assert made["problems"] == []
     second = object_storage.place()
     into = ("--database", other, "--blobs", second, "--dir", str(tmp_path / "second"))
     assert cli("restore", str(place), *into).code == 0
-    assert content(open_database(other)) == content(open_database(one))
+    assert content(open_database(other)) == before
     dispatcher = open_store(tmp_path / "second", other, second)
     space = FolderWorkspace(dispatcher, "", tmp_path, folder_actor(dispatcher.database))
     assert space.governance.prove_audit().holds

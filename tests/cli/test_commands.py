@@ -468,7 +468,11 @@ def test_a_command_without_its_extra_says_which_one(tmp_path: Path) -> None:
 
 def test_every_extra_is_known_by_the_names_of_its_packages() -> None:
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
-    named = {"argon2-cffi": "argon2", "ruff": None}  # ruff is a program, asked for by its name.
+    named = {
+        "argon2-cffi": "argon2",
+        "prometheus-client": "prometheus_client",
+        "ruff": None,
+    }  # ruff is a program, asked for by its name.
     asked = {re.split(r"[^\w-]", line)[0] for lines in project["optional-dependencies"].values() for line in lines}
     assert {name for one in asked if (name := named.get(one, one))} == set(EXTRAS)
     assert {extra for extras in EXTRAS.values() for extra in extras.split(",")} < set(project["optional-dependencies"])

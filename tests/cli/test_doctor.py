@@ -81,3 +81,15 @@ def test_a_run_instead_of_a_lock(cli: Cli, folder: Path, monkeypatch: pytest.Mon
     assert (drift["lock"], drift["kind"], drift["python"]["ok"]) == (run_id, "run", False)
     assert drift["different"] == [{"name": "six", "locked": "1.15.0", "installed": "1.16.0"}]
     assert f"runward env lock {run_id} -o pylock.toml" in cli("doctor", "--drift", "--run", "one").out
+
+
+def test_the_server_is_asked_after_its_health(cli: Cli, folder: Path) -> None:
+    """What needs a look is told with its way out and is no failure; what does not work is."""
+    said = cli("doctor", "--server")
+    assert said.code == 0
+    assert "✓ database: answers" in said.out
+    assert "! backup: none by `runward backup` is known of" in said.out
+    assert cli.json("doctor", "--server")["state"] == "ailing"
+    (folder / "blobs").write_text("no folder")
+    said = cli("doctor", "--server")
+    assert (said.code, "✗ files: cannot be used" in said.out) == (1, True)

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from runward.core.operation import Operation
+from runward.core.operation import ANY, Operation, Precondition
 from runward.governance.dispatch import Dispatcher
 from runward.governance.model import Actor
 from runward.testing.series import SeriesSuite
@@ -20,8 +20,10 @@ class TestCompactedSeries(SeriesSuite):
     def _compact_always(self, monkeypatch: pytest.MonkeyPatch) -> None:
         plain = Dispatcher.call
 
-        def call(self: Dispatcher, op: Operation, actor: Actor, arguments: dict[str, Any]) -> Any:
-            result = plain(self, op, actor, arguments)
+        def call(
+            self: Dispatcher, op: Operation, actor: Actor, arguments: dict[str, Any], match: Precondition = ANY
+        ) -> Any:
+            result = plain(self, op, actor, arguments, match)
             if op.id == "tracking.append":
                 compact_run(self.database, arguments["run_id"])
             return result

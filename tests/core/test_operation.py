@@ -9,6 +9,7 @@ import pytest
 
 from runward.core.openapi import openapi
 from runward.core.operation import (
+    ANY,
     ON_LIST,
     ON_SELF,
     ON_WORKSPACE,
@@ -30,7 +31,7 @@ class Thing(msgspec.Struct, frozen=True):
 class Sample(Protocol):
     room: ClassVar[str] = "sample"
 
-    @operation("GET", "/things/{thing_id}", may="run.read", on="thing_id")
+    @operation("GET", "/things/{thing_id}", may="run.read", on="thing_id", state=("size",))
     def get(self, thing_id: str, deep: bool = False) -> Thing:
         """One thing. More words."""
         ...
@@ -41,10 +42,10 @@ class Sample(Protocol):
     @operation("POST", "/things", may="run.write", on="new.project")
     def create(self, new: Thing) -> Thing: ...
 
-    @operation("PUT", "/things/{thing_id}/label", may="run.write", on="thing_id")
+    @operation("PUT", "/things/{thing_id}/label", may="run.write", on="thing_id", revises="get")
     def label(self, thing_id: str, label: str, color: str = "red") -> None: ...
 
-    @operation("PATCH", "/things/{thing_id}", may="run.write", on="thing_id", audit=False)
+    @operation("PATCH", "/things/{thing_id}", may="run.write", on="thing_id", audit=False, blind="it is one's own")
     def patch(self, thing_id: str, sizes: list[int]) -> None: ...
 
     @operation("DELETE", "/things/{thing_id}", may="run.delete", on="thing_id")
@@ -137,7 +138,7 @@ def test_the_object_of_a_permission_is_named_by_its_argument() -> None:
 
 def test_a_proxy_binds_like_python_and_hands_on_the_operation() -> None:
     seen: list[tuple[str, dict[str, Any]]] = []
-    proxy: Sample = make_proxy(Sample, lambda op, arguments: seen.append((op.id, arguments)))
+    proxy: Sample = make_proxy(Sample, lambda op, arguments, match=ANY: seen.append((op.id, arguments)))
     proxy.get("7")
     proxy.get(thing_id="8", deep=True)
     proxy.find(["a"], limit=3)

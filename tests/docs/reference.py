@@ -54,6 +54,10 @@ def operations_page() -> str:
     """Every operation with verb, path and permission."""
     parts = ["# Operations\n", "Written by `python -m tests.docs.reference` from the declarations.\n"]
     parts.append("Paths are below `/api/v1`. *On* says what the permission is needed on; a list is filtered instead.\n")
+    parts.append(
+        "An answer *with ETag* names the state that was read; a change *with the ETag of* a read has to send it as "
+        "`If-Match` ([Edit together](../edits.md)).\n"
+    )
     for room in ROOMS:
         operations = operations_of(room.api).values()
         parts += [
@@ -63,7 +67,8 @@ def operations_page() -> str:
         ]
         for op in operations:
             role = PERMISSIONS[op.may].label
-            parts.append(f"| {op.summary} | `{op.method} {op.path}` | `{op.may}` ({role}) | `{op.on}` |")
+            tagged = ", with ETag" if op.state else f", with the ETag of `{op.revises}`" if op.revises else ""
+            parts.append(f"| {op.summary} | `{op.method} {op.path}`{tagged} | `{op.may}` ({role}) | `{op.on}` |")
         parts.append("")
     return "\n".join(parts)
 

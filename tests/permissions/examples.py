@@ -12,7 +12,7 @@ from runward.data.model import ColumnDoc, NewDatasetVersion
 from runward.governance.model import NewMember, NewToken
 from runward.insights.model import NewReport, ReportChange
 from runward.knowledge.libraries_model import NewRelease
-from runward.knowledge.model import NewPage, Situation
+from runward.knowledge.model import NewPage, PagePatch, Situation
 from runward.policy.model import Terms
 from runward.privacy.model import FileDecision, NewErasure, NewHold
 from runward.registry.model import ModelPatch, NewModel, NewVersion
@@ -233,6 +233,7 @@ KNOWLEDGE: Final[dict[str, Example]] = {
     "knowledge.publish": lambda e: {"new": _page(e)},
     "knowledge.list_pages": lambda e: {},
     "knowledge.get_page": lambda e: {"page_id": e.page},
+    "knowledge.edit_page": lambda e: {"page_id": e.page, "patch": PagePatch(body="other")},
     "knowledge.page_versions": lambda e: {"page_id": e.page},
     "knowledge.search": lambda e: {"query": "page"},
     "knowledge.recommend": lambda e: {"situation": Situation(text="page")},
@@ -298,6 +299,7 @@ REVIEW: Final[dict[str, Example]] = {
     "standards.propose": lambda e: {"project": e.project, "edit": StandardsEdit(values={"approvals": 3})},
     "standards.list_versions": lambda e: {"project": e.project},
     "standards.compare": lambda e: {"project": e.project, "before": 1, "after": 2},
+    "health.health": lambda e: {},
     "reviewed.review_report": lambda e: {"review_id": e.review},
     "reviewed.review_report_page": lambda e: {"review_id": e.review},
 }
@@ -306,7 +308,7 @@ REPORTS: Final[dict[str, Example]] = {
     "reports.create_report": lambda e: {"new": NewReport(e.project, "second report")},
     "reports.preview_report": lambda e: {"new": NewReport(e.project, "second report")},
     "reports.get_report": lambda e: {"report_id": e.report},
-    "reports.update_report": lambda e: {"report_id": e.report, "change": ReportChange("other", [], 1)},
+    "reports.update_report": lambda e: {"report_id": e.report, "change": ReportChange("other", [])},
     "reports.delete_report": lambda e: {"report_id": e.report},
     "reports.restore_report": lambda e: {"deleted_report_id": e.gone_report},
     "reports.pin_report": lambda e: {"report_id": e.report},

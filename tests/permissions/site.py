@@ -32,6 +32,7 @@ class Answer(NamedTuple):
 
     status: int
     text: str
+    etag: str = ""
 
 
 class _UndoneError(Exception):
@@ -126,19 +127,20 @@ class Site:
 
 
 class Asking:
-    """Sends requests as one holder over one connection."""
+    """Sends requests as one holder over one connection; changes overwrite whatever is there, unless it is told otherwise."""
 
-    def __init__(self, url: str, token: str) -> None:
-        self._token = token
+    def __init__(self, url: str, token: str, condition: str = "*") -> None:
+        self._token, self._condition = token, {"If-Match": condition} if condition else {}
         host = url.removeprefix("http://")
         self._connection = http.client.HTTPConnection(host, timeout=60)
 
     def send(self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> Answer:
         """One request."""
-        given = {"Accept": JSON, "Authorization": f"Bearer {self._token}", **(headers or {})}
+        given = {"Accept": JSON, "Authorization": f"Bearer {self._token}", **self._condition, **(headers or {})}
         self._connection.request(method, path, body, given if self._token else (headers or {}))
         response = self._connection.getresponse()
-        return Answer(response.status, response.read().decode("utf-8", "replace"))
+        etag = response.headers.get("ETag", "")
+        return Answer(response.status, response.read().decode("utf-8", "replace"), etag)
 
     def call(self, op: Operation, arguments: dict[str, Any]) -> Answer:
         """An operation, as its route takes it."""

@@ -70,6 +70,7 @@ OPEN: Final = {
     ("GET", "/version"),
     ("GET", "/health"),
     ("GET", "/healthz"),
+    ("GET", "/readyz"),
     ("POST", "/api/v1/session"),
     ("POST", "/api/v1/session/link"),
     ("POST", "/api/v1/session/invitation"),
@@ -101,6 +102,8 @@ MLFLOW: Final = {
 }
 """See :mod:`tests.permissions.test_mlflow`."""
 STREAM: Final = {("GET", "/api/v1/stream")}
+ON_WORKSPACE: Final = {("GET", "/metrics")}
+"""Each succeeds for who may."""
 
 
 def _doors(opened: Open) -> dict[tuple[str, str], Door]:
@@ -118,7 +121,7 @@ def _doors(opened: Open) -> dict[tuple[str, str], Door]:
 def test_no_route_is_left_untried(opened: Open) -> None:
     """Neither a door, nor a mount, nor a socket: who adds one says here how it is kept."""
     objects = {(method, API + path) for method, path in ON_OBJECTS}
-    assert set(_doors(opened)) == {*objects, *OF_THE_CALLER, *OPEN, *MLFLOW, *STREAM}
+    assert set(_doors(opened)) == {*objects, *OF_THE_CALLER, *OPEN, *MLFLOW, *STREAM, *ON_WORKSPACE}
 
 
 @pytest.mark.parametrize("holder", HOLDERS, ids=lambda holder: holder.name)
@@ -137,6 +140,10 @@ def test_doors_answer_as_the_matrix_says(opened: Open, holder: Any) -> None:
             tells = wanted != "yes" and any(word in found.text.replace(estate.project, "") for word in (WORD, SECRET))
             if not fits or tells:
                 wrong.append((method, pattern, own, wanted, found))
+    for method, path in ON_WORKSPACE:
+        wanted, found = answer(doors[method, path], holder), asking.send(method, path)
+        if found.status != {"yes": 200, "no": 403}[wanted] or (WORD in found.text or SECRET in found.text):
+            wrong.append((method, path, True, wanted, found))
     asking.close()
     assert wrong == []
 
@@ -147,7 +154,10 @@ def test_nobody_without_an_account_passes_a_door_that_is_not_open(opened: Open) 
     tried = [(method, example(opened.site.own)) for (method, _), example in ON_OBJECTS.items()]
     asked = [(method, Try(API + given.path, given.body)) for method, given in tried]
     asked += [(method, Try(path, body)) for (method, path), body in OF_THE_CALLER.items()]
-    asked += [(method, Try(path.replace("{path:path}", "runs/get"), b"{}")) for method, path in {*MLFLOW, *STREAM}]
+    asked += [
+        (method, Try(path.replace("{path:path}", "runs/get"), b"{}"))
+        for method, path in {*MLFLOW, *STREAM, *ON_WORKSPACE}
+    ]
     for method, given in asked:
         found = asking.send(method, given.path, None if method == "GET" else given.body, {"X-Runward": "1"})
         assert found.status == 401, (method, given.path, found)
@@ -159,7 +169,16 @@ def test_what_is_open_holds_nobodys_data(opened: Open) -> None:
     """A report by its own link is the one exception: it was meant for who has no account."""
     asking = Asking(opened.url, "")
     own = opened.site.own
-    paths = ["/api/v1/openapi.json", "/version", "/health", "/healthz", "/api/v1/session/ways", "/", f"/p/{WORD}"]
+    paths = [
+        "/api/v1/openapi.json",
+        "/version",
+        "/health",
+        "/healthz",
+        "/readyz",
+        "/api/v1/session/ways",
+        "/",
+        f"/p/{WORD}",
+    ]
     paths += [f"/projects/{own.project}", f"/runs/{own.run}", "/shared/wrong", "/assets/none.js", "/../keys/audit.key"]
     for path in paths:
         assert WORD not in asking.send("GET", path).text.replace(path, "").replace(f"/p/{WORD}", ""), path

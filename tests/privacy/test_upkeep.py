@@ -41,7 +41,7 @@ def test_upkeep_carries_an_erasure_out(sqlite_place: Place) -> None:
     asked = ask(planted)
     assert advance_due(planted.owner.dispatcher) == 0
     planted.second.privacy.confirm_erasure(asked.id, None, FileDecision("delete"))
-    every, task = tasks(planted.owner.dispatcher)[0]
+    _, every, task = tasks(planted.owner.dispatcher)[0]
     while task():
         pass
     assert (every, planted.owner.privacy.get_erasure(asked.id).state) == (1, "done")

@@ -21,7 +21,7 @@ class Answer(NamedTuple):
 
 
 class Client:
-    """Sends one request a connection."""
+    """Sends one request a connection; a change overwrites whatever is there, unless ``headers`` say otherwise."""
 
     def __init__(self, url: str, token: str = "", cookie: str = "") -> None:
         self.url, self.token, self.cookie = url, token, cookie
@@ -32,7 +32,7 @@ class Client:
         """``bare`` leaves out the X-Runward header that goes with a session."""
         parts = urlsplit(self.url)
         connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=20)
-        given = {"Accept": "application/json", **({} if bare else {"X-Runward": "1"})}
+        given = {"Accept": "application/json", "If-Match": "*", **({} if bare else {"X-Runward": "1"})}
         if self.token:
             given["Authorization"] = f"Bearer {self.token}"
         if self.cookie:

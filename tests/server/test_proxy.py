@@ -1,17 +1,20 @@
-"""The proxy of the documentation: a real nginx in front, with the very lines that docs/sign-in.md shows."""
+"""The proxies of the documentation: a real nginx and a real Caddy in front, with the very lines that docs/sign-in.md shows."""
 
 from __future__ import annotations
 
 import contextlib
 import http.client
+import os
 import re
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -33,47 +36,81 @@ http {{ access_log off; client_body_temp_path {0}/body; proxy_temp_path {0}/prox
 """
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with contextlib.closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-@pytest.fixture
-def proxied(tmp_path: Path) -> Iterator[tuple[FolderWorkspace, int, ssl.SSLContext]]:
-    """A server behind nginx: (its workspace, nginx's port, who trusts its certificate)."""
+class Front(NamedTuple):
+    """A proxy to be started."""
+
+    command: list[str]
+    environment: dict[str, str]
+
+
+def _shown(language: str) -> str:
+    found = re.search(rf"^```{language}\n(.*?)^```", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def _nginx(folder: Path, port: int, certificate: Path, key: Path, upstream: int) -> Front:
     binary = shutil.which("nginx") or ("/usr/sbin/nginx" if Path("/usr/sbin/nginx").exists() else "")
     if not binary:
         missing("no nginx on this machine: apt-get install nginx-light")
-    port, (certificate, key) = _free_port(), make_certificate(tmp_path)
-    found = re.search(r"^```nginx\n(.*?)^```", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    assert found is not None
-    block = found[1].replace("listen 443 ssl", f"listen 127.0.0.1:{port} ssl")
+    block = _shown("nginx").replace("listen 443 ssl", f"listen 127.0.0.1:{port} ssl")
     block = block.replace("/etc/ssl/runs/fullchain.pem", str(certificate)).replace(
         "/etc/ssl/runs/privkey.pem", str(key)
     )
+    block = block.replace("127.0.0.1:4747", f"127.0.0.1:{upstream}")
+    (folder / "nginx.conf").write_text(FRAME.format(folder, block), encoding="utf-8")
+    return Front([binary, "-p", str(folder), "-c", str(folder / "nginx.conf")], {})
+
+
+def _caddy(folder: Path, port: int, certificate: Path, key: Path, upstream: int) -> Front:
+    binary = shutil.which("caddy")
+    if binary is None:
+        missing("no caddy on this machine: apt-get install caddy")
+    block = _shown("caddyfile").replace("127.0.0.1:4747", f"127.0.0.1:{upstream}")
+    # A certificate of our own: the one that it would get by itself comes from outside.
+    block = block.replace("runs.example.org {", f"https://127.0.0.1:{port} {{\n  tls {certificate} {key}", 1)
+    (folder / "Caddyfile").write_text(f"{{\n  admin off\n  auto_https disable_redirects\n}}\n{block}", encoding="utf-8")
+    command = [binary, "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"]
+    return Front(command, {"HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)})
+
+
+FRONTS = {"nginx": _nginx, "caddy": _caddy}
+
+
+@pytest.fixture(params=sorted(FRONTS))
+def proxied(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[FolderWorkspace, int, ssl.SSLContext]]:
+    """A server behind a proxy: (its workspace, the proxy's port, who trusts its certificate)."""
+    port, (certificate, key) = free_port(), make_certificate(tmp_path)
     owner, bound = open_folder(tmp_path / "w", "owner"), listen("127.0.0.1", 0)
     access = declare("127.0.0.1", url=f"https://127.0.0.1:{port}", behind_proxy=True)
-    block = block.replace("127.0.0.1:4747", f"127.0.0.1:{bound.getsockname()[1]}")
-    (tmp_path / "nginx.conf").write_text(FRAME.format(tmp_path, block), encoding="utf-8")
     with contextlib.closing(owner), RunningServer(owner.dispatcher, bound, access):
-        command = [binary, "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf")]
-        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        front = FRONTS[request.param](tmp_path, port, certificate, key, bound.getsockname()[1])
+        environment = {**os.environ, **front.environment}
+        said = tmp_path / "proxy.log"
+        with said.open("w") as log, subprocess.Popen(front.command, stderr=log, env=environment) as process:
             try:
-                _await(port, process)
+                _await(port, process, said)
                 yield owner, port, ssl.create_default_context(cafile=str(certificate))
             finally:
-                process.terminate()
+                # Caddy waits for the stream that its client left, as long as it takes.
+                process.send_signal(signal.SIGKILL if request.param == "caddy" else signal.SIGTERM)
+                process.wait(30)
 
 
-def _await(port: int, process: subprocess.Popen[str]) -> None:
+def _await(port: int, process: subprocess.Popen[bytes], said: Path) -> None:
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError), contextlib.closing(socket.create_connection(("127.0.0.1", port), 1)):
             return
-        assert process.poll() is None, process.stderr and process.stderr.read()
+        assert process.poll() is None, said.read_text()
         time.sleep(0.05)
-    raise AssertionError("nginx does not answer")
+    raise AssertionError("the proxy does not answer")
 
 
 def test_behind_the_documented_proxy_people_sign_in_and_streams_flow(
@@ -91,7 +128,7 @@ def test_behind_the_documented_proxy_people_sign_in_and_streams_flow(
         assert response.getheader("Strict-Transport-Security")
         cookie = str(response.getheader("Set-Cookie")).partition(";")[0]
         assert cookie.startswith("__Host-runward_session=")
-        # What the visitor claims to have been forwarded for is replaced by nginx.
+        # What the visitor claims to have been forwarded for is replaced by the proxy.
         assert owner.governance.audit(operation="session.begin", limit=1).events[0].address == "127.0.0.1"
         connection.request("GET", "/api/v1/stream", headers={"Cookie": cookie})
         response = connection.getresponse()

@@ -30,6 +30,7 @@ OPEN = {
     ("GET", "/api/v1/openapi.json"),
     ("POST", "/api/v1/forge-hooks/{project_id}"),
     ("GET", "/healthz"),
+    ("GET", "/readyz"),
     ("GET", "/shared/{secret}"),
     ("GET", "/version"),
     ("GET", "/health"),

@@ -121,7 +121,7 @@ def test_wrong_passwords_are_limited_and_tell_nothing(empty: tuple[FolderWorkspa
     assert client.post("/api/v1/session/invitation", {"secret": secret, "password": PASSWORD}).status == 200
     wrong = [client.post("/api/v1/session", {"name": n, "password": "x" * 12}) for n in ("ann", "nobody") * 5]
     assert {answer.status for answer in wrong} == {401}
-    assert len({answer.body for answer in wrong}) == 1
+    assert len({str({**answer.json, "request_id": ""}) for answer in wrong}) == 1
     answer = client.post("/api/v1/session", {"name": "ann", "password": PASSWORD})
     assert (answer.status, answer.json["code"]) == (429, "quota_exceeded")
     assert "minutes" in answer.json["hint"]

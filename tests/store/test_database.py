@@ -68,6 +68,30 @@ def test_migrations_lead_up_and_down_and_up_again(database: Database) -> None:
     assert migrate(database) == LATEST
 
 
+def test_threads_that_ended_leave_no_connection_open(database: Database) -> None:
+    """A server's threads come and go with its load: their connections would add up to all that PostgreSQL gives."""
+    migrate(database)
+    assert database.connections() == 1
+    for _ in range(3):
+        begun, may_end = threading.Barrier(9), threading.Event()
+
+        def read(begun: threading.Barrier = begun, may_end: threading.Event = may_end) -> None:
+            with database.transaction(write=False) as tx:
+                schema_version(tx)
+            begun.wait()
+            may_end.wait()
+
+        threads = [threading.Thread(target=read) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        begun.wait()
+        assert database.connections() == 9
+        may_end.set()
+        for thread in threads:
+            thread.join()
+    assert database.connections() == 1
+
+
 def test_a_failed_migration_leaves_the_schema_as_it_was(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """One transaction: the first statements of a broken migration are gone with the rest."""
     migrate(database)

@@ -14,7 +14,7 @@ from runward.cli.place import open_place, placed
 from runward.errors import ConflictError, InvalidError, StoreError
 from runward.privacy import ledger
 from runward.privacy.job import follow_ledger
-from runward.store.backup import Backup, back_up, check_backup, manifest, restore
+from runward.store.backup import Backup, back_up, check_backup, manifest, note_backup, restore
 from runward.store.database import open_database
 from runward.store.objects import open_blobs
 from runward.workspace import ROOMS, open_dispatcher
@@ -72,6 +72,10 @@ def backup(output: Output, target: str, folder: Path | None, database: str, blob
             keys=keys,
         )
         problems = list(check_backup(place, _references(), dispatcher.keyring))
+    if not problems:
+        # A copy of a database that only reads cannot be told; the backup is whole all the same.
+        with contextlib.suppress(StoreError):
+            note_backup(dispatcher.database, made)
     lines = [f"{_words(made)} in {place}, checked", "runward restore DIR puts it back; --check checks it again"]
     if made.sealed:
         lines.append(

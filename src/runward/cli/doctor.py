@@ -42,6 +42,7 @@ class _Meant(NamedTuple):
 @click.option("--python", default="", help="An interpreter or the folder of an environment; default: the active one.")
 @click.option("--strict", is_flag=True, help="Packages that a complete lock does not name are drift too.")
 @click.option("--drift", "only_drift", is_flag=True, help="Leave the health checks out: only lock and environment.")
+@click.option("--server", "of_server", is_flag=True, help="Only the health of the workspace, as its server sees it.")
 @click.option("--deep", is_flag=True, help="Read every stored byte: digests, and the tags of what is encrypted.")
 @placed
 @with_json
@@ -53,6 +54,7 @@ def doctor(
     python: str,
     strict: bool,
     only_drift: bool,
+    of_server: bool,
     deep: bool,
     folder: Path | None,
     database: str,
@@ -64,6 +66,8 @@ def doctor(
     requirements file, from here upwards. Exit code 1 if anything is not well or differs from the lock, 3 if the lock
     could not be compared.
     """
+    if of_server:
+        return _server(output)
     if lock_file is not None and ref:
         raise InvalidError("--lock and --run were both given", hint="compare with one of them")
     checks = [] if only_drift else [_workspace(), _journals(), _uv(), _sandbox(), _git()]
@@ -114,6 +118,18 @@ def _shown(drift: Drift, lock: Lock) -> list[str]:
         "undecided": f"? lock: {drift.lock} could not be compared with {where}",
     }[drift.verdict]
     return [head, *(f"    {line}" for line in described(drift)), *(f"  → {way}" for way in ways_out(drift, lock))]
+
+
+def _server(output: Output) -> int:
+    """What the server says of its workspace; a folder says it of itself."""
+    health = face.current_workspace().health.health()
+    signs = {"well": "✓", "ailing": "!", "failing": "✗"}
+    lines = [f"Runward {health.version} at {face.current_workspace().place}"]
+    for check in health.checks:
+        hint = f" ({check.hint})" if check.hint and check.state != "well" else ""
+        lines.append(f"{signs[check.state]} {check.name}: {check.message}{hint}")
+    output.result(health, lines)
+    return NO if health.state == "failing" else YES
 
 
 def _check(name: str, ok: bool, message: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import get_args
 
 import click
 
+from runward.cli.kbedit import edit
 from runward.cli.output import Output, pass_output, with_json
 from runward.cli.review import story
 from runward.errors import InvalidError
@@ -73,6 +74,9 @@ def publish(
         return
     page = space.knowledge.publish(new)
     output.result(page, f"{page.kind} {page.title!r}, version {page.version} ({page.id})")
+
+
+kb.add_command(edit)
 
 
 @kb.command("search")

@@ -93,6 +93,7 @@ EXTRAS = {
     "cryptography": "server",
     "httptools": "server",
     "joserfc": "server",
+    "prometheus_client": "server",
     "starlette": "server",
     "uvicorn": "server",
     "uvloop": "server",
@@ -111,7 +112,7 @@ def exit_code_of(error: RunwardError) -> int:
         return NO
     if isinstance(error, ReproError | MissingExtraError) or error.retryable or error.status >= 500:
         return UNDECIDED
-    if isinstance(error, InvalidError) or error.status in (401, 403, 404, 409, 422):
+    if isinstance(error, InvalidError) or error.status in (401, 403, 404, 409, 412, 422, 428):
         return USAGE
     return UNDECIDED
 
@@ -126,6 +127,8 @@ def _told(error: RunwardError, output: Output) -> int:
     click.echo(f"error: {error.message}", err=True)
     if error.hint:
         click.echo(f"  {error.hint}", err=True)
+    if error.request_id and error.status >= 500:
+        click.echo(f"  the server's log has it as request {error.request_id}", err=True)
     if output.json:
         output.result(problem(error))
     return exit_code_of(error)

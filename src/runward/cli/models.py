@@ -10,10 +10,14 @@ import click
 
 from runward.cli.output import Output, pass_output, with_json
 from runward.cli.review import story
-from runward.errors import InvalidError, NotFoundError
+from runward.core.etag import tag_of
+from runward.core.operation import matching
+from runward.errors import InvalidError, NotFoundError, StaleVersionError
 from runward.face import current_workspace
+from runward.registry.api import Registry
 from runward.registry.model import AliasMove, Model
 from runward.review.model import NewReview
+from runward.workspace import Workspace
 
 _WORDS = {
     "set": "set",
@@ -50,7 +54,20 @@ def alias(output: Output, name: str, alias: str, version: int | None, remove: bo
     """Point an alias at a version. A protected one is refused: ask for a review with `runward model request`."""
     if remove == (version is not None):
         raise InvalidError("give a version, or --remove", hint="runward model alias NAME candidate 3")
-    _moved(output, lambda space: space.registry.set_alias(name, alias, version, expect, reason), alias)
+    _moved(output, lambda space: _expecting(space, name, alias, expect).set_alias(name, alias, version, reason), alias)
+
+
+def _expecting(space: Workspace, name: str, alias: str, expect: int) -> Registry:
+    """The registry; it moves the alias only while it points where it was expected. Raises: StaleVersionError."""
+    if expect < 0:
+        return space.registry
+    model = space.registry.get_model(name)
+    if (present := model.aliases.get(alias, 0)) != expect:
+        raise StaleVersionError(
+            f"alias {alias!r} points at version {present or 'none'}, not at {expect or 'none'}",
+            hint="look again, then decide",
+        )
+    return matching(space.registry, tag_of(Registry.get_model, model))
 
 
 @click.command("request")

@@ -9,15 +9,21 @@ import msgspec
 import yaml
 
 from runward.cli.output import Output, pass_output, with_json
+from runward.core.etag import tag
+from runward.core.operation import matching
 from runward.errors import InvalidError
 from runward.face import current_workspace
 from runward.insights.model import Block, NewReport, Report, ReportChange
+
+_ANY = 0
 
 
 class _Written(msgspec.Struct, forbid_unknown_fields=True):
     """A report's file."""
 
     title: str
+    version: int = _ANY
+    """Of the report that the file was made from: it is not written over a later one. Without it, it is."""
     blocks: list[Block] = []
 
 
@@ -62,7 +68,7 @@ def list_reports(output: Output, project: str) -> None:
 def show(output: Output, report_id: str, live: bool) -> None:
     """A report's file; with --json also all that it shows."""
     detail = current_workspace().reports.get_report(report_id, live)
-    written = _Written(detail.report.title, detail.blocks)
+    written = _Written(detail.report.title, detail.report.version, detail.blocks)
     lines = msgspec.to_builtins(written)
     lines["blocks"] = [{k: v for k, v in block.items() if v not in ("", [], None)} for block in lines["blocks"]]
     output.result(detail, yaml.safe_dump(lines, sort_keys=False, allow_unicode=True).rstrip())
@@ -86,10 +92,10 @@ def create(output: Output, file: Path, project: str) -> None:
 @with_json
 @pass_output
 def update(output: Output, report_id: str, file: Path) -> None:
-    """Replace a report's title and blocks by those of a file."""
+    """Replace a report's title and blocks by those of a file; refused where its version is no longer the newest."""
     space, written = current_workspace(), _read(file)
-    version = space.reports.get_report(report_id).report.version
-    made = space.reports.update_report(report_id, ReportChange(written.title, written.blocks, version))
+    room = space.reports if written.version == _ANY else matching(space.reports, tag([written.version]))
+    made = room.update_report(report_id, ReportChange(written.title, written.blocks))
     output.result(made, f"report {made.id} is at version {made.version} ({_state(made)})")
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -13,6 +14,8 @@ from runward.cli.output import Output, pass_output, span, with_json
 from runward.errors import InvalidError
 from runward.interop.parquet import arrow
 from runward.workspace import find_folder
+
+log = logging.getLogger("runward.server")
 
 
 @click.command()
@@ -52,6 +55,12 @@ from runward.workspace import find_folder
 )
 @click.option("--tls-cert", type=click.Path(path_type=Path), default=None, help="Serve TLS: certificate chain (PEM).")
 @click.option("--tls-key", type=click.Path(path_type=Path), default=None, help="The certificate's key (PEM).")
+@click.option(
+    "--log-format",
+    type=click.Choice(["json", "text"]),
+    default=None,
+    help="Write each request and all warnings to standard error, as JSON lines or as text.",
+)
 @with_oidc
 @with_json
 @pass_output
@@ -71,11 +80,14 @@ def server(
     proxies: tuple[str, ...],
     tls_cert: Path | None,
     tls_key: Path | None,
+    log_format: Literal["json", "text"] | None,
     **oidc: Any,
 ) -> None:
     """Serve a workspace until Ctrl-C. The first start prints a one-time link; there is no default password."""
     from runward.governance.identities import check_teams
     from runward.server.access import declare
+    from runward.server.logs import configure
+    from runward.server.metrics import shared
     from runward.server.run import RunningServer, Serving, first_link, listen, note_address, open_store
     from runward.server.workers import Workers
 
@@ -88,6 +100,8 @@ def server(
         key=tls_key,
         oidc=read_settings(oidc),
     )
+    if log_format is not None:
+        configure(log_format)
     bound = listen(host, port)
     folder = (folder or find_folder()).absolute()
     dispatcher = open_store(folder, database, blobs)
@@ -108,13 +122,18 @@ def server(
     if output.json:
         output.result({"url": running.url, "first_sign_in": place + link if link else None})
         sys.stdout.flush()
-    output.say(f"Runward serves {dispatcher.database.url.rpartition('@')[2]} at {running.url}")
-    if link:
-        output.say(f"first sign-in (once, within the hour): {place}{link}")
-    output.say("Ctrl-C stops it")
+    if log_format is None:
+        output.say(f"Runward serves {dispatcher.database.url.rpartition('@')[2]} at {running.url}")
+        if link:
+            output.say(f"first sign-in (once, within the hour): {place}{link}")
+        output.say("Ctrl-C stops it")
+    elif link:
+        # A log is kept and read by many: the link is for one person.
+        log.warning("nobody can sign in yet: `runward member invite admin` prints a one-time link")
     if workers == 1:
         running.serve()
     else:
         dispatcher.database.close()
-        serving = Serving(folder, database, blobs, access, tables_after_s, hook_networks)
-        sys.exit(Workers(workers, bound, serving).run())
+        serving = Serving(folder, database, blobs, access, tables_after_s, hook_networks, log_format)
+        with shared() as ended:
+            sys.exit(Workers(workers, bound, serving, ended).run())

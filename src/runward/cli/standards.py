@@ -13,6 +13,8 @@ from runward.cli.output import Output, pass_output, with_json
 from runward.cli.review import find_review, story
 from runward.config.merge import ValueChange
 from runward.config.yaml12 import dump, load
+from runward.core.etag import tag
+from runward.core.operation import matching
 from runward.errors import InvalidError
 from runward.face import current_workspace, default_project
 from runward.review.model import Proposal
@@ -65,10 +67,10 @@ def set_(
     if not (values or leave or back_to):
         raise InvalidError("there is nothing to set", hint="give a file, KEY=VALUE, --leave KEY or --back-to VERSION")
     start = PRESENT if back_to is None else back_to
-    edit = StandardsEdit(
-        values={**(file or {}), **edits}, leave=list(leave), start=0 if file is not None else start, expected=expect
-    )
+    edit = StandardsEdit(values={**(file or {}), **edits}, leave=list(leave), start=0 if file is not None else start)
     space = current_workspace().standards
+    if expect != PRESENT:
+        space = matching(space, tag([expect]))
     before = next((version.version for version in space.list_versions(project)), 0)
     found = space.edit(project, edit)
     lines = [f"  {line}" for line in told(space.compare(project, before, found.version))]

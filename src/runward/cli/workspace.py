@@ -60,9 +60,20 @@ def push_workspace(output: Output, database: str, blobs: str, server_dir: Path |
 
 @click.command("migrate")
 @click.option("--database", default="", help="Database URL, if the workspace is not in the folder.")
+@click.option(
+    "--to",
+    "target",
+    type=click.IntRange(1, LATEST),
+    default=LATEST,
+    show_default="the newest",
+    help="Another format: the way back to an older version.",
+)
 @with_json
 @pass_output
-def migrate_command(output: Output, database: str) -> None:
-    """Bring a workspace to this version's format. Make a copy of it first."""
-    before = migrate(open_database(database or f"sqlite:///{find_folder() / 'runward.db'}"))
-    output.result({"before": before, "after": LATEST}, f"format {before} → {LATEST}")
+def migrate_command(output: Output, database: str, target: int) -> None:
+    """Bring a workspace to this version's format. Make a copy of it first.
+
+    With --to it goes to the format of an older version, which is refused where that has no place for what is stored.
+    """
+    before = migrate(open_database(database or f"sqlite:///{find_folder() / 'runward.db'}"), target)
+    output.result({"before": before, "after": target}, f"format {before} → {target}")

@@ -63,6 +63,8 @@ class Room(NamedTuple):
     """(call, kind, id) -> why an object's content needs more than the ordinary permission to be read; empty where it does not."""
     ahead: Mapping[str, Callable[[Any, Sequence[str]], None]] = {}
     """(transaction, ids): reads where several objects of a kind lie, so that the resolver finds each known already."""
+    states: Mapping[str, Callable[..., Sequence[Any]]] = {}
+    """By the name of a read: (call, its arguments) -> the values of its state, where all of the answer would take longer."""
 
 
 class Rooms:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from runward._version import __version__
+from runward.core.etag import CONDITION, HEADER
 from runward.core.operation import Operation
 from runward.core.permissions import PERMISSIONS
 from runward.core.remote import API
@@ -24,8 +25,18 @@ _PROBLEM = {
         "detail": {"type": "string"},
         "hint": {"type": "string"},
         "details": {"type": "object"},
+        "request_id": {"type": "string", "description": "under which the server's log has the request"},
     },
 }
+_TAG = {"type": "string", "pattern": r'^"[!#-~]*"$'}
+_CONDITION = {
+    "name": CONDITION,
+    "in": "header",
+    "required": True,
+    "schema": {"type": "string"},
+    "description": "The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there.",
+}
+_EDITED = {"412": "somebody changed it since it was read", "428": "the header If-Match is missing"}
 _ERRORS = {
     "401": "nobody is signed in",
     "403": "the role does not suffice",
@@ -45,6 +56,9 @@ def openapi(operations: Iterable[Operation]) -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     for op in ops:
         paths.setdefault(API + op.path, {})[op.method.lower()] = _operation(op)
+    reads = {op.id: f"{op.method} {API}{op.path}" for op in ops if op.state}
+    for op in (op for op in ops if op.revises):
+        paths[API + op.path][op.method.lower()]["x-revises"] = reads.get(op.revises, "")
     return {
         "openapi": "3.1.0",
         "info": {"title": "Runward", "version": __version__, "description": "ML experiments that a team can trust."},
@@ -68,6 +82,9 @@ def _operation(op: Operation) -> dict[str, Any]:
     answer: dict[str, Any] = {"description": "done"}
     if op.returns is not type(None):
         answer["content"] = {"application/json": {"schema": _schema(op.returns)}}
+    if op.state:
+        changes = ", ".join(f"`{field.rpartition('.')[2]}`" for field in op.state)
+        answer["headers"] = {HEADER: {"description": f"Changes with {changes}.", "schema": _TAG}}
     found: dict[str, Any] = {
         "operationId": op.id,
         "tags": [op.room],
@@ -84,7 +101,8 @@ def _operation(op: Operation) -> dict[str, Any]:
             }
             for param in op.params
             if param.place != "body"
-        ],
+        ]
+        + [_CONDITION] * bool(op.revises),
         "responses": {
             "200": answer,
             **{
@@ -92,10 +110,12 @@ def _operation(op: Operation) -> dict[str, Any]:
                     "description": text,
                     "content": {"application/problem+json": {"schema": {"$ref": _REF.format(name="Problem")}}},
                 }
-                for status, text in _ERRORS.items()
+                for status, text in (_ERRORS | _EDITED if op.revises else _ERRORS).items()
             },
         },
     }
+    if op.blind:
+        found["x-blind"] = op.blind
     if op.body is not None:
         found["requestBody"] = {"required": True, "content": {"application/json": {"schema": _schema(op.body)}}}
     return found

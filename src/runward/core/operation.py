@@ -7,7 +7,7 @@ import inspect
 import re
 import typing
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, Protocol, TypeVar, cast
 
 import msgspec
 
@@ -16,6 +16,7 @@ from runward.errors import InvalidError
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 F = TypeVar("F", bound=Callable[..., Any])
+R = TypeVar("R")
 
 ON_LIST: Final = "@list"
 """The result is filtered to what the member may read; nothing single is named."""
@@ -26,6 +27,11 @@ ON_SELF: Final = "@self"
 
 BY_AUTHOR: Final = "@author"
 """Only who made the object may, whatever role somebody else holds."""
+
+ANY: Final = None
+"""As a precondition: a change is made whatever the object says by now."""
+Precondition = tuple[str, ...] | None
+"""The ETags of which an object has to have one for a change to be made; :data:`ANY` for a deliberate overwrite."""
 
 _PATH_PARAM = re.compile(r"{(\w+)}")
 _ATTRIBUTE = "__runward_operation__"
@@ -55,6 +61,16 @@ class Operation(msgspec.Struct, frozen=True, dict=True, eq=False):
     """Whether calls that come together share a commit."""
     others: str
     """The permission that is needed besides for what somebody else made; :data:`BY_AUTHOR` where nobody else may."""
+    state: tuple[str, ...]
+    """Of a read: the fields of its answer that people edit; its ETag is made of them. None where it has no ETag."""
+    signed: tuple[str, str] | None
+    """Of a read: the fields of its answer that say who changed it last, and when."""
+    revises: str
+    """Of a write: the read whose ETag has to be given with it, ``room.name``; empty where none has to."""
+    revised: Mapping[str, str]
+    """Arguments of that read which are made of this operation's, as ``dataset:{dataset}``."""
+    blind: str
+    """Of a write that changes what is there without an ETag: why nothing gets lost by it."""
     params: tuple[Param, ...]
     returns: Any
     summary: str
@@ -115,6 +131,22 @@ class _Declaration(msgspec.Struct, frozen=True):
     audit: bool | None
     grouped: bool
     others: str
+    state: tuple[str, ...]
+    signed: tuple[str, str] | None
+    revises: str
+    revised: Mapping[str, str]
+    blind: str
+
+    def __post_init__(self) -> None:
+        what = f"operation {self.method} {self.path}"
+        if self.state and self.method != "GET":
+            raise TypeError(f"{what}: only what is read has a state")
+        if self.revises and (self.method == "GET" or self.grouped):
+            raise TypeError(f"{what}: only a write of its own commit can revise what was read")
+        if self.method in ("PUT", "PATCH") and bool(self.revises) == bool(self.blind):
+            raise TypeError(
+                f"{what}: it changes what is there, so it names the read that it 'revises', or says why it may be 'blind'"
+            )
 
 
 def operation(
@@ -126,6 +158,11 @@ def operation(
     audit: bool | None = None,
     grouped: bool = False,
     others: str = "",
+    state: tuple[str, ...] = (),
+    signed: tuple[str, str] | None = None,
+    revises: str = "",
+    revised: Mapping[str, str] | None = None,
+    blind: str = "",
 ) -> Callable[[F], F]:
     """Declare a Protocol's method as an operation.
 
@@ -140,9 +177,16 @@ def operation(
             from many processes at once; they touch nothing but the database, because a group that fails is tried again.
         others: The permission that is needed besides for what somebody else made, or :data:`BY_AUTHOR`. The service checks
             it, who knows the author; it is declared so that the published matrix says so, and a test compares the two.
+        state: Of a read: the fields of its answer (dotted) that people edit, or a number that changes with them. Its ETag is
+            made of them, so they are short; of a list, the fields of each item.
+        signed: Of a read: the fields of its answer with who changed it last and when, for who comes too late.
+        revises: Of a write: the read whose ETag has to come with it, by the method's name, or ``room.name``. Arguments of the
+            same name are handed on.
+        revised: Arguments of that read which are not this operation's own: a pattern, as ``{"thing": "dataset:{dataset}"}``.
+        blind: Why a PUT or PATCH needs no ETag: what gets lost by two that come at once is nothing.
 
     Raises:
-        TypeError: The declaration names no known permission or no object. It is raised at import, so such an
+        TypeError: The declaration names no known permission or no object, or leaves open what two changes at once do. It is raised at import, so such an
             operation cannot exist in a running program.
     """
     if may not in PERMISSIONS:
@@ -151,7 +195,9 @@ def operation(
         raise TypeError(f"operation {method} {path}: 'on' must name the object that {may!r} is needed on")
     if others not in ("", BY_AUTHOR) and others not in PERMISSIONS:
         raise TypeError(f"operation {method} {path}: permission {others!r} is not declared in PERMISSIONS")
-    declaration = _Declaration(method, path, may, on, audit, grouped, others)
+    declaration = _Declaration(
+        method, path, may, on, audit, grouped, others, state, signed, revises, revised or {}, blind
+    )
 
     def declare(function: F) -> F:
         names = set(inspect.signature(function).parameters) - {"self"}
@@ -220,6 +266,11 @@ def _describe(room: str, name: str, function: Callable[..., Any], declared: _Dec
         audited=declared.method != "GET" if declared.audit is None else declared.audit,
         grouped=declared.grouped,
         others=declared.others,
+        state=declared.state,
+        signed=declared.signed,
+        revises=declared.revises if "." in declared.revises or not declared.revises else f"{room}.{declared.revises}",
+        revised=declared.revised,
+        blind=declared.blind,
         params=params,
         returns=hints.get("return", type(None)),
         summary=doc.partition("\n")[0],
@@ -245,7 +296,12 @@ def bind_arguments(op: Operation, args: tuple[Any, ...], kwargs: Mapping[str, An
     return given
 
 
-Invoke = Callable[[Operation, dict[str, Any]], Any]
+class Invoke(Protocol):
+    """What runs operations: here, or on a server."""
+
+    def __call__(self, op: Operation, arguments: dict[str, Any], match: Precondition = ANY, /) -> Any:
+        """Run an operation, if the object that it revises still has one of these ETags."""
+        ...
 
 
 @functools.cache
@@ -254,13 +310,14 @@ def _proxy_class(protocol: type) -> type:
         def call(self: Any, *args: Any, **kwargs: Any) -> Any:
             # Described by the first call: a command uses one room or two, and describing them all takes longer than it.
             op = operations_of(protocol)[name]
-            return self._invoke(op, bind_arguments(op, args, kwargs))
+            arguments = bind_arguments(op, args, kwargs)
+            return self._invoke(op, arguments, self._match) if op.revises else self._invoke(op, arguments)
 
         call.__name__, call.__doc__ = name, declared.__doc__
         return call
 
-    def init(self: Any, invoke: Invoke) -> None:
-        self._invoke = invoke
+    def init(self: Any, invoke: Invoke, match: Precondition = ANY) -> None:
+        self._invoke, self._match = invoke, match
 
     body = {name: method_for(name, function) for name, function in _methods(protocol)}
     return type(f"{protocol.__name__}Proxy", (), {"__init__": init, "__doc__": protocol.__doc__, **body})
@@ -272,6 +329,30 @@ def make_proxy(protocol: type, invoke: Invoke) -> Any:
     The embedded and the remote product differ only in ``invoke``, so they cannot drift apart.
     """
     return _proxy_class(protocol)(invoke)
+
+
+def matching(room: R, tag: str) -> R:
+    """The same room, which makes changes only to what still has this ETag; see :func:`runward.core.etag.tag_of`.
+
+    What was changed meanwhile is refused with :class:`runward.errors.EditedMeanwhileError`.
+    """
+    made: Any = type(room)
+    return cast(R, made(cast(Any, room)._invoke, (tag,)))
+
+
+def declared_at(method: Callable[..., Any]) -> tuple[str, ...]:
+    """The state that a Protocol's method declares. Raises: TypeError (it declares none)."""
+    found: _Declaration | None = getattr(method, _ATTRIBUTE, None)
+    if found is None or not found.state:
+        raise TypeError(f"{method.__qualname__} is no read with an ETag")
+    return found.state
+
+
+def revised_arguments(op: Operation, read: Operation, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments with which to read what an operation is about to revise."""
+    found = {param.name: arguments.get(param.name, param.default) for param in read.params}
+    made = {name: pattern.format_map(arguments) for name, pattern in op.revised.items()}
+    return {**found, **made}
 
 
 def subject(op: Operation, arguments: Mapping[str, Any]) -> tuple[str, str] | None:

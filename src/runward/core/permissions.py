@@ -76,6 +76,8 @@ PERMISSIONS: Final[dict[str, Role]] = {
     "export": Role.ADMIN,
     "erase": Role.ADMIN,
     "workspace.collect": Role.ADMIN,
+    # How the server fares: its health, and what it measures.
+    "server.read": Role.ADMIN,
     # How long things are kept, and what must stay.
     "retention.manage": Role.MAINTAINER,
     "hold.manage": Role.ADMIN,
@@ -89,12 +91,13 @@ VERBS: Final[tuple[str, ...]] = (
     "export",
     "job.submit",
     "review.approve",
+    "server.read",
     "verify.write",
 )
 """The permissions that a member can be given one by one, whatever their role."""
 
-ALONE: Final[frozenset[str]] = frozenset({"audit.read", "erase", "export"})
-"""The verbs that need no role beside them: for auditors and data-protection officers, who read nobody's data.
+ALONE: Final[frozenset[str]] = frozenset({"audit.read", "erase", "export", "server.read"})
+"""The verbs that need no role beside them: for auditors, data-protection officers and monitoring, who read nobody's data.
 
 The others count where their holder may read: an answer to them shows the object.
 """

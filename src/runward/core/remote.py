@@ -13,13 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from runward.core.codec import JSON, MSGPACK, decode, encode, error_from
-from runward.core.operation import Operation
+from runward.core.etag import CONDITION, written
+from runward.core.operation import ANY, Operation, Precondition
 from runward.core.zstd import compress
 from runward.errors import InvalidError, NotFoundError, StoreError
 
 API = "/api/v1"
 DIRECT = "X-Runward-Direct"
 """The header of a client that follows to an object storage."""
+REQUEST_ID = "X-Request-Id"
+"""The header with the id under which a server has a request in its log."""
+_LONGEST_ID = 128
 _COMPRESS_FROM = 2048
 _CHUNK = 1 << 20
 _CONNECT_S = 5.0
@@ -83,7 +87,9 @@ class HttpClient:
                     continue
                 raise self._away(error) from error
         if response.status >= 400:
-            raise error_from(self._read(response), response.status)
+            refused = error_from(self._read(response), response.status)
+            refused.request_id = response.headers.get(REQUEST_ID, "")[:_LONGEST_ID]
+            raise refused
         return response
 
     def _away(self, error: Exception) -> StoreError:
@@ -101,8 +107,8 @@ class HttpClient:
             self._connection().close()
             raise self._away(error) from error
 
-    def invoke(self, op: Operation, arguments: dict[str, Any]) -> Any:
-        """Run an operation on the server."""
+    def invoke(self, op: Operation, arguments: dict[str, Any], match: Precondition = ANY) -> Any:
+        """Run an operation on the server; see :class:`runward.core.operation.Invoke`."""
         path = API + op.path
         query: list[tuple[str, str]] = []
         body_values = {}
@@ -118,6 +124,8 @@ class HttpClient:
         if query:
             path += "?" + urllib.parse.urlencode(query)
         body, headers = self._body(op, body_values)
+        if op.revises:
+            headers[CONDITION] = written(match)
         data = self._read(self.send(op.method, path, body, headers))
         return decode(data, op.returns, MSGPACK) if data else None
 

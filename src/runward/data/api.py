@@ -49,17 +49,17 @@ class Data(Protocol):
         """
         ...
 
-    @operation("GET", "/datasets/{dataset}", may="data.read", on="dataset")
+    @operation("GET", "/datasets/{dataset}", may="data.read", on="dataset", state=("description", "names"))
     def get_dataset(self, dataset: str) -> Dataset:
         """A dataset by id or path."""
         ...
 
-    @operation("PATCH", "/datasets/{dataset}", may="data.write", on="dataset")
+    @operation("PATCH", "/datasets/{dataset}", may="data.write", on="dataset", revises="get_dataset")
     def describe_dataset(self, dataset: str, description: str) -> Dataset:
         """Change what is said of a dataset. Raises: InvalidError."""
         ...
 
-    @operation("DELETE", "/datasets/{dataset}", may="data.delete", on="dataset")
+    @operation("DELETE", "/datasets/{dataset}", may="data.delete", on="dataset", revises="get_dataset")
     def delete_dataset(self, dataset: str) -> None:
         """Forget a dataset with its versions; ``runward gc`` takes the bytes that nothing else names."""
         ...
@@ -74,7 +74,9 @@ class Data(Protocol):
         """A dataset's versions in one line each, newest first; ``before`` asks for those older than a version."""
         ...
 
-    @operation("GET", "/datasets/{dataset}/versions/{version}", may="data.read", on="dataset")
+    @operation(
+        "GET", "/datasets/{dataset}/versions/{version}", may="data.read", on="dataset", state=("dictionary", "names")
+    )
     def get_version(self, dataset: str, version: str) -> DatasetVersion:
         """A version by any of its names. Raises: NotFoundError, ConflictError (a beginning of several digests)."""
         ...
@@ -112,7 +114,7 @@ class Data(Protocol):
         """Forget a version; those that followed it follow its parent. Raises: ConflictError (it bears a name)."""
         ...
 
-    @operation("PUT", "/datasets/{dataset}/names/{name}", may="data.write", on="dataset")
+    @operation("PUT", "/datasets/{dataset}/names/{name}", may="data.write", on="dataset", revises="get_dataset")
     def set_name(self, dataset: str, name: str, version: str | None) -> Dataset:
         """Give a version a name, or take it away (None). A semantic one (``1.2.0``) stays where it was put first.
 
@@ -120,7 +122,13 @@ class Data(Protocol):
         """
         ...
 
-    @operation("PUT", "/datasets/{dataset}/versions/{version}/dictionary", may="data.write", on="dataset")
+    @operation(
+        "PUT",
+        "/datasets/{dataset}/versions/{version}/dictionary",
+        may="data.write",
+        on="dataset",
+        revises="get_version",
+    )
     def set_dictionary(self, dataset: str, version: str, columns: list[ColumnDoc]) -> DatasetVersion:
         """Say what a version's columns mean; later versions begin with the same words. Raises: InvalidError."""
         ...

@@ -38,7 +38,7 @@ class Governance(Protocol):
         """The caller: name, how it was proved, roles."""
         ...
 
-    @operation("GET", "/members", may="member.read", on=ON_WORKSPACE)
+    @operation("GET", "/members", may="member.read", on=ON_WORKSPACE, state=("id", "disabled", "grants", "verbs"))
     def list_members(self) -> list[Member]:
         """All members with their roles."""
         ...
@@ -56,7 +56,7 @@ class Governance(Protocol):
         """A new one-time link for a member, who then chooses a new password; sessions end with it."""
         ...
 
-    @operation("PUT", "/members/{member}/grants", may="member.manage", on=ON_WORKSPACE)
+    @operation("PUT", "/members/{member}/grants", may="member.manage", on=ON_WORKSPACE, revises="list_members")
     def grant(self, member: str, scope_kind: ScopeKind, scope: str, role: RoleName | None) -> Member:
         """Give a member a role on the workspace, a team or a project; None takes it away.
 
@@ -65,11 +65,11 @@ class Governance(Protocol):
         """
         ...
 
-    @operation("PUT", "/members/{member}/verbs", may="member.manage", on=ON_WORKSPACE)
+    @operation("PUT", "/members/{member}/verbs", may="member.manage", on=ON_WORKSPACE, revises="list_members")
     def grant_verb(self, member: str, scope_kind: ScopeKind, scope: str, verb: Verb, held: bool = True) -> Member:
         """Give a member a single permission on the workspace, a team or a project, or take it away (``held`` is false).
 
-        ``audit.read``, ``export`` and ``erase`` need no role beside them; the others count where their holder may read. Who
+        ``audit.read``, ``export``, ``erase`` and ``server.read`` need no role beside them; the others count where their holder may read. Who
         loses one has to sign in again. Nobody can grant more than they hold. Raises: NotFoundError, ForbiddenError.
         """
         ...

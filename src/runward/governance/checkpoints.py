@@ -86,7 +86,7 @@ def write_checkpoint(tx: Tx, folder: Path, key: AuditKey, now: datetime) -> Chec
 
 
 def _write(tx: Tx, folder: Path, key: AuditKey, now: datetime) -> Checkpoint:
-    last = _last(folder)
+    last = last_checkpoint(folder)
     before = _ends(last) if last else {}
     lanes: dict[str, tuple[int, str]] = {}
     trees: dict[str, tuple[int, str]] = {}
@@ -167,7 +167,7 @@ def read_checkpoints(folder: Path, key: AuditKey) -> tuple[list[Checkpoint], int
     return sorted(found.values(), key=lambda one: one.at), wrong
 
 
-def _last(folder: Path) -> Checkpoint | None:
+def last_checkpoint(folder: Path) -> Checkpoint | None:
     """The last checkpoint of this folder, or none."""
     for raw in reversed(_last_lines(places(folder)[0])):
         with contextlib.suppress(msgspec.DecodeError):

@@ -10,13 +10,25 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from runward.core.beats import Beats
 from runward.core.call import Event, Room, Rooms, Scope
 from runward.core.clock import to_us, utc_now
-from runward.core.operation import ON_LIST, ON_SELF, ON_WORKSPACE, Door, Operation, operations_of, subject
+from runward.core.operation import (
+    ANY,
+    ON_LIST,
+    ON_SELF,
+    ON_WORKSPACE,
+    Door,
+    Operation,
+    Precondition,
+    operations_of,
+    subject,
+)
 from runward.core.permissions import PERMISSIONS, VERBS, Role
 from runward.errors import ForbiddenError, NotFoundError, RunwardError
 from runward.governance.checkpoints import Checkpointer
 from runward.governance.model import Actor
+from runward.governance.revising import check_unchanged
 from runward.governance.scopes import (
     Clause,
     ProjectRow,
@@ -61,6 +73,8 @@ class Call:
         """What goes into the audit trail before the commit."""
         self.aside: Notes = []
         """What goes into the audit trail in a transaction of its own, also where the call is refused."""
+        self.counted: dict[str, int] = {}
+        """How much the call stores, by the word for it: told to who measures once it is committed."""
         self.about: tuple[str, str] | None = None
         """(kind, id) of what the call turned out to be about, where its declaration does not say."""
 
@@ -213,6 +227,10 @@ class Dispatcher:
         self.audit_key = AuditKey(folder, self.keyring)
         self.checkpoints = Checkpointer(database, folder, self.audit_key)
         self.listeners: list[Listener] = []
+        self.meters: list[Callable[[str, int], None]] = []
+        """Told how much calls stored: (word, how many)."""
+        self.beats = Beats()
+        """How the work beside the requests goes in this process."""
         self._mutex = threading.Lock()
         self._waiting: list[_Waiting] = []
         self._is_led = False
@@ -231,24 +249,24 @@ class Dispatcher:
         """Where an object lies in the permission tree."""
         return self.rooms.resolver(kind)(call, object_id)
 
-    def call(self, op: Operation, actor: Actor, arguments: Mapping[str, Any]) -> Any:
-        """Run one operation for a member.
+    def call(self, op: Operation, actor: Actor, arguments: Mapping[str, Any], match: Precondition = ANY) -> Any:
+        """Run one operation for a member, if what it revises still has one of the ETags that were given.
 
-        Raises: NotFoundError (no such object, or it is not visible), ForbiddenError, and what the operation raises.
+        Raises: NotFoundError (no such object, or it is not visible), ForbiddenError, EditedMeanwhileError, and what the
+        operation raises.
         """
         try:
-            return (self._call_in_group if op.grouped else self._call_alone)(op, actor, arguments)
+            if op.grouped:
+                return self._call_in_group(op, actor, arguments)
+            return _past_clashes(lambda: self._call_once(op, actor, arguments, match))
         except RunwardError as error:
             if op.audited:
                 self._record_refusal(op, actor, arguments, error)
             raise
 
-    def _call_alone(self, op: Operation, actor: Actor, arguments: Mapping[str, Any]) -> Any:
-        return _past_clashes(lambda: self._call_once(op, actor, arguments))
-
-    def _call_once(self, op: Operation, actor: Actor, arguments: Mapping[str, Any]) -> Any:
+    def _call_once(self, op: Operation, actor: Actor, arguments: Mapping[str, Any], match: Precondition) -> Any:
         with self._entered(actor, write=op.writes) as call:
-            return self._run(call, op, arguments)
+            return self._run(call, op, arguments, match)
 
     @contextlib.contextmanager
     def _entered(self, actor: Actor, *, write: bool) -> Iterator[Call]:
@@ -378,8 +396,10 @@ class Dispatcher:
             return False
         return True
 
-    def _run(self, call: Call, op: Operation, arguments: Mapping[str, Any]) -> Any:
+    def _run(self, call: Call, op: Operation, arguments: Mapping[str, Any], match: Precondition = ANY) -> Any:
         self.authorise(call, op, arguments)
+        if op.revises:
+            check_unchanged(call, op, arguments, match)
         result = self._do(call, op, arguments)
         call.catch_up()
         return result
@@ -401,16 +421,18 @@ class Dispatcher:
         if op.on in (ON_SELF, ON_LIST):
             return
         if op.on == ON_WORKSPACE:
-            role, needed = role_on_workspace(call.tx, call.actor, op.may), PERMISSIONS[op.may]
-            if role is None or role < needed:
-                raise ForbiddenError(
-                    f"{op.id} needs {_needed(op.may)} on the workspace, {call.actor.name} has "
-                    f"{role.label if role else 'none'}",
-                    hint="ask an admin of the workspace",
-                )
+            self._require_on_workspace(call, op.may, op.id)
             return
         kind, object_id = cast(tuple[str, str], subject(op, arguments))
         self.require(call, kind, object_id, op.may, op.id)
+
+    def _require_on_workspace(self, call: Call, may: str, what: str) -> None:
+        role = role_on_workspace(call.tx, call.actor, may)
+        if role is None or role < PERMISSIONS[may]:
+            raise ForbiddenError(
+                f"{what} needs {_needed(may)} on the workspace, {call.actor.name} has {role.label if role else 'none'}",
+                hint="ask an admin of the workspace",
+            )
 
     def check_token(self, actor: Actor, may: str, what: str) -> None:
         """Raise ForbiddenError where a token is for other permissions."""
@@ -440,7 +462,9 @@ class Dispatcher:
         """
         with self._entered(actor, write=write) as call:
             self.check_token(actor, door.may, f"{door.method} {door.path}")
-            if not door.on.startswith("@"):
+            if door.on == ON_WORKSPACE:
+                self._require_on_workspace(call, door.may, f"{door.method} {door.path}")
+            elif not door.on.startswith("@"):
                 self.require(call, door.on, object_id, door.may, f"{door.method} {door.path}")
             yield call
             call.catch_up()
@@ -472,6 +496,9 @@ class Dispatcher:
         if events := [event for call in calls for event in call.events]:
             for listener in self.listeners:
                 listener(events)
+        for meter in self.meters:
+            for what, count in [pair for call in calls for pair in call.counted.items()]:
+                meter(what, count)
         if any(call.noted for call in calls):
             self.checkpoints.write_when_due()
 

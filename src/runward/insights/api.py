@@ -36,17 +36,31 @@ class Reports(Protocol):
         """What a report would show; nothing is kept. A block that cannot be shown says why."""
         ...
 
-    @operation("GET", "/reports/{report_id}", may="report.read", on="report_id")
+    @operation(
+        "GET",
+        "/reports/{report_id}",
+        may="report.read",
+        on="report_id",
+        state=("report.version",),
+        signed=("report.updated_by", "report.updated_at"),
+    )
     def get_report(self, report_id: str, live: bool = False) -> ReportDetail:
         """A report with what it shows: now, or when it was pinned; with ``live`` a pinned one as it would be now."""
         ...
 
-    @operation("PUT", "/reports/{report_id}", may="report.write", on="report_id")
+    @operation("PUT", "/reports/{report_id}", may="report.write", on="report_id", revises="get_report")
     def update_report(self, report_id: str, change: ReportChange) -> Report:
-        """Change a report. A pinned one goes on showing what it was pinned to. Raises: StaleVersionError, InvalidError."""
+        """Change a report. A pinned one goes on showing what it was pinned to. Raises: InvalidError."""
         ...
 
-    @operation("DELETE", "/reports/{report_id}", may="report.write", on="report_id", others="project.update")
+    @operation(
+        "DELETE",
+        "/reports/{report_id}",
+        may="report.write",
+        on="report_id",
+        others="project.update",
+        revises="get_report",
+    )
     def delete_report(self, report_id: str) -> None:
         """Put a report out of sight with its links; its author or a maintainer may. Raises: ForbiddenError."""
         ...
@@ -56,7 +70,7 @@ class Reports(Protocol):
         """Bring a deleted report back; its links were revoked and stay so."""
         ...
 
-    @operation("PUT", "/reports/{report_id}/pin", may="report.write", on="report_id")
+    @operation("PUT", "/reports/{report_id}/pin", may="report.write", on="report_id", revises="get_report")
     def pin_report(self, report_id: str, pinned: bool = True) -> Report:
         """Keep every value that the report shows now, or let it show the present again.
 

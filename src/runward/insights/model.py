@@ -50,11 +50,10 @@ class NewReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ReportChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A report's new content; ``version`` is the one that was read."""
+    """A report's new content."""
 
     title: str
     blocks: list[Block]
-    version: int
 
 
 class Pin(msgspec.Struct, frozen=True):

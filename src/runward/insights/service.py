@@ -10,7 +10,7 @@ from runward.core.clock import to_us
 from runward.core.ids import MemberId, new_id
 from runward.core.operation import Door
 from runward.core.permissions import Role
-from runward.errors import ForbiddenError, InvalidError, NotFoundError, StaleVersionError
+from runward.errors import ForbiddenError, InvalidError, NotFoundError
 from runward.governance.dispatch import Call, Dispatcher
 from runward.governance.model import Actor
 from runward.governance.names import check_name
@@ -79,11 +79,6 @@ class ReportService(Reports):
     def update_report(self, report_id: str, change: ReportChange) -> Report:
         """See the contract."""
         found = sql.report(self.tx, report_id)
-        if change.version != found.version:
-            raise StaleVersionError(
-                f"the report is at version {found.version}, you changed version {change.version}",
-                hint="read it again and repeat the change",
-            )
         title = check_name(change.title, "the report's title", limit=300)
         check_blocks(change.blocks)
         before = sql.blocks(self.tx, report_id)
@@ -181,4 +176,5 @@ ROOM = Room(
     {"report": _report, "deleted_report": _deleted_report, "report_link": _link},
     {},
     (BlobReference("SELECT files FROM report_pins"),),
+    states={"get_report": lambda call, report_id, live: [sql.report(call.tx, report_id).version]},
 )

@@ -9,6 +9,7 @@ from runward.knowledge.model import (
     NewPage,
     Page,
     PageKind,
+    PagePatch,
     PageVersion,
     Recommendation,
     SearchResult,
@@ -31,9 +32,24 @@ class Knowledge(Protocol):
         """Pages that the caller may see, newest first."""
         ...
 
-    @operation("GET", "/pages/{page_id}", may="knowledge.read", on="page_id")
+    @operation(
+        "GET",
+        "/pages/{page_id}",
+        may="knowledge.read",
+        on="page_id",
+        state=("version",),
+        signed=("author", "updated_at"),
+    )
     def get_page(self, page_id: str) -> Page:
         """One page in its newest version."""
+        ...
+
+    @operation("PATCH", "/pages/{page_id}", may="knowledge.write", on="page_id", revises="get_page")
+    def edit_page(self, page_id: str, patch: PagePatch) -> Page:
+        """Change what a page says, as a new version; what is left out stays, and the same again makes no version.
+
+        Raises: InvalidError (too large), NotFoundError (evidence that the caller cannot see).
+        """
         ...
 
     @operation("GET", "/pages/{page_id}/versions", may="knowledge.read", on="page_id")

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from runward.knowledge.tags import words_of
 
-_FORMAT = 1
+_FORMAT = 2
 _BATCH = 2000
 
 

@@ -37,6 +37,18 @@ class NewPage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     review_by: datetime | None = None
 
 
+class PagePatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Changes to a page; what is left out stays."""
+
+    body: str | msgspec.UnsetType = msgspec.UNSET
+    """Markdown."""
+    code_example: str | msgspec.UnsetType = msgspec.UNSET
+    tags: list[str] | msgspec.UnsetType = msgspec.UNSET
+    evidence: list[Evidence] | msgspec.UnsetType = msgspec.UNSET
+    data: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+    review_by: datetime | msgspec.UnsetType | None = msgspec.UNSET
+
+
 class Page(msgspec.Struct, frozen=True, kw_only=True):
     """A page in its newest version."""
 
@@ -58,6 +70,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     review_by: datetime | None
     review_id: str = ""
     """The applied review of exactly this version; empty where nobody reviewed it."""
+    withheld: bool = False
+    """Whether its text is left out here, because it is restricted: who may read it asks for the page itself."""
 
 
 class PageVersion(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ from runward.core.ids import PageId, new_id
 from runward.errors import InvalidError, NotFoundError
 from runward.governance.dispatch import Call
 from runward.governance.names import check_name
+from runward.governance.revising import hold
 from runward.knowledge import repository as sql
 from runward.knowledge.model import NewPage, Page
 
@@ -24,9 +25,10 @@ def check_page(call: Call, new: NewPage) -> None:
 
 
 def present_page(call: Call, team_id: str, new: NewPage) -> Page | None:
-    """The page that a new one would be a version of; None where there is none."""
+    """The page that a new one would be a version of, without its text where that is restricted; None where there is none."""
     known = sql.find_page(call.tx, team_id, new)
-    return sql.page(call.tx, known[0]) if known else None
+    found = sql.page(call.tx, known[0]) if known else None
+    return sql.shown(call.tx, [found])[0] if found else None
 
 
 def publish_page(call: Call, team_id: str, new: NewPage, author: str, review_id: str = "") -> str:
@@ -42,6 +44,7 @@ def publish_page(call: Call, team_id: str, new: NewPage, author: str, review_id:
     Returns:
         The page's id.
     """
+    hold(call.tx, "knowledge.get_page", alone=False)
     known = sql.find_page(call.tx, team_id, new)
     if known and sql.is_same(call.tx, known[0], new):
         if review_id:

@@ -12,6 +12,7 @@ from runward.core.clock import from_us, to_us
 from runward.governance.scopes import Clause
 from runward.knowledge.index import Change
 from runward.knowledge.model import Evidence, NewPage, Page, PageVersion
+from runward.policy.carrying import restricted_pages
 from runward.store.database import Row, Tx
 
 
@@ -77,6 +78,13 @@ def pages(tx: Tx, teams: Clause, repository: str, kind: str | None, limit: int) 
     if kind:
         sql, params = f"{sql} AND p.kind = ?", [*params, kind]
     return [_page(row) for row in tx.all(f"{sql} ORDER BY p.updated_at DESC, p.id LIMIT ?", [*params, limit])]
+
+
+def shown(tx: Tx, pages: list[Page]) -> list[Page]:
+    """Pages for a list: of restricted ones everything but the text, which nobody reads without its being noted."""
+    held = restricted_pages(tx, [page.id for page in pages])
+    blank: dict[str, Any] = {"body": "", "code_example": "", "data": {}, "withheld": True}
+    return [msgspec.structs.replace(page, **blank) if page.id in held else page for page in pages]
 
 
 def find_page(tx: Tx, team_id: str, new: NewPage) -> tuple[str, int] | None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import msgspec
+from msgspec import UNSET
+
 from runward.core.call import Room, Scope
 from runward.core.clock import from_us
 from runward.errors import NotFoundError
@@ -17,6 +20,7 @@ from runward.knowledge.model import (
     NewPage,
     Page,
     PageKind,
+    PagePatch,
     PageVersion,
     Recommendation,
     SearchResult,
@@ -48,7 +52,8 @@ class KnowledgeService(Knowledge):
 
     def list_pages(self, repository: str = "", kind: PageKind | None = None, limit: int = 200) -> list[Page]:
         """See the contract."""
-        return sql.pages(self.tx, readable_teams(self.call.actor), repository, kind, min(max(limit, 1), 1000))
+        found = sql.pages(self.tx, readable_teams(self.call.actor), repository, kind, min(max(limit, 1), 1000))
+        return sql.shown(self.tx, found)
 
     def get_page(self, page_id: str) -> Page:
         """See the contract."""
@@ -57,6 +62,17 @@ class KnowledgeService(Knowledge):
             raise NotFoundError(f"there is no page {page_id!r}")
         self.call.read_content("page", page_id)
         return found
+
+    def edit_page(self, page_id: str, patch: PagePatch) -> Page:
+        """See the contract."""
+        found = self.get_page(page_id)
+        said = {name: getattr(found, name) for name in NewPage.__struct_fields__ if name != "team"}
+        new = NewPage(
+            **said | {name: value for name, value in msgspec.structs.asdict(patch).items() if value is not UNSET}
+        )
+        check_page(self.call, new)
+        team_id = self.tx.scalar("SELECT team_id FROM pages WHERE id = ?", (page_id,))
+        return self.get_page(publish_page(self.call, team_id, new, self.call.actor.name))
 
     def page_versions(self, page_id: str) -> list[PageVersion]:
         """See the contract."""
@@ -90,7 +106,7 @@ class KnowledgeService(Knowledge):
         words = _situation_words(situation)
         hits = [hit for hit in self._visible(" ".join(words)) if hit.document.kind in ("practice", "decision", "guide")]
         scores = {hit.document.id: hit.score for hit in hits}
-        pages = sql.pages_by_id(self.tx, list(scores)[: max(situation.limit, 1) * 3])
+        pages = sql.shown(self.tx, sql.pages_by_id(self.tx, list(scores)[: max(situation.limit, 1) * 3]))
         if situation.repository:
             pages = [page for page in pages if page.repository == situation.repository]
         return [self._recommendation(page, set(words), scores[page.id]) for page in pages[: max(situation.limit, 1)]]

@@ -46,9 +46,11 @@ def load_document(call: Call, kind: str, object_id: str) -> Document | None:
 
 
 def _page(call: Call, page_id: str) -> Document | None:
-    page = sql.page(call.tx, page_id)
-    if page is None:
+    found = sql.page(call.tx, page_id)
+    if found is None:
         return None
+    # Who finds a page by a word has read that word: of a restricted one only title and tags can be found.
+    (page,) = sql.shown(call.tx, [found])
     team_id = str(call.tx.scalar("SELECT team_id FROM pages WHERE id = ?", (page_id,)))
     body = f"{page.body}\n{page.code_example}\n{_text(page.data)}"
     return Document(page.kind, page_id, "", team_id, page.title, body, " ".join(page.tags), to_us(page.updated_at))

@@ -13,12 +13,19 @@ class Policy(Protocol):
 
     room: ClassVar[str] = "policy"
 
-    @operation("GET", "/labels/{thing}", may="label.read", on="thing")
+    @operation(
+        "GET",
+        "/labels/{thing}",
+        may="label.read",
+        on="thing",
+        state=("own", "released", "reason", "terms"),
+        signed=("set_by", "set_at"),
+    )
     def get_label(self, thing: str) -> Labelled:
         """A thing's label, and where it comes from. Raises: NotFoundError."""
         ...
 
-    @operation("PUT", "/labels/{thing}", may="label.write", on="thing")
+    @operation("PUT", "/labels/{thing}", may="label.write", on="thing", revises="get_label")
     def set_label(self, thing: str, label: LabelName, reason: str = "", release: bool = False) -> Labelled:
         """Label a thing. What is made of it carries the label from now on, and what was made of it already.
 
@@ -33,7 +40,14 @@ class Policy(Protocol):
         """
         ...
 
-    @operation("PUT", "/datasets/{dataset}/terms", may="data.read_restricted", on="dataset")
+    @operation(
+        "PUT",
+        "/datasets/{dataset}/terms",
+        may="data.read_restricted",
+        on="dataset",
+        revises="get_label",
+        revised={"thing": "dataset:{dataset}"},
+    )
     def set_terms(self, dataset: str, terms: Terms) -> Labelled:
         """Say for what a dataset may be used. Raises: NotFoundError, InvalidError."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from runward.policy import repository as sql
@@ -57,6 +58,13 @@ def holding(tx: Tx, thing: Thing) -> Holding:
     return Holding(
         max([said, *(label for _, label in sources), *([RESTRICTED] if is_cut else [])]), own, sources, is_cut
     )
+
+
+def restricted_pages(tx: Tx, ids: Sequence[str]) -> set[str]:
+    """Those of some pages whose text needs more than the ordinary permission. Nothing is carried to a page from elsewhere."""
+    if not sql.restricts_anything(tx):
+        return set()
+    return {page_id for page_id, own in sql.own_labels(tx, "page", ids).items() if own.label >= RESTRICTED}
 
 
 def _labelled(tx: Tx, kind: LabelledKind, ids: list[str], found: list[tuple[Thing, int]]) -> list[Thing]:

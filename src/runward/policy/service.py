@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, cast, get_args
 
-from runward.core.call import Room, Scope
+from runward.core.call import Event, Room, Scope
 from runward.core.clock import from_us, utc_now
 from runward.data.api import Data
 from runward.errors import ForbiddenError, InvalidError, NotFoundError
@@ -49,6 +49,9 @@ class PolicyService(Policy):
                 raise InvalidError(f"reason is empty, and {what}", hint="say why less care is enough: --reason")
             self.call.dispatcher.require(self.call, "thing", thing, "data.read_restricted", "a lower label")
         sql.put_label(self.tx, found, OwnLabel(number, release, reason, self.call.actor.name, self.call.now_us))
+        if found[0] == "page" and (scope := self.call.dispatcher.scope_of(self.call, *found)) is not None:
+            # What of it can be found by its words changes with it.
+            self.call.publish(Event("page.labelled", "page", found[1], "", scope.team_id, {"label": label}))
         return self.get_label(thing)
 
     def set_terms(self, dataset: str, terms: Terms) -> Labelled:

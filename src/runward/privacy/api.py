@@ -93,7 +93,14 @@ class Privacy(Protocol):
         """Take a request back that nobody has confirmed. Raises: NotFoundError, InvalidTransitionError."""
         ...
 
-    @operation("PUT", "/projects/{project}/retention/{kind}", may="retention.manage", on="project")
+    @operation(
+        "PUT",
+        "/projects/{project}/retention/{kind}",
+        may="retention.manage",
+        on="project",
+        revises="list_retention",
+        revised={"project": ""},
+    )
     def set_retention(
         self, project: str, kind: RetentionKind, after_days: float | None = None, results: bool = False
     ) -> RetentionRule:
@@ -109,12 +116,19 @@ class Privacy(Protocol):
         """
         ...
 
-    @operation("DELETE", "/projects/{project}/retention/{kind}", may="retention.manage", on="project")
+    @operation(
+        "DELETE",
+        "/projects/{project}/retention/{kind}",
+        may="retention.manage",
+        on="project",
+        revises="list_retention",
+        revised={"project": ""},
+    )
     def remove_retention(self, project: str, kind: RetentionKind) -> None:
         """Take a rule away: what a project above says counts again. Raises: NotFoundError."""
         ...
 
-    @operation("GET", "/retention", may="project.read", on=ON_LIST)
+    @operation("GET", "/retention", may="project.read", on=ON_LIST, state=("project", "kind", "after_days", "results"))
     def list_retention(self, project: str = "") -> list[RetentionRule]:
         """The rules in force for a project, or all rules of the projects that the caller may read."""
         ...

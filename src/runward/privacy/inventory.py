@@ -264,7 +264,7 @@ STORED: Final[dict[str, Stored]] = {
     "spool": Stored("bytes on the way to object storage", "no", "gone after an hour"),
     "checkpoint": Stored("ends of the audit trail's chains: digests", "no", "stays"),
     "ledger": Stored("erasures: ids and pseudonyms", "no", "stays: restored backups are made to follow it"),
-    "log": Stored("what the server prints", "no", "names nobody but by the id that a sign-in provider gave; it is yours "
+    "log": Stored("what the server prints", "no", "names nobody but by the id of a member, or the one that a sign-in provider gave; it is yours "
                   "to keep or rotate"),
     "backup": Stored("copies of all this", "no", "rows under a person's key cannot be read once the period of its key is "
                      "over; a restored backup is made to follow the ledger"),

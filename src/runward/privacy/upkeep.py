@@ -18,12 +18,12 @@ RETENTION_EVERY = 1800
 """Rounds of upkeep between two looks at the rules: an hour."""
 
 
-def tasks(dispatcher: Dispatcher) -> list[tuple[int, Callable[[], int]]]:
-    """(rounds between two of it, what is done until it returns 0)."""
+def tasks(dispatcher: Dispatcher) -> list[tuple[str, int, Callable[[], int]]]:
+    """(what it is called, rounds between two of it, what is done until it returns 0)."""
     return [
-        (1, lambda: advance_due(dispatcher)),
-        (1, lambda: follow_on_this_node(dispatcher)),
-        (RETENTION_EVERY, lambda: apply_rules(dispatcher)),
+        ("erasures", 1, lambda: advance_due(dispatcher)),
+        ("search index", 1, lambda: follow_on_this_node(dispatcher)),
+        ("retention", RETENTION_EVERY, lambda: apply_rules(dispatcher)),
     ]
 
 

@@ -13,6 +13,7 @@ import msgspec
 from runward.core.call import Event
 from runward.errors import ConflictError, GateClosedError, InvalidError, NotFoundError
 from runward.governance.dispatch import Call
+from runward.governance.revising import hold
 from runward.governance.scopes import Clause
 from runward.registry import repository as sql
 from runward.registry.model import AliasEvidence, AliasMove, Model, ModelVersion
@@ -89,6 +90,7 @@ def move_alias(
         reason: In words.
         review: Id and number of the review that decided, and who approved.
     """
+    hold(call.tx, "registry.get_model", alone=False)
     sql.lock_model(call.tx, model_id)
     previous = sql.alias_target(call.tx, model_id, alias)
     sql.set_alias(call.tx, model_id, alias, version)

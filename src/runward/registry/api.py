@@ -9,8 +9,6 @@ from runward.core.operation import ON_LIST, operation
 from runward.registry.model import AliasMove, Model, ModelPatch, ModelVersion, NewModel, NewVersion
 from runward.registry.version_model import Card, CardChange, Deployment, Handoff, NewDeployment, VersionDetail
 
-ANY_VERSION = -1
-ANY_NUMBER = -1
 NEWEST = 0
 
 
@@ -29,17 +27,23 @@ class Registry(Protocol):
         """The models that the caller may see, by name."""
         ...
 
-    @operation("GET", "/models/{model}", may="model.read", on="model")
+    @operation(
+        "GET",
+        "/models/{model}",
+        may="model.read",
+        on="model",
+        state=("name", "description", "tags", "aliases", "protected", "project"),
+    )
     def get_model(self, model: str) -> Model:
         """A model by name or id."""
         ...
 
-    @operation("PATCH", "/models/{model}", may="model.write", on="model")
+    @operation("PATCH", "/models/{model}", may="model.write", on="model", revises="get_model")
     def update_model(self, model: str, patch: ModelPatch) -> Model:
         """Change name, description or tags. Raises: AlreadyExistsError, InvalidError."""
         ...
 
-    @operation("DELETE", "/models/{model}", may="model.delete", on="model")
+    @operation("DELETE", "/models/{model}", may="model.delete", on="model", revises="get_model")
     def delete_model(self, model: str) -> None:
         """Remove a model with its versions and aliases. The runs' files stay."""
         ...
@@ -54,12 +58,25 @@ class Registry(Protocol):
         """A model's versions, newest first."""
         ...
 
-    @operation("GET", "/models/{model}/versions/{version}", may="model.read", on="model")
+    @operation(
+        "GET",
+        "/models/{model}/versions/{version}",
+        may="model.read",
+        on="model",
+        state=("version.description", "version.stage", "version.tags", "version.aliases"),
+    )
     def get_version(self, model: str, version: int) -> VersionDetail:
         """What a version is: run, code, environment, files with their formats, signature, decisions. Raises: NotFoundError."""
         ...
 
-    @operation("GET", "/models/{model}/versions/{version}/card", may="model.read", on="model")
+    @operation(
+        "GET",
+        "/models/{model}/versions/{version}/card",
+        may="model.read",
+        on="model",
+        state=("number",),
+        signed=("author", "at"),
+    )
     def get_card(self, model: str, version: int, number: int = NEWEST) -> Card:
         """A version's card as Markdown, from what people wrote and what is known of its run.
 
@@ -72,17 +89,16 @@ class Registry(Protocol):
         """
         ...
 
-    @operation("PUT", "/models/{model}/versions/{version}/card", may="model.write", on="model")
-    def write_card(self, model: str, version: int, fields: dict[str, str], expected: int = ANY_NUMBER) -> Card:
+    @operation("PUT", "/models/{model}/versions/{version}/card", may="model.write", on="model", revises="get_card")
+    def write_card(self, model: str, version: int, fields: dict[str, str]) -> Card:
         """Write fields of a version's card; those left out stay, an empty text takes one away.
 
         Args:
             model: Name or id.
             version: The version.
             fields: Texts by key, such as ``intended_use``.
-            expected: The number that the card has to have now; by default any.
 
-        Raises: NotFoundError, InvalidError (no such field), StaleVersionError (somebody else wrote it meanwhile).
+        Raises: NotFoundError, InvalidError (no such field).
         """
         ...
 
@@ -91,33 +107,29 @@ class Registry(Protocol):
         """Each time that a version's card was written, newest first. Raises: NotFoundError."""
         ...
 
-    @operation("PATCH", "/models/{model}/versions/{version}", may="model.write", on="model")
+    @operation("PATCH", "/models/{model}/versions/{version}", may="model.write", on="model", revises="get_version")
     def update_version(self, model: str, version: int, patch: ModelPatch) -> ModelVersion:
         """Change description, stage or tags. Raises: NotFoundError, InvalidError."""
         ...
 
-    @operation("DELETE", "/models/{model}/versions/{version}", may="model.delete", on="model")
+    @operation("DELETE", "/models/{model}/versions/{version}", may="model.delete", on="model", revises="get_version")
     def delete_version(self, model: str, version: int) -> None:
         """Remove a version and the aliases that point at it. Its number is never used again. Raises: NotFoundError."""
         ...
 
-    @operation("PUT", "/models/{model}/aliases/{alias}", may="model.write", on="model")
-    def set_alias(
-        self, model: str, alias: str, version: int | None, expected: int = ANY_VERSION, reason: str = ""
-    ) -> Model:
+    @operation("PUT", "/models/{model}/aliases/{alias}", may="model.write", on="model", revises="get_model")
+    def set_alias(self, model: str, alias: str, version: int | None, reason: str = "") -> Model:
         """Point an alias at a version; None removes the alias.
 
         Args:
             model: Name or id.
             alias: Letters, digits, ``_`` and ``-``.
             version: The version.
-            expected: What the alias has to point at now for this to happen; 0 for nothing, by default anything.
             reason: For the history.
 
         Raises:
             NotFoundError: There is no such model or version.
             InvalidError: The name cannot be used.
-            StaleVersionError: The alias points elsewhere than expected.
             GateClosedError: The alias is protected, so that only an applied review moves it; a maintainer may remove it.
         """
         ...
@@ -179,7 +191,7 @@ class Registry(Protocol):
         """Bundles of a model, or of one version, newest first: who handed them over, and who accepted them."""
         ...
 
-    @operation("PUT", "/models/{model}/protection", may="model.protect", on="model")
+    @operation("PUT", "/models/{model}/protection", may="model.protect", on="model", revises="get_model")
     def protect_model(self, model: str, aliases: list[str], project: str = "") -> Model:
         """Say which aliases move only by an applied review, and the standards of which project it follows.
 

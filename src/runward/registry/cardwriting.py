@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from runward.core.clock import from_us
-from runward.errors import CorruptedError, NotFoundError, StaleVersionError
+from runward.errors import CorruptedError, NotFoundError
 from runward.governance.dispatch import Call
 from runward.registry import repository as sql
 from runward.registry.aliases import evidence_of
@@ -21,7 +21,7 @@ from runward.tracking.foreign import params_of
 from runward.tracking.model import RunDetail
 from runward.tracking.slices_model import FOLDER, SLICES_TYPE, SliceReport
 
-_ANY, _MAX_REPORT, _MAX_REPORTS = -1, 1 << 20, 20
+_MAX_REPORT, _MAX_REPORTS = 1 << 20, 20
 
 
 def card_state(call: Call, model_id: str, version: int) -> CardState:
@@ -54,16 +54,10 @@ def card_of(call: Call, model_id: str, version: ModelVersion, number: int = 0) -
     )
 
 
-def write_card(call: Call, model_id: str, version: int, fields: dict[str, str], expected: int) -> list[str]:
-    """Store fields beside those that stay; returns which changed. Raises: InvalidError, StaleVersionError."""
+def write_card(call: Call, model_id: str, version: int, fields: dict[str, str]) -> list[str]:
+    """Store fields beside those that stay; returns which changed. Raises: InvalidError."""
     found = sql.cards(call.tx, model_id, version)
     number, before = (found[0].number, found[0].fields) if found else (0, {})
-    if expected not in (_ANY, number):
-        author = f" by {found[0].author}" if found else ""
-        raise StaleVersionError(
-            f"the card was written for the {number}. time{author} meanwhile, you saw number {expected}",
-            hint="look again, then write",
-        )
     after = {key: text for key, text in {**before, **check_fields(fields)}.items() if text}
     changed = sorted(key for key in {*before, *after} if before.get(key) != after.get(key))
     if changed:

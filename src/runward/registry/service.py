@@ -19,7 +19,6 @@ from runward.errors import (
     ForbiddenError,
     InvalidError,
     NotFoundError,
-    StaleVersionError,
 )
 from runward.governance.dispatch import Call
 from runward.governance.names import check_name
@@ -27,8 +26,8 @@ from runward.governance.scopes import Clause, find_project, home_team, readable_
 from runward.registry import deployments
 from runward.registry import repository as sql
 from runward.registry.aliases import check_alias, check_stage, check_unprotected, model_of, move_alias, rolled_back
-from runward.registry.api import ANY_NUMBER, ANY_VERSION, NEWEST, Registry
-from runward.registry.cardwriting import card_history, card_of, write_card
+from runward.registry.api import NEWEST, Registry
+from runward.registry.cardwriting import card_history, card_of, card_state, write_card
 from runward.registry.contents import note_contents
 from runward.registry.model import (
     PROTECTED,
@@ -192,12 +191,12 @@ class RegistryService(Registry):
         model_id = self._id(model)
         return card_of(self.call, model_id, self._version(model_id, version), number)
 
-    def write_card(self, model: str, version: int, fields: dict[str, str], expected: int = ANY_NUMBER) -> Card:
+    def write_card(self, model: str, version: int, fields: dict[str, str]) -> Card:
         """See the contract."""
         model_id = self._id(model)
         sql.lock_model(self.tx, model_id)
         found = self._version(model_id, version)
-        changed = write_card(self.call, model_id, version, fields, expected)
+        changed = write_card(self.call, model_id, version, fields)
         if changed:
             self._event("model.card_written", model_id, {"version": version, "fields": changed, "title": found.model})
         return card_of(self.call, model_id, found)
@@ -233,9 +232,7 @@ class RegistryService(Registry):
         self._touch(model_id)
         self._event("model.version_deleted", model_id, {"version": version})
 
-    def set_alias(
-        self, model: str, alias: str, version: int | None, expected: int = ANY_VERSION, reason: str = ""
-    ) -> Model:
+    def set_alias(self, model: str, alias: str, version: int | None, reason: str = "") -> Model:
         """See the contract."""
         found = self._locked(model, alias, version)
         present = found.aliases.get(alias, 0)
@@ -243,11 +240,6 @@ class RegistryService(Registry):
             check_unprotected(found, alias, version)
         elif alias in found.protected and present and not self._is_maintainer(found.id):
             raise ForbiddenError(f"alias {alias!r} of {found.name!r} is protected: a maintainer takes it away")
-        if expected not in (ANY_VERSION, present):
-            raise StaleVersionError(
-                f"alias {alias!r} points at version {present or 'none'}, not at {expected or 'none'}",
-                hint="look again, then decide",
-            )
         if (version or 0) != present:
             move_alias(self.call, found.id, alias, version, "set", reason=_text(reason))
         return self._model(found.id)
@@ -380,6 +372,19 @@ def _model_scope(call: Call, reference: str) -> Scope | None:
     return Scope((), found[1]) if found else None
 
 
+def _version_state(call: Call, model: str, version: int) -> list[Any]:
+    service = RegistryService(call)
+    found = service._version(service._id(model), version)
+    return [found.description, found.stage, found.tags, found.aliases]
+
+
+def _card_state(call: Call, model: str, version: int, number: int) -> list[Any]:
+    service = RegistryService(call)
+    model_id = service._id(model)
+    service._version(model_id, version)
+    return [card_state(call, model_id, version).number]
+
+
 ROOM = Room(
     Registry,
     RegistryService,
@@ -388,4 +393,5 @@ ROOM = Room(
     (BlobReference("SELECT digest FROM stored_files"), BlobReference("SELECT digest FROM version_files")),
     # A model's origin stays as long as the model does.
     ("SELECT run_id FROM model_versions",),
+    states={"get_version": _version_state, "get_card": _card_state},
 )

@@ -76,17 +76,35 @@ class Jobs(Protocol):
         """
         ...
 
-    @operation("GET", "/projects/{project}/verification-policy", may="verification.read", on="project")
+    @operation(
+        "GET",
+        "/projects/{project}/verification-policy",
+        may="verification.read",
+        on="project",
+        state=("project", "policy"),
+    )
     def get_verification_policy(self, project: str) -> PolicyInForce | None:
         """The policy in force: the project's own, else its nearest parent's, else none."""
         ...
 
-    @operation("PUT", "/projects/{project}/verification-policy", may="standards.write", on="project")
+    @operation(
+        "PUT",
+        "/projects/{project}/verification-policy",
+        may="standards.write",
+        on="project",
+        revises="get_verification_policy",
+    )
     def set_verification_policy(self, project: str, policy: VerificationPolicy) -> PolicyInForce:
         """Queue a verification of every captured run of this project, or below it, that finishes. Raises: InvalidError."""
         ...
 
-    @operation("DELETE", "/projects/{project}/verification-policy", may="standards.write", on="project")
+    @operation(
+        "DELETE",
+        "/projects/{project}/verification-policy",
+        may="standards.write",
+        on="project",
+        revises="get_verification_policy",
+    )
     def clear_verification_policy(self, project: str) -> None:
         """Take the project's own policy away; its parents' stay in force."""
         ...

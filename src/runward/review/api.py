@@ -29,7 +29,9 @@ class Reviews(Protocol):
         """The standards in force: the project's own, else its nearest parent's, else the defaults."""
         ...
 
-    @operation("PUT", "/projects/{project}/standards", may="standards.write", on="project")
+    @operation(
+        "PUT", "/projects/{project}/standards", may="standards.write", on="project", revises="standards.in_force"
+    )
     def set_standards(self, project: str, standards: Standards) -> StandardsVersion:
         """Set a project's standards as a new version. Raises: InvalidError (naming the field)."""
         ...
@@ -69,12 +71,19 @@ class Reviews(Protocol):
         """
         ...
 
-    @operation("PUT", "/reviews/{review_id}/proposal", may="review.request", on="review_id", others="project.update")
+    @operation(
+        "PUT",
+        "/reviews/{review_id}/proposal",
+        may="review.request",
+        on="review_id",
+        others="project.update",
+        revises="get_review",
+    )
     def revise(self, review_id: str, proposal: Proposal) -> ReviewDetail:
         """Propose something else for the same; approvals become outdated. Only its author or a maintainer can."""
         ...
 
-    @operation("GET", "/reviews/{review_id}", may="review.read", on="review_id")
+    @operation("GET", "/reviews/{review_id}", may="review.read", on="review_id", state=("review.revision",))
     def get_review(self, review_id: str) -> ReviewDetail:
         """A review with checks, votes, comments and what is still missing."""
         ...
@@ -143,13 +152,25 @@ class Reviews(Protocol):
         ...
 
     @operation(
-        "PUT", "/reviews/{review_id}/threads/{thread}", may="review.comment", on="review_id", others="review.approve"
+        "PUT",
+        "/reviews/{review_id}/threads/{thread}",
+        may="review.comment",
+        on="review_id",
+        others="review.approve",
+        blind="a switch with two positions: what two people want at once is the same, or the later one is the answer",
     )
     def resolve_thread(self, review_id: str, thread: int, resolved: bool = True) -> ReviewDetail:
         """Resolve a thread, or open it again; its author or a reviewer can. Raises: ForbiddenError, NotFoundError."""
         ...
 
-    @operation("PUT", "/reviews/{review_id}/seen", may="review.read", on="review_id", audit=False)
+    @operation(
+        "PUT",
+        "/reviews/{review_id}/seen",
+        may="review.read",
+        on="review_id",
+        audit=False,
+        blind="it is the caller's own, and only grows",
+    )
     def mark_seen(self, review_id: str, revision: str, remark: int = 0) -> None:
         """Note that the caller has seen a revision, and the remarks up to one. Raises: NotFoundError (no such revision)."""
         ...

@@ -9,6 +9,7 @@ from runward.core.clock import from_us
 from runward.core.ids import Digest
 from runward.errors import GateClosedError, NotFoundError
 from runward.governance.dispatch import Call
+from runward.governance.revising import hold
 from runward.governance.scopes import find_project, project_scope
 from runward.repro.api import Repro
 from runward.repro.records import Verification
@@ -60,6 +61,7 @@ class Gatekeeping:
     def set_standards(self, project: str, standards: Standards) -> StandardsVersion:
         """See the contract."""
         check_meetable(standards)
+        hold(self.tx, "standards.in_force", alone=False)
         found = find_project(self.tx, project)
         assert found is not None
         if standards_of(self.call, found.id).standards.change_by_review:

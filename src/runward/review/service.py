@@ -413,6 +413,11 @@ def _scope(call: Call, review_id: str) -> Scope | None:
     return project_scope(call.tx, row[0]) if row else None
 
 
+def _state(call: Call, review_id: str) -> list[Any]:
+    row = sql.review(call.tx, review_id)
+    return [ReviewService(call)._revision(row, subject_of(call, row))]
+
+
 ROOM = Room(
     Reviews,
     ReviewService,
@@ -426,4 +431,5 @@ ROOM = Room(
         "run.updated": (on_renamed,),
         "experiment.started": (on_named,),
     },
+    states={"get_review": _state},
 )

@@ -8,7 +8,7 @@ from runward.config.merge import ValueChange
 from runward.config.threeway import difference
 from runward.core.call import Room
 from runward.core.ids import ProjectId
-from runward.errors import ConflictError, NotFoundError, StaleVersionError
+from runward.errors import ConflictError, NotFoundError
 from runward.governance.dispatch import Call
 from runward.governance.scopes import ProjectRow
 from runward.review import standards_repository as sql
@@ -66,11 +66,6 @@ class StandardsService(StandardsDesk):
         sql.lock_project(self.tx, place.id)
         newest = next(iter(sql.own_standards(self.tx, place.id)), None)
         present = newest.version if newest else 0
-        if edit.expected not in (PRESENT, present):
-            raise StaleVersionError(
-                f"the standards of {place.path} are version {present}, not {edit.expected}",
-                hint="look at what changed, and make your change again",
-            )
         found = sql.standards_for(self.tx, place.id)
         start = self._document(place.id, present if edit.start == PRESENT else edit.start)
         return newest, edited(start, edit, found.standards if found else Standards())

@@ -15,23 +15,24 @@ class StandardsDesk(Protocol):
 
     room: ClassVar[str] = "standards"
 
-    @operation("GET", "/projects/{project}/standards/in-force", may="standards.read", on="project")
+    @operation("GET", "/projects/{project}/standards/in-force", may="standards.read", on="project", state=("version",))
     def in_force(self, project: str) -> StandardsInForce:
         """The standards in force, with the project that said each value."""
         ...
 
-    @operation("PATCH", "/projects/{project}/standards", may="standards.write", on="project")
+    @operation("PATCH", "/projects/{project}/standards", may="standards.write", on="project", revises="in_force")
     def edit(self, project: str, edit: StandardsEdit) -> StandardsVersion:
         """Change what a project says itself, as a new version; the same content again makes none.
 
         Raises:
             InvalidError: A field is unknown or wrong; the details name it as ``field``.
-            StaleVersionError: The newest version is not the expected one.
             NotFoundError: There is no such version to start from.
         """
         ...
 
-    @operation("POST", "/projects/{project}/standards/proposals", may="review.request", on="project")
+    @operation(
+        "POST", "/projects/{project}/standards/proposals", may="review.request", on="project", revises="in_force"
+    )
     def propose(self, project: str, edit: StandardsEdit, title: str = "", description: str = "") -> ReviewDetail:
         """Ask for a review of a change; applied, it is a new version. For standards that change only so, and for members.
 

@@ -45,5 +45,3 @@ class StandardsEdit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Fields or dotted keys to leave to the projects above."""
     start: int = PRESENT
     """The version to start from: -1 for the newest, 0 for an empty document. An older one goes back to it."""
-    expected: int = PRESENT
-    """What the newest version has to be for this to happen; -1 for any."""

@@ -13,15 +13,18 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from runward.core.codec import JSON, MSGPACK, PROBLEM, decode, encode, problem
-from runward.core.operation import Door, Operation
+from runward.core.codec import JSON, MSGPACK, PROBLEM, decode, encode
+from runward.core.etag import ANYTHING, CONDITION, HEADER, parse, tag, values_of
+from runward.core.operation import ANY, Door, Operation, Precondition
 from runward.core.remote import API
 from runward.core.zstd import decompress
-from runward.errors import ForbiddenError, InvalidError, RunwardError, UnauthenticatedError
+from runward.errors import ForbiddenError, InvalidError, NoPreconditionError, RunwardError, UnauthenticatedError
 from runward.governance.dispatch import Dispatcher
 from runward.governance.model import Actor
 from runward.governance.signin import actor_by_session, actor_by_token
 from runward.server.access import Access
+from runward.server.asked import described, note_member
+from runward.server.metrics import Metrics
 from runward.server.pulse import Pulse
 from runward.server.writer import Writer
 
@@ -41,12 +44,16 @@ class Server:
         self.url = access.url
         """Where people reach this server."""
         self.pulse = Pulse(dispatcher.database)
-        self.writer = Writer(dispatcher)
+        self.metrics = Metrics(dispatcher)
+        self.writer = Writer(dispatcher, self.metrics.committed)
+        self.metrics.watch(self.writer, self.pulse)
         dispatcher.listeners.append(lambda events: self.pulse.wake())
 
     def actor(self, request: Request) -> Actor:
         """Who sent the request. Raises: UnauthenticatedError, ForbiddenError (a forged cross-site write)."""
-        return msgspec.structs.replace(self._signed_in(request), address=address_of(request))
+        actor = msgspec.structs.replace(self._signed_in(request), address=address_of(request))
+        note_member(request.scope, actor)
+        return actor
 
     def _signed_in(self, request: Request) -> Actor:
         if token := _token_of(request):
@@ -102,13 +109,31 @@ class Server:
             if token not in known:
                 known[token] = actor_by_token(self.dispatcher.database, token)
             actor = msgspec.structs.replace(known[token], address=address_of(request))
+            note_member(request.scope, actor)
             return actor, _arguments(op, request, data)
 
         return answer(request, await self.writer.call(op, asked))
 
     def _answer(self, op: Operation, request: Request, actor: Actor | None, data: bytes) -> Response:
         actor = actor or self.actor(request)
-        return answer(request, self.dispatcher.call(op, actor, _arguments(op, request, data)))
+        match = precondition(op, request)
+        found = self.dispatcher.call(op, actor, _arguments(op, request, data), match)
+        response = answer(request, found)
+        if op.state:
+            response.headers[HEADER] = f'"{tag(values_of(op.state, found))}"'
+        return response
+
+
+def precondition(op: Operation, request: Request) -> Precondition:
+    """The state that a change was made from. Raises: NoPreconditionError (it does not say), InvalidError."""
+    if not op.revises:
+        return ANY
+    if CONDITION not in request.headers:
+        raise NoPreconditionError(
+            f"{op.method} {request.url.path} needs the header {CONDITION}: somebody else may have changed it meanwhile",
+            hint=f"send the ETag of what you read (see {op.revises} in {API}/openapi.json), or {ANYTHING} to overwrite it",
+        )
+    return parse(request.headers[CONDITION])
 
 
 def _token_of(request: Request) -> str:
@@ -214,4 +239,4 @@ def _converted(param: Any, given: str | list[str]) -> Any:
 def error_response(error: RunwardError) -> Response:
     """An error as problem+json."""
     headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else {}
-    return JSONResponse(problem(error), status_code=error.status, media_type=PROBLEM, headers=headers)
+    return JSONResponse(described(error), status_code=error.status, media_type=PROBLEM, headers=headers)

@@ -24,6 +24,7 @@ from runward.privacy.upkeep import tasks
 from runward.server import foreign
 from runward.server.access import ANYWHERE, Access
 from runward.server.app import Server, door, error_response, in_thread
+from runward.server.asked import observe
 from runward.server.deliveries import Deliveries
 from runward.server.doors import doors
 from runward.server.middleware import Border, direct, host_allowed, wrong_method
@@ -38,7 +39,13 @@ class _Application(Starlette):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or take part in the server's life."""
-        if scope["type"] == "http" and _is_plain(scope) and host_allowed(scope, self.hosts):
+        if scope["type"] == "http":
+            await observe(self._answer, self.state.server.metrics, scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if _is_plain(scope) and host_allowed(scope, self.hosts):
             found = cast(QuickRouter, self.router).first(scope)
             if found is not None and isinstance(getattr(found.endpoint, "operation", None), Operation):
                 await direct(Request(scope, receive, send), found.endpoint)
@@ -85,9 +92,10 @@ def create_app(
             dispatcher.checkpoints,
             dispatcher.keyring,
             tables_after_s,
-            tasks(dispatcher),
+            [*tasks(dispatcher), ("metrics", 1, server.metrics.sample)],
+            dispatcher.beats,
         )
-        deliveries = Deliveries(dispatcher.database, allowed)
+        deliveries = Deliveries(dispatcher.database, allowed, dispatcher.beats)
         async with server.pulse.lifespan(app), server.writer.lifespan(), upkeep.lifespan(), deliveries.lifespan():
             yield
 

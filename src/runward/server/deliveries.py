@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import threading
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final
@@ -11,12 +10,12 @@ from typing import Final
 from runward.coordination.hooks import hook_request
 from runward.coordination.queue import forget, is_due
 from runward.coordination.sending import Prepare, deliver_one
+from runward.core.beats import Beats
 from runward.core.clock import to_us, utc_now
 from runward.core.outbound import Network
 from runward.review.forges.service import forge_request
 from runward.store.database import Database
 
-log = logging.getLogger("runward.server")
 INTERVAL_S = 1.0
 THREADS = 4
 """So many receivers may be slow before others wait."""
@@ -31,9 +30,11 @@ class Deliveries:
     Args:
         database: Of the workspace.
         allowed: Networks that may be reached although they are not public.
+        beats: Where it is noted how the work goes.
     """
 
-    def __init__(self, database: Database, allowed: Sequence[Network] = ()) -> None:
+    def __init__(self, database: Database, allowed: Sequence[Network] = (), beats: Beats | None = None) -> None:
+        self._beats = beats or Beats()
         self._database, self._allowed = database, allowed
         self._stop, self._busy = threading.Event(), threading.Event()
         self._threads = [
@@ -59,13 +60,11 @@ class Deliveries:
             if number and not self._busy.wait(INTERVAL_S):
                 continue
             # The border of a worker: a database that is away is back later, and what was due is due then.
-            try:
+            with self._beats.attempt("deliveries"):
                 if number == 0:
                     self._look(rounds)
                 while not self._stop.is_set() and deliver_one(self._database, self._allowed, PREPARE):
                     pass
-            except Exception:
-                log.debug("deliveries wait", exc_info=True)
             self._busy.clear()
             rounds += 1
 

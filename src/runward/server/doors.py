@@ -14,7 +14,6 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute
 
-from runward._version import __version__
 from runward.core.operation import Door
 from runward.errors import InvalidError, NotFoundError, UnauthenticatedError
 from runward.insights.page import POLICY
@@ -25,6 +24,7 @@ from runward.server.enter import entrances
 from runward.server.letin import letin
 from runward.server.pulse import heartbeat
 from runward.server.transport import downloads, uploads
+from runward.server.watched import watched
 
 STATIC = Path(__file__).parent / "static"
 MAX_HOOK_BYTES = 5 << 20
@@ -44,6 +44,7 @@ def doors(server: Server) -> list[BaseRoute]:
         *downloads(server),
         *_live(server),
         *_forges(server),
+        *watched(server),
         *_site(server),
     ]
 
@@ -96,19 +97,11 @@ def _live(server: Server) -> list[BaseRoute]:
 
 
 def _site(server: Server) -> list[BaseRoute]:
-    async def health(request: Request) -> Response:
-        def look() -> None:
-            with server.dispatcher.database.transaction(write=False) as tx:
-                tx.scalar("SELECT 1")
-
-        await in_thread(look)
-        return JSONResponse({"status": "ok", "version": __version__})
-
     async def unknown(request: Request) -> Response:
         raise NotFoundError(f"there is no route {request.url.path}", hint="see /api/v1/openapi.json")
 
     async def page(request: Request) -> Response:
-        if request.url.path.startswith(("/api/", "/healthz", "/metrics")):
+        if request.url.path.startswith(("/api/", "/healthz", "/readyz", "/metrics")):
             return await unknown(request)
         return _static(request.path_params["path"], "gzip" in request.headers.get("accept-encoding", ""))
 
@@ -125,7 +118,6 @@ def _site(server: Server) -> list[BaseRoute]:
 
     return [
         door(SHARED, shared),
-        door(Door("GET", "//healthz", "open", "@self", "a load balancer's question"), health),
         door(Door("GET", "//{path:path}", "open", "@self", "the web app's own files; they hold no data"), page),
     ]
 

@@ -23,6 +23,7 @@ from runward.interop.mlflow.errors import MlflowError, missing_value, translated
 from runward.interop.mlflow.runs import number
 from runward.server import foreign_files as files
 from runward.server.app import Server, door, in_thread, read_body
+from runward.server.asked import note_member
 from runward.server.foreign_files import WHY, Handler
 
 _METHODS: tuple[Method, ...] = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -41,7 +42,9 @@ def actor_of(server: Server, request: Request) -> Actor:
         _, _, password = base64.b64decode(credential.strip(), validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError):
         raise UnauthenticatedError("the credentials are not understood", hint="give a token as password") from None
-    return actor_by_token(server.dispatcher.database, password)
+    actor = actor_by_token(server.dispatcher.database, password)
+    note_member(request.scope, actor)
+    return actor
 
 
 def refused(error: MlflowError) -> Response:

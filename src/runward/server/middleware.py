@@ -7,13 +7,14 @@ import logging
 from urllib.parse import urlsplit
 
 from starlette.datastructures import MutableHeaders
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from runward.core.codec import PROBLEM, problem
+from runward.core.codec import PROBLEM
 from runward.errors import InvalidError, RunwardError
 from runward.server.app import Handler, error_response
+from runward.server.asked import described
 
 log = logging.getLogger("runward.server")
 
@@ -67,6 +68,9 @@ class Border:
             return
         try:
             await self.app(scope, receive, send_with_headers)
+        except ClientDisconnect:
+            # Nobody is there to be answered, and nothing is wrong here.
+            return
         except Exception:
             # The border to HTTP: a defect becomes one 500 with its trace in our log and nothing of it in the answer.
             defect = _noted_defect(scope)
@@ -92,7 +96,8 @@ def _hostname(header: bytes) -> str:
 
 
 def _noted_defect(scope: Scope) -> Response:
-    log.exception("defect while answering %s %s", scope["method"], scope["path"])
+    # The template and not the path, which may hold a secret.
+    log.exception("defect while answering %s", getattr(scope.get("route"), "path", "-"))
     return _problem(RunwardError("the server made a mistake"), 500)
 
 
@@ -104,7 +109,7 @@ def wrong_method(request: Request, error: Exception) -> Response:
 
 
 def _problem(error: RunwardError, status: int) -> Response:
-    return JSONResponse({**problem(error), "status": status}, status_code=status, media_type=PROBLEM)
+    return JSONResponse({**described(error), "status": status}, status_code=status, media_type=PROBLEM)
 
 
 async def direct(request: Request, endpoint: Handler) -> None:
@@ -116,6 +121,8 @@ async def direct(request: Request, endpoint: Handler) -> None:
         response = await endpoint(request)
     except RunwardError as error:
         response = error_response(error)
+    except ClientDisconnect:
+        return
     except Exception:  # noqa: BLE001
         # The same border as above.
         response = _noted_defect(request.scope)

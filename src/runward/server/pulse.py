@@ -92,6 +92,11 @@ class Pulse:
             self._stop.set()
             self._wake.set()
 
+    @property
+    def watching(self) -> int:
+        """Open pages that are told of changes."""
+        return len(self._subscribers)
+
     def wake(self) -> None:
         """Look now: something was changed through this server."""
         self._wake.set()

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import logging
+import signal
 import socket
+import sys
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,13 +23,18 @@ from runward.governance.dispatch import Dispatcher
 from runward.governance.signin import ensure_member, new_link
 from runward.server.access import LOOPBACK, Access
 from runward.server.asgi import create_app
+from runward.server.logs import LogFormat, configure
 from runward.store.database import open_database
 from runward.store.objects import open_blobs
 from runward.workspace import open_dispatcher
 
+log = logging.getLogger("runward.server")
 __all__ = ["LOOPBACK", "Access", "RunningServer", "Serving", "first_link", "listen", "note_address", "open_store"]
 
 _BACKLOG = 2048
+_GRACE_S = 8
+"""So long what was begun may take to come to its end when the server is told to stop."""
+_STOP_S = 30
 
 
 def open_store(folder: Path, database: str = "", blobs: str = "") -> Dispatcher:
@@ -102,9 +112,12 @@ class Serving:
     access: Access
     tables_after_s: float | None
     hook_networks: tuple[str, ...] = ()
+    log_format: LogFormat | None = None
 
     def __call__(self, bound: socket.socket) -> None:
         """Serve on a socket until a termination signal. Raises: as :func:`open_store`."""
+        if self.log_format is not None:
+            configure(self.log_format)
         dispatcher = open_store(self.folder, self.database, self.blobs)
         RunningServer(dispatcher, bound, self.access, self.tables_after_s, self.hook_networks).serve()
 
@@ -119,6 +132,19 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._app.state.server.pulse.stopping.set()
         await super().shutdown(sockets)
+
+
+@contextlib.contextmanager
+def _ended_by_signal() -> Iterator[None]:
+    """A termination signal is the end that was asked for: without this the process dies of it once all is done."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class RunningServer:
@@ -148,7 +174,7 @@ class RunningServer:
             log_level="warning",
             access_log=False,
             ws="none",
-            timeout_graceful_shutdown=3,
+            timeout_graceful_shutdown=_GRACE_S,
             server_header=False,
             lifespan="on",
             # Whose word on the caller's address and scheme counts is declared; the environment does not add to it.
@@ -161,8 +187,13 @@ class RunningServer:
         self._thread: threading.Thread | None = None
 
     def serve(self) -> None:
-        """Serve until Ctrl-C or a termination signal."""
-        self._server.run(sockets=[self.socket])
+        """Serve until Ctrl-C or a termination signal, which ends the process with exit code 0 where it is ours."""
+        log.info("serving at %s", self.url)
+        try:
+            with _ended_by_signal():
+                self._server.run(sockets=[self.socket])
+        finally:
+            log.info("stopped")
 
     def start(self) -> RunningServer:
         """Serve in a thread; returns when requests are answered. Raises: StoreError (it did not come up)."""
@@ -180,7 +211,7 @@ class RunningServer:
         """End the server and wait for it."""
         self._server.should_exit = True
         if self._thread is not None:
-            self._thread.join(10)
+            self._thread.join(_STOP_S)
         self.socket.close()
 
     def __enter__(self) -> RunningServer:

@@ -7,6 +7,7 @@ import contextlib
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 
+from runward.core.beats import Beats
 from runward.data.spans import find_due
 from runward.governance.checkpoints import Checkpointer
 from runward.interop.tables import write_tables
@@ -36,7 +37,8 @@ class Upkeep:
         checkpoints: Of its audit trail.
         keyring: Its keys.
         tables_after_s: Seconds after its end at which a run's points are written as Parquet; None for never.
-        further: What rooms have to do: (rounds between two of it, what is done until it returns 0).
+        further: What rooms have to do: (what it is called, rounds between two of it, what is done until it returns 0).
+        beats: Where it is noted how each kind of work goes.
     """
 
     def __init__(
@@ -46,10 +48,12 @@ class Upkeep:
         checkpoints: Checkpointer,
         keyring: Keyring,
         tables_after_s: float | None = None,
-        further: Sequence[tuple[int, Callable[[], int]]] = (),
+        further: Sequence[tuple[str, int, Callable[[], int]]] = (),
+        beats: Beats | None = None,
     ) -> None:
         self._database, self._blobs, self._tables_after_s = database, blobs, tables_after_s
         self._checkpoints, self._keyring, self._further = checkpoints, keyring, further
+        self._beats = beats or Beats()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="runward-upkeep", daemon=True)
 
@@ -71,27 +75,34 @@ class Upkeep:
         return find_due(database, self._blobs)
 
     def _loop(self) -> None:
+        own = {
+            "points": compact_due,
+            "cards": make_cards,
+            "locks": self._list_locks,
+            "dataset spans": self._find_spans,
+        }
         rounds = 0
         while not self._stop.wait(INTERVAL_S):
             rounds += 1
             # A database that is away is back in two seconds or later; what was due is due then.
-            for due in (compact_due, make_cards, self._list_locks, self._find_spans):
-                with contextlib.suppress(Exception):
+            for name, due in own.items():
+                with self._beats.attempt(name):
                     while due(self._database) and not self._stop.is_set():
                         pass
-            for every, task in self._further:
-                with contextlib.suppress(Exception):
-                    while rounds % every == 0 and task() and not self._stop.is_set():
-                        pass
+            for name, every, task in self._further:
+                if rounds % every == 0:
+                    with self._beats.attempt(name):
+                        while task() and not self._stop.is_set():
+                            pass
             if rounds % CHECKPOINT_EVERY == 0:
-                with contextlib.suppress(Exception):
+                with self._beats.attempt("audit checkpoints"):
                     self._checkpoints.write()
-                with contextlib.suppress(Exception):
+                with self._beats.attempt("keys"):
                     self._keyring.tend()
             if self._tables_after_s is not None and rounds % TABLES_EVERY == 0:
-                with contextlib.suppress(Exception):
+                with self._beats.attempt("tables"):
                     write_tables(
                         self._database, self._blobs, self._tables_after_s, go_on=lambda: not self._stop.is_set()
                     )
-        with contextlib.suppress(Exception):
+        with self._beats.attempt("audit checkpoints"):
             self._checkpoints.write()

@@ -15,7 +15,8 @@ from runward.core.stopping import told_to_stop
 
 _POLL_S = 0.2
 _TOO_SOON_S = 2.0
-_END_S = 10.0
+_END_S = 40.0
+"""Longer than a worker takes: what was begun comes to its end, and a checkpoint is written."""
 
 
 class Workers:
@@ -26,10 +27,17 @@ class Workers:
         bound: The socket; each worker gets a copy of it.
         work: What a worker does with the socket, until it is told to stop by a signal. It must be importable, and
             what it raises ends the worker.
+        ended: Told the id of a worker's process that came to its end.
     """
 
-    def __init__(self, count: int, bound: socket.socket, work: Callable[[socket.socket], None]) -> None:
-        self._bound, self._work, self._count = bound, work, count
+    def __init__(
+        self,
+        count: int,
+        bound: socket.socket,
+        work: Callable[[socket.socket], None],
+        ended: Callable[[int], None] = lambda pid: None,
+    ) -> None:
+        self._bound, self._work, self._count, self._ended = bound, work, count, ended
         self._spawn = multiprocessing.get_context("spawn")
         self._stopping = threading.Event()
         self._running: dict[SpawnProcess, float] = {}
@@ -55,6 +63,7 @@ class Workers:
                 if process.exitcode is None:
                     continue
                 del self._running[process]
+                self._ended(process.pid or 0)
                 if time.monotonic() - since < _TOO_SOON_S:
                     # It would die again at once: its own message says why.
                     return 1
@@ -62,6 +71,8 @@ class Workers:
         return 0
 
     def _end(self) -> None:
+        # Who comes now is turned away at once and asks another server, instead of waiting for somebody who accepts.
+        self._bound.close()
         for process in self._running:
             process.terminate()
         deadline = time.monotonic() + _END_S

@@ -36,12 +36,22 @@ class _Waiting:
 
 
 class Writer:
-    """Makes the calls of operations that share commits. Belongs to one event loop."""
+    """Makes the calls of operations that share commits. Belongs to one event loop.
 
-    def __init__(self, dispatcher: Dispatcher) -> None:
-        self._dispatcher = dispatcher
+    Args:
+        dispatcher: Of the workspace.
+        committed: Told after each group how many calls it had.
+    """
+
+    def __init__(self, dispatcher: Dispatcher, committed: Callable[[int], None] = lambda calls: None) -> None:
+        self._dispatcher, self._committed = dispatcher, committed
         self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
+
+    @property
+    def waiting(self) -> int:
+        """Calls that wait for the group before theirs."""
+        return self._waiting.qsize()
 
     @contextlib.asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
@@ -101,6 +111,7 @@ class Writer:
                 item.error = error
         if calls:
             self._dispatcher.call_together([pending for _, pending in calls])
+            self._committed(len(calls))
         for item, pending in calls:
             item.value, item.error = pending.value, pending.error
 

@@ -33,6 +33,8 @@ from runward.store.transfer import Progress, copy_blobs, copy_rows
 
 _KIND = "runward backup"
 _MANIFEST = "backup.json"
+NOTED = "last_backup"
+"""The key in the table ``workspace`` under which a workspace knows of its last backup."""
 _SUMS = "sealed.json"
 _BESIDE = ("keys", "audit")
 _KEPT_APART = shutil.ignore_patterns("root.*", "people")
@@ -109,6 +111,16 @@ def back_up(
     _write(target / _MANIFEST, msgspec.json.format(msgspec.json.encode(made), indent=2) + b"\n")
     (target / "backup.part").unlink()
     return made
+
+
+def note_backup(database: Database, made: Backup) -> None:
+    """Have the workspace know when it was last backed up, for those who look after it. Raises: StoreError."""
+    told = msgspec.json.encode({"at": made.at, "files": made.files, "bytes": made.bytes}).decode()
+    with database.transaction(write=True) as tx:
+        tx.execute(
+            "INSERT INTO workspace (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            (NOTED, told),
+        )
 
 
 def check_backup(target: Path, references: Sequence[str], keyring: Keyring | None = None) -> Iterator[str]:

@@ -12,7 +12,7 @@ import sqlite3
 import threading
 from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from runward.errors import ConflictError, InvalidError, MissingExtraError, StoreError
 from runward.store.transaction import Dialect, Row, Tx, parts, placeholders
@@ -45,6 +45,10 @@ class Database(Protocol):
 
     dialect: Dialect
     url: str
+
+    def connections(self) -> int:
+        """Open connections of this process. Those of threads that came to their end are closed before."""
+        ...
 
     def transaction(self, *, write: bool) -> contextlib.AbstractContextManager[Tx]:
         """Commit at the end, roll back on any exception. A writing SQLite transaction takes the write lock at once.
@@ -79,6 +83,62 @@ class ClashError(StoreError):
     """Two transactions waited for each other, and this one was undone. Done again it will pass."""
 
 
+class _Opened(NamedTuple):
+    """A connection and whose it is."""
+
+    connection: Any
+    used: Any
+    """A lock that is held while the connection is used."""
+    thread: threading.Thread
+    pid: int
+
+
+class _Pool:
+    """The connections of one process, one a thread. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._pid, self._mutex = os.getpid(), threading.Lock()
+        self._opened: list[_Opened] = []
+
+    def _lock(self) -> threading.Lock:
+        if self._pid != os.getpid():
+            # Another thread of the parent may have held it when this process was forked.
+            self._pid, self._mutex = os.getpid(), threading.Lock()
+        return self._mutex
+
+    def add(self, connection: Any, used: Any) -> None:
+        """Keep a connection of this thread."""
+        # A server's threads come and go with its load: what the ones before left open would add up to all that there are.
+        self.prune()
+        with self._lock():
+            self._opened.append(_Opened(connection, used, threading.current_thread(), os.getpid()))
+
+    def prune(self) -> int:
+        """Close what threads left open that came to their end; how many connections are left."""
+        with self._lock():
+            # What was opened before a fork is still the parent's.
+            here = [one for one in self._opened if one.pid == self._pid]
+            over = [one for one in here if not one.thread.is_alive()]
+            self._opened = [one for one in self._opened if one not in over]
+        for one in over:
+            one.connection.close()
+        return len(here) - len(over)
+
+    def close(self, timeout_s: float) -> None:
+        """Close all of this process."""
+        # Not in the middle of another thread's transaction: the driver would go on with memory that is given back, and take
+        # the process with it. One that does not end is left to the end of the process.
+        with self._lock():
+            opened = [one for one in self._opened if one.pid == self._pid]
+            self._opened = [one for one in self._opened if one.pid != self._pid]
+        for one in opened:
+            if one.used.acquire(timeout=timeout_s):
+                try:
+                    one.connection.close()
+                finally:
+                    one.used.release()
+
+
 class SqliteDatabase:
     """A workspace's database in one file: WAL, ``synchronous=FULL``, one connection per thread."""
 
@@ -89,7 +149,7 @@ class SqliteDatabase:
         self.url = f"sqlite:///{self.path}"
         self._local = threading.local()
         self._writing = threading.RLock()
-        self._opened: list[tuple[sqlite3.Connection, threading.RLock]] = []
+        self._pool = _Pool()
         self._kept = set[Hashable]()
 
     def _connect(self) -> sqlite3.Connection:
@@ -117,7 +177,7 @@ class SqliteDatabase:
         except sqlite3.Error as error:
             raise _sqlite_error(error, self.path) from error
         self._local.connection, self._local.pid, self._local.used = connection, os.getpid(), threading.RLock()
-        self._opened.append((connection, self._local.used))
+        self._pool.add(connection, self._local.used)
         return connection
 
     @contextlib.contextmanager
@@ -188,17 +248,13 @@ class SqliteDatabase:
         found = (self.path, self.path.with_name(f"{self.path.name}-wal"))
         return sum(path.stat().st_size for path in found if path.exists())
 
+    def connections(self) -> int:
+        """See :meth:`Database.connections`."""
+        return self._pool.prune()
+
     def close(self) -> None:
         """Close all connections that this object opened."""
-        for connection, used in list(self._opened):
-            # Not in the middle of another thread's transaction: SQLite would go on with memory that is given back, and take
-            # the process with it. One that does not end is left to the end of the process.
-            if used.acquire(timeout=_CLOSE_S):
-                try:
-                    connection.close()
-                finally:
-                    used.release()
-        self._opened.clear()
+        self._pool.close(_CLOSE_S)
         self._local = threading.local()
 
 
@@ -232,7 +288,7 @@ class PostgresDatabase:
         self._clashes = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
         self.url = url
         self._local = threading.local()
-        self._opened: list[Any] = []
+        self._pool = _Pool()
         self._kept = set[Hashable]()
 
     def _connect(self) -> Any:
@@ -252,7 +308,7 @@ class PostgresDatabase:
                 f"PostgreSQL is not reachable: {error}", hint="check --database and that it runs"
             ) from error
         self._local.connection, self._local.pid = connection, os.getpid()
-        self._opened.append(connection)
+        self._pool.add(connection, connection.lock)
         return connection
 
     @contextlib.contextmanager
@@ -361,17 +417,13 @@ class PostgresDatabase:
         rest = f"; what may still be there: {'; '.join(left)}" if left else ""
         return f"PostgreSQL: {len(tables)} tables were written anew{rest}"
 
+    def connections(self) -> int:
+        """See :meth:`Database.connections`."""
+        return self._pool.prune()
+
     def close(self) -> None:
         """Close all connections that this object opened."""
-        for connection in self._opened:
-            # Not in the middle of another thread's statement: the driver would go on with memory that is given back. One
-            # that does not end is left to the end of the process.
-            if connection.lock.acquire(timeout=_CLOSE_S):
-                try:
-                    connection.close()
-                finally:
-                    connection.lock.release()
-        self._opened.clear()
+        self._pool.close(_CLOSE_S)
         self._local = threading.local()
 
 

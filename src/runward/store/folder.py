@@ -53,6 +53,12 @@ class FolderBlobs(Putting):
         self.root = Path(root)
         self._small = SmallBlobs(self.root / _SMALL)
 
+    def check_writable(self) -> None:
+        """See that files can be put here, as far as permissions and mounts tell. Raises: StoreError."""
+        place = self.root if self.root.exists() else self.root.parent
+        if not os.access(place, os.W_OK | os.X_OK):
+            raise StoreError(f"the folder {place} cannot be written to", hint="make it writable for this user")
+
     def path_of(self, digest: Digest) -> Path:
         """Where a blob that is no small one lies (whether it exists or not)."""
         return self.root / digest[:2] / check_digest(digest)[2:]

@@ -8,7 +8,10 @@ import pickle
 import msgspec
 import pytest
 
-from runward.errors import ForbiddenError, InvalidError, NotFoundError, StaleVersionError
+from runward.core.etag import tag_of
+from runward.core.operation import matching
+from runward.errors import EditedMeanwhileError, ForbiddenError, InvalidError, NotFoundError
+from runward.registry.api import Registry
 from runward.registry.cards import FIELDS
 from runward.registry.model import NewVersion
 from runward.review.model import NewReview, ReviewDetail, ReviewState, Standards, Verdict
@@ -73,10 +76,12 @@ class ModelCardsSuite:
     def test_of_two_who_write_at_once_the_later_looks_again(self, model: ModelOfFiles) -> None:
         """If they say what they saw."""
         made, registry = model.register({}), model.space.registry
-        registry.write_card(model.name, made.version, {"owner": "Ada"}, expected=0)
-        with pytest.raises(StaleVersionError, match="meanwhile"):
-            registry.write_card(model.name, made.version, {"owner": "Bob"}, expected=0)
-        assert registry.write_card(model.name, made.version, {"owner": "Bob"}, expected=1).fields == {"owner": "Bob"}
+        seen = matching(registry, tag_of(Registry.get_card, registry.get_card(model.name, made.version)))
+        found = seen.write_card(model.name, made.version, {"owner": "Ada"})
+        with pytest.raises(EditedMeanwhileError, match=f"changed by {name_of(model.space)} at"):
+            seen.write_card(model.name, made.version, {"owner": "Bob"})
+        again = matching(registry, tag_of(Registry.get_card, found))
+        assert again.write_card(model.name, made.version, {"owner": "Bob"}).fields == {"owner": "Bob"}
 
     def test_what_is_no_field_is_refused_and_viewers_write_nothing(self, world: World, model: ModelOfFiles) -> None:
         """The error names the fields that there are."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from runward.core.clock import utc_now
@@ -12,9 +13,10 @@ from runward.core.hashing import digest_bytes
 from runward.core.ids import new_id
 from runward.data.model import ColumnDoc
 from runward.errors import ForbiddenError, InvalidError, NotFoundError
-from runward.knowledge.model import NewPage
+from runward.knowledge.model import NewPage, Situation
 from runward.policy.model import LabelName, Terms
 from runward.registry.model import NewModel, NewVersion
+from runward.review.model import Proposal
 from runward.testing.data import read_by, store
 from runward.testing.worlds import World
 from runward.tracking.model import Batch, NewArtifact, NewRun, OutputChunk, RunEnd, RunParam, RunStatus
@@ -131,18 +133,44 @@ class PolicySuite:
             b"".join(space.files.artifact(run, "out.bin"))
         with pytest.raises(ForbiddenError):
             space.files.read(other, digest_bytes(made))
+        with pytest.raises(ForbiddenError, match="made of dataset"):
+            space.tracking.output(run)
         with pytest.raises(ForbiddenError):
             space.knowledge.get_page(page.id)
         maintainer = world.member("maintainer")
         maintainer.data_files.fetch(dataset, wanted, "copy")
         assert (tmp_path / "a").read_bytes() == content
         assert b"".join(maintainer.files.artifact(run, "out.bin")) == made
+        assert maintainer.tracking.output(run).chunks == []
         assert maintainer.knowledge.get_page(page.id).body == "secret body"
         shown = world.owner.governance.audit(operation="data.read_restricted", limit=1000).events
         noted = {(event.actor, event.object_id, event.outcome) for event in shown}
         mine, theirs = space.governance.whoami().name, maintainer.governance.whoami().name
         assert noted >= {(mine, dataset, "forbidden"), (mine, run, "forbidden"), (mine, page.id, "forbidden")}
         assert noted >= {(theirs, dataset, "ok"), (theirs, run, "ok"), (theirs, page.id, "ok")}
+
+    def test_a_restricted_page_is_found_by_its_title_only(self, world: World) -> None:
+        """Neither lists nor advice nor the search tell its words, to nobody; all of it is there again once it may be."""
+        space, maintainer, word = world.member(), world.member("maintainer"), f"w{new_id()}"
+        title = f"Salaries {new_id()}"
+        new = NewPage(title=title, body=f"They are {word} high", tags=["pay"], code_example="x = 1", team=world.team)
+        page = space.knowledge.publish(new)
+        assert [hit.id for hit in space.knowledge.search(word).hits] == [page.id]
+        space.policy.set_label(f"page:{page.id}", "personal")
+        for reader in (space, maintainer):
+            assert reader.knowledge.search(word).hits == []
+            (hit,) = reader.knowledge.search(title).hits
+            assert word not in hit.snippet
+            (listed,) = [one for one in reader.knowledge.list_pages(limit=1000) if one.id == page.id]
+            assert (listed.title, listed.body, listed.code_example, listed.withheld) == (title, "", "", True)
+            advised = reader.knowledge.recommend(Situation(text=title, limit=50))
+            assert word not in str(advised)
+        proposed = maintainer.review.propose(
+            world.project, Proposal(page=msgspec.structs.replace(new, body="Now otherwise"))
+        )
+        assert word not in str(space.review.get_review(proposed.review.id))
+        maintainer.policy.set_label(f"page:{page.id}", "internal", "counts only")
+        assert [hit.id for hit in space.knowledge.search(word).hits] == [page.id]
 
     def test_a_run_on_restricted_data_needs_a_matching_purpose(self, world: World) -> None:
         """In any case of letters; without terms nothing fits. The gate asks whatever the project's standards say."""

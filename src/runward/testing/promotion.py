@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
+from runward.core.etag import tag_of
 from runward.core.ids import new_id
+from runward.core.operation import matching
 from runward.errors import (
     ConflictError,
+    EditedMeanwhileError,
     ForbiddenError,
     GateClosedError,
     InvalidError,
@@ -18,6 +21,7 @@ from runward.errors import (
     RunwardError,
     StaleVersionError,
 )
+from runward.registry.api import Registry
 from runward.registry.model import ModelPatch, NewModel, NewVersion
 from runward.repro.records import NewVerification
 from runward.review.model import Change, NewReview, Review, ReviewState, Standards, Waiver
@@ -342,10 +346,11 @@ class PromotionSuite:
     def test_an_alias_moves_from_where_it_was_expected(self, model: Candidate) -> None:
         """Of two who move it at once, the later one is told."""
         registry = model.author.registry
-        registry.set_alias(model.name, "candidate", 1, expected=0)
-        with pytest.raises(StaleVersionError, match="version 1"):
-            registry.set_alias(model.name, "candidate", 2, expected=0)
-        registry.set_alias(model.name, "candidate", 2, expected=1, reason="better")
+        seen = matching(registry, tag_of(Registry.get_model, registry.get_model(model.name)))
+        found = seen.set_alias(model.name, "candidate", 1)
+        with pytest.raises(EditedMeanwhileError, match=r"\(aliases\)"):
+            seen.set_alias(model.name, "candidate", 2)
+        matching(registry, tag_of(Registry.get_model, found)).set_alias(model.name, "candidate", 2, reason="better")
         assert [move.reason for move in registry.alias_history(model.name, "candidate")] == ["better", ""]
         registry.set_alias(model.name, "candidate", 2)
         assert len(registry.alias_history(model.name, "candidate")) == 2, "nothing moved"

@@ -8,7 +8,10 @@ import urllib.request
 import msgspec
 import pytest
 
-from runward.errors import ForbiddenError, InvalidError, NotFoundError, StaleVersionError
+from runward.core.etag import tag_of
+from runward.core.operation import matching
+from runward.errors import EditedMeanwhileError, ForbiddenError, InvalidError, NotFoundError
+from runward.insights.api import Reports
 from runward.insights.model import Block, NewReport, Report, ReportChange
 from runward.testing.worlds import World, batch, name_of
 from runward.tracking.model import NewArtifact, Run, RunStatus
@@ -82,7 +85,7 @@ class ReportsSuite:
         assert now.parts[0].table is not None
         assert now.parts[0].table.rows == [[0.5]]
         assert now.digest != shown.digest
-        edited = space.reports.update_report(made.id, ReportChange("New", [block], 1))
+        edited = space.reports.update_report(made.id, ReportChange("New", [block]))
         assert edited.pin is not None
         assert edited.pin.outdated
         assert space.reports.get_report(made.id).content.title == "What we found"
@@ -104,12 +107,18 @@ class ReportsSuite:
         reader, stranger = world.member("viewer"), world.outsider()
         made = _write(world, space, Block("text", text="one"))
         assert [report.id for report in reader.reports.list_reports(world.project)] == [made.id]
-        changed = other.reports.update_report(made.id, ReportChange("Two", [], 1))
+        seen = tag_of(Reports.get_report, space.reports.get_report(made.id))
+        changed = other.reports.update_report(made.id, ReportChange("Two", []))
         assert (changed.version, changed.updated_by, changed.author) == (2, name_of(other), name_of(space))
-        with pytest.raises(StaleVersionError):
-            space.reports.update_report(made.id, ReportChange("Three", [], 1))
+        late = matching(space.reports, seen)
+        with pytest.raises(EditedMeanwhileError, match=f"changed by {name_of(other)} at") as caught:
+            late.update_report(made.id, ReportChange("Three", []))
+        assert (caught.value.details["fields"], caught.value.details["etag"]) == (["version"], "2")
+        for act in (late.pin_report, late.delete_report):
+            with pytest.raises(EditedMeanwhileError):
+                act(made.id)
         with pytest.raises(ForbiddenError):
-            reader.reports.update_report(made.id, ReportChange("Three", [], 2))
+            reader.reports.update_report(made.id, ReportChange("Three", []))
         with pytest.raises(ForbiddenError):
             other.reports.delete_report(made.id)
         with pytest.raises(NotFoundError):

@@ -6,15 +6,18 @@ from typing import Any
 
 import pytest
 
+from runward.core.etag import tag, tag_of
+from runward.core.operation import matching
 from runward.errors import (
     ConflictError,
+    EditedMeanwhileError,
     ForbiddenError,
     GateClosedError,
     InvalidError,
     NotFoundError,
-    StaleVersionError,
 )
 from runward.review.model import MetricRule, NewReview, Standards, Verdict
+from runward.review.standards_api import StandardsDesk
 from runward.review.standards_model import StandardsEdit
 from runward.testing.worlds import World, name_of
 from runward.tracking.model import CapturePart, RunEnd, RunStatus
@@ -152,10 +155,16 @@ class StandardsSuite:
     def test_an_edit_of_another_version_than_the_newest_is_refused(self, world: World) -> None:
         """Two who edit at once do not overwrite each other."""
         space = world.member("maintainer")
-        space.standards.edit(world.project, StandardsEdit(values={"approvals": 2}, expected=0))
-        with pytest.raises(StaleVersionError, match="version 1, not 0"):
-            space.standards.edit(world.project, StandardsEdit(values={"approvals": 3}, expected=0))
-        assert space.standards.edit(world.project, StandardsEdit(values={"approvals": 3}, expected=1)).version == 2
+        seen = matching(space.standards, tag_of(StandardsDesk.in_force, space.standards.in_force(world.project)))
+        seen.edit(world.project, StandardsEdit(values={"approvals": 2}))
+        with pytest.raises(EditedMeanwhileError, match="standards/in-force of project"):
+            seen.edit(world.project, StandardsEdit(values={"approvals": 3}))
+        with pytest.raises(EditedMeanwhileError):
+            seen.propose(world.project, StandardsEdit(values={"approvals": 3}))
+        with pytest.raises(EditedMeanwhileError):
+            matching(space.review, tag([0])).set_standards(world.project, Standards(approvals=3))
+        again = matching(space.standards, tag([1]))
+        assert again.edit(world.project, StandardsEdit(values={"approvals": 3})).version == 2
 
     def test_a_workflow_is_held_by_a_gate_on_the_branch(self, world: World) -> None:
         """The name is refused in the words of the rule; code on no branch cannot be judged."""

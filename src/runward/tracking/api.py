@@ -80,7 +80,13 @@ class Tracking(Protocol):
         """One experiment with its metadata."""
         ...
 
-    @operation("PUT", "/experiments/{experiment_id}/metadata", may="run.write", on="experiment_id")
+    @operation(
+        "PUT",
+        "/experiments/{experiment_id}/metadata",
+        may="run.write",
+        on="experiment_id",
+        blind="programs write it; each version is kept, and `version` says which one it was made from",
+    )
     def set_metadata(self, experiment_id: str, metadata: dict[str, Plain], version: int | None = None) -> Experiment:
         """Replace the metadata; each version is kept. Raises: StaleVersionError (``version`` is an older one)."""
         ...
@@ -131,12 +137,12 @@ class Tracking(Protocol):
         """
         ...
 
-    @operation("GET", "/runs/{run_id}", may="run.read", on="run_id")
+    @operation("GET", "/runs/{run_id}", may="run.read", on="run_id", state=("run.name", "run.purpose", "run.tags"))
     def get_run(self, run_id: str) -> RunDetail:
         """Everything about a run but its series."""
         ...
 
-    @operation("PATCH", "/runs/{run_id}", may="run.write", on="run_id")
+    @operation("PATCH", "/runs/{run_id}", may="run.write", on="run_id", revises="get_run")
     def update_run(self, run_id: str, patch: RunPatch) -> Run:
         """Change name, purpose or tags."""
         ...
@@ -195,7 +201,14 @@ class Tracking(Protocol):
         """Attach many files as :meth:`add_artifact` does: all of them or, when one is refused, none."""
         ...
 
-    @operation("PUT", "/runs/{run_id}/captures", may="run.write", on="run_id", grouped=True)
+    @operation(
+        "PUT",
+        "/runs/{run_id}/captures",
+        may="run.write",
+        on="run_id",
+        grouped=True,
+        blind="the run's own process records what it found; nobody edits it",
+    )
     def put_captures(self, run_id: str, parts: list[CapturePart]) -> None:
         """Record what was captured; the documents were uploaded to the project before."""
         ...

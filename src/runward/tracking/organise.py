@@ -9,6 +9,7 @@ from runward.core.ids import ProjectId, RunId
 from runward.core.permissions import Role
 from runward.errors import AlreadyExistsError, ConflictError, ForbiddenError, InvalidError, NotFoundError
 from runward.governance.dispatch import Call
+from runward.governance.revising import hold
 from runward.governance.scopes import ProjectRow, find_project, is_archived, project_scope
 from runward.tracking import lifecycle, repository
 from runward.tracking.baselines import Baselines
@@ -151,6 +152,7 @@ class OrganiseService(Views, Comments, Baselines, Organise):
             raise InvalidError("the edit changes nothing", hint="set_tags, remove_tags, move_to, archive or delete")
         if edit.move_to or edit.delete:
             self._need_maintainer(found, "moving and deleting runs")
+        hold(self.tx, "tracking.get_run", alone=False)
         ids = self._chosen(found, edit)
         if edit.expect is not None and edit.expect != len(ids):
             raise ConflictError(

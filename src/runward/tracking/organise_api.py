@@ -60,22 +60,42 @@ class Organise(Protocol):
         """Bring back a deleted run. Raises: ConflictError (its project is deleted)."""
         ...
 
-    @operation("PUT", "/projects/{project}/favourite", may="project.read", on="project", audit=False)
+    @operation(
+        "PUT",
+        "/projects/{project}/favourite",
+        may="project.read",
+        on="project",
+        audit=False,
+        blind="it is the caller's own mark",
+    )
     def set_favourite(self, project: str, favourite: bool = True) -> Project:
         """Mark a project for oneself, or take the mark away."""
         ...
 
-    @operation("PUT", "/runs/{run_id}/pin", may="run.write", on="run_id")
+    @operation(
+        "PUT",
+        "/runs/{run_id}/pin",
+        may="run.write",
+        on="run_id",
+        blind="a switch with two positions: what two people want at once is the same, or the later one is the answer",
+    )
     def set_pin(self, run_id: str, pinned: bool = True) -> None:
         """Pin a run to the top of its project for everybody, or take the pin away."""
         ...
 
-    @operation("GET", "/projects/{project}/layout", may="run.read", on="project")
+    @operation(
+        "GET",
+        "/projects/{project}/layout",
+        may="run.read",
+        on="project",
+        state=("baseline.project", "baseline.at"),
+        signed=("baseline.author", "baseline.at"),
+    )
     def layout(self, project: str) -> Layout:
         """Pinned runs, baseline and saved views of a project."""
         ...
 
-    @operation("PUT", "/projects/{project}/baseline", may="project.update", on="project")
+    @operation("PUT", "/projects/{project}/baseline", may="project.update", on="project", revises="layout")
     def set_baseline(self, project: str, baseline: NewBaseline) -> Baseline | None:
         """Name what the project's runs, and those below it, are measured against. Raises: InvalidError, NotFoundError."""
         ...
@@ -124,7 +144,14 @@ class Organise(Protocol):
         """Write a comment; ``@name`` tells a member. Raises: InvalidError (empty, no such metric or artifact)."""
         ...
 
-    @operation("PUT", "/comments/{comment_id}", may="comment.write", on="comment_id", others=BY_AUTHOR)
+    @operation(
+        "PUT",
+        "/comments/{comment_id}",
+        may="comment.write",
+        on="comment_id",
+        others=BY_AUTHOR,
+        blind="only its author may; each version is kept, and `version` says which one it was made from",
+    )
     def edit_comment(self, comment_id: str, body: str, version: int) -> Comment:
         """Change one's own comment; every version is kept. Raises: StaleVersionError, ForbiddenError."""
         ...
@@ -134,7 +161,13 @@ class Organise(Protocol):
         """Take a comment's text away; its place in the thread stays. Its author or a maintainer may."""
         ...
 
-    @operation("PUT", "/comments/{comment_id}/resolution", may="comment.write", on="comment_id")
+    @operation(
+        "PUT",
+        "/comments/{comment_id}/resolution",
+        may="comment.write",
+        on="comment_id",
+        blind="a switch with two positions: what two people want at once is the same, or the later one is the answer",
+    )
     def resolve_comment(self, comment_id: str, resolved: bool = True) -> Comment:
         """Settle the comment's thread, or open it again; the answer is the thread's first comment."""
         ...

@@ -254,6 +254,7 @@ class TrackingService(Places, Comparing, Tracking):
         points = sum(summary.n for summary in summaries)
         if points:
             storage.insert_segment(self.tx, run_id, batch.client, batch.first, points, pack_segment(batch.points))
+            self.call.counted["points"] = self.call.counted.get("points", 0) + points
         ended = self._end(run_id, batch.end, 1 if points else 0) if batch.end is not None else None
         if ended is None:
             project_id, status = storage.touch_run(self.tx, run_id, 1 if points else 0)
@@ -334,6 +335,7 @@ class TrackingService(Places, Comparing, Tracking):
 
     def output(self, run_id: str, after: int = 0) -> OutputPage:
         """See the contract."""
+        self.call.read_content("run", run_id)
         rows = sql.output_after(self.tx, run_id, after, 1001)
         shown = rows[:1000]
         return OutputPage(
@@ -441,6 +443,11 @@ def _place_scope(call: Call, place: str) -> Scope | None:
     return scope
 
 
+def _run_state(call: Call, run_id: str) -> list[Any]:
+    found = sql.run(call.tx, run_id)
+    return [found.name, found.purpose, found.tags]
+
+
 ROOM = Room(
     Tracking,
     TrackingService,
@@ -451,4 +458,5 @@ ROOM = Room(
         BlobReference("SELECT DISTINCT digest FROM captures", documents=True),
     ),
     ahead={"run": _look_ahead},
+    states={"get_run": _run_state},
 )

@@ -21,6 +21,16 @@ describe("api", () => {
     expect(url).toBe("/api/v1/inbox/read");
     expect(options).toMatchObject({ method: "POST", body: '{"ids":[1]}', headers: { "X-Runward": "web" } });
   });
+  it("keeps the ETag with an answer, of a list too, and sends what it is given", async () => {
+    const say = (body: unknown) => vi.stubGlobal("fetch", vi.fn(async () => new Response(JSON.stringify(body), { headers: { ETag: '"7"' } })));
+    say({ name: "m" });
+    const model = await api.get("/api/v1/models/{model}", { path: { model: "m" } });
+    expect(model).toMatchObject({ name: "m", etag: '"7"' });
+    say([]);
+    expect((await api.get("/api/v1/members", {})).etag).toBe('"7"');
+    await api.patch("/api/v1/models/{model}", { path: { model: "m" }, body: { description: "d" }, match: model.etag });
+    expect(vi.mocked(fetch).mock.calls.at(-1)?.[1]).toMatchObject({ method: "PATCH", headers: { "If-Match": '"7"' } });
+  });
   it("raises what the server refused, with its hint", async () => {
     answer({ detail: "no", code: "invalid", hint: "say yes", details: { at: 3 } }, 422);
     await expect(api.get("/api/v1/me", {})).rejects.toMatchObject({ message: "no", code: "invalid", hint: "say yes", details: { at: 3 }, status: 422 });

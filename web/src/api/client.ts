@@ -10,9 +10,16 @@ export class ApiError extends Error {
     readonly code: string,
     readonly hint = "",
     readonly details: Record<string, unknown> = {},
+    /** Under which the server's log has the request. */
+    readonly requestId = "",
   ) {
     super(message);
     this.name = "ApiError";
+  }
+
+  /** Whether somebody else changed what this change was made from. */
+  get edited(): boolean {
+    return this.code === "edited_meanwhile";
   }
 
   /** Whether no answer came at all. */
@@ -25,14 +32,20 @@ type Method = "get" | "post" | "put" | "patch" | "delete";
 type PathsWith<M extends Method> = {
   [P in keyof paths]: paths[P] extends Record<M, { responses: unknown }> ? P : never;
 }[keyof paths];
-type Answer<O> = O extends { responses: { 200: { content: { "application/json": infer T } } } } ? T : undefined;
+/** An answer that says which state it shows: a change sends that along, so that it overwrites nothing that nobody here saw. */
+export type Tagged<T> = T & { readonly etag: string };
+type Content<O> = O extends { responses: { 200: { content: { "application/json": infer T } } } } ? T : undefined;
+type Answer<O> = O extends { responses: { 200: { headers: { ETag?: string } } } } ? (Content<O> extends object ? Tagged<Content<O>> : Content<O>) : Content<O>;
 type PathOf<O> = O extends { parameters: { path: infer T } } ? { path: T } : { path?: undefined };
 type QueryOf<O> = O extends { parameters: { query?: infer T } } ? { query?: Partial<T> } : { query?: undefined };
 type BodyOf<O> = O extends { requestBody: { content: { "application/json": infer T } } } ? { body: Partial<T> } : { body?: undefined };
-export type Options<O> = PathOf<O> & QueryOf<O> & BodyOf<O> & { signal?: AbortSignal };
+/** The `etag` of what was read, or `*` to overwrite whatever is there. */
+type MatchOf<O> = O extends { parameters: { header: { "If-Match": string } } } ? { match: string } : { match?: undefined };
+export type Options<O> = PathOf<O> & QueryOf<O> & BodyOf<O> & MatchOf<O> & { signal?: AbortSignal };
 
 interface Raw extends Filled {
   body?: unknown;
+  match?: string;
   signal?: AbortSignal;
 }
 
@@ -45,6 +58,7 @@ async function problem(response: Response): Promise<ApiError> {
     String(body.code ?? "unknown"),
     String(body.hint ?? ""),
     (body.details as Record<string, unknown>) ?? {},
+    String(body.request_id ?? ""),
   );
 }
 
@@ -52,6 +66,7 @@ async function problem(response: Response): Promise<ApiError> {
 export async function send(method: string, template: string, raw: Raw = {}): Promise<Response> {
   const headers: Record<string, string> = { ...HEADERS };
   if (raw.body !== undefined) headers["Content-Type"] = "application/json";
+  if (raw.match !== undefined) headers["If-Match"] = raw.match;
   const url = urlOf(template, raw);
   let response: Response;
   try {
@@ -73,7 +88,10 @@ export async function send(method: string, template: string, raw: Raw = {}): Pro
 async function call<T>(method: Method, template: string, raw: Raw): Promise<T> {
   const response = await send(method.toUpperCase(), template, raw);
   const text = await response.text();
-  return (text ? JSON.parse(text) : undefined) as T;
+  const found: unknown = text ? JSON.parse(text) : undefined;
+  const etag = response.headers.get("ETag");
+  // On the answer itself, which is kept with it: what is written later was made from what is shown, and not from what was read last.
+  return (etag && typeof found === "object" && found !== null ? Object.assign(found, { etag }) : found) as T;
 }
 
 /** The operations of the server, typed by its OpenAPI document. */

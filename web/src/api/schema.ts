@@ -115,7 +115,7 @@ export interface paths {
          * Give a member a single permission on the workspace, a team or a project, or take it away (``held`` is false).
          * @description Give a member a single permission on the workspace, a team or a project, or take it away (``held`` is false).
          *
-         *     ``audit.read``, ``export`` and ``erase`` need no role beside them; the others count where their holder may read. Who
+         *     ``audit.read``, ``export``, ``erase`` and ``server.read`` need no role beside them; the others count where their holder may read. Who
          *     loses one has to sign in again. Nobody can grant more than they hold. Raises: NotFoundError, ForbiddenError.
          *
          *     Permission: `member.manage` (role admin or higher).
@@ -1833,9 +1833,8 @@ export interface paths {
          *         model: Name or id.
          *         version: The version.
          *         fields: Texts by key, such as ``intended_use``.
-         *         expected: The number that the card has to have now; by default any.
          *
-         *     Raises: NotFoundError, InvalidError (no such field), StaleVersionError (somebody else wrote it meanwhile).
+         *     Raises: NotFoundError, InvalidError (no such field).
          *
          *     Permission: `model.write` (role contributor or higher).
          */
@@ -1885,13 +1884,11 @@ export interface paths {
          *         model: Name or id.
          *         alias: Letters, digits, ``_`` and ``-``.
          *         version: The version.
-         *         expected: What the alias has to point at now for this to happen; 0 for nothing, by default anything.
          *         reason: For the history.
          *
          *     Raises:
          *         NotFoundError: There is no such model or version.
          *         InvalidError: The name cannot be used.
-         *         StaleVersionError: The alias points elsewhere than expected.
          *         GateClosedError: The alias is protected, so that only an applied review moves it; a maintainer may remove it.
          *
          *     Permission: `model.write` (role contributor or higher).
@@ -2994,7 +2991,15 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Change what a page says, as a new version; what is left out stays, and the same again makes no version.
+         * @description Change what a page says, as a new version; what is left out stays, and the same again makes no version.
+         *
+         *     Raises: InvalidError (too large), NotFoundError (evidence that the caller cannot see).
+         *
+         *     Permission: `knowledge.write` (role contributor or higher).
+         */
+        patch: operations["knowledge.edit_page"];
         trace?: never;
     };
     "/api/v1/pages/{page_id}/versions": {
@@ -3473,7 +3478,6 @@ export interface paths {
          *
          *     Raises:
          *         InvalidError: A field is unknown or wrong; the details name it as ``field``.
-         *         StaleVersionError: The newest version is not the expected one.
          *         NotFoundError: There is no such version to start from.
          *
          *     Permission: `standards.write` (role maintainer or higher).
@@ -4209,8 +4213,8 @@ export interface paths {
          */
         get: operations["reports.get_report"];
         /**
-         * Change a report. A pinned one goes on showing what it was pinned to. Raises: StaleVersionError, InvalidError.
-         * @description Change a report. A pinned one goes on showing what it was pinned to. Raises: StaleVersionError, InvalidError.
+         * Change a report. A pinned one goes on showing what it was pinned to. Raises: InvalidError.
+         * @description Change a report. A pinned one goes on showing what it was pinned to. Raises: InvalidError.
          *
          *     Permission: `report.write` (role contributor or higher).
          */
@@ -4387,6 +4391,31 @@ export interface paths {
          *     Permission: `review.read` (role viewer or higher).
          */
         get: operations["reviewed.review_report_page"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Whether database, files, audit trail, backups and the work beside the requests are well, and what to do if not.
+         * @description Whether database, files, audit trail, backups and the work beside the requests are well, and what to do if not.
+         *
+         *     It reads no history, so it answers as quickly for a workspace that holds much. Where the database is away there is no
+         *     answer (503), because nobody can be told from anybody else.
+         *
+         *     Permission: `server.read` (role admin or higher).
+         */
+        get: operations["health.health"];
         put?: never;
         post?: never;
         delete?: never;
@@ -4871,7 +4900,7 @@ export interface components {
             scope_kind: "project" | "team" | "workspace";
             scope: string;
             /** @enum {unknown} */
-            verb: "audit.read" | "data.read_restricted" | "erase" | "export" | "job.submit" | "review.approve" | "verify.write";
+            verb: "audit.read" | "data.read_restricted" | "erase" | "export" | "job.submit" | "review.approve" | "server.read" | "verify.write";
             /** @default true */
             held: boolean;
         };
@@ -6421,8 +6450,6 @@ export interface components {
             fields: {
                 [key: string]: string;
             };
-            /** @default -1 */
-            expected: number;
         };
         /**
          * CardChange
@@ -6437,8 +6464,6 @@ export interface components {
         /** RegistrySetAliasBody */
         RegistrySetAliasBody: {
             version: number | null;
-            /** @default -1 */
-            expected: number;
             /** @default  */
             reason: string;
         };
@@ -7305,6 +7330,8 @@ export interface components {
             review_by: string | null;
             /** @default  */
             review_id: string;
+            /** @default false */
+            withheld: boolean;
         };
         /**
          * Evidence
@@ -7319,7 +7346,7 @@ export interface components {
         };
         /**
          * NewPage
-         * @description A page to publish. Publishing the same title in the same repository again makes a new version of it.
+         * @description A page to publish. Publishing the same title in the same repository with other content makes a new version of it.
          */
         NewPage: {
             /** @default  */
@@ -7344,6 +7371,18 @@ export interface components {
             data: Record<string, unknown>;
             /** @default null */
             review_by: string | null;
+        };
+        /**
+         * PagePatch
+         * @description Changes to a page; what is left out stays.
+         */
+        PagePatch: {
+            body?: string;
+            code_example?: string;
+            tags?: string[];
+            evidence?: components["schemas"]["Evidence"][];
+            data?: Record<string, unknown>;
+            review_by?: string | null;
         };
         /**
          * PageVersion
@@ -8153,8 +8192,6 @@ export interface components {
             leave: string[];
             /** @default -1 */
             start: number;
-            /** @default -1 */
-            expected: number;
         };
         /** StandardsProposeBody */
         StandardsProposeBody: {
@@ -8319,12 +8356,11 @@ export interface components {
         };
         /**
          * ReportChange
-         * @description A report's new content; ``version`` is the one that was read.
+         * @description A report's new content.
          */
         ReportChange: {
             title: string;
             blocks: components["schemas"]["Block"][];
-            version: number;
         };
         /** ReportsPinReportBody */
         ReportsPinReportBody: {
@@ -8442,6 +8478,131 @@ export interface components {
             metric: string;
             /** @default  */
             verification: string;
+        };
+        /**
+         * Health
+         * @description The health of a workspace, as the process that answers sees it.
+         */
+        Health: {
+            /** @enum {unknown} */
+            state: "ailing" | "failing" | "well";
+            at: string;
+            version: string;
+            checks: components["schemas"]["HealthCheck"][];
+            database: components["schemas"]["DatabaseHealth"];
+            blobs: components["schemas"]["BlobsHealth"];
+            disk: components["schemas"]["DiskHealth"] | null;
+            audit: components["schemas"]["TrailHealth"];
+            deliveries: components["schemas"]["DeliveriesHealth"];
+            jobs: components["schemas"]["JobsHealth"];
+            backup: components["schemas"]["BackupHealth"] | null;
+            work: components["schemas"]["Beat"][];
+        };
+        /**
+         * HealthCheck
+         * @description A sentence about one thing.
+         */
+        HealthCheck: {
+            name: string;
+            /** @enum {unknown} */
+            state: "ailing" | "failing" | "well";
+            message: string;
+            /** @default  */
+            hint: string;
+        };
+        /**
+         * DatabaseHealth
+         * @description The database. That it answers is seen by this being told at all.
+         */
+        DatabaseHealth: {
+            /** @enum {unknown} */
+            kind: "postgresql" | "sqlite";
+            size_bytes: number | null;
+            connections: number;
+            format: number;
+            newest_format: number;
+            clock_ahead_s: number;
+        };
+        /**
+         * BlobsHealth
+         * @description The store of files.
+         */
+        BlobsHealth: {
+            /** @enum {unknown} */
+            kind: "bucket" | "folder";
+            is_encrypted: boolean;
+            is_reachable: boolean;
+            /** @default  */
+            error: string;
+        };
+        /**
+         * DiskHealth
+         * @description The disk of the folder that the answering server keeps its own files in.
+         */
+        DiskHealth: {
+            free_bytes: number;
+            total_bytes: number;
+        };
+        /**
+         * TrailHealth
+         * @description The audit trail.
+         */
+        TrailHealth: {
+            checkpoint_at: string | null;
+            age_s: number | null;
+            uncovered: number;
+            places: components["schemas"]["TrailPlace"][];
+        };
+        /**
+         * TrailPlace
+         * @description A file that checkpoints of the audit trail are written to.
+         */
+        TrailPlace: {
+            path: string;
+            is_own: boolean;
+            written_at: string | null;
+        };
+        /**
+         * DeliveriesHealth
+         * @description What leaves the house.
+         */
+        DeliveriesHealth: {
+            waiting: number;
+            late_s: number;
+            given_up: number;
+        };
+        /**
+         * JobsHealth
+         * @description Verification jobs that are not over.
+         */
+        JobsHealth: {
+            queued: number;
+            running: number;
+            waits_s: number;
+        };
+        /**
+         * BackupHealth
+         * @description The last `runward backup` that came to its end and could note it.
+         */
+        BackupHealth: {
+            at: string;
+            files: number;
+            bytes: number;
+        };
+        /**
+         * Beat
+         * @description A kind of work in one process.
+         */
+        Beat: {
+            work: string;
+            /** @default null */
+            ended_at: string | null;
+            /** @default null */
+            failing_since: string | null;
+            /** @default 0 */
+            failures: number;
+            /** @default  */
+            error: string;
         };
         /**
          * ExportPart
@@ -8628,6 +8789,8 @@ export interface components {
             detail: string;
             hint?: string;
             details?: Record<string, unknown>;
+            /** @description under which the server's log has the request */
+            request_id?: string;
         };
     };
     responses: never;
@@ -8733,6 +8896,8 @@ export interface operations {
             /** @description done */
             200: {
                 headers: {
+                    /** @description Changes with `id`, `disabled`, `grants`, `verbs`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8979,7 +9144,10 @@ export interface operations {
     "governance.grant": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 member: string;
             };
@@ -9036,8 +9204,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9068,7 +9254,10 @@ export interface operations {
     "governance.grant_verb": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 member: string;
             };
@@ -9125,8 +9314,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11835,6 +12042,8 @@ export interface operations {
             /** @description done */
             200: {
                 headers: {
+                    /** @description Changes with `name`, `purpose`, `tags`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -11992,7 +12201,10 @@ export interface operations {
     "tracking.update_run": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 run_id: string;
             };
@@ -12049,8 +12261,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -14275,6 +14505,8 @@ export interface operations {
             /** @description done */
             200: {
                 headers: {
+                    /** @description Changes with `project`, `at`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -14349,7 +14581,10 @@ export interface operations {
     "organise.set_baseline": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 project: string;
             };
@@ -14406,8 +14641,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -15914,6 +16167,8 @@ export interface operations {
             /** @description done */
             200: {
                 headers: {
+                    /** @description Changes with `name`, `description`, `tags`, `aliases`, `protected`, `project`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -15988,7 +16243,10 @@ export interface operations {
     "registry.delete_model": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 model: string;
             };
@@ -16039,8 +16297,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -16071,7 +16347,10 @@ export interface operations {
     "registry.update_model": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 model: string;
             };
@@ -16128,8 +16407,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -16346,6 +16643,8 @@ export interface operations {
             /** @description done */
             200: {
                 headers: {
+                    /** @description Changes with `description`, `stage`, `tags`, `aliases`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -16420,7 +16719,10 @@ export interface operations {
     "registry.delete_version": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 model: string;
                 version: number;
@@ -16472,8 +16774,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -16504,7 +16824,10 @@ export interface operations {
     "registry.update_version": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 model: string;
                 version: number;
@@ -16562,8 +16885,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -16608,6 +16949,8 @@ export interface operations {
             /** @description done */
             200: {
                 headers: {
+                    /** @description Changes with `number`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -16682,7 +17025,10 @@ export interface operations {
     "registry.write_card": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 model: string;
                 version: number;
@@ -16740,8 +17086,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -16858,7 +17222,10 @@ export interface operations {
     "registry.set_alias": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 model: string;
                 alias: string;
@@ -16916,8 +17283,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -17567,7 +17952,10 @@ export interface operations {
     "registry.protect_model": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 model: string;
             };
@@ -17624,8 +18012,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -18107,6 +18513,8 @@ export interface operations {
             /** @description done */
             200: {
                 headers: {
+                    /** @description Changes with `description`, `names`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -18181,7 +18589,10 @@ export interface operations {
     "data.delete_dataset": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 dataset: string;
             };
@@ -18232,8 +18643,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -18264,7 +18693,10 @@ export interface operations {
     "data.describe_dataset": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 dataset: string;
             };
@@ -18321,8 +18753,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -18538,6 +18988,8 @@ export interface operations {
             /** @description done */
             200: {
                 headers: {
+                    /** @description Changes with `dictionary`, `names`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -19051,7 +19503,10 @@ export interface operations {
     "data.set_name": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 dataset: string;
                 name: string;
@@ -19109,8 +19564,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -19141,7 +19614,10 @@ export interface operations {
     "data.set_dictionary": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 dataset: string;
                 version: string;
@@ -19199,8 +19675,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -19329,6 +19823,8 @@ export interface operations {
             /** @description done */
             200: {
                 headers: {
+                    /** @description Changes with `own`, `released`, `reason`, `terms`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -19403,7 +19899,10 @@ export interface operations {
     "policy.set_label": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 thing: string;
             };
@@ -19460,8 +19959,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -19492,7 +20009,10 @@ export interface operations {
     "policy.set_terms": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 dataset: string;
             };
@@ -19549,8 +20069,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -20815,6 +21353,8 @@ export interface operations {
             /** @description done */
             200: {
                 headers: {
+                    /** @description Changes with `project`, `policy`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -20889,7 +21429,10 @@ export interface operations {
     "jobs.set_verification_policy": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 project: string;
             };
@@ -20946,8 +21489,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -20978,7 +21539,10 @@ export interface operations {
     "jobs.clear_verification_policy": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 project: string;
             };
@@ -21029,8 +21593,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -21592,6 +22174,8 @@ export interface operations {
             /** @description done */
             200: {
                 headers: {
+                    /** @description Changes with `version`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -21636,6 +22220,116 @@ export interface operations {
             };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "knowledge.edit_page": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
+            path: {
+                page_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PagePatch"];
+            };
+        };
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page"];
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -23647,7 +24341,10 @@ export interface operations {
     "review.set_standards": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 project: string;
             };
@@ -23704,8 +24401,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -23736,7 +24451,10 @@ export interface operations {
     "standards.edit": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 project: string;
             };
@@ -23793,8 +24511,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -24260,7 +24996,10 @@ export interface operations {
     "review.revise": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 review_id: string;
             };
@@ -24317,8 +25056,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -24360,6 +25117,8 @@ export interface operations {
             /** @description done */
             200: {
                 headers: {
+                    /** @description Changes with `revision`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -25937,6 +26696,8 @@ export interface operations {
             /** @description done */
             200: {
                 headers: {
+                    /** @description Changes with `kind`, `repository`, `api_url`, `at`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -26011,7 +26772,10 @@ export interface operations {
     "forges.set_forge": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 project: string;
             };
@@ -26068,8 +26832,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -26100,7 +26882,10 @@ export interface operations {
     "forges.remove_forge": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 project: string;
             };
@@ -26151,8 +26936,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -26281,6 +27084,8 @@ export interface operations {
             /** @description done */
             200: {
                 headers: {
+                    /** @description Changes with `version`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -26355,7 +27160,10 @@ export interface operations {
     "standards.propose": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 project: string;
             };
@@ -26412,8 +27220,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -26889,6 +27715,8 @@ export interface operations {
             /** @description done */
             200: {
                 headers: {
+                    /** @description Changes with `version`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -26963,7 +27791,10 @@ export interface operations {
     "reports.update_report": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 report_id: string;
             };
@@ -27020,8 +27851,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -27052,7 +27901,10 @@ export interface operations {
     "reports.delete_report": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 report_id: string;
             };
@@ -27103,8 +27955,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -27220,7 +28090,10 @@ export interface operations {
     "reports.pin_report": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 report_id: string;
             };
@@ -27277,8 +28150,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -27753,6 +28644,89 @@ export interface operations {
                 };
                 content: {
                     "application/json": string;
+                };
+            };
+            /** @description nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the role does not suffice */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such object, or not visible */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it does not fit the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the input is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a limit is used up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the store is away */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "health.health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Health"];
                 };
             };
             /** @description nobody is signed in */
@@ -28517,7 +29491,10 @@ export interface operations {
     "privacy.set_retention": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 project: string;
                 kind: "artifacts" | "logs" | "runs" | "tables";
@@ -28575,8 +29552,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -28607,7 +29602,10 @@ export interface operations {
     "privacy.remove_retention": {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description The ETag of what was read, so that nobody's change in between gets lost; `*` overwrites what is there. */
+                "If-Match": string;
+            };
             path: {
                 project: string;
                 kind: "artifacts" | "logs" | "runs" | "tables";
@@ -28659,8 +29657,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description somebody changed it since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description the input is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the header If-Match is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -28702,6 +29718,8 @@ export interface operations {
             /** @description done */
             200: {
                 headers: {
+                    /** @description Changes with `project`, `kind`, `after_days`, `results`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {

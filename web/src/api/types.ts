@@ -13,6 +13,7 @@ export type RunSeries = Schemas["RunSeries"];
 export type Artifact = Schemas["Artifact"];
 export type AuditProof = Schemas["AuditProof"];
 export type WorkspaceKeys = Schemas["WorkspaceKeys"];
+export type Health = Schemas["Health"];
 export type FileChange = Schemas["FileChange"];
 export type ComparedRow = Schemas["ComparedRow"];
 export type Comparison = Schemas["Comparison"];

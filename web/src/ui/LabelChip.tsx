@@ -2,7 +2,7 @@ import { Button, Checkbox, Modal, Select, Textarea } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { Link } from "wouter";
-import { api } from "@/api/client";
+import { api, type Tagged } from "@/api/client";
 import type { components } from "@/api/schema";
 import { Name, Time } from "./bits";
 import { ErrorNote } from "./states";
@@ -34,17 +34,16 @@ export function LabelChip({ thing }: { thing: string }) {
   );
 }
 
-function Change({ thing, found, close }: { thing: string; found: Labelled; close: () => void }) {
+function Change({ thing, found, close }: { thing: string; found: Tagged<Labelled>; close: () => void }) {
   const client = useQueryClient();
   const [label, setLabel] = useState<Word>(found.own ?? "internal");
   const [reason, setReason] = useState("");
   const [release, setRelease] = useState(found.released);
   const set = useMutation({
-    mutationFn: () => api.put("/api/v1/labels/{thing}", { path: { thing }, body: { label, reason, release } }),
-    onSuccess: async () => {
-      await client.invalidateQueries({ queryKey: ["label"] });
-      close();
-    },
+    mutationFn: () => api.put("/api/v1/labels/{thing}", { path: { thing }, body: { label, reason, release }, match: found.etag }),
+    // After a refusal too: what somebody else said meanwhile is to be seen before it is tried again.
+    onSettled: () => client.invalidateQueries({ queryKey: ["label"] }),
+    onSuccess: close,
   });
   return (
     <form className="stack" onSubmit={(event) => { event.preventDefault(); set.mutate(); }}>

@@ -26,6 +26,7 @@ export function ErrorNote({ error, retry }: { error: unknown; retry?: () => void
       <p>{known ? known.message : String(error)}</p>
       {known?.hint && <p className="muted">{known.hint}</p>}
       {known?.status === 404 && <p className="muted">It may have been deleted, or it belongs to a team you are not in.</p>}
+      {known && known.status >= 500 && known.requestId && <p className="muted small">The server&rsquo;s log has it as request <code>{known.requestId}</code>.</p>}
       {retry && <Button variant="default" onClick={retry}>Try again</Button>}
     </div>
   );

@@ -14,12 +14,19 @@ class Forges(Protocol):
 
     room: ClassVar[str] = "forges"
 
-    @operation("GET", "/projects/{project}/forge", may="hook.manage", on="project")
+    @operation(
+        "GET",
+        "/projects/{project}/forge",
+        may="hook.manage",
+        on="project",
+        state=("kind", "repository", "api_url", "at"),
+        signed=("author", "at"),
+    )
     def get_forge(self, project: str) -> Forge:
         """A project's own forge. Raises: NotFoundError (it has none of its own)."""
         ...
 
-    @operation("PUT", "/projects/{project}/forge", may="hook.manage", on="project")
+    @operation("PUT", "/projects/{project}/forge", may="hook.manage", on="project", revises="get_forge")
     def set_forge(self, project: str, new: NewForge) -> ForgeSecret:
         """Say where a project's code lives, and that of those below it: reviews are then shown at their commits.
 
@@ -27,7 +34,7 @@ class Forges(Protocol):
         """
         ...
 
-    @operation("DELETE", "/projects/{project}/forge", may="hook.manage", on="project")
+    @operation("DELETE", "/projects/{project}/forge", may="hook.manage", on="project", revises="get_forge")
     def remove_forge(self, project: str) -> None:
         """Forget a project's forge with its token; what waits for it is not sent."""
         ...

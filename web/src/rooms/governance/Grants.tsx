@@ -11,7 +11,7 @@ type Grant = Member["grants"][number];
 type Verb = NonNullable<Member["verbs"]>[number];
 
 /** The roles of a member: given and taken away here, or coming and going with a group of the provider. */
-export function Grants({ member, close }: { member: Member | null; close: () => void }) {
+export function Grants({ member, etag, close }: { member: Member | null; etag: string; close: () => void }) {
   const client = useQueryClient();
   const [role, setRole] = useState("contributor");
   const [where, setWhere] = useState("workspace:");
@@ -19,14 +19,15 @@ export function Grants({ member, close }: { member: Member | null; close: () => 
   const projects = useQuery({ queryKey: ["projects"], queryFn: ({ signal }) => api.get("/api/v1/projects", { signal }), enabled: member !== null });
   const set = useMutation({
     mutationFn: ({ grant, to }: { grant: Pick<Grant, "scope_kind" | "scope">; to: string | null }) =>
-      api.put("/api/v1/members/{member}/grants", { path: { member: member?.id ?? "" }, body: { scope_kind: grant.scope_kind, scope: grant.scope, role: to as Grant["role"] } }),
-    onSuccess: () => client.invalidateQueries({ queryKey: membersQuery.queryKey }),
+      api.put("/api/v1/members/{member}/grants", { path: { member: member?.id ?? "" }, body: { scope_kind: grant.scope_kind, scope: grant.scope, role: to as Grant["role"] }, match: etag }),
+    // After a refusal too: what somebody else gave meanwhile is to be seen before it is tried again.
+    onSettled: () => client.invalidateQueries({ queryKey: membersQuery.queryKey }),
   });
   const [verb, setVerb] = useState("audit.read");
   const setOne = useMutation({
     mutationFn: ({ given, held }: { given: Verb; held: boolean }) =>
-      api.put("/api/v1/members/{member}/verbs", { path: { member: member?.id ?? "" }, body: { ...given, verb: given.verb as "export", held } }),
-    onSuccess: () => client.invalidateQueries({ queryKey: membersQuery.queryKey }),
+      api.put("/api/v1/members/{member}/verbs", { path: { member: member?.id ?? "" }, body: { ...given, verb: given.verb as "export", held }, match: etag }),
+    onSettled: () => client.invalidateQueries({ queryKey: membersQuery.queryKey }),
   });
   const places = [
     { group: "Everywhere", items: [{ value: "workspace:", label: "the whole workspace" }] },

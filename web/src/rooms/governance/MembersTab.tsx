@@ -121,7 +121,7 @@ export function MembersTab() {
           </Scroll>
           <div className="spaced">{manages && <NewMember invited={(name, path) => setLink({ member: name, path })} />}</div>
           {link && <OneTime {...link} />}
-          <Grants member={members.find((one) => one.id === granting) ?? null} close={() => setGranting("")} />
+          <Grants member={members.find((one) => one.id === granting) ?? null} etag={members.etag} close={() => setGranting("")} />
           <EndMember member={ending} close={() => setEnding(null)} />
         </>
       )}

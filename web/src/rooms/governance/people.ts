@@ -3,7 +3,7 @@ import type { Member, Token } from "@/api/types";
 
 export const ROLES = ["viewer", "contributor", "reviewer", "maintainer", "admin"];
 /** What can be given one by one, whatever the role. */
-export const VERBS = ["audit.read", "data.read_restricted", "erase", "export", "job.submit", "review.approve", "verify.write"];
+export const VERBS = ["audit.read", "data.read_restricted", "erase", "export", "job.submit", "review.approve", "server.read", "verify.write"];
 export const KINDS = [{ value: "person", label: "person" }, { value: "service", label: "service account" }];
 
 export const membersQuery = { queryKey: ["members"], queryFn: ({ signal }: { signal: AbortSignal }) => api.get("/api/v1/members", { signal }) };

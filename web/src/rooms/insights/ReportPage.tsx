@@ -1,6 +1,8 @@
 import { Button, Menu } from "@mantine/core";
+import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { Link, useLocation } from "wouter";
+import { api, type Tagged } from "@/api/client";
 import type { Report, ReportDetail } from "@/api/types";
 import { IdChip, Name, Time } from "@/ui/bits";
 import { CopyAs, pythonString } from "@/ui/CopyAs";
@@ -8,22 +10,24 @@ import { useHotkeys } from "@/ui/hotkeys";
 import { Page, projectTrail } from "@/ui/Page";
 import { ErrorNote, Loading } from "@/ui/states";
 import { useUrlState } from "@/ui/urlState";
-import { begun } from "./reports/blocks";
+import { useEdit } from "@/ui/edits";
+import { type Merged, mergeValue } from "@/ui/merge";
+import { begun, type Draft, mergeBlocks } from "./reports/blocks";
 import { Editor } from "./reports/Editor";
 import { Parts } from "./reports/Parts";
-import { download, useCreate, useDelete, usePin, useReport, useUpdate } from "./reports/queries";
+import { download, reportQuery, useCreate, useDelete, usePin, useReport } from "./reports/queries";
 import { ShareModal } from "./reports/ShareModal";
 import { StateOf } from "./reports/StateOf";
 
 const trailOf = (project: string) => [...projectTrail(project), ["Reports", `/reports?project=${encodeURIComponent(project)}`] as [string, string]];
 
-function Actions({ report, live }: { report: Report; live: boolean }) {
+function Actions({ report, etag, live }: { report: Report; etag: string; live: boolean }) {
   const [, setUrl] = useUrlState();
   const [, navigate] = useLocation();
   const [sharing, setSharing] = useState(false);
   const [failed, setFailed] = useState<unknown>(null);
-  const pin = usePin(report.id);
-  const remove = useDelete(report.id);
+  const pin = usePin(report.id, etag);
+  const remove = useDelete(report.id, etag);
   useHotkeys({ e: () => setUrl({ edit: "1" }) });
   const recipe = { cli: `runward reports show ${report.id}`, python: `detail = workspace.reports.get_report(${pythonString(report.id)})\n` };
   const goneTo = `/reports?project=${encodeURIComponent(report.project)}&deleted=${report.id}`;
@@ -48,11 +52,30 @@ function Actions({ report, live }: { report: Report; live: boolean }) {
   );
 }
 
-function Editing({ detail: { report, blocks } }: { detail: ReportDetail }) {
+/** The title and the blocks of two, brought together. */
+function mergeDrafts({ report, blocks }: ReportDetail, mine: Draft, newest: ReportDetail): Merged<Draft> {
+  const title = mergeValue(report.title, mine.title, newest.report.title);
+  const merged = mergeBlocks(blocks, mine.blocks, newest.blocks);
+  return { draft: { title: title.value, blocks: merged.list }, conflicts: [...(title.both ? ["the title"] : []), ...(merged.conflicts ? ["the same blocks"] : [])] };
+}
+
+function Editing({ detail }: { detail: Tagged<ReportDetail> }) {
   const [, setUrl] = useUrlState();
-  const update = useUpdate(report.id);
+  const client = useQueryClient();
+  const { id, project } = detail.report;
+  const [draft, setDraft] = useState<Draft>({ title: detail.report.title, blocks: detail.blocks });
   const done = () => setUrl({ edit: null });
-  return <Editor project={report.project} initial={{ title: report.title, blocks }} busy={update.isPending} error={update.error} onCancel={done} onSave={(draft) => update.mutate({ ...draft, version: report.version }, { onSuccess: done })} />;
+  const edit = useEdit(detail, {
+    save: (sent: Draft, { etag }) => api.put("/api/v1/reports/{report_id}", { path: { report_id: id }, body: sent, match: etag }),
+    read: () => client.fetchQuery({ ...reportQuery(id, true), staleTime: 0 }),
+    merge: mergeDrafts,
+    put: setDraft,
+    done: () => {
+      for (const key of ["report", "reports"]) void client.invalidateQueries({ queryKey: [key] });
+      done();
+    },
+  });
+  return <Editor project={project} draft={draft} setDraft={setDraft} initial={{ title: edit.seen.report.title, blocks: edit.seen.blocks }} busy={edit.busy} error={edit.error} meanwhile={edit.meanwhile} onCancel={done} onSave={edit.save} />;
 }
 
 /** One report: what it shows, live or as it was pinned; or, when asked, its editor. */
@@ -64,7 +87,7 @@ export function ReportPage({ id }: { id: string }) {
   const { report, content } = query.data;
   if (url.get("edit") === "1") return <Page title={report.title} trail={trailOf(report.project)}><Editing detail={query.data} /></Page>;
   return (
-    <Page title={content.title} trail={trailOf(report.project)} badges={<StateOf report={report} />} actions={<Actions report={report} live={live} />}>
+    <Page title={content.title} trail={trailOf(report.project)} badges={<StateOf report={report} />} actions={<Actions report={report} etag={query.data.etag} live={live} />}>
       <p className="byline muted">
         <IdChip id={report.id} label="report id" /> by <Name>{report.author}</Name> · edited <Time at={report.updated_at} /> by <Name>{report.updated_by}</Name> · values of <Time at={content.at} /> · digest <IdChip id={content.digest} label="digest" />
       </p>
@@ -82,10 +105,11 @@ export function NewReportPage() {
   const project = url.get("project") ?? "";
   const create = useCreate(project);
   const [initial] = useState(() => begun(url.getAll("run"), url.get("q") ?? "", url.getAll("metric")));
+  const [draft, setDraft] = useState(initial);
   return (
     <Page title="New report" trail={trailOf(project)}>
-      <Editor project={project} initial={initial} busy={create.isPending} error={create.error} onCancel={() => navigate(`/reports?project=${encodeURIComponent(project)}`)}
-        onSave={(draft) => create.mutate(draft, { onSuccess: (made) => navigate(`/reports/${made.id}`) })} />
+      <Editor project={project} draft={draft} setDraft={setDraft} initial={initial} busy={create.isPending} error={create.error} onCancel={() => navigate(`/reports?project=${encodeURIComponent(project)}`)}
+        onSave={(sent) => create.mutate(sent, { onSuccess: (made) => navigate(`/reports/${made.id}`) })} />
     </Page>
   );
 }

@@ -1,3 +1,4 @@
+import { Button } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "wouter";
 import { api } from "@/api/client";
@@ -13,6 +14,8 @@ import { Page } from "@/ui/Page";
 import { ErrorNote, Loaded, Loading } from "@/ui/states";
 import { useUrlState } from "@/ui/urlState";
 import { WhoSees } from "@/ui/WhoSees";
+import { EditText } from "./EditText";
+import { pageQuery } from "./queries";
 
 function Evidence({ page }: { page: Article }) {
   return (
@@ -88,7 +91,9 @@ function Body({ page }: { page: Article }) {
 
 /** One page of the team’s knowledge. */
 export default function ArticlePage({ id }: { id: string }) {
-  const query = useQuery({ queryKey: ["page", id], queryFn: ({ signal }) => api.get("/api/v1/pages/{page_id}", { path: { page_id: id }, signal }) });
+  const query = useQuery(pageQuery(id));
+  const [url, setUrl] = useUrlState();
+  const editing = url.get("edit") === "1";
   const trail: [string, string][] = [["Knowledge", "/knowledge"]];
   if (!query.data) {
     return <Page title="Page" trail={trail}>{query.isError ? <ErrorNote error={query.error} retry={() => void query.refetch()} /> : <Loading rows={10} />}</Page>;
@@ -96,8 +101,8 @@ export default function ArticlePage({ id }: { id: string }) {
   const page = query.data;
   const recipe = { cli: `runward kb show ${page.id}`, python: `page = workspace.knowledge.get_page(${pythonString(page.id)})\n` };
   return (
-    <Page title={page.title} trail={trail} badges={<span className="badges"><span className="muted">{page.kind} · version {page.version}</span><LabelChip thing={`page:${page.id}`} /></span>} actions={<><WhoSees team={page.team} /><CopyAs recipe={recipe} /></>}>
-      <Body page={page} />
+    <Page title={page.title} trail={trail} badges={<span className="badges"><span className="muted">{page.kind} · version {page.version}</span><LabelChip thing={`page:${page.id}`} /></span>} actions={<><WhoSees team={page.team} /><CopyAs recipe={recipe} />{!editing && <Button size="xs" onClick={() => setUrl({ edit: "1" })}>Edit</Button>}</>}>
+      {editing ? <EditText page={page} close={() => setUrl({ edit: null })} /> : <Body page={page} />}
     </Page>
   );
 }

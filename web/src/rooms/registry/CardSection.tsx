@@ -1,36 +1,56 @@
 import { Button, Textarea } from "@mantine/core";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
-import { api } from "@/api/client";
+import { api, type Tagged } from "@/api/client";
 import type { ModelCard } from "@/api/types";
 import { Name, Section, Time } from "@/ui/bits";
+import { MeanwhileNote, useEdit } from "@/ui/edits";
 import { Markdown } from "@/ui/Markdown";
+import { hasMarks, type Merged, mergeText } from "@/ui/merge";
 import { ErrorNote, Loaded } from "@/ui/states";
 import { cardQuery } from "./models";
 import { bodyOf, wordsOf } from "./card";
 
-function Write({ card, close }: { card: ModelCard; close: () => void }) {
-  const [fields, setFields] = useState<Record<string, string>>({});
+type Fields = Record<string, string>;
+
+/** One's own fields on top of a card that somebody else wrote meanwhile; a text that both changed is merged line by line. */
+function mergeFields(was: ModelCard, mine: Fields, newest: ModelCard): Merged<Fields> {
+  const conflicts: string[] = [];
+  const draft = Object.fromEntries(Object.entries(mine).map(([key, text]) => {
+    const found = mergeText(was.fields[key] ?? "", text, newest.fields[key] ?? "", newest.author);
+    if (found.conflicts) conflicts.push(newest.asked.find((field) => field.key === key)?.title || wordsOf(key));
+    return [key, found.text];
+  }));
+  return { draft, conflicts };
+}
+
+function Write({ card, close }: { card: Tagged<ModelCard>; close: () => void }) {
+  const [fields, setFields] = useState<Fields>({});
   const client = useQueryClient();
-  const save = useMutation({
-    mutationFn: () => api.put("/api/v1/models/{model}/versions/{version}/card", { path: { model: card.model, version: card.version }, body: { fields, expected: card.number } }),
-    onSuccess: () => {
+  const edit = useEdit(card, {
+    save: (draft: Fields, { model, version, etag }) => api.put("/api/v1/models/{model}/versions/{version}/card", { path: { model, version }, body: { fields: draft }, match: etag }),
+    read: () => client.fetchQuery({ ...cardQuery(card.model, card.version), staleTime: 0 }),
+    merge: mergeFields,
+    put: setFields,
+    done: () => {
       void client.invalidateQueries({ queryKey: ["models", card.model, "versions", card.version] });
       close();
     },
   });
+  const marked = Object.values(fields).some(hasMarks);
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    save.mutate();
+    edit.save(fields);
   };
   return (
     <form className="stack" onSubmit={submit}>
-      {card.asked.map(({ key, title, template, required }, i) => (
+      {edit.seen.asked.map(({ key, title, template, required }, i) => (
         <Textarea key={key} data-autofocus={i === 0 || undefined} autosize minRows={1} maxRows={16} withAsterisk={required} label={title || wordsOf(key)} description={template}
-          value={fields[key] ?? card.fields[key] ?? ""} onChange={({ currentTarget: { value } }) => setFields((before) => ({ ...before, [key]: value }))} />
+          value={fields[key] ?? edit.seen.fields[key] ?? ""} onChange={({ currentTarget: { value } }) => setFields((before) => ({ ...before, [key]: value }))} />
       ))}
-      {save.isError && <ErrorNote error={save.error} />}
-      <div className="toolbar"><Button type="submit" loading={save.isPending}>Save the card</Button><Button variant="default" onClick={close}>Leave it</Button></div>
+      <MeanwhileNote meanwhile={edit.meanwhile} />
+      {edit.error && <ErrorNote error={edit.error} />}
+      <div className="toolbar"><Button type="submit" loading={edit.busy} disabled={marked}>Save the card</Button><Button variant="default" onClick={close}>Leave it</Button></div>
     </form>
   );
 }

@@ -1,18 +1,20 @@
 import { Button, Checkbox, Select, Switch, Textarea, TextInput } from "@mantine/core";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useQueryClient } from "@tanstack/react-query";
 import { useRef, useState } from "react";
 import { useLocation } from "wouter";
 import { api, ApiError } from "@/api/client";
-import type { StandardsInForce } from "@/api/types";
+import { MeanwhileNote, useEdit } from "@/ui/edits";
 import { ErrorNote } from "@/ui/states";
-import { fromDraft, toDraft, WORDS, wordsOf } from "./fields";
+import { type Draft, draftOf, fieldsOf, mergeDraft, type Seen } from "./drafts";
+import { fromDraft, wordsOf } from "./fields";
+import { inForceQuery, ownFields, versionsQuery } from "./queries";
 
-type Drafts = Record<string, string | boolean>;
 type Errors = Record<string, string>;
-
-const KNOWN = Object.keys(WORDS);
-/** Fields in the order of the page; those that this page does not know come last. */
-const ordered = (fields: string[]) => [...KNOWN.filter((name) => fields.includes(name)), ...fields.filter((name) => !KNOWN.includes(name))];
+interface Sent {
+  values: Record<string, unknown>;
+  review: boolean;
+  draft: Draft;
+}
 
 function Input({ field, draft, present, error, onChange }: { field: string; draft: string | boolean; present: unknown; error?: string; onChange: (draft: string | boolean) => void }) {
   const { label, about, choices } = wordsOf(field);
@@ -36,45 +38,52 @@ function fieldOf(error: unknown, fields: string[]): string {
   return fields.includes(named) ? named : (fields.find((field) => error.message.startsWith(field)) ?? "");
 }
 
-/** What a field's draft begins with: a mapping only adds to what is said above, so it begins with what is said here. */
-const startOf = (field: string, own: Record<string, unknown>, present: Record<string, unknown>) =>
-  field in own ? own[field] : field === "default_hyperparameters" ? {} : present[field];
-
 /** Everything a project can say itself; what is not ticked is left to the projects above. */
-export function Editor({ found, own: before, close }: { found: StandardsInForce; own: Record<string, unknown>; close: () => void }) {
-  const present = found.standards as unknown as Record<string, unknown>;
-  const own = Object.keys(before);
-  const fields = ordered(Object.keys(present).filter((name) => name !== "inherits"));
-  const start = Object.fromEntries(fields.map((field) => [field, toDraft(field, startOf(field, before, present))]));
-  const [drafts, setDrafts] = useState<Drafts>(start);
-  const [said, setSaid] = useState(() => new Set(own));
+export function Editor({ found, own, close }: Seen & { close: () => void }) {
+  const [draft, setDraft] = useState(() => draftOf({ found, own }));
+  const { drafts, said } = draft;
   const [errors, setErrors] = useState<Errors>({});
+  const [reviewed, setReviewed] = useState(false);
   const form = useRef<HTMLFormElement>(null);
   const [, navigate] = useLocation();
-  const byReview = found.standards.change_by_review === true;
   const client = useQueryClient();
   const show = (next: Errors) => {
     setErrors(next);
     const first = fields.find((field) => next[field]);
     if (first) window.setTimeout(() => form.current?.querySelector<HTMLElement>(`#field-${first}`)?.focus());
   };
-  const save = useMutation({
-    mutationFn: async ({ values, review }: { values: Record<string, unknown>; review: boolean }) => {
-      const edit = { values, leave: own.filter((field) => !said.has(field)), start: -1, expected: found.version };
+  const read = async (): Promise<Seen> => {
+    const [present, versions] = await Promise.all([client.fetchQuery({ ...inForceQuery(found.project), staleTime: 0 }), client.fetchQuery({ ...versionsQuery(found.project), staleTime: 0 })]);
+    return { found: present, own: ownFields(versions[0]) };
+  };
+  const edit = useEdit({ found, own }, {
+    save: async (sent: Sent, seen: Seen): Promise<string> => {
+      const change = { values: sent.values, leave: Object.keys(seen.own).filter((field) => !sent.draft.said.has(field)), start: -1 };
       const path = { project: found.project };
-      if (!review) return void (await api.patch("/api/v1/projects/{project}/standards", { path, body: edit }));
-      return (await api.post("/api/v1/projects/{project}/standards/proposals", { path, body: { edit } })).review.id;
+      const match = seen.found.etag;
+      if (sent.review) return (await api.post("/api/v1/projects/{project}/standards/proposals", { path, body: { edit: change }, match })).review.id;
+      await api.patch("/api/v1/projects/{project}/standards", { path, body: change, match });
+      return "";
     },
-    onSuccess: async (proposed) => {
-      await client.invalidateQueries({ queryKey: [proposed ? "reviews" : "standards"] });
+    read,
+    merge: (was, sent, newest) => {
+      const merged = mergeDraft(draftOf(was), sent.draft, draftOf(newest));
+      return { ...merged, draft: { ...sent, draft: merged.draft } };
+    },
+    put: (merged) => setDraft(merged.draft),
+    done: (proposed) => {
+      void client.invalidateQueries({ queryKey: [proposed ? "reviews" : "standards"] });
       if (proposed) navigate(`/reviews/${proposed}`);
       else close();
     },
-    onError: (error) => {
-      const field = fieldOf(error, fields);
-      if (field && error instanceof ApiError) show({ [field]: error.hint ? `${error.message}. ${error.hint}` : error.message });
-    },
   });
+  const byReview = edit.seen.found.standards.change_by_review === true;
+  const present = edit.seen.found.standards as unknown as Record<string, unknown>;
+  const fields = fieldsOf(edit.seen.found);
+  const showRefusal = (error: unknown) => {
+    const field = fieldOf(error, fields);
+    if (field && error instanceof ApiError) show({ [field]: error.hint ? `${error.message}. ${error.hint}` : error.message });
+  };
   const submit = (review: boolean) => {
     const values: Record<string, unknown> = {};
     const wrong: Errors = {};
@@ -86,15 +95,16 @@ export function Editor({ found, own: before, close }: { found: StandardsInForce;
       }
     }
     show(wrong);
-    if (Object.keys(wrong).length === 0) save.mutate({ values, review });
+    if (Object.keys(wrong).length === 0) {
+      setReviewed(review);
+      edit.save({ values, review, draft }, { onError: showRefusal });
+    }
   };
-  const toggle = (field: string) => setSaid((was) => new Set(was.has(field) ? [...was].filter((name) => name !== field) : [...was, field]));
-  const change = (field: string) => (draft: string | boolean) => {
-    setDrafts((was) => ({ ...was, [field]: draft }));
-    setSaid((was) => new Set([...was, field]));
+  const toggle = (field: string) => setDraft({ drafts, said: new Set(said.has(field) ? [...said].filter((name) => name !== field) : [...said, field]) });
+  const change = (field: string) => (text: string | boolean) => {
+    setDraft({ drafts: { ...drafts, [field]: text }, said: new Set([...said, field]) });
     setErrors((was) => ({ ...was, [field]: "" }));
   };
-  const elsewhere = save.isError && !fieldOf(save.error, fields);
   return (
     <form ref={form} className="standards-form" onSubmit={(event) => { event.preventDefault(); submit(byReview); }} noValidate aria-label="Edit standards">
       <p className="muted">Ticked: {found.project} says it itself. Not ticked: it has what the projects above say. {byReview ? "These standards change only by a review." : "Saving makes a new version."}</p>
@@ -104,10 +114,11 @@ export function Editor({ found, own: before, close }: { found: StandardsInForce;
           <Input field={field} draft={drafts[field] ?? ""} present={present[field]} error={errors[field] || undefined} onChange={change(field)} />
         </div>
       ))}
-      {elsewhere && <ErrorNote error={save.error} />}
+      <MeanwhileNote meanwhile={edit.meanwhile} />
+      {edit.error && !fieldOf(edit.error, fields) && <ErrorNote error={edit.error} />}
       <div className="toolbar standards-save">
-        {!byReview && <Button type="submit" loading={save.isPending && !save.variables?.review}>Save as a new version</Button>}
-        <Button variant={byReview ? undefined : "default"} type={byReview ? "submit" : "button"} loading={save.isPending && save.variables?.review} onClick={byReview ? undefined : () => submit(true)}>Propose for review</Button>
+        {!byReview && <Button type="submit" loading={edit.busy && !reviewed}>Save as a new version</Button>}
+        <Button variant={byReview ? undefined : "default"} type={byReview ? "submit" : "button"} loading={edit.busy && reviewed} onClick={byReview ? undefined : () => submit(true)}>Propose for review</Button>
         <Button variant="default" onClick={close}>Cancel</Button>
       </div>
     </form>

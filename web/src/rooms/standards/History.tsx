@@ -14,11 +14,11 @@ function Changed({ project, version }: { project: string; version: number }) {
   return <Loaded query={query} rows={2}>{(changes) => <ValueChanges changes={changes} before={version > 1 ? `Version ${version - 1}` : "Before"} after={`Version ${version}`} />}</Loaded>;
 }
 
-function GoBack({ project, version, newest }: { project: string; version: number; newest: number }) {
+function GoBack({ project, version, newest, etag }: { project: string; version: number; newest: number; etag: string }) {
   const client = useQueryClient();
   const back = useMutation({
-    mutationFn: () => api.patch("/api/v1/projects/{project}/standards", { path: { project }, body: { start: version, expected: newest } }),
-    onSuccess: () => client.invalidateQueries({ queryKey: ["standards"] }),
+    mutationFn: () => api.patch("/api/v1/projects/{project}/standards", { path: { project }, body: { start: version }, match: etag }),
+    onSettled: () => client.invalidateQueries({ queryKey: ["standards"] }),
   });
   return (
     <>
@@ -29,7 +29,7 @@ function GoBack({ project, version, newest }: { project: string; version: number
 }
 
 /** Every version of what a project says itself: who, when, what changed. */
-export function History({ project, versions }: { project: string; versions: StandardsVersion[] }) {
+export function History({ project, versions, etag }: { project: string; versions: StandardsVersion[]; etag: string }) {
   const [url, setUrl] = useUrlState();
   const newest = versions[0]?.version ?? 0;
   const open = Number(url.get("version") ?? newest);
@@ -42,7 +42,7 @@ export function History({ project, versions }: { project: string; versions: Stan
               <div className="standards-version">
                 <button type="button" className="link" aria-expanded={version === open} onClick={() => setUrl({ version: version === open ? "0" : String(version) })}>Version {version}</button>
                 <span className="muted">by <Name>{author}</Name> <Time at={at} /></span>
-                {version === newest ? <span className="muted small">in force</span> : version === open && <GoBack project={project} version={version} newest={newest} />}
+                {version === newest ? <span className="muted small">in force</span> : version === open && <GoBack project={project} version={version} newest={newest} etag={etag} />}
               </div>
               {version === open && <Changed project={project} version={version} />}
             </li>

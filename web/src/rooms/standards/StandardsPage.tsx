@@ -1,7 +1,7 @@
 import { Button } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "wouter";
-import type { StandardsInForce, StandardsValue, StandardsVersion } from "@/api/types";
+import type { StandardsInForce, StandardsValue } from "@/api/types";
 import { Section } from "@/ui/bits";
 import { CopyAs, pythonString, shellQuote } from "@/ui/CopyAs";
 import { formatValue, plural } from "@/ui/format";
@@ -13,7 +13,7 @@ import { useUrlState } from "@/ui/urlState";
 import { Editor } from "./Editor";
 import { labelOf, toDraft } from "./fields";
 import { History } from "./History";
-import { inForceQuery, versionsQuery } from "./queries";
+import { inForceQuery, ownFields, versionsQuery } from "./queries";
 import "./standards.css";
 
 function shown({ key, value }: StandardsValue) {
@@ -65,11 +65,6 @@ function InForce({ found }: { found: StandardsInForce }) {
   );
 }
 
-const ownFields = (newest: StandardsVersion | undefined): Record<string, unknown> => {
-  const left = new Set(["inherits", ...(newest?.standards.inherits ?? [])]);
-  return Object.fromEntries(Object.entries(newest?.standards ?? {}).filter(([field]) => !left.has(field)));
-};
-
 /** What a project asks of its results: values with who said them, every version, and an editor. */
 export default function StandardsPage({ path }: { path: string }) {
   const [url, setUrl] = useUrlState();
@@ -85,10 +80,10 @@ export default function StandardsPage({ path }: { path: string }) {
   return (
     <Page title={title} trail={projectTrail(path)} badges={<span className="muted">{found.data.version ? `version ${found.data.version}` : "all inherited"}</span>}
       actions={<><CopyAs recipe={recipe} />{!editing && <Button size="xs" onClick={() => setUrl({ edit: "1" })}>Edit</Button>}</>}>
-      {editing ? <Editor key={found.data.version} found={found.data} own={ownFields(versions.data[0])} close={() => setUrl({ edit: null })} /> : (
+      {editing ? <Editor found={found.data} own={ownFields(versions.data[0])} close={() => setUrl({ edit: null })} /> : (
         <>
           <InForce found={found.data} />
-          <History project={path} versions={versions.data} />
+          <History project={path} versions={versions.data} etag={found.data.etag} />
         </>
       )}
     </Page>

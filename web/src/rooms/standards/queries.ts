@@ -1,4 +1,5 @@
 import { api } from "@/api/client";
+import type { StandardsVersion } from "@/api/types";
 
 interface Context {
   signal: AbortSignal;
@@ -22,3 +23,9 @@ export const changesQuery = (project: string, before: number, after: number) => 
   queryFn: ({ signal }: Context) => api.get("/api/v1/projects/{project}/standards/changes", { path: { project }, query: { before, after }, signal }),
   staleTime: Infinity,
 });
+
+/** What the newest version says itself, without what it leaves to the projects above. */
+export const ownFields = (newest: StandardsVersion | undefined): Record<string, unknown> => {
+  const left = new Set(["inherits", ...(newest?.standards.inherits ?? [])]);
+  return Object.fromEntries(Object.entries(newest?.standards ?? {}).filter(([field]) => !left.has(field)));
+};

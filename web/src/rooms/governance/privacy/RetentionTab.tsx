@@ -15,7 +15,7 @@ const projectsQuery = { queryKey: ["projects"], queryFn: ({ signal }: { signal: 
 const KEY = ["retention"];
 
 /** Says how long a project keeps things. */
-function NewRule() {
+function NewRule({ etag }: { etag: string }) {
   const client = useQueryClient();
   const projects = useQuery(projectsQuery);
   const [project, setProject] = useState<string | null>(null);
@@ -24,8 +24,8 @@ function NewRule() {
   const [keep, setKeep] = useState(false);
   const [results, setResults] = useState(false);
   const set = useMutation({
-    mutationFn: () => api.put("/api/v1/projects/{project}/retention/{kind}", { path: { project: (project ?? "").replaceAll("/", ":"), kind }, body: { after_days: keep ? null : days, results } }),
-    onSuccess: () => client.invalidateQueries({ queryKey: KEY }),
+    mutationFn: () => api.put("/api/v1/projects/{project}/retention/{kind}", { path: { project: (project ?? "").replaceAll("/", ":"), kind }, body: { after_days: keep ? null : days, results }, match: etag }),
+    onSettled: () => client.invalidateQueries({ queryKey: KEY }),
   });
   return (
     <Section title="Set a rule">
@@ -81,11 +81,11 @@ function Due() {
   );
 }
 
-function Rule({ rule }: { rule: RetentionRule }) {
+function Rule({ rule, etag }: { rule: RetentionRule; etag: string }) {
   const client = useQueryClient();
   const remove = useMutation({
-    mutationFn: () => api.delete("/api/v1/projects/{project}/retention/{kind}", { path: { project: rule.project.replaceAll("/", ":"), kind: rule.kind } }),
-    onSuccess: () => client.invalidateQueries({ queryKey: KEY }),
+    mutationFn: () => api.delete("/api/v1/projects/{project}/retention/{kind}", { path: { project: rule.project.replaceAll("/", ":"), kind: rule.kind }, match: etag }),
+    onSettled: () => client.invalidateQueries({ queryKey: KEY }),
   });
   return (
     <tr>
@@ -114,13 +114,13 @@ export function RetentionTab({ manages }: { manages: boolean }) {
           <Scroll label="Rules">
             <table className="plain-table card-table">
               <thead><tr><th>Project</th><th>What</th><th>How long</th><th>Results</th><th className="wide">Set by</th><th><span className="sr-only">What can be done</span></th></tr></thead>
-              <tbody>{rules.map((rule) => <Rule key={`${rule.project} ${rule.kind}`} rule={rule} />)}</tbody>
+              <tbody>{rules.map((rule) => <Rule key={`${rule.project} ${rule.kind}`} rule={rule} etag={rules.etag} />)}</tbody>
             </table>
           </Scroll>
         )}
       </Loaded>
       <div className="spaced">
-        <NewRule />
+        {query.data && <NewRule etag={query.data.etag} />}
         {manages && <Due />}
         {manages && <Holds />}
       </div>

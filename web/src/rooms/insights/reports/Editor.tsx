@@ -1,7 +1,9 @@
 import { Button, Menu, TextInput } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
-import { useEffect, useState } from "react";
+import { useEffect } from "react";
+import { type Meanwhile, MeanwhileNote } from "@/ui/edits";
 import { useHotkeys } from "@/ui/hotkeys";
+import { hasMarks } from "@/ui/merge";
 import { ErrorNote, Loaded } from "@/ui/states";
 import { BlockFields } from "./BlockFields";
 import { blank, type Draft, KINDS, moved } from "./blocks";
@@ -10,9 +12,13 @@ import { useKeys, usePreview } from "./queries";
 
 interface Props {
   project: string;
+  draft: Draft;
+  setDraft: (draft: Draft) => void;
+  /** What the draft began with. */
   initial: Draft;
   busy: boolean;
   error: unknown;
+  meanwhile?: Meanwhile | null;
   onSave: (draft: Draft) => void;
   onCancel: () => void;
 }
@@ -28,14 +34,13 @@ function useGuard(changed: boolean): void {
 }
 
 /** A report's title and blocks beside what they show. Ctrl S saves. */
-export function Editor({ project, initial, busy, error, onSave, onCancel }: Props) {
-  const [draft, setDraft] = useState(initial);
+export function Editor({ project, draft, setDraft, initial, busy, error, meanwhile = null, onSave, onCancel }: Props) {
   const [settled] = useDebouncedValue(draft, 400);
   const keys = useKeys(project).data;
   const preview = usePreview(project, settled);
   const changed = JSON.stringify(draft) !== JSON.stringify(initial);
   useGuard(changed && !busy);
-  const ready = draft.title.trim() !== "" && !busy;
+  const ready = draft.title.trim() !== "" && !busy && !draft.blocks.some(({ text }) => hasMarks(text));
   useHotkeys({ "mod+s": () => ready && onSave(draft) });
   const { blocks } = draft;
   const put = (next: Draft["blocks"]) => setDraft({ ...draft, blocks: next });
@@ -58,6 +63,7 @@ export function Editor({ project, initial, busy, error, onSave, onCancel }: Prop
           <Menu.Target><Button variant="default" size="xs">Add a block</Button></Menu.Target>
           <Menu.Dropdown>{KINDS.map(([kind, word, what]) => <Menu.Item key={kind} onClick={() => put([...blocks, blank(kind)])}>{word} <span className="muted small">{what}</span></Menu.Item>)}</Menu.Dropdown>
         </Menu>
+        <MeanwhileNote meanwhile={meanwhile} />
         {error != null && <ErrorNote error={error} />}
         <div className="editor-actions">
           <Button type="submit" disabled={!ready}>Save</Button>

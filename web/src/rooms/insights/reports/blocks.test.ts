@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { begun, blank, moved } from "./blocks";
+import { begun, blank, mergeBlocks, moved } from "./blocks";
 
 describe("begun", () => {
   it("is a text where nothing is chosen", () => expect(begun([], "", ["loss"]).blocks).toEqual([blank("text")]));
@@ -14,4 +14,20 @@ describe("begun", () => {
 
 describe("moved", () => {
   it("takes one place for another", () => expect(moved(["a", "b", "c"], 2, 0)).toEqual(["c", "a", "b"]));
+});
+
+describe("mergeBlocks", () => {
+  const [text, runs] = [blank("text", { text: "one\n\ntwo" }), blank("runs", { title: "Runs" })];
+  it("takes the changes of both, in one text too", () => {
+    const mine = [{ ...text, text: "ONE\n\ntwo" }, runs];
+    const theirs = [{ ...text, text: "one\n\nTWO" }, { ...runs, limit: 5 }];
+    expect(mergeBlocks([text, runs], mine, theirs)).toEqual({ list: [{ ...text, text: "ONE\n\nTWO" }, { ...runs, limit: 5 }], conflicts: 0 });
+  });
+  it("marks what both changed in a text, and keeps both of what cannot be merged", () => {
+    const both = mergeBlocks([text], [{ ...text, text: "A\n\ntwo" }], [{ ...text, text: "B\n\ntwo" }]);
+    expect([both.conflicts, both.list[0]?.text]).toEqual([1, "<<<<<<< yours\nA\n=======\nB\n>>>>>>> theirs\n\ntwo"]);
+    const [five, six] = [{ ...runs, limit: 5 }, { ...runs, limit: 6 }];
+    expect(mergeBlocks([runs], [five], [six])).toEqual({ list: [five, six], conflicts: 1 });
+    expect(mergeBlocks([text, runs], [text, runs, five], [runs])).toEqual({ list: [runs, five], conflicts: 0 });
+  });
 });

@@ -1,4 +1,5 @@
 import type { ReportBlock } from "@/api/types";
+import { hasMarks, mergeList, mergeText, mergeValue } from "@/ui/merge";
 
 export type Kind = ReportBlock["kind"];
 
@@ -36,4 +37,18 @@ export function moved<T>(list: T[], from: number, to: number): T[] {
   const [item] = next.splice(from, 1);
   if (item !== undefined) next.splice(to, 0, item);
   return next;
+}
+
+/** The blocks of two who changed a report. Where both changed the same ones the texts are merged, if nothing else differs; else both stay. */
+export function mergeBlocks(base: ReportBlock[], mine: ReportBlock[], theirs: ReportBlock[]): { list: ReportBlock[]; conflicts: number } {
+  const one = (i: number): ReportBlock | null => {
+    const [was, ours, others] = [base[i], mine[i], theirs[i]];
+    if (!was || !ours || !others) return null;
+    const rest = mergeValue({ ...was, text: "" }, { ...ours, text: "" }, { ...others, text: "" });
+    return rest.both ? null : { ...rest.value, text: mergeText(was.text, ours.text, others.text).text };
+  };
+  const alike = base.length === mine.length && base.length === theirs.length ? base.map((_, i) => one(i)) : [null];
+  if (alike.includes(null)) return mergeList(base, mine, theirs);
+  const list = alike.filter((block) => block !== null);
+  return { list, conflicts: list.filter(({ text }) => hasMarks(text)).length };
 }

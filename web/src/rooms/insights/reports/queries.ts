@@ -8,8 +8,11 @@ export const useReports = (project: string) =>
   useQuery({ queryKey: ["reports", project], queryFn: ({ signal }) => api.get("/api/v1/projects/{project}/reports", { path: { project }, signal }), enabled: project !== "" });
 
 /** A report with what it shows; with `live` a pinned one as it would be now. */
-export const useReport = (id: string, live: boolean) =>
-  useQuery({ queryKey: ["report", id, live], queryFn: ({ signal }) => api.get("/api/v1/reports/{report_id}", { path: { report_id: id }, query: { live }, signal }), placeholderData: keepPreviousData });
+export const reportQuery = (id: string, live: boolean) => ({
+  queryKey: ["report", id, live],
+  queryFn: ({ signal }: { signal: AbortSignal }) => api.get("/api/v1/reports/{report_id}", { path: { report_id: id }, query: { live }, signal }),
+});
+export const useReport = (id: string, live: boolean) => useQuery({ ...reportQuery(id, live), placeholderData: keepPreviousData });
 
 /** What a draft would show. */
 export const usePreview = (project: string, draft: Draft) =>
@@ -33,7 +36,8 @@ function useChange<T, R>(mutationFn: (what: T) => Promise<R>) {
   const client = useQueryClient();
   return useMutation({
     mutationFn,
-    onSuccess: () => {
+    // After a refusal too: what somebody else changed meanwhile is to be seen before it is tried again.
+    onSettled: () => {
       void client.invalidateQueries({ queryKey: ["report"] });
       void client.invalidateQueries({ queryKey: ["reports"] });
     },
@@ -43,15 +47,11 @@ function useChange<T, R>(mutationFn: (what: T) => Promise<R>) {
 /** Writes a report. */
 export const useCreate = (project: string) => useChange((draft: Draft) => api.post("/api/v1/reports", { body: { project, ...draft } }));
 
-/** Changes a report. */
-export const useUpdate = (id: string) =>
-  useChange((change: Draft & { version: number }) => api.put("/api/v1/reports/{report_id}", { path: { report_id: id }, body: change }));
-
 /** Keeps what a report shows, or lets it show the present again. */
-export const usePin = (id: string) => useChange((pinned: boolean) => api.put("/api/v1/reports/{report_id}/pin", { path: { report_id: id }, body: { pinned } }));
+export const usePin = (id: string, etag: string) => useChange((pinned: boolean) => api.put("/api/v1/reports/{report_id}/pin", { path: { report_id: id }, body: { pinned }, match: etag }));
 
 /** Puts a report out of sight, or brings it back. */
-export const useDelete = (id: string) => useChange(() => api.delete("/api/v1/reports/{report_id}", { path: { report_id: id } }));
+export const useDelete = (id: string, etag: string) => useChange(() => api.delete("/api/v1/reports/{report_id}", { path: { report_id: id }, match: etag }));
 export const useRestore = () => useChange((id: string) => api.post("/api/v1/deleted-reports/{deleted_report_id}/restore", { path: { deleted_report_id: id } }));
 
 /** Makes a link, or ends one. */

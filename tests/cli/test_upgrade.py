@@ -1,0 +1,33 @@
+"""The way to another format and back, as docs/upgrade.md tells it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from runward.store.migrations import LATEST
+from runward.tracking.model import NewProject
+from runward.workspace import open_folder
+from tests.cli.conftest import Cli
+
+
+def test_an_older_format_is_led_to_and_back(cli: Cli, folder: Path) -> None:
+    """In between the workspace is refused, by its format, with the way out."""
+    open_folder(folder).tracking.create_project(NewProject(path="p"))
+    assert cli.json("migrate", "--to", str(LATEST - 1)) == {"before": LATEST, "after": LATEST - 1}
+    refused = cli("projects", "list")
+    assert f"has format {LATEST - 1}, this Runward needs {LATEST}" in refused.err
+    assert "runward migrate" in refused.err
+    assert cli.json("migrate") == {"before": LATEST - 1, "after": LATEST}
+    assert cli("projects", "list").code == 0
+    assert cli("migrate", "--to", str(LATEST + 1)).code == 2
+
+
+def test_a_backup_is_noted_in_the_workspace(cli: Cli, folder: Path, tmp_path: Path) -> None:
+    """For who asks after its health."""
+    space = open_folder(folder)
+    assert space.health.health().backup is None
+    made = cli.json("backup", str(tmp_path / "b"))["backup"]
+    noted = space.health.health().backup
+    assert noted is not None
+    assert (noted.files, noted.bytes) == (made["files"], made["bytes"])
+    assert {check.name: check.state for check in space.health.health().checks}["backup"] == "well"

@@ -1,0 +1,5 @@
+from runward.testing.edits import EditsSuite
+
+
+class TestEdits(EditsSuite):
+    pass

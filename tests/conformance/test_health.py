@@ -1,0 +1,5 @@
+from runward.testing.health import HealthSuite
+
+
+class TestHealth(HealthSuite):
+    pass
