@@ -694,3 +694,11 @@ def test_ids_and_the_order_of_streams_in_an_executed_notebook_are_no_result() ->
         == "different"
     )
     assert compare_content("out.ipynb", _notebook("1", "a"), b'{"cells": 3}')[0] == "different"
+
+
+def test_both_letters_for_millionths_stand_in_durations() -> None:
+    """IPython prints the Greek letter, most others the sign of Unicode's Latin page."""
+    for letter in ("\u03bc", "\u00b5"):
+        assert (
+            mask(f"CPU times: user 11 {letter}s, total: 4 {letter}s") == "CPU times: user <duration>, total: <duration>"
+        )
