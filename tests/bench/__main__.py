@@ -37,7 +37,8 @@ from tests.bench import (
 )
 
 ROOT = Path(__file__).parents[2]
-BYTECODE = tempfile.mkdtemp(prefix="runward-bytecode-")
+_SCRATCH = tempfile.TemporaryDirectory(prefix="runward-bytecode-")  # goes when the interpreter ends
+BYTECODE = _SCRATCH.name
 Row = tuple[str, str, str, str]
 
 

@@ -669,3 +669,36 @@ def test_times_in_names_and_in_print_are_no_result() -> None:
 def test_arguments(argv: list[str], said: dict[str, str]) -> None:
     """Options by name, other words by their place."""
     assert arguments_of(argv) == said
+
+
+def _notebook(number: str, cell: str, *streams: tuple[str, str], shown: str = "") -> bytes:
+    outputs: list[dict[str, Any]] = [{"output_type": "stream", "name": name, "text": [text]} for name, text in streams]
+    outputs.append({"output_type": "execute_result", "data": {"text/plain": [number], "text/html": [shown]}})
+    return json.dumps({"cells": [{"cell_type": "code", "id": cell, "outputs": outputs}], "nbformat": 4}).encode()
+
+
+def test_ids_and_the_order_of_streams_in_an_executed_notebook_are_no_result() -> None:
+    """What an execution draws by lot does not count; what it computed does."""
+    table = '<table id="T_{}"><td id="T_{}_row0">1</td></table>'
+    before = _notebook(
+        "<A at 0x7f12a0>", "ab12", ("stdout", "a\n"), ("stderr", "w\n"), ("stdout", "in 3 ms\n"),
+        shown=table.format("1a2b3", "1a2b3"),
+    )  # fmt: skip
+    after = _notebook(
+        "<A at 0x7f99b1>", "cd34", ("stderr", "w\n"), ("stdout", "a\nin 5 ms\n"), shown=table.format("99fe0", "99fe0")
+    )
+    assert compare_content("out.ipynb", before, after)[0] == "identical"
+    assert compare_content("out.ipynb", _notebook("0.5", "a"), _notebook("0.25", "b"))[0] == "different"
+    assert (
+        compare_content("out.ipynb", _notebook("1", "a", ("stdout", "1")), _notebook("1", "a", ("stderr", "1")))[0]
+        == "different"
+    )
+    assert compare_content("out.ipynb", _notebook("1", "a"), b'{"cells": 3}')[0] == "different"
+
+
+def test_both_letters_for_millionths_stand_in_durations() -> None:
+    """IPython prints the Greek letter, most others the sign of Unicode's Latin page."""
+    for letter in ("\u03bc", "\u00b5"):
+        assert (
+            mask(f"CPU times: user 11 {letter}s, total: 4 {letter}s") == "CPU times: user <duration>, total: <duration>"
+        )

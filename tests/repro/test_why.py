@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runward.core.ids import RunId
-from runward.errors import InvalidError
+from runward.errors import EnvironmentNotRebuiltError, InvalidError
+from runward.repro.attempt import Attempt
 from runward.repro.ddmin import minimal
 from runward.repro.findings_model import ExplanationReport as Explanation
 from runward.repro.rerun import probe_bubblewrap
@@ -476,6 +477,23 @@ def test_what_was_learnt_outlives_the_budget(bench: Bench) -> None:
     again = bench.why(first, second)
     assert _cause(again) == _cause(whole)
     assert all(rerun.remembered for rerun in again.reruns)
+
+
+def test_what_could_not_be_run_is_tried_again_when_it_can_be(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package that the index lacks today says nothing of the runs, today or later."""
+    first = bench.run()
+    bench.change("helper.py", "return 2", "return 3")
+    second = bench.run()
+
+    def gone(*_: object) -> None:
+        raise EnvironmentNotRebuiltError("tiny==1.0 was not found", hint="Ask another index.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Attempt, "again", gone)
+        found = bench.why(first, second)
+    assert found.answer == "undecided"
+    assert found.reason == "what the first run was cannot be put back: it could not be run: tiny==1.0 was not found"
+    assert _cause(bench.why(first, second)) == ["code helper.py:6"]
 
 
 def test_a_run_that_repeats_has_nothing_to_explain(bench: Bench) -> None:

@@ -308,7 +308,9 @@ def _must(command: list[str], what: str) -> None:
     if done.returncode:
         ended = f" (uv was ended by signal {-done.returncode})" if done.returncode < 0 else ""
         raise EnvironmentNotRebuiltError(
-            f"environment: {what} could not be installed{ended}: {done.stderr.strip()[-800:]}",
+            f"environment: {what} could not be installed{ended}: {' '.join(done.stderr.split())[-800:]} "
+            "The package index that uv is configured for has to be reachable and to have these very files; other places "
+            "are named by UV_INDEX or UV_FIND_LINKS",
             hint="Check that the package index is reachable and still has these versions.",
         )
 

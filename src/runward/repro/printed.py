@@ -20,7 +20,7 @@ _MASKS = (
     (re.compile(rf"\b{_DAY},? +(?:\d{{1,2}} {_MONTH}|{_MONTH} +\d{{1,2}}),?(?: \d{{4}})?\b"), "<date>"),
     (re.compile(r"(?<![\d.])\d{1,2}:\d\d(?::\d\d(?:[.,]\d+)?)?(?![\d.])"), "<time>"),
     (
-        re.compile(r"\b\d+(?:[.,]\d+)?(?:e[-+]\d+)?(?: ?(?:ns|us|µs|ms|s|secs?|seconds?|minutes?|hours?)|min|h)(?:/\w+)?\b"),
+        re.compile(r"\b\d+(?:[.,]\d+)?(?:e[-+]\d+)?(?: ?(?:ns|us|µs|\u03bcs|ms|s|secs?|seconds?|minutes?|hours?)|min|h)(?:/\w+)?\b"),
         "<duration>",
     ),
     (re.compile(r"\b\d+(?:[.,]\d+)?\s?[kKMG]?(?:it|batch(?:es)?|samples?|steps?|examples?|rows|epochs?)/s(?:ec)?\b"), "<rate>"),

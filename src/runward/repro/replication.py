@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -23,6 +22,7 @@ from runward.repro.independence import compare_implementations, implementation_o
 from runward.repro.model import Conditions, InputCheck, VerificationReport
 from runward.repro.notes import Notes
 from runward.repro.records import Replicate, ReplicateGroup
+from runward.repro.scratch import scratch_folder
 from runward.repro.statistical import (
     EXPERIMENT,
     as_sample,
@@ -267,8 +267,8 @@ class _Study:
             return None
         where = "the captured interpreter" if level == "basic" else "the rebuilt environment"
         self.say(f"rerun with {'its own seed' if seed is None else f'seed {seed}'} in {where}")
-        with tempfile.TemporaryDirectory(prefix="runward-verify-") as folder:
-            made = self._rerun(Attempt(self.space, detail, Path(folder).resolve(), lambda text: None), level, seed)
+        with scratch_folder() as folder:
+            made = self._rerun(Attempt(self.space, detail, folder, lambda text: None), level, seed)
         if not (made.failure or made.conditions.timed_out or made.conditions.hindered):
             self.notes.keep(made, *name)
         return made

@@ -7,11 +7,14 @@ import csv
 import gzip
 import io
 import json
+import re
 import struct
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator
 from typing import IO, Any, NamedTuple
+
+from runward.repro.printed import mask
 
 MOST_BYTES = 256 << 20
 """Bytes of one file, unpacked, up to which it is compared by content."""
@@ -22,6 +25,10 @@ _CHUNK = 1 << 16
 _WALL_TIME = 0x09
 """The first byte of an event's field 1, the time at which it was written."""
 _ROWS = 1024
+_DRAWN = re.compile(
+    r"\b0x[0-9a-f]{4,}\b|\bT_[0-9a-f]{5}(?![0-9a-f])|\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"
+)
+"""What a notebook's outputs hold of chance: addresses, pandas' names of styled tables, UUIDs of plots."""
 _NUMPY = {"f8": "d", "f4": "f", "f2": "e", "i8": "q", "i4": "i", "i2": "h", "i1": "b", "u8": "Q", "u4": "I", "u2": "H"}
 _NUMPY |= {"u1": "B", "b1": "?"}
 _PLAIN_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "La", "RGBa", "CMYK", "YCbCr", "HSV", "LAB")
@@ -81,7 +88,9 @@ def parser(lower: str) -> Callable[[bytes], Any] | None:
 
     It raises TooLargeError, and any error of the format's reader where the bytes are not what the name says.
     """
-    if lower.endswith((".json", ".ipynb", ".geojson")):
+    if lower.endswith(".ipynb"):
+        return _notebook
+    if lower.endswith((".json", ".geojson")):
         return lambda data: json.loads(_text(data))
     if lower.endswith((".jsonl", ".ndjson")):
         return lambda data: [json.loads(line) for line in _text(data).splitlines() if line.strip()]
@@ -176,6 +185,31 @@ def _text(data: bytes) -> str:
     if len(data) > MOST_TEXT_BYTES:
         raise TooLargeError(MOST_TEXT_BYTES)
     return data.decode("utf-8-sig")
+
+
+def _notebook(data: bytes) -> Any:
+    """A notebook without what each execution draws by lot: ids of cells, addresses of objects, ids in HTML."""
+    notebook = json.loads(_text(data))
+    for cell in notebook["cells"]:
+        cell.pop("id", None)
+        if "outputs" in cell:
+            cell["outputs"] = _said(cell["outputs"])
+    return notebook
+
+
+def _said(outputs: list[dict[str, Any]]) -> list[Any]:
+    """A cell's outputs: each stream whole, as other printed text is compared, for how two interleave is chance."""
+    streams, shown = dict[str, str](), list[Any]()
+    for output in outputs:
+        if output["output_type"] == "stream":
+            name = output["name"]
+            streams[name] = streams.get(name, "") + "".join(output["text"])
+        else:
+            for kind in ("text/plain", "text/html"):
+                if kind in output.get("data", {}):
+                    output["data"][kind] = _DRAWN.sub("<drawn>", "".join(output["data"][kind]))
+            shown.append(output)
+    return [{name: mask(text).splitlines() for name, text in sorted(streams.items())}, *shown]
 
 
 def _table(text: str, delimiter: str) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import tempfile
 import time
 from collections.abc import Mapping
 from functools import partial
@@ -29,6 +28,7 @@ from runward.repro.model import (
 from runward.repro.observe import reader
 from runward.repro.pair import closer
 from runward.repro.records import NewVerification, VerificationDetail
+from runward.repro.scratch import scratch_folder
 
 
 class Outcome(NamedTuple):
@@ -71,8 +71,8 @@ def verify(
     detail = finished_run(space, ref)
     check_margins(detail, tolerances or {})
     begun = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="runward-verify-") as folder:
-        attempt = Attempt(space, detail, Path(folder).resolve(), say)
+    with scratch_folder() as folder:
+        attempt = Attempt(space, detail, folder, say)
         attempt.network = network
         try:
             report = attempt.carry_out(level, timeout_s, dict(tolerances or {}), sandbox)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
@@ -24,14 +23,18 @@ from runward.repro.findings_model import ExplanationReport as Explanation
 from runward.repro.model import ResultReport, ResultStatus
 from runward.repro.notes import Notes
 from runward.repro.observe import as_now, found_bytes, reader
+from runward.repro.scratch import scratch_folder
 from runward.repro.variation import ONE_THREAD
 from runward.tracking.content import digest_of
 from runward.tracking.model import RunDetail
 
-_FORMAT = 2
+_FORMAT = 3
 _FIXED_SEED = 0
 _UNSEEDED = "random generators that nobody seeded"
 _TORCH = "PyTorch's nondeterministic operations"
+
+
+_NOT_RUN = "it could not be run"
 
 
 class _Rung(NamedTuple):
@@ -170,7 +173,10 @@ class _Laboratory:
                 "the second run, run again, gives the first result: what it once gave does not repeat"
                 + _or_depends(pair.unrecorded),
             )
-        if (all_back := result(all_of)) != FIRST:
+        all_back = result(all_of)
+        if all_back.startswith(_NOT_RUN):
+            return _undecided(so_far, f"what the first run was cannot be put back: {all_back}")
+        if all_back != FIRST:
             return _undecided(
                 so_far,
                 f"with {'the one difference' if len(found) == 1 else f'all {len(found)} differences'} put back the first result does not come out ({all_back}): it does not "
@@ -300,9 +306,10 @@ class _Laboratory:
         try:
             result = carry_out()
         except (ReproError, NotFoundError) as error:
-            result = f"it could not be run: {error.message}"
+            result = f"{_NOT_RUN}: {error.message}"
         done = Rerun(titles, result, round(time.monotonic() - begun, 3))
-        self.notes.keep(msgspec.structs.replace(done, remembered=True), *name)
+        if not result.startswith(_NOT_RUN):  # what stood in the way may be gone when somebody asks again
+            self.notes.keep(msgspec.structs.replace(done, remembered=True), *name)
         self.reruns.append(done)
         self.say(f"  {result}")
         return result
@@ -311,8 +318,8 @@ class _Laboratory:
     def _rerun(self, mixture: Mixture) -> Iterator[tuple[Attempt, Again]]:
         detail = self.details[0]
         seeded = msgspec.structs.replace(detail, run=msgspec.structs.replace(detail.run, seed=mixture.seed))
-        with tempfile.TemporaryDirectory(prefix="runward-why-") as folder:
-            attempt = Attempt(self.space, seeded, Path(folder).resolve(), lambda text: None)
+        with scratch_folder() as folder:
+            attempt = Attempt(self.space, seeded, folder, lambda text: None)
             attempt.network = self.limits.network
             attempt.spec_run, attempt.taken = self.details[0 if mixture.whole else -1].run.id, mixture.taken
             attempt.blobs, attempt.as_recorded = Blobs(reader(found_bytes(mixture.made), self._read)), True
