@@ -459,7 +459,13 @@ def _spoilt(archive: bytes) -> bytes:
         ),
         ("model.pkl", b"\x80\x04a", b"\x80\x04b", Tolerance(abs=9), "different"),
         ("picture.png", b"no picture", b"none either", None, "different"),
-        ("t.csv.gz", gzip.compress(b"a\n1\n" * 99, mtime=1)[:-20], gzip.compress(b"a\n1\n", mtime=1)[:-4] + b"none", None, "different"),
+        (
+            "t.csv.gz",
+            gzip.compress(b"a\n1\n" * 99, mtime=1)[:-20],
+            gzip.compress(b"a\n1\n", mtime=1)[:-4] + b"none",
+            None,
+            "different",
+        ),
         (
             "a.npz",
             _spoilt(_zipped({"x.npy": _npy([1.0])}, 1990)),
