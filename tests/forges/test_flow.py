@@ -189,7 +189,8 @@ def test_who_does_not_know_the_secret_is_nobody(site: Site) -> None:
         Client(site.url).send("POST", site.path, b"{}", {"X-GitHub-Event": "push"}, bare=True),
     ]
     assert [answer.status for answer in answers] == [401, 401, 401]
-    assert len({answer.body for answer in answers}) == 1
+    told = [{key: value for key, value in answer.json.items() if key != "request_id"} for answer in answers]
+    assert told[0] == told[1] == told[2]
     assert site.notes(detail) == []
 
 

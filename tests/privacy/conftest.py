@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 from click.testing import CliRunner
 
-from runward.cli.keys import keys
+from runward.cli import main as program
 from runward.governance.signin import folder_actor
 from runward.privacy.files import stored
 from runward.privacy.words import cores, spellings
@@ -56,7 +56,7 @@ def sqlite_place(tmp_path: Path) -> Iterator[Place]:
 @pytest.fixture
 def sealed_place(tmp_path: Path) -> Iterator[Place]:
     """A workspace whose files are encrypted; the bytes of its files are looked at as those who have the keys read them."""
-    assert CliRunner().invoke(keys, ["init", "--dir", str(tmp_path / "w")]).exit_code == 0
+    assert CliRunner().invoke(program.cli, ["keys", "init", "--dir", str(tmp_path / "w")]).exit_code == 0
     dispatcher = open_store(tmp_path / "w")
     owner = FolderWorkspace(dispatcher, "", tmp_path / "w", folder_actor(dispatcher.database, "owner"))
 

@@ -32,7 +32,9 @@ class Client:
         """``bare`` leaves out the X-Runward header that goes with a session."""
         parts = urlsplit(self.url)
         connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=20)
-        given = {"Accept": "application/json", "If-Match": "*", **({} if bare else {"X-Runward": "1"})}
+        given = {"Accept": "application/json", **({} if bare else {"X-Runward": "1"})}
+        if method not in ("GET", "HEAD"):
+            given["If-Match"] = "*"
         if self.token:
             given["Authorization"] = f"Bearer {self.token}"
         if self.cookie:

@@ -33,9 +33,12 @@ def step(call: Call, how: Collect) -> Collected:
         return _would_take(call, runs, before)
     if runs:
         for run_id in runs:
-            project_id, tabled = call.tx.all("SELECT project_id, tabled FROM runs WHERE id = ?", (run_id,))[0]
-            if tabled:
-                call.blobs.drop_table(table_of(project_id, run_id))
+            found = call.tx.one("SELECT project_id, tabled FROM runs WHERE id = ?", (run_id,))
+            if found is None:
+                # Somebody else collects too, and was quicker.
+                continue
+            if found[1]:
+                call.blobs.drop_table(table_of(found[0], run_id))
             delete_rows(call.tx, "runs", "id = ?", (run_id,))
         lock(call.tx, shared=False)
         forget_unused(call.tx)
