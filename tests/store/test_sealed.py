@@ -8,6 +8,7 @@ import random
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -294,6 +295,29 @@ def test_one_blob_does_not_pass_for_another(blobs: SealedBlobs, folder: FolderBl
         with pytest.raises(CorruptedError):
             list(blobs.chunks(digest))
     assert len(list(blobs.problems())) == 2
+
+
+@pytest.mark.parametrize("size", [1_000, 2_500_000])
+def test_what_is_put_again_while_it_is_read(blobs: SealedBlobs, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    """Another one replaced the whole blob between the header and the chunks: each has a key of its own."""
+    data = random.Random(size).randbytes(size)
+    digest = blobs.of(RED).put_bytes(data)
+    reading, replaced = type(blobs.sealed).pieces, list[Digest]()
+
+    def pieces(shelf: Any, name: Digest, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+        found = b"".join(reading(shelf, name, start, length))
+        if length == HEADER_BYTES and not replaced:
+            replaced.append(name)
+            blobs.sealed.remove([name], float("inf"))
+            blobs.of(RED).put_bytes(data)
+        return iter([found])
+
+    monkeypatch.setattr(type(blobs.sealed), "pieces", pieces)
+    for start in (0, size // 3):
+        replaced.clear()
+        assert (b"".join(blobs.chunks(digest, start)), len(replaced)) == (data[start:], 1)
+    replaced.clear()
+    assert list(blobs.problems()) == []
 
 
 # beside the encryption --------------------------------------------------------------------------------------------------

@@ -54,6 +54,8 @@ class Opened(NamedTuple):
     secret: bytes
     digest: Digest
     size: int
+    key_id: str
+    """The team's key that opened it."""
 
 
 def sealed_size(size: int) -> int:
@@ -175,7 +177,7 @@ def header_of(data: bytes) -> Header:
 def opened(header: Header, key: Held, name: Digest) -> Opened:
     """What the team's key opens of a header. Raises: CorruptedError."""
     told = unseal(key.cipher, header.wrapped, _about(header.fixed, name))
-    return Opened(told[:KEY_BYTES], Digest(told[KEY_BYTES:].hex()), header.size)
+    return Opened(told[:KEY_BYTES], Digest(told[KEY_BYTES:].hex()), header.size, header.key_id)
 
 
 def place_of(size: int, start: int, stop: int) -> tuple[int, int]:

@@ -43,6 +43,7 @@ from runward.store.blobs import (
 from runward.store.ciphers import TAG_BYTES
 from runward.store.envelope import (
     HEADER_BYTES,
+    Header,
     Opened,
     SealingWriter,
     content_size,
@@ -278,9 +279,30 @@ class SealedBlobs(Putting):
 
     # reading --------------------------------------------------------------------------------------------------------
 
-    def _opened(self, found: _Lying) -> Opened:
-        header = header_of(b"".join(self.sealed.pieces(found.name, 0, HEADER_BYTES)))
-        return opened(header, self.keyring.by_id("team", found.owner, header.key_id), found.name)
+    def _header(self, name: Digest) -> Header:
+        return header_of(b"".join(self.sealed.pieces(name, 0, HEADER_BYTES)))
+
+    def _opened(
+        self, name: Digest, owner_of: Callable[[str], str], start: int = 0, stop: int | None = None
+    ) -> tuple[Opened, Iterator[bytes]]:
+        """What a sealed blob's header says, and the decrypted bytes from ``start`` to before ``stop``.
+
+        The header and the chunks are read one after the other. Whoever puts the same content meanwhile may replace both, and
+        seals it under another key: then it is begun anew.
+        """
+        while True:
+            header = self._header(name)
+            told = opened(header, self.keyring.by_id("team", owner_of(header.key_id), header.key_id), name)
+            end = told.size if stop is None else min(stop, told.size)
+            begin, length = place_of(told.size, start, end)
+            chunks = decrypted(told, self.sealed.pieces(name, begin, length), start, end)
+            try:
+                first = next(chunks, b"")
+            except CorruptedError:
+                if self._header(name) == header:
+                    raise
+            else:
+                return told, itertools.chain([first], chunks)
 
     def chunks(self, digest: Digest, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """See :meth:`Blobs.chunks`. Only the chunks that hold the bytes from ``start`` to before ``stop`` are read."""
@@ -291,12 +313,10 @@ class SealedBlobs(Putting):
         )
 
     def _decrypted(self, found: _Lying, digest: Digest, start: int, stop: int | None) -> Iterator[bytes]:
-        told = self._opened(found)
+        told, chunks = self._opened(found.name, lambda _: found.owner, start, stop)
         if told.digest != digest:
             raise CorruptedError(f"blob {digest[:12]} is another one", hint="restore it from a backup")
-        end = told.size if stop is None else min(stop, told.size)
-        begin, length = place_of(told.size, start, end)
-        return decrypted(told, self.sealed.pieces(found.name, begin, length), start, end)
+        return chunks
 
     def read(self, digest: Digest) -> bytes:
         """See :meth:`Blobs.read`."""
@@ -344,15 +364,12 @@ class SealedBlobs(Putting):
                 yield f"sealed blob {name}: {error.message}"
 
     def _check(self, name: Digest) -> None:
-        header = header_of(b"".join(self.sealed.pieces(name, 0, HEADER_BYTES)))
-        owner = self.keyring.owner_of(header.key_id)
-        told = opened(header, self.keyring.by_id("team", owner, header.key_id), name)
-        begin, length = place_of(told.size, 0, told.size)
+        told, chunks = self._opened(name, self.keyring.owner_of)
         hasher = blake3()
-        for chunk in decrypted(told, self.sealed.pieces(name, begin, length), 0, told.size):
+        for chunk in chunks:
             hasher.update(chunk)
         check_announced(hasher.hexdigest(), told.digest)
-        if self._name(owner, told.digest) != name:
+        if self._name(self.keyring.owner_of(told.key_id), told.digest) != name:
             raise CorruptedError("it lies under the name of another content")
         if self.sealed.size(name) != sealed_size(told.size):
             raise CorruptedError("there are more bytes than were written")
