@@ -122,9 +122,10 @@ def _shown(drift: Drift, lock: Lock) -> list[str]:
 
 def _server(output: Output) -> int:
     """What the server says of its workspace; a folder says it of itself."""
-    health = face.current_workspace().health.health()
+    space = face.current_workspace()
+    health = space.health.health()
     signs = {"well": "✓", "ailing": "!", "failing": "✗"}
-    lines = [f"Runward {health.version} at {face.current_workspace().place}"]
+    lines = [f"Runward {health.version} at {space.place}"]
     for check in health.checks:
         hint = f" ({check.hint})" if check.hint and check.state != "well" else ""
         lines.append(f"{signs[check.state]} {check.name}: {check.message}{hint}")

@@ -8,12 +8,13 @@ from typing import get_args
 import click
 
 from runward.cli.output import Output, pass_output, with_json
+from runward.core.permissions import VERBS, Verb
 from runward.errors import NotFoundError
-from runward.governance.model import Grant, Member, NewMember, NewToken, RoleName, ScopeKind, Verb
+from runward.governance.model import Grant, Member, NewMember, NewToken, RoleName, ScopeKind
 from runward.store.folder import FolderBlobs
 from runward.workspace import FolderWorkspace, Workspace, connect, find_folder, open_dispatcher
 
-VERB = click.Choice(list(get_args(Verb)))
+VERB = click.Choice(VERBS)
 ROLES = click.Choice(list(get_args(RoleName)))
 
 

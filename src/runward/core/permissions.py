@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Final
+from typing import Final, Literal, get_args
 
 
 class Role(IntEnum):
@@ -84,7 +84,7 @@ PERMISSIONS: Final[dict[str, Role]] = {
 }
 """The least role that holds each permission."""
 
-VERBS: Final[tuple[str, ...]] = (
+Verb = Literal[
     "audit.read",
     "data.read_restricted",
     "erase",
@@ -93,8 +93,11 @@ VERBS: Final[tuple[str, ...]] = (
     "review.approve",
     "server.read",
     "verify.write",
-)
-"""The permissions that a member can be given one by one, whatever their role."""
+]
+"""A permission that a member can be given by itself, whatever their role."""
+
+VERBS: Final[tuple[str, ...]] = get_args(Verb)
+"""All of them."""
 
 ALONE: Final[frozenset[str]] = frozenset({"audit.read", "erase", "export", "server.read"})
 """The verbs that need no role beside them: for auditors, data-protection officers and monitoring, who read nobody's data.

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import ClassVar, Protocol
 
 from runward.core.operation import ON_LIST, ON_SELF, ON_WORKSPACE, operation
+from runward.core.permissions import Verb
 from runward.governance.model import (
     Access,
     AuditCheckpoint,
@@ -23,7 +24,6 @@ from runward.governance.model import (
     Team,
     Token,
     TokenSecret,
-    Verb,
     WorkspaceKeys,
 )
 

@@ -11,17 +11,6 @@ from runward.core.ids import MemberId, TeamId
 
 RoleName = Literal["viewer", "contributor", "reviewer", "maintainer", "admin"]
 ScopeKind = Literal["workspace", "team", "project"]
-Verb = Literal[
-    "audit.read",
-    "data.read_restricted",
-    "erase",
-    "export",
-    "job.submit",
-    "review.approve",
-    "server.read",
-    "verify.write",
-]
-"""A permission that a member can be given by itself; the same as :data:`runward.core.permissions.VERBS`."""
 
 
 class Actor(msgspec.Struct, frozen=True):

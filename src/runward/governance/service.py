@@ -8,7 +8,7 @@ from typing import Any, ClassVar, get_args
 from runward.core.call import Room, Scope
 from runward.core.clock import to_us
 from runward.core.ids import MemberId, TeamId, new_id
-from runward.core.permissions import PERMISSIONS, Role
+from runward.core.permissions import PERMISSIONS, Role, Verb
 from runward.errors import AlreadyExistsError, ConflictError, ForbiddenError, InvalidError, NotFoundError
 from runward.governance import repository as sql
 from runward.governance.api import Governance
@@ -33,7 +33,6 @@ from runward.governance.model import (
     Team,
     Token,
     TokenSecret,
-    Verb,
     WorkspaceKeys,
 )
 from runward.governance.names import check_name

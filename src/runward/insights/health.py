@@ -22,7 +22,7 @@ from runward.insights.health_model import BlobsHealth, DatabaseHealth, DiskHealt
 from runward.store.blobs import Blobs
 from runward.store.database import Database, Tx
 from runward.store.folder import FolderBlobs
-from runward.store.migrations import LATEST
+from runward.store.migrations import LATEST, schema_version
 
 _NO_BLOB = Digest("0" * 64)
 
@@ -94,7 +94,7 @@ def _database(tx: Tx, database: Database) -> DatabaseHealth:
         kind=tx.dialect,
         size_bytes=repository.size_bytes(tx),
         connections=database.connections(),
-        format=repository.database_format(tx),
+        format=schema_version(tx),
         newest_format=LATEST,
         clock_ahead_s=repository.clock_ahead_s(tx),
     )

@@ -9,7 +9,6 @@ from runward.governance.trail import heads
 from runward.insights.health_model import BackupHealth, DeliveriesHealth, JobsHealth
 from runward.store.backup import NOTED
 from runward.store.database import Tx
-from runward.store.migrations import schema_version
 
 SECOND = 1_000_000
 _DAY_US = 24 * 3600 * SECOND
@@ -43,11 +42,6 @@ def backup(tx: Tx) -> BackupHealth | None:
     """The last backup that was noted."""
     found = tx.scalar("SELECT value FROM workspace WHERE key = ?", (NOTED,))
     return None if found is None else msgspec.json.decode(str(found), type=BackupHealth)
-
-
-def database_format(tx: Tx) -> int:
-    """The format of the tables."""
-    return schema_version(tx)
 
 
 def size_bytes(tx: Tx) -> int | None:

@@ -32,8 +32,6 @@ _FORMAT = 3
 _FIXED_SEED = 0
 _UNSEEDED = "random generators that nobody seeded"
 _TORCH = "PyTorch's nondeterministic operations"
-
-
 _NOT_RUN = "it could not be run"
 
 
