@@ -12,9 +12,10 @@ import msgspec
 from hypothesis import strategies as st
 
 from runward.core.codec import JSON, encode
+from runward.core.etag import ANYTHING, CONDITION
 from runward.core.operation import Operation
 from runward.core.remote import API
-from tests.hostile.values import TEXTS, VALUES
+from tests.hostile.values import CONDITIONS, TEXTS, VALUES
 
 Place = tuple[str | int, ...]
 
@@ -25,6 +26,7 @@ class Request(NamedTuple):
     method: str
     target: str
     body: bytes | None
+    headers: dict[str, str]
 
 
 def places(value: Any, at: Place = ()) -> Iterator[Place]:
@@ -82,7 +84,10 @@ def mutants(draw: st.DrawFn, op: Operation, arguments: dict[str, Any]) -> Reques
         if any(param.name == wrong and param.place == "body" for param in op.params):
             document = put(document, at, draw(st.sampled_from(VALUES), label="value"))
         body = _torn(draw, json.dumps(document).encode())
-    return Request(op.method, f"{path}?{urlencode(query)}" if query else path, body)
+    headers = {"Content-Type": JSON}
+    if op.revises:
+        headers[CONDITION] = draw(st.sampled_from([ANYTHING] * (3 * len(CONDITIONS)) + list(CONDITIONS)), label="match")
+    return Request(op.method, f"{path}?{urlencode(query)}" if query else path, body, headers)
 
 
 def _torn(draw: st.DrawFn, body: bytes) -> bytes:

@@ -11,13 +11,14 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from runward.core.codec import JSON
+from runward.core.etag import ANYTHING, CONDITION
 from runward.core.openapi import openapi
 from runward.core.operation import Operation, operations_of
 from runward.core.remote import API
 from runward.workspace import ROOMS
 from tests.hostile.conftest import Told
 from tests.hostile.mutants import Request, mutants
+from tests.hostile.values import CONDITIONS
 from tests.permissions.examples import EXAMPLES, OWN_TOKEN
 from tests.permissions.site import Answer, Asking, Open
 
@@ -34,6 +35,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 INPUTS = int(os.environ.get("RUNWARD_HOSTILE_INPUTS", "15"))
 """For each operation; a third each: what fits the document, what does not, and real calls with one thing wrong."""
 _NO_HTTP = "Invalid HTTP request received."
+_NOTHING: st.SearchStrategy[dict[str, str]] = st.just({})
+_MATCHING = st.sampled_from([{CONDITION: ANYTHING}] * 60 + [{}] * 20 + [{CONDITION: text} for text in CONDITIONS])
+"""Most go on to what they change; the others say what the document makes up, or what nobody should."""
 OPERATIONS = [op for room in ROOMS for op in operations_of(room.api).values()]
 _AUTHORS = {op.id for op in OPERATIONS if op.others}
 
@@ -56,6 +60,7 @@ def test_no_input_breaks_the_server(opened: Open, document: Any, session: Any, o
     site = opened.site
     token = site.author_token if op.id in _AUTHORS else site.tokens["admin everywhere"]
     known = {"token_id": site.spare["outsider"]} if op.id == OWN_TOKEN else EXAMPLES[op.id](site.own)
+    real = {param.name: str(known[param.name]).replace("/", ":") for param in op.params if param.place == "path"}
     asking = Asking(opened.url, token)
     described, headers = document[API + op.path][op.method], {"Authorization": f"Bearer {token}"}
     counts = dict.fromkeys(["inputs", "taken", "refused", "broken"], 0)
@@ -69,16 +74,22 @@ def test_no_input_breaks_the_server(opened: Open, document: Any, session: Any, o
         if answer.status >= 500 or (answer.status >= 400 and not is_problem):
             wrong.setdefault(f"{answer.status} {answer.text[:200]}", sent[:1000])
 
-    def by_document(case: Any) -> None:
-        found = case.call(base_url=opened.url, session=session, headers=headers, timeout=60)
-        noted(Answer(found.status_code, found.text), f"{case.method} {case.formatted_path} {case.query} {case.body!r}")
+    def by_document(sent: tuple[Any, dict[str, str], bool]) -> None:
+        case, more, is_real = sent
+        if is_real:
+            # What is made up for an id is never there, and the body of such a call is not looked at.
+            case.path_parameters = {**(case.path_parameters or {}), **real}
+        found = case.call(base_url=opened.url, session=session, headers={**headers, **more}, timeout=60)
+        shown = f"{case.method} {case.formatted_path} {case.query} {case.body!r} {more}"
+        noted(Answer(found.status_code, found.text), shown)
 
     def by_hand(sent: Request) -> None:
-        noted(asking.send(*sent, {"Content-Type": JSON}), repr(sent))
+        noted(asking.send(*sent), repr(sent))
 
     modes = schemathesis.GenerationMode
-    _each(described.as_strategy(generation_mode=modes.POSITIVE), by_document)
-    _each(described.as_strategy(generation_mode=modes.NEGATIVE), by_document)
+    for mode in (modes.POSITIVE, modes.NEGATIVE):
+        made = described.as_strategy(generation_mode=mode)
+        _each(st.tuples(made, _MATCHING if op.revises else _NOTHING, st.booleans()), by_document)
     _each(mutants(op, known), by_hand)
     asking.close()
     told("document", op.id, {**counts, "wrong": wrong})

@@ -81,3 +81,28 @@ OTHERS: Final[tuple[Any, ...]] = (
     {str(n): n for n in range(3000)},
 )
 VALUES: Final[tuple[Any, ...]] = (*TEXTS, *NUMBERS, *OTHERS)
+CONDITIONS: Final = (
+    "",
+    '"',
+    '""',
+    "W/",
+    'W/"',
+    '"a" "b"',
+    '*, "a"',
+    '"*"',
+    "**",
+    "null",
+    '"-"',
+    '"-.-.-.-"',
+    '"1"',
+    '"1e400"',
+    '"' + "9" * 5000 + '"',
+    '"\xff\xfe"',
+    "\xe9",
+    '"\x7f"',
+    '"' * 9999,
+    '"' + "." * 20_000 + '"',
+    ", ".join(['"a"'] * 8000),
+    "x" * 60_000,
+)
+"""What is sent as ``If-Match``."""

@@ -46,6 +46,10 @@ class BlobReference(NamedTuple):
     """Whether the bytes named are documents that name further bytes."""
 
 
+Guard = Callable[[Any, str, str, tuple[str, str]], str]
+"""(call, kind, id, the object whose reader asks for it)."""
+
+
 class Room(NamedTuple):
     """A room's contract, its service, its objects, what it listens to, and what it needs kept."""
 
@@ -59,8 +63,10 @@ class Room(NamedTuple):
     """Queries for the ids of runs that garbage collection must not take, deleted or not."""
     lapses: tuple[Callable[[Any, int], int], ...] = ()
     """(transaction, time in microseconds): lets go of what was put out of sight before then; how many things."""
-    guard: Callable[[Any, str, str], str] | None = None
-    """(call, kind, id) -> why an object's content needs more than the ordinary permission to be read; empty where it does not."""
+    guard: Guard | None = None
+    """Why an object's content needs more than the ordinary permission to be read; empty where it does not."""
+    letting_go: Callable[[Any, str, str, Sequence[str] | None], None] | None = None
+    """(call, kind, id, parts or None for all) -> keeps what has to be known of contents that are about to leave an object."""
     ahead: Mapping[str, Callable[[Any, Sequence[str]], None]] = {}
     """(transaction, ids): reads where several objects of a kind lie, so that the resolver finds each known already."""
     states: Mapping[str, Callable[..., Sequence[Any]]] = {}
@@ -96,9 +102,14 @@ class Rooms:
                 room.ahead[kind](tx, ids)
 
     @functools.cached_property
-    def guards(self) -> tuple[Callable[[Any, str, str], str], ...]:
+    def guards(self) -> tuple[Guard, ...]:
         """What says which contents need more than the ordinary permission."""
         return tuple(room.guard for room in self if room.guard is not None)
+
+    @functools.cached_property
+    def letting_go(self) -> tuple[Callable[[Any, str, str, Sequence[str] | None], None], ...]:
+        """What looks at contents before they leave an object."""
+        return tuple(room.letting_go for room in self if room.letting_go is not None)
 
     @functools.cached_property
     def hooks(self) -> Mapping[str, tuple[Hook, ...]]:

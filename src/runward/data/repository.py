@@ -249,10 +249,9 @@ def delete_dataset(tx: Tx, dataset_id: str) -> None:
 
 
 def set_reads(tx: Tx, run_id: str, reads: Iterable[tuple[str, str]]) -> None:
-    """Store the (digest, path) of the files that a run read."""
-    tx.execute("DELETE FROM run_reads WHERE run_id = ?", (run_id,))
+    """Add the (digest, path) of files that a run read. What it read once it has read, whatever it says later."""
     tx.many(
-        "INSERT INTO run_reads (digest, run_id, path) VALUES (?, ?, ?)",
+        "INSERT INTO run_reads (digest, run_id, path) VALUES (?, ?, ?) ON CONFLICT (digest, run_id, path) DO NOTHING",
         [(digest, run_id, path) for digest, path in dict.fromkeys(reads)],
     )
 

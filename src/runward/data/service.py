@@ -181,6 +181,8 @@ class DataService(Data):
         """See the contract."""
         place = self._place(dataset)
         self._event("dataset.deleted", place, {"name": place.name})
+        spans.make_known(self.tx, self.call.blobs, place.id)
+        self.call.let_go("dataset", place.id)
         sql.delete_dataset(self.tx, place.id)
 
     def list_versions(self, dataset: str) -> list[DatasetVersion]:
@@ -229,6 +231,7 @@ class DataService(Data):
             )
         spans.make_known(self.tx, self.call.blobs, place.id)
         sql.delete_version(self.tx, self._id_of(place, found.digest))
+        self.call.let_go("dataset", place.id, spans.empty(self.tx, place.id))
         spans.drop_empty(self.tx, place.id)
         sql.touch(self.tx, place.id, self.call.now_us)
         self._event("dataset.version_deleted", place, {"digest": found.digest})

@@ -59,14 +59,19 @@ def _insert(tx: Tx, dataset_id: str, spans: Iterable[tuple[str, Span]]) -> None:
     tx.many("INSERT INTO dataset_spans (dataset_id, digest, first, past) VALUES (?, ?, ?, ?)", rows)
 
 
+_EMPTY = """dataset_id = ? AND NOT EXISTS (SELECT 1 FROM dataset_versions v
+  WHERE v.dataset_id = dataset_spans.dataset_id AND v.number >= dataset_spans.first
+  AND (dataset_spans.past IS NULL OR v.number < dataset_spans.past))"""
+
+
+def empty(tx: Tx, dataset_id: str) -> list[str]:
+    """Contents of a dataset that no version holds any more."""
+    return [row[0] for row in tx.all(f"SELECT DISTINCT digest FROM dataset_spans WHERE {_EMPTY}", (dataset_id,))]
+
+
 def drop_empty(tx: Tx, dataset_id: str) -> None:
     """Forget contents that no version holds any more."""
-    tx.execute(
-        """DELETE FROM dataset_spans WHERE dataset_id = ? AND NOT EXISTS (SELECT 1 FROM dataset_versions v
-           WHERE v.dataset_id = dataset_spans.dataset_id AND v.number >= dataset_spans.first
-           AND (dataset_spans.past IS NULL OR v.number < dataset_spans.past))""",
-        (dataset_id,),
-    )
+    tx.execute(f"DELETE FROM dataset_spans WHERE {_EMPTY}", (dataset_id,))
 
 
 def held(tx: Tx, dataset_id: str, digests: Sequence[str]) -> set[str]:

@@ -97,15 +97,36 @@ class Call:
 
         Raises: ForbiddenError (it is restricted, and the caller may not read what is).
         """
-        reasons = (guard(self, kind, object_id) for guard in self._dispatcher.rooms.guards)
-        if reason := next(filter(None, reasons), ""):
+        place = on or (kind, object_id)
+        if reason := self._restriction(kind, object_id, place):
             try:
-                place = on or (kind, object_id)
                 self._dispatcher.require(self, *place, RESTRICTED, f"reading this (it is {reason})")
             except ForbiddenError as error:
                 self.aside.append(self._dispatcher._noted(self, RESTRICTED, kind, object_id, error.code))
                 raise
             self.aside.append(self._dispatcher._noted(self, RESTRICTED, kind, object_id, "ok"))
+
+    def _restriction(self, kind: str, object_id: str, on: tuple[str, str]) -> str:
+        reasons = (guard(self, kind, object_id, on) for guard in self._dispatcher.rooms.guards)
+        return next(filter(None, reasons), "")
+
+    def may_show(self, digest: str, on: tuple[str, str]) -> bool:
+        """Whether bytes may stand where everybody sees them who may read an object (kind, id)."""
+        try:
+            return not self._restriction("blob", digest, on)
+        except ForbiddenError:
+            return False
+
+    def let_go(self, kind: str, object_id: str, parts: Sequence[str] | None = None) -> None:
+        """Say that an object is about to lose its content. Bytes may stay longer than what says why they are restricted.
+
+        Args:
+            kind: Of the object: a run, a dataset, or a project with its datasets.
+            object_id: The object.
+            parts: What of it, where not all of it: paths of a run's files, digests of a dataset's.
+        """
+        for look in self._dispatcher.rooms.letting_go:
+            look(self, kind, object_id, parts)
 
     def at_end(self, work: AtEnd, subject: str) -> None:
         """Have some work done before the commit, once for all that was left for it by the calls of this transaction."""

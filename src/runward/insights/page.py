@@ -45,15 +45,16 @@ footer{margin-top:48px;padding-top:10px;border-top:1px solid var(--line);font-si
 """
 
 
-def page_of(report: Report, content: ReportContent, blobs: Blobs) -> str:
+def page_of(report: Report, content: ReportContent, blobs: Blobs, may_show: Callable[[ReportMedium], bool]) -> str:
     """The whole document of what a report shows.
 
     Args:
         report: Says whether and when it was pinned.
         content: What it shows.
         blobs: Where the media's bytes are; those over 4 MiB, and those beyond 32 MiB in all, are only named.
+        may_show: Whether a medium's bytes may be in a document that is handed on.
     """
-    files = _Files(blobs)
+    files = _Files(blobs, may_show)
     parts = "\n".join(_part(part, files) for part in content.parts)
     header = f"<p class='muted'>{escape(content.project)} · {_state(report, content)}</p>"
     footer = (
@@ -198,11 +199,11 @@ def _media(part: ReportPart, looks: dict[str, Look], files: _Files) -> str:
 class _Files:
     """Bytes of media, up to what one document should hold."""
 
-    def __init__(self, blobs: Blobs) -> None:
-        self._blobs, self._left = blobs, MAX_FILES_BYTES
+    def __init__(self, blobs: Blobs, may_show: Callable[[ReportMedium], bool]) -> None:
+        self._blobs, self._may_show, self._left = blobs, may_show, MAX_FILES_BYTES
 
     def read(self, medium: ReportMedium) -> bytes | None:
-        if medium.size > min(MAX_FILE_BYTES, self._left):
+        if medium.size > min(MAX_FILE_BYTES, self._left) or not self._may_show(medium):
             return None
         try:
             data = self._blobs.read(Digest(medium.digest))

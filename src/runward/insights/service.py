@@ -28,6 +28,7 @@ from runward.insights.model import (
     ReportDetail,
     ReportLink,
     ReportLinkSecret,
+    ReportMedium,
 )
 from runward.insights.page import page_of
 
@@ -120,7 +121,12 @@ class ReportService(Reports):
     def report_page(self, report_id: str) -> str:
         """See the contract."""
         detail = self.get_report(report_id)
-        return page_of(detail.report, detail.content, self.call.blobs)
+
+        def may_show(medium: ReportMedium) -> bool:
+            # A page is handed on, by a link to anybody: what is restricted is left out, whoever asks for it.
+            return self.call.may_show(medium.digest, ("report", report_id))
+
+        return page_of(detail.report, detail.content, self.call.blobs, may_show)
 
     def report_links(self, report_id: str) -> list[ReportLink]:
         """See the contract."""

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from runward.policy import repository as sql
-from runward.policy.model import INTERNAL, LABELS, RESTRICTED, LabelledKind
-from runward.policy.repository import OwnLabel, Thing
+from runward.policy.model import INTERNAL, LABELS, RESTRICTED
+from runward.policy.repository import OwnLabel, Thing, ThingKind
 from runward.store.database import Tx
 
 MAX_FOLLOWED = 2_000
@@ -44,8 +44,26 @@ def holding(tx: Tx, thing: Thing) -> Holding:
     said = INTERNAL if own is None else own.label
     if (own is not None and own.released) or not sql.restricts_anything(tx):
         return Holding(said, own, [], False)
-    seen, level, found = {thing}, [thing], list[tuple[Thing, int]]()
-    while level and len(seen) <= MAX_FOLLOWED:
+    found, is_cut = _led_to(tx, [thing])
+    sources = sorted(((one, label) for one, label in found if label > said), key=lambda pair: (-pair[1], pair[0]))
+    return Holding(
+        max([said, *(label for _, label in sources), *([RESTRICTED] if is_cut else [])]), own, sources, is_cut
+    )
+
+
+def is_any_restricted(tx: Tx, things: Sequence[Thing]) -> bool:
+    """Whether one of some things is restricted, all of them followed at once."""
+    found, follow = list[tuple[Thing, int]](), list[Thing]()
+    for kind in sorted({kind for kind, _ in things}):
+        follow += _labelled(tx, kind, [one for of, one in things if of == kind], found)
+    led, is_cut = ([], False) if any(label >= RESTRICTED for _, label in found) else _led_to(tx, follow)
+    return is_cut or any(label >= RESTRICTED for _, label in [*found, *led])
+
+
+def _led_to(tx: Tx, things: Sequence[Thing]) -> tuple[list[tuple[Thing, int]], bool]:
+    """The labels of what some things were made of, and whether that was too much for all of it to be followed."""
+    seen, level, found = set(things), list(things), list[tuple[Thing, int]]()
+    while level and len(seen) - len(things) <= MAX_FOLLOWED:
         reached: set[Thing] = set()
         for kind in {kind for kind, _ in level}:
             reached.update(sql.made_of(tx, kind, [one for of, one in level if of == kind]))
@@ -53,11 +71,7 @@ def holding(tx: Tx, thing: Thing) -> Holding:
         for kind in sorted({kind for kind, _ in reached - seen}):
             level += _labelled(tx, kind, sorted(one for of, one in reached - seen if of == kind), found)
         seen |= reached
-    is_cut = bool(level)
-    sources = sorted(((one, label) for one, label in found if label > said), key=lambda pair: (-pair[1], pair[0]))
-    return Holding(
-        max([said, *(label for _, label in sources), *([RESTRICTED] if is_cut else [])]), own, sources, is_cut
-    )
+    return found, bool(level)
 
 
 def restricted_pages(tx: Tx, ids: Sequence[str]) -> set[str]:
@@ -67,7 +81,7 @@ def restricted_pages(tx: Tx, ids: Sequence[str]) -> set[str]:
     return {page_id for page_id, own in sql.own_labels(tx, "page", ids).items() if own.label >= RESTRICTED}
 
 
-def _labelled(tx: Tx, kind: LabelledKind, ids: list[str], found: list[tuple[Thing, int]]) -> list[Thing]:
+def _labelled(tx: Tx, kind: ThingKind, ids: list[str], found: list[tuple[Thing, int]]) -> list[Thing]:
     """Note the labels of some things; returns those to go on from."""
     labels = sql.own_labels(tx, kind, ids)
     found += [((kind, one), own.label) for one, own in labels.items()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, cast, get_args
 
 from runward.core.call import Event, Room, Scope
@@ -11,9 +12,9 @@ from runward.errors import ForbiddenError, InvalidError, NotFoundError
 from runward.governance.calling import Call
 from runward.policy import repository as sql
 from runward.policy.api import Policy
-from runward.policy.carrying import Holding, holding
-from runward.policy.model import INTERNAL, LABELS, Labelled, LabelledKind, LabelName, Scan, Source, Terms
-from runward.policy.repository import OwnLabel, Thing
+from runward.policy.carrying import Holding, holding, is_any_restricted
+from runward.policy.model import INTERNAL, LABELS, RESTRICTED, Labelled, LabelledKind, LabelName, Scan, Source, Terms
+from runward.policy.repository import OwnLabel, Thing, ThingKind
 from runward.policy.scanning import scan_dataset, scan_run
 from runward.registry.api import Registry
 
@@ -82,10 +83,7 @@ class PolicyService(Policy):
 
     def _labelled(self, thing: Thing, found: Holding) -> Labelled:
         own = found.own
-        sources = [
-            Source(kind, one, sql.name_of(self.tx, (kind, one)) if self._sees(kind, one) else "", LABELS[label])
-            for (kind, one), label in found.sources[:_SHOWN]
-        ]
+        sources = [self._source(one, label) for one, label in found.sources[:_SHOWN]]
         return Labelled(
             thing=f"{thing[0]}:{thing[1]}",
             label=LABELS[found.label],
@@ -98,8 +96,9 @@ class PolicyService(Policy):
             terms=sql.terms_of(self.tx, [thing[1]]).get(thing[1]) if thing[0] == "dataset" else None,
         )
 
-    def _sees(self, kind: str, object_id: str) -> bool:
-        return self.call.role_on(kind, object_id) is not None
+    def _source(self, thing: Thing, label: int) -> Source:
+        (kind, object_id), name = _named(self.call, thing)
+        return Source(cast(LabelledKind, kind), object_id, name, LABELS[label])
 
 
 def check_length(text: str, what: str) -> None:
@@ -130,29 +129,70 @@ def _scope(call: Call, thing: str) -> Scope | None:
     return call.dispatcher.scope_of(call, kind, reference)
 
 
-def why_restricted(call: Call, kind: str, object_id: str) -> str:
+def why_restricted(call: Call, kind: str, object_id: str, on: tuple[str, str]) -> str:
     """Why the content of a thing needs more than the ordinary permission to be read; empty where it does not.
+
+    Of bytes (``blob``) it tells what holds them in the team of the object ``on`` (kind, id).
 
     Raises: ForbiddenError (it is a dataset whose terms have ended).
     """
     if kind == "blob":
         # Whoever can name bytes must not get at them by way of another run of the project.
-        held = sql.holders(call.tx, object_id) if sql.restricts_anything(call.tx) else []
-        return next(filter(None, (why_restricted(call, *one) for one in held)), "")
+        place = call.dispatcher.scope_of(call, *on)
+        if place is None:
+            return LABELS[RESTRICTED]
+        held = sql.holders(call.tx, object_id, place.team_id)
+        _check_terms(call, [one for of, one in held if of == "dataset"])
+        if not sql.restricts_anything(call.tx) or not is_any_restricted(call.tx, held):
+            return ""
+        return next(filter(None, (_why(call, one) for one in held[:_SHOWN])), LABELS[RESTRICTED])
     if kind not in get_args(LabelledKind):
         return ""
-    thing = (cast(LabelledKind, kind), object_id)
-    terms = sql.terms_of(call.tx, [object_id]).get(object_id) if kind == "dataset" else None
-    if terms is not None and terms.expires_on is not None and terms.expires_on < utc_now().date():
-        raise ForbiddenError(
-            f"{sql.name_of(call.tx, thing)} may be read up to {terms.expires_on} only: its terms have ended",
-            hint="who may read restricted data can renew them: runward data terms DATASET --expires DATE",
-        )
+    if kind == "dataset":
+        _check_terms(call, [object_id])
+    return _why(call, (cast(LabelledKind, kind), object_id))
+
+
+def _check_terms(call: Call, datasets: list[str]) -> None:
+    for dataset_id, terms in sql.terms_of(call.tx, datasets).items():
+        if terms.expires_on is not None and terms.expires_on < utc_now().date():
+            name = sql.name_of(call.tx, ("dataset", dataset_id))
+            raise ForbiddenError(
+                f"{name} may be read up to {terms.expires_on} only: its terms have ended",
+                hint="who may read restricted data can renew them: runward data terms DATASET --expires DATE",
+            )
+
+
+def _why(call: Call, thing: Thing) -> str:
     found = holding(call.tx, thing)
     if not found.is_restricted:
         return ""
-    of = ", ".join(f"{source[0]} {name}" for source, _ in found.sources[:3] if (name := sql.name_of(call.tx, source)))
-    return f"{found.word}, made of {of}" if of else found.word
+    of = [_named(call, source) for source, _ in found.sources[:3]]
+    shown = ", ".join(f"{kind} {name}" for (kind, _), name in of if name)
+    return f"{found.word}, made of {shown}" if shown else found.word
 
 
-ROOM = Room(Policy, PolicyService, {"thing": _scope}, {}, guard=why_restricted)
+def _named(call: Call, source: Thing) -> tuple[Thing, str]:
+    """A source as people know it, and its name; that is empty where the caller may not see it, or it is gone.
+
+    A content is nothing to people: it has its label from what let it go.
+    """
+    thing = sql.let_go_by(call.tx, source[1]) if source[0] == "content" else source
+    return thing, sql.name_of(call.tx, thing) if call.role_on(*thing) is not None else ""
+
+
+def keep_labels(call: Call, kind: str, object_id: str, parts: Sequence[str] | None) -> None:
+    """Note the label that holds for a thing for the contents that leave it, where it restricts them."""
+    if not sql.restricts_anything(call.tx):
+        return
+    if kind == "project":
+        for dataset_id in sql.datasets_in(call.tx, object_id):
+            keep_labels(call, "dataset", dataset_id, None)
+        return
+    thing = (cast(ThingKind, kind), object_id)
+    found = holding(call.tx, thing)
+    if found.is_restricted:
+        sql.keep_for_contents(call.tx, thing, found.label, parts, call.now_us)
+
+
+ROOM = Room(Policy, PolicyService, {"thing": _scope}, {}, guard=why_restricted, letting_go=keep_labels)

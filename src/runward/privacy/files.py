@@ -168,6 +168,10 @@ _FOLLOW: Sequence[tuple[str, bool]] = (
 )
 
 
+_KEPT = """UPDATE kept_labels SET digest = ?, id = team_id || ':' || ? WHERE digest = ? AND NOT EXISTS (
+  SELECT 1 FROM kept_labels k WHERE k.digest = ? AND k.team_id = kept_labels.team_id)"""
+
+
 def follow(tx: Tx, old: str, move: Move, instead: Move) -> None:
     """Let what is no content of a run name the new bytes. Runs follow with their evidence."""
     for table, sized in _FOLLOW:
@@ -179,6 +183,8 @@ def follow(tx: Tx, old: str, move: Move, instead: Move) -> None:
             tx.execute(f"UPDATE {table} SET digest = ?, size = ? WHERE digest = ?", (to.new, to.size, old))
         else:
             tx.execute(f"UPDATE {table} SET digest = ? WHERE digest = ?", (to.new, old))
+    if move.new:
+        tx.execute(_KEPT, (move.new, move.new, old, move.new))
 
 
 def remove(tx: Tx, blobs: Blobs, digests: Sequence[Digest]) -> int:

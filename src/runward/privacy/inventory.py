@@ -153,6 +153,7 @@ TABLES: Final[dict[str, Table]] = {
     "dataset_names": _table("names of versions", plain="dataset_id version_id set_at", name="set_by", text="name"),
     "dataset_spans": _table("which version holds which file", plain="dataset_id first past", digest="digest"),
     "labels": _table("labels", plain="object_kind object_id label released set_at", name="set_by", text="reason"),
+    "kept_labels": _table("labels of contents", plain="id team_id label object_kind object_id at", digest="digest"),
     "dataset_terms": _table("terms of datasets", plain="dataset_id set_at", name="set_by", text="terms"),
     # reproduction ---------------------------------------------------------------------------------------------------
     "verifications": _table(

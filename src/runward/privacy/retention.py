@@ -229,6 +229,7 @@ def _set_aside(call: Call, run_id: str, kind: RetentionKind) -> None:
         rows.append((run_id, kind, f"{call.now_us}", "", size, text, call.now_us))
         tx.execute("DELETE FROM outputs WHERE run_id = ?", (run_id,))
     else:
+        call.let_go("run", run_id)
         same = "=" if kind == "tables" else "<>"
         where = f"run_id = ? AND media_type {same} '{TABLE_TYPE}'"
         for row in tx.all(f"SELECT {', '.join(_ARTIFACT)} FROM artifacts WHERE {where}", (run_id,)):

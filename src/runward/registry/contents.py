@@ -124,19 +124,20 @@ def note_contents(call: Call, model_id: str, version: int, new: NewVersion) -> N
     """Store the files of a version as they lie now, and what it takes and gives. Raises: InvalidError."""
     found = lying(call, new.source, new.run_id, new.logged_model_id)
     sql.store_files(call.tx, model_id, version, look_into(call, found))
-    said = _described(call, new, found)
+    on = ("run", new.run_id) if new.run_id else ("model", model_id)
+    said = _described(call, on, new, found)
     if any(said):
         sql.set_columns(call.tx, model_id, version, said._asdict())
 
 
-def _described(call: Call, new: NewVersion, found: list[_Lying]) -> Described:
+def _described(call: Call, on: tuple[str, str], new: NewVersion, found: list[_Lying]) -> Described:
     signature, example = new.signature, new.input_example
     if signature is not None:
         checked_signature(signature)
-    if (signature is None or example is None) and (text := _text(call, found, "MLmodel")):
+    if (signature is None or example is None) and (text := _text(call, on, found, "MLmodel")):
         told = read_mlmodel(text)
         signature = signature or told.signature
-        example = _parsed(_text(call, found, told.example_path)) if example is None else example
+        example = _parsed(_text(call, on, found, told.example_path)) if example is None else example
     return Described(
         msgspec.json.encode(signature).decode() if signature is not None else "",
         encoded_example(example, "input_example"),
@@ -144,9 +145,12 @@ def _described(call: Call, new: NewVersion, found: list[_Lying]) -> Described:
     )
 
 
-def _text(call: Call, found: list[_Lying], path: str) -> str:
+def _text(call: Call, on: tuple[str, str], found: list[_Lying], path: str) -> str:
     item = next((item for item in found if item.path == path and item.size <= _MAX_TEXT), None)
     if item is None:
+        return ""
+    if not call.may_show(item.digest, on):
+        # What is told of a version is seen by all who see the model.
         return ""
     try:
         return call.blobs.read(Digest(item.digest)).decode("utf-8", errors="replace")

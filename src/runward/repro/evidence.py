@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from runward.core.ids import Digest
 from runward.errors import InvalidError, NotFoundError
 from runward.governance.calling import Call
 from runward.repro.compare import result_report
@@ -19,7 +18,7 @@ from runward.repro.records import NewVerification, Replicate, ReplicateGroup, Re
 from runward.repro.statistical import as_sample, decide_conceptually, decide_statistically
 from runward.tracking.api import Tracking
 from runward.tracking.deltas import mean_interval
-from runward.tracking.files import find_capture
+from runward.tracking.files import find_blob, find_capture
 from runward.tracking.model import Run
 from runward.tracking.replicates import Replicates, replicates_of, seed_of
 
@@ -123,10 +122,11 @@ def _check_independence(call: Call, run_id: str, other: str, told: list[InputChe
 
 def _implementation(call: Call, run_id: str) -> Implementation:
     def read(digest: str) -> bytes:
-        return call.blobs.read(Digest(digest))
+        # The document comes from a client: only bytes of the run's own project are opened.
+        return call.blobs.read(find_blob(call, run_id, digest).digest)
 
     def document(kind: str) -> bytes:
-        return read(find_capture(call, run_id, kind).digest)
+        return call.blobs.read(find_capture(call, run_id, kind).digest)
 
     return implementation_of(call.use(Tracking).get_run(run_id).run.created_by, document, read)
 

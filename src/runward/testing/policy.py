@@ -13,13 +13,24 @@ from runward.core.hashing import digest_bytes
 from runward.core.ids import new_id
 from runward.data.model import ColumnDoc
 from runward.errors import ForbiddenError, InvalidError, NotFoundError
+from runward.insights.model import Block, NewReport
 from runward.knowledge.model import NewPage, Situation
 from runward.policy.model import LabelName, Terms
 from runward.registry.model import NewModel, NewVersion
 from runward.review.model import Proposal
 from runward.testing.data import read_by, store
 from runward.testing.worlds import World
-from runward.tracking.model import Batch, NewArtifact, NewRun, OutputChunk, RunEnd, RunParam, RunStatus
+from runward.tracking.model import (
+    Batch,
+    CapturePart,
+    NewArtifact,
+    NewRun,
+    OutputChunk,
+    RunEnd,
+    RunParam,
+    RunStatus,
+)
+from runward.tracking.organise_model import Collect
 from runward.workspace import Workspace
 
 
@@ -148,6 +159,131 @@ class PolicySuite:
         mine, theirs = space.governance.whoami().name, maintainer.governance.whoami().name
         assert noted >= {(mine, dataset, "forbidden"), (mine, run, "forbidden"), (mine, page.id, "forbidden")}
         assert noted >= {(theirs, dataset, "ok"), (theirs, run, "ok"), (theirs, page.id, "ok")}
+
+    def test_restricted_bytes_are_not_had_under_another_name(self, world: World) -> None:
+        """As a file or a captured document of a run of one's own, however many runs name them."""
+        space, thief = world.member("maintainer"), world.member()
+        content, made = new_id().encode(), b'{"files": ["%s"]}' % new_id().encode()
+        dataset = _dataset(world, space, content)
+        run = _reader(world, space, content)
+        _made(world, space, run, made)
+        for data in (content, made):
+            digest = digest_bytes(data)
+            own = thief.tracking.create_run(NewRun(project=world.project)).id
+            thief.tracking.add_artifact(own, NewArtifact("mine", digest))
+            with pytest.raises(ForbiddenError, match="restricted"):
+                b"".join(thief.files.artifact(own, "mine"))
+            with pytest.raises(ForbiddenError, match="restricted"):
+                thief.files.read(own, digest)
+        thief.tracking.put_captures(own, [CapturePart("machine", digest_bytes(made), {})])
+        with pytest.raises(ForbiddenError, match="restricted"):
+            thief.files.capture(own, "machine")
+        for _ in range(220):
+            more = thief.tracking.create_run(NewRun(project=world.project)).id
+            thief.tracking.add_artifact(more, NewArtifact("mine", digest_bytes(made)))
+        with pytest.raises(ForbiddenError, match="restricted"):
+            thief.files.read(more, digest_bytes(made))
+        assert space.files.read(more, digest_bytes(made)) == made
+        assert space.policy.get_label(f"dataset:{dataset}").label == "restricted"
+
+    def test_code_that_is_shown_is_none_that_is_restricted(self, world: World) -> None:
+        """A captured document names bytes, and anybody who works in the project writes one."""
+        space, thief, content = world.member("maintainer"), world.member(), b"rows = %s" % new_id().encode()
+        dataset = _dataset(world, space, content, "internal")
+        entry = {"path": "a.py", "digest": digest_bytes(content), "mode": "file", "size": len(content)}
+        code = thief.files.put_bytes(world.project, msgspec.json.encode({"files": [entry], "untracked": ["a.py"]}))
+        own = thief.tracking.create_run(NewRun(project=world.project)).id
+        thief.tracking.put_captures(own, [CapturePart("code", code, {})])
+        assert content.decode() in str(thief.tracking.code_file(own, "a.py"))
+        assert content.decode() in str(thief.tracking.uncommitted(own))
+        space.policy.set_label(f"dataset:{dataset}", "restricted")
+        assert content.decode() not in str(thief.tracking.code_file(own, "a.py"))
+        assert content.decode() not in str(thief.tracking.uncommitted(own))
+
+    def test_who_changes_what_was_made_of_what_frees_nothing(self, world: World, tmp_path: Path) -> None:
+        """Files that are replaced, reads that are told anew: what was restricted by them stays so."""
+        space, thief = world.member("maintainer"), world.member()
+        content, made = new_id().encode(), new_id().encode()
+        dataset = _dataset(world, space, content, "personal")
+        run = _reader(world, space, content)
+        _made(world, space, run, made)
+        derived = store(space, world.project, f"d-{new_id()}", {"b": made}).dataset.replace("/", ":")
+        read_by(thief, run, world.project)
+        with pytest.raises(ForbiddenError, match="made of dataset"):
+            b"".join(thief.files.artifact(run, "out.bin"))
+        _made(world, thief, run, b"harmless")
+        with pytest.raises(ForbiddenError, match=f"made of run {space.tracking.get_run(run).run.name}"):
+            thief.data_files.fetch(derived, [(digest_bytes(made), tmp_path / "a")], "copy")
+        with pytest.raises(ForbiddenError, match="personal"):
+            thief.files.read(world.run(thief).id, digest_bytes(made))
+        found = space.policy.get_label(f"dataset:{derived}")
+        assert [(one.kind, one.id, one.label) for one in found.because] == [("run", run, "personal")]
+        assert dataset in {one.id for one in space.policy.get_label(f"run:{run}").because}
+
+    def test_what_was_made_of_something_that_is_gone_stays_restricted(self, world: World, tmp_path: Path) -> None:
+        """Deleted datasets, versions and runs, collected and set aside: only a release ends what they were."""
+        space, reader = world.member("maintainer"), world.member()
+        content, newer, made, other = (new_id().encode() for _ in range(4))
+        name = f"d-{new_id()}"
+        gone = store(space, world.project, name, {"a": content}).digest
+        store(space, world.project, name, {"a": newer})
+        dataset = f"{world.project}/{name}".replace("/", ":")
+        space.policy.set_label(f"dataset:{dataset}", "restricted")
+        first, second = _reader(world, space, content), _reader(world, space, newer)
+        _made(world, space, first, made)
+        _made(world, space, second, other)
+        derived = store(space, world.project, f"d-{new_id()}", {"b": made}).dataset.replace("/", ":")
+
+        def is_closed() -> bool:
+            wanted = [(digest_bytes(made), tmp_path / new_id())]
+            with pytest.raises(ForbiddenError, match="restricted"):
+                reader.data_files.fetch(derived, wanted, "copy")
+            with pytest.raises(ForbiddenError, match="restricted"):
+                b"".join(reader.files.artifact(second, "out.bin"))
+            return True
+
+        space.data.delete_version(dataset, gone)
+        assert is_closed()
+        space.data.delete_dataset(dataset)
+        assert is_closed()
+        space.tracking.end_run(first, RunEnd(RunStatus.FINISHED))
+        space.privacy.set_retention(world.project, "artifacts", 0)
+        world.owner.privacy.apply_retention()
+        space.privacy.remove_retention(world.project, "artifacts")
+        assert is_closed()
+        space.tracking.delete_run(first)
+        while world.owner.organise.collect_garbage(Collect(grace_days=0)).more:
+            pass
+        assert is_closed()
+        space.policy.set_label(f"dataset:{derived}", "internal", "sums only", release=True)
+        reader.data_files.fetch(derived, [(digest_bytes(made), tmp_path / "b")], "copy")
+
+    def test_a_page_that_is_handed_on_leaves_restricted_pictures_out(self, world: World) -> None:
+        """A report is seen by all who see its project, and its link by anybody."""
+        space, reader, word = world.member("maintainer"), world.member("viewer"), new_id()
+        run = world.run(space)
+        digest = space.files.put_bytes(world.project, word.encode())
+        space.tracking.add_artifact(run.id, NewArtifact("media/note/0.txt", digest, "text/plain"))
+        blocks = [Block("media", run_ids=[run.id])]
+        report = space.reports.create_report(NewReport(project=world.project, title=f"t {new_id()}", blocks=blocks))
+        assert word in reader.reports.report_page(report.id)
+        space.policy.set_label(f"run:{run.id}", "restricted")
+        for asker in (reader, space):
+            assert word not in asker.reports.report_page(report.id)
+
+    def test_an_example_of_a_model_is_no_way_to_restricted_bytes(self, world: World) -> None:
+        """What a version's files say of it is told to all who see the model."""
+        space, thief, row = world.member("maintainer"), world.member(), f'{{"row": "{new_id()}"}}'.encode()
+        _dataset(world, space, row)
+        own = thief.tracking.create_run(NewRun(project=world.project)).id
+        said = thief.files.put_bytes(
+            world.project, b"saved_input_example_info:\n  artifact_path: e.json\nsignature:\n  inputs: '[]'\n"
+        )
+        files = [NewArtifact("model/MLmodel", said), NewArtifact("model/e.json", digest_bytes(row))]
+        thief.tracking.add_artifacts(own, files)
+        model = thief.registry.create_model(NewModel(name=f"m-{new_id()}", team=world.team)).name
+        thief.registry.create_version(model, NewVersion(run_id=own, source=f"runs:/{own}/model"))
+        assert row.decode()[9:-2] not in str(thief.registry.get_version(model, 1))
 
     def test_a_restricted_page_is_found_by_its_title_only(self, world: World) -> None:
         """Neither lists nor advice nor the search tell its words, to nobody; all of it is there again once it may be."""

@@ -63,6 +63,8 @@ class Comparing:
             sizes = [sql.blob_size(self.tx, project, digest) for project in projects]
             if all(size is None or size > MAX_BYTES for size in sizes):
                 return None
+            if not all(self.call.may_show(digest, ("run", run.id)) for run in runs):
+                return None
             return self.call.blobs.read(check_digest(digest))
 
         return read

@@ -167,6 +167,8 @@ class EnvironmentsService(Environments):
         size = sql.blob_size(self.tx, project_id, entry.digest)
         if size is None or size > MAX_BYTES:
             return Lock(kind=kind_of(entry.path), problems=["its content is not stored, or too large to be read"])
+        if not self.call.may_show(entry.digest, ("run", run_id)):
+            return Lock(kind=kind_of(entry.path), problems=["its content is restricted"])
         return parse(entry.path, self.call.blobs.read(Digest(entry.digest)))
 
 

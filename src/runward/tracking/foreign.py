@@ -154,6 +154,7 @@ def params_of(call: Call, run_id: str) -> list[RunParam]:
 
 def remove_artifacts(call: Call, run_id: str, path: str) -> int:
     """Detach a file, or all below a folder, from a run; returns how many."""
+    call.let_go("run", run_id)
     count = call.tx.touched(
         "DELETE FROM artifacts WHERE run_id = ? AND (path = ? OR substr(path, 1, ?) = ? OR ? = '')",
         (run_id, path, len(path) + 1, f"{path}/", path),

@@ -39,6 +39,7 @@ def step(call: Call, how: Collect) -> Collected:
                 continue
             if found[1]:
                 call.blobs.drop_table(table_of(found[0], run_id))
+            call.let_go("run", run_id)
             delete_rows(call.tx, "runs", "id = ?", (run_id,))
         lock(call.tx, shared=False)
         forget_unused(call.tx)
@@ -46,6 +47,7 @@ def step(call: Call, how: Collect) -> Collected:
     projects = _expired_projects(call.tx, before)
     if projects:
         for project_id in projects[:MAX_RUNS]:
+            call.let_go("project", project_id)
             delete_rows(call.tx, "projects", "id = ?", (project_id,))
         return Collected(0, len(projects[:MAX_RUNS]), 0, 0, more=True)
     _lapse(call, before)

@@ -355,6 +355,7 @@ class TrackingService(Places, Comparing, Tracking):
         sizes = self._uploaded(run_id, [artifact.digest for artifact in artifacts])
         made = [attached(artifact, sizes, self.call.now) for artifact in artifacts]
         if made:
+            self.call.let_go("run", run_id, [artifact.path for artifact in made])
             sql.set_artifacts(self.tx, run_id, made)
             sql.update_run(self.tx, run_id, {})
             self._run_event("run.updated", run_id, {"artifact": made[0].path, "artifacts": len(made)})

@@ -155,6 +155,7 @@ def file_in(caller: Caller, place: Place) -> File:
     if place.run_id:
         with caller.on_run(place.run_id, "run.read") as call:
             call.read_content("run", place.run_id)
+            call.read_content("blob", found.digest, on=("run", place.run_id))
     return found
 
 

@@ -41,6 +41,7 @@ from runward.store.migrations import (
     m0025_verbs,
     m0026_policy,
     m0027_forgetting,
+    m0028_kept_labels,
 )
 
 MIGRATIONS: list[ModuleType] = [
@@ -71,6 +72,7 @@ MIGRATIONS: list[ModuleType] = [
     m0025_verbs,
     m0026_policy,
     m0027_forgetting,
+    m0028_kept_labels,
 ]
 """All migrations in order; the position (from 1) is the schema's version."""
 
