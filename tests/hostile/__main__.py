@@ -24,6 +24,7 @@ _MARKS = "<!-- hostile -->", "<!-- /hostile -->"
 _KINDS = {
     "document": "operations, by the OpenAPI document",
     "mlflow": "routes of MLflow's protocol",
+    "doors": "routes written by hand",
     "paths": "path tricks",
 }
 _COUNTED = ("inputs", "taken", "refused", "broken")
