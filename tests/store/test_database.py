@@ -19,7 +19,7 @@ import pytest
 from runward.core.ids import new_id
 from runward.errors import ConflictError, InvalidError, MigrationNeededError, RunwardError, StoreError
 from runward.store.database import Database, open_database
-from runward.store.layout import tables_of
+from runward.store.layout import references, tables_of
 from runward.store.migrations import LATEST, MIGRATIONS, check_schema, migrate, schema_version
 from runward.testing.plugin import missing
 from runward.testing.worlds import batch
@@ -517,5 +517,6 @@ def test_a_schema_of_our_own_in_another_programs_database(postgres_url: str) -> 
         with database.transaction(write=False) as tx:
             assert "orders" not in tables_of(tx)
             assert tx.scalar("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == 1
+            assert {("params", "run_id", "runs", "id")} <= set(references(tx))
     finally:
         database.close()
