@@ -67,9 +67,8 @@ def primary_key(tx: Tx, table: str) -> tuple[str, ...]:
         rows = [(row[5], row[1]) for row in tx.all(f"PRAGMA table_info({table})") if row[5]]
     else:
         rows = tx.all(
-            """SELECT k.ordinal_position, k.column_name FROM information_schema.key_column_usage k
-               JOIN information_schema.table_constraints c USING (constraint_schema, constraint_name)
-               WHERE c.constraint_type = 'PRIMARY KEY' AND k.constraint_schema = current_schema() AND c.table_name = ?""",
+            """SELECT k.n, a.attname FROM pg_constraint c, unnest(c.conkey) WITH ORDINALITY k (attnum, n), pg_attribute a
+               WHERE c.contype = 'p' AND c.conrelid = to_regclass(?) AND (a.attrelid, a.attnum) = (c.conrelid, k.attnum)""",
             (table,),
         )
     return tuple(name for _, name in sorted(rows))
