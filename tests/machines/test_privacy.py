@@ -154,7 +154,7 @@ class Keeping(RuleBasedStateMachine):
         self.world, self.space, self.owner = world, world.member("maintainer"), world.owner.privacy
         below = self.space.tracking.create_project(NewProject(f"{world.project}/{new_id()}")).path
         self.places = [world.project, below]
-        self.rules: dict[int, float | None] = {}
+        self.terms: dict[int, float | None] = {}
         self.runs: dict[str, int] = {}
         self.away: set[str] = set()
         self.gone: set[str] = set()
@@ -172,22 +172,22 @@ class Keeping(RuleBasedStateMachine):
     @rule(place=st.integers(0, 1), days=st.sampled_from([0, 30, None]))
     def set_rule(self, place: int, days: float | None) -> None:
         self.space.privacy.set_retention(self.places[place], "runs", days)
-        self.rules[place] = days
+        self.terms[place] = days
 
     @rule(place=st.integers(0, 1))
     def remove_rule(self, place: int) -> None:
         try:
             self.space.privacy.remove_retention(self.places[place], "runs")
         except RunwardError:
-            assert place not in self.rules
+            assert place not in self.terms
             return
-        del self.rules[place]
+        del self.terms[place]
 
     @rule()
     def apply(self) -> None:
         self.owner.apply_retention()
         for run, place in self.runs.items():
-            days = self.rules.get(place, self.rules.get(0))
+            days = self.terms.get(place, self.terms.get(0))
             if days == 0 and not self._is_held(run) and run not in self.gone:
                 self.away.add(run)
 
@@ -218,10 +218,10 @@ class Keeping(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def hold(self, data: st.DataObject) -> None:
-        on: str | int = data.draw(st.integers(0, 1))
         there = [run for run in self.runs if run not in {*self.away, *self.gone}]
-        if there and data.draw(st.booleans()):
-            on = there[data.draw(st.integers(0, len(there) - 1))]
+        # A project, or a run that is there.
+        places: list[str | int] = [0, 1, *there]
+        on = places[data.draw(st.integers(0, len(places) - 1))]
         new = NewHold("case", run_id=on) if isinstance(on, str) else NewHold("case", project=self.places[on])
         self.holds[self.owner.set_hold(new).id] = on
 
@@ -237,13 +237,13 @@ class Keeping(RuleBasedStateMachine):
         found = {run.id for run in self.space.tracking.search_runs(self.world.project, limit=1000).runs}
         assert found == set(self.runs) - self.away - self.gone
         told = {rule.project: rule.after_days for rule in self.space.privacy.list_retention()}
-        assert told == {self.places[place]: days for place, days in self.rules.items()}
+        assert told == {self.places[place]: days for place, days in self.terms.items()}
 
     def teardown(self) -> None:
         """Rules and holds of one example are none of the next."""
         for hold in self.holds:
             self.owner.lift_hold(hold, "over")
-        for place in self.rules:
+        for place in self.terms:
             self.space.privacy.remove_retention(self.places[place], "runs")
 
 

@@ -157,8 +157,20 @@ def stat_of(paths: Iterable[Path]) -> list[tuple[str, int, int]]:
 
 
 def files_below(folder: Path) -> list[Path]:
-    """All files below a folder, by path."""
-    return sorted(path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else []
+    """All files below a folder, by path. What a link leads out to is none of them: it would be this machine's, not the source's."""
+    return sorted(path for path in folder.rglob("*") if inside(folder, path)) if folder.is_dir() else []
+
+
+def inside(folder: Path, place: Path | str) -> bool:
+    """Whether there is a file at a place that a source names, and it lies in the source's own folder.
+
+    Who sent a source must not have files of ours brought along by naming them.
+    """
+    try:
+        found = (folder / place).resolve()
+        return found.is_relative_to(folder.resolve()) and found.is_file()
+    except (OSError, ValueError, RuntimeError):
+        return False
 
 
 def from_ms(milliseconds: int) -> datetime:

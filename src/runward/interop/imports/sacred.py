@@ -18,6 +18,7 @@ from runward.interop.imports.model import (
     files_below,
     flat,
     from_iso,
+    inside,
     json_object,
     stat_of,
     version_of,
@@ -127,7 +128,8 @@ class SacredFolder:
             ("resources", said.get("resources", [])),
         ):
             for name, stored in pairs:
-                path = next((p for p in (self._base / stored, self._base.parent / stored) if p.is_file()), None)
+                places = (self._base / stored, self._base.parent / stored)
+                path = next((place for place in places if inside(self._base, place.absolute())), None)
                 if path is None:
                     self.lost[f"{kind} that are not there"] += 1
                 else:

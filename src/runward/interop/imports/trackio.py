@@ -19,6 +19,7 @@ from runward.interop.imports.model import (
     Head,
     flat,
     from_iso,
+    inside,
     json_object,
     version_of,
 )
@@ -134,7 +135,7 @@ class TrackioFiles:
         elif kind == "trackio.histogram":
             document = {"edges": value.get("bins", []), "counts": value.get("values", [])}
             run.files.append(File(f"{base}.json", msgspec.json.encode(document), HISTOGRAM))
-        elif value.get("file_path") and (self._media / value["file_path"]).is_file():
+        elif value.get("file_path") and inside(self._media, str(value["file_path"])):
             path = self._media / value["file_path"]
             run.files.append(File(f"{base}{path.suffix}", path))
         else:

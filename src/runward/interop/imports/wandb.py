@@ -22,6 +22,7 @@ from runward.interop.imports.model import (
     files_below,
     flat,
     from_s,
+    inside,
     stat_of,
     version_of,
 )
@@ -160,6 +161,10 @@ class _Reader:
         for file in files_below(self._folder):
             if file not in self._taken:
                 self.run.files.append(File(file.relative_to(self._folder).as_posix(), file))
+        # `wandb.save` links to files that lie elsewhere; where they are was for the machine that wrote it to know.
+        links = [file for file in self._folder.rglob("*") if file.is_symlink() and not inside(self._folder, file)]
+        if links:
+            self._lost["files behind links that lead out of the run's folder"] += len(links)
 
     def finished(self) -> Foreign:
         run = self.run
@@ -235,7 +240,7 @@ class _Reader:
         paths = value.get("filenames") or ([value["path"]] if value.get("path") else [])
         for number, path in enumerate(paths, start=1):
             file = self._folder / path
-            if not file.is_file():
+            if not inside(self._folder, path):
                 self._lost["media whose files are not there"] += 1
                 continue
             self._taken.add(file)
