@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import json
 import math
+import re
+import time
 from typing import Any
+from urllib.parse import quote
 
+import msgspec
 import pytest
 
+from runward.core.operation import operations_of
+from runward.core.zstd import compress
+from runward.workspace import ROOMS
+from tests.hostile.mutants import places, put
+from tests.permissions.examples import EXAMPLES, OWN_TOKEN
 from tests.permissions.site import Asking, Open
 
 _NUMBERS = (
@@ -157,4 +166,76 @@ def test_half_of_a_character_pair_is_refused_in_mlflows_words(opened: Open, fiel
     body = f'{{"run_id": "{opened.site.own.base}", "{field}": "\\ud800"}}'.encode()
     found = asking.send("POST", "/api/2.0/mlflow/runs/set-tag", body, {"Content-Type": "application/json"})
     assert (found.status, json.loads(found.text)["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
+    asking.close()
+
+
+_FREE = {"tags", "params", "metadata", "report", "data", "document", "default_hyperparameters"}
+"""Fields in which a caller may say anything."""
+
+
+def test_no_operation_takes_a_field_that_it_does_not_have(opened: Open) -> None:
+    """Mass assignment throughout: at the top of each body and in whatever lies inside, words of the server's own."""
+    site, marker = opened.site, "mark3r"
+    asking, wrong, tried = Asking(opened.url, site.tokens["admin everywhere"]), [], 0
+    words = (
+        "id",
+        "created_by",
+        "author",
+        "team_id",
+        "project_id",
+        "member_id",
+        "approved",
+        "state",
+        "role",
+        "revision",
+    )
+    for op in (
+        op for room in ROOMS for op in operations_of(room.api).values() if op.body is not None and op.id != OWN_TOKEN
+    ):
+        known = EXAMPLES[op.id](site.own)
+        named = [param.name for param in op.params if param.place == "body"]
+        given = json.loads(
+            msgspec.json.encode(known[named[0]] if op.has_whole_body else {n: known[n] for n in named if n in known})
+        )
+        path = re.sub(
+            r"{(\w+)}", lambda match, known=known: quote(str(known[match[1]]).replace("/", ":"), safe=":"), op.path
+        )
+        for place in places(given):
+            inner = given
+            for key in place:
+                inner = inner[key]
+            if not isinstance(inner, dict) or _FREE & set(place):
+                continue
+            # One that is there is the caller's to set.
+            more = {word: marker for word in words if word not in inner}
+            body = json.dumps(put(given, place, {**inner, **more})).encode()
+            found, tried = (
+                asking.send(op.method, f"/api/v1{path}", body, {"Content-Type": "application/json"}),
+                tried + 1,
+            )
+            if found.status >= 500 or (found.status < 400 and marker in found.text):
+                wrong.append((op.id, place, found.status, found.text[:200]))
+    asking.close()
+    assert wrong == []
+    assert tried > 80
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\xdd\xff\xff\xff\xff", b"\xdf\xff\xff\xff\xff", b"\xc6\xff\xff\xff\xff", b"\xdb\xff\xff\xff\xffx", b"\x91" * 200_000,
+        b"\x81\xa1a" * 100_000, b"\xc9\xff\xff\xff\xff\x01", b"\xd4\x05\x00", b"\xc7\x0c\xff" + b"\xff" * 12, b"\x82\xa7project\xc0\xa7project\xa1x",
+    ],
+    ids=lambda body: repr(body[:12]),
+)  # fmt: skip
+@pytest.mark.parametrize("encoding", ["", "zstd"])
+def test_packed_bodies_that_promise_more_than_they_hold_are_refused(opened: Open, body: bytes, encoding: str) -> None:
+    """Lengths of gigabytes in five bytes, depth without end, times beyond the years, in MessagePack and packed again."""
+    asking = Asking(opened.url, opened.site.author_token)
+    headers = {"Content-Type": "application/msgpack", **({"Content-Encoding": encoding} if encoding else {})}
+    began = time.process_time()
+    for path in ("/api/v1/runs", f"/api/v1/runs/{opened.site.own.running}/metrics", "/api/v1/tokens"):
+        found = asking.send("POST", path, compress(body) if encoding else body, headers)
+        assert 400 <= found.status < 500, found
+    assert time.process_time() - began < 10
     asking.close()
