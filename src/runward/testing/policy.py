@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from runward.core.call import Intent
 from runward.core.clock import utc_now
 from runward.core.hashing import digest_bytes
 from runward.core.ids import new_id
@@ -214,7 +215,9 @@ class PolicySuite:
         (gate,) = [one for one in space.review.evaluate_gates(run).results if one.name == "data use"]
         assert "ended" in gate.evidence[0].message
         space.policy.set_terms(dataset, Terms(purposes=["x"], expires_on=utc_now().date() + timedelta(days=1)))
-        space.data_files.fetch(dataset, [(digest_bytes(content), tmp_path / "a")], "copy")
+        space.data_files.fetch(dataset, [(digest_bytes(content), tmp_path / "a")], "copy", Intent("x"))
+        events = world.owner.governance.audit(object_id=dataset, operation="data.read_restricted").events
+        assert [event.outcome for event in events] == ["ok", "forbidden"]
 
     @pytest.mark.parametrize(
         "wrong",
