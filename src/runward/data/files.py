@@ -27,8 +27,8 @@ from runward.governance.dispatch import Dispatcher
 from runward.governance.model import Actor
 from runward.store.blobs import Blobs, check_digest
 from runward.store.clone import cloned
-from runward.tracking.client import run_under_way
 from runward.tracking.files import Stored, uploaded_sizes
+from runward.tracking.underway import run_under_way
 
 if TYPE_CHECKING:
     from runward.core.remote import HttpClient

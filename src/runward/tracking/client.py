@@ -410,15 +410,6 @@ def _leave_to_parent() -> None:
 os.register_at_fork(after_in_child=_leave_to_parent)
 
 
-def run_under_way() -> str:
-    """The id of the run that this process works for; empty where it works for none."""
-    if _active:
-        return _active[-1].id
-    if os.environ.get(JOURNAL_VARIABLE):
-        return os.environ.get(RUN_VARIABLE, "")
-    return os.environ.get(ACTIVE_VARIABLE, "").partition(":")[0]
-
-
 def active_run() -> ActiveRun:
     """The run that is being logged here.
 
