@@ -63,6 +63,9 @@ class Labelled(msgspec.Struct, frozen=True, kw_only=True):
     set_at: datetime | None = None
     terms: Terms | None = None
     """Of a dataset."""
+    purposes: list[str] | None = None
+    """Of a dataset: for what a person may read its bytes, by the terms of all restricted data that they come from; None where
+    that is not asked for."""
     uses: list[DataUse] = []
     """Of a run: the restricted data that it read."""
 

@@ -27,7 +27,7 @@ from runward.policy.model import (
 )
 from runward.policy.repository import OwnLabel, Thing
 from runward.policy.scanning import scan_dataset, scan_run
-from runward.policy.uses import uses_of
+from runward.policy.uses import purposes_of, uses_of
 from runward.registry.api import Registry
 
 _MAX_TEXT = 2_000
@@ -120,6 +120,7 @@ class PolicyService(Policy):
             set_by=own.set_by if own else "",
             set_at=from_us(own.set_at) if own else None,
             terms=sql.terms_of(self.tx, [thing[1]]).get(thing[1]) if thing[0] == "dataset" else None,
+            purposes=purposes_of(self.tx, thing[1]) if thing[0] == "dataset" else None,
             uses=self._uses(thing[1]) if thing[0] == "run" else [],
         )
 

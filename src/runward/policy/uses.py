@@ -77,6 +77,15 @@ def uses_of(tx: Tx, run_id: str) -> list[Use]:
     return sorted(uses, key=lambda use: use.dataset)
 
 
+def purposes_of(tx: Tx, dataset_id: str) -> list[str] | None:
+    """The purposes that fit all restricted datasets whose terms hold for a dataset's bytes; None where none names any."""
+    terms = sql.terms_of(tx, governing(tx, ("dataset", dataset_id)).datasets).values()
+    asked = [{_plain(one): " ".join(one.split()) for one in of.purposes} for of in terms if of.purposes]
+    if not asked:
+        return None
+    return [words for plain, words in asked[0].items() if all(plain in of for of in asked)]
+
+
 def named(tx: Tx, team_id: str, ids: Sequence[str]) -> dict[str, str]:
     """What datasets are called among the members of a team: those of other teams are not named to them."""
     own = sql.datasets_of_team(tx, team_id, ids)

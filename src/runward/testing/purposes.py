@@ -84,6 +84,7 @@ class PurposeSuite:
         """The permission is enough for the one; the other has nothing that it could fit."""
         reader, content = world.member("maintainer"), new_id().encode()
         dataset, run = _dataset(world, content), _run(reader, world.project, "care")
+        assert reader.policy.get_label(f"dataset:{dataset}").purposes is None
         assert _fetch(reader, dataset, content, tmp_path) == content
         with pytest.raises(PurposeError, match="names no purpose"):
             _fetch(reader, dataset, content, tmp_path, Intent(run_id=run))
@@ -134,6 +135,14 @@ class PurposeSuite:
         made = store(space, world.project, f"d-{new_id()}", {"b": second})
         derived = space.data.get_dataset(made.dataset.replace("/", ":")).id
         name = space.data.get_dataset(source).name
+        assert space.policy.get_label(f"dataset:{derived}").purposes == ["care"]
+        space.policy.set_label(f"dataset:{derived}", "restricted")
+        space.policy.set_terms(derived, Terms(purposes=["teaching", " CARE"]))
+        assert space.policy.get_label(f"dataset:{derived}").purposes == ["CARE"]
+        with pytest.raises(PurposeError, match="may not be read for this"):
+            _fetch(space, derived, second, tmp_path, Intent("teaching"))
+        space.policy.set_terms(derived, Terms())
+        space.policy.set_label(f"dataset:{derived}", "internal", "as it was")
         with pytest.raises(PurposeError, match=f"{name} may not be read for this"):
             _fetch(space, derived, second, tmp_path)
         assert _fetch(space, derived, second, tmp_path, Intent("care")) == second
