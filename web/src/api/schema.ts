@@ -2366,10 +2366,11 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Compare a table file of two versions row by row.
-         * @description Compare a table file of two versions row by row.
+         * Compare a table file of two versions row by row; ``purpose`` says for what, where the dataset is restricted.
+         * @description Compare a table file of two versions row by row; ``purpose`` says for what, where the dataset is restricted.
          *
-         *     Raises: NotFoundError, InvalidError (it is not a table in both, or too large to be read here), MissingExtraError.
+         *     Raises: NotFoundError, InvalidError (it is not a table in both, or too large to be read here), ForbiddenError,
+         *         PurposeError, MissingExtraError.
          *
          *     Permission: `data.read` (role viewer or higher).
          */
@@ -6896,6 +6897,10 @@ export interface components {
             set_at: string | null;
             /** @default null */
             terms: components["schemas"]["Terms"] | null;
+            /** @default null */
+            purposes: string[] | null;
+            /** @default [] */
+            uses: components["schemas"]["DataUse"][];
         };
         /**
          * Source
@@ -6920,6 +6925,17 @@ export interface components {
             legal_basis: string;
             /** @default null */
             expires_on: string | null;
+        };
+        /**
+         * DataUse
+         * @description A restricted dataset that a run read, or that what it read was made of.
+         */
+        DataUse: {
+            id: string;
+            dataset: string;
+            /** @enum {unknown} */
+            label: "internal" | "personal" | "public" | "restricted";
+            problem: string;
         };
         /** PolicySetLabelBody */
         PolicySetLabelBody: {
@@ -7881,6 +7897,8 @@ export interface components {
             base: components["schemas"]["Run"] | null;
             /** @default [] */
             further: components["schemas"]["Run"][];
+            /** @default false */
+            withheld: boolean;
         };
         /**
          * Vote
@@ -19416,6 +19434,7 @@ export interface operations {
                 path: string;
                 other?: string;
                 sample?: number;
+                purpose?: string;
             };
             header?: never;
             path: {
