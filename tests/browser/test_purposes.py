@@ -10,6 +10,7 @@ import pytest
 
 from runward.governance.model import NewMember
 from runward.governance.signin import new_link
+from runward.insights.model import NewReport
 from runward.knowledge.model import NewPage
 from runward.policy.model import Terms
 from runward.review.model import Proposal
@@ -102,3 +103,28 @@ def test_a_proposal_of_a_restricted_page_is_withheld(
     assert "zimzum" not in page.content()
     assert barriers(page, "withheld") == []
     context.close()
+
+
+@pytest.mark.parametrize("visit", SIZES, indirect=True)
+def test_who_sees_a_thing_and_who_reads_its_content(visit: Visitor, site: Site, dataset: str) -> None:
+    """Of what is restricted both; reviews and reports say it as runs, data, models and pages do."""
+    space = site.workspace
+    grant = NewMember(name=f"vic-{visit.page.viewport_size['width']}", role="viewer")
+    space.governance.create_member(grant)
+    page = visit.open(f"/data/{dataset}")
+    page.get_by_role("button", name="Who can see this").click()
+    box = page.get_by_role("dialog", name="Who can see this")
+    box.get_by_text("It is personal: its content is read by").wait_for()
+    rows = {name: box.get_by_role("row", name=name) for name in ("grace", grant.name)}
+    assert "reads it" in rows["grace"].inner_text()
+    assert "withheld" in rows[grant.name].inner_text()
+    assert barriers(page, "who sees") == []
+    _picture(page, "who-sees")
+    proposal = Proposal(page=NewPage(title=f"Open {grant.name}", body="x"))
+    review = space.review.propose(PROJECT, proposal).review.id
+    report = space.reports.create_report(NewReport(PROJECT, f"Of {grant.name}")).id
+    for path in (f"/reviews/{review}", f"/reports/{report}"):
+        page = visit.open(path)
+        page.get_by_role("button", name="Who can see this").click()
+        box.get_by_role("row", name=grant.name).wait_for()
+        assert "Content" not in box.inner_text()
