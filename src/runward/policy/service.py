@@ -95,9 +95,9 @@ class PolicyService(Policy):
         """See the contract."""
         kind, object_id = _found(self.call, thing)
         if kind == "run":
-            findings, looked_at = scan_run(self.tx, object_id)
+            findings, looked_at = scan_run(self.call, object_id)
         elif kind == "dataset":
-            findings, looked_at = scan_dataset(self.tx, object_id)
+            findings, looked_at = scan_dataset(self.call, object_id)
         else:
             raise InvalidError(
                 f"{thing}: only runs and datasets are looked through", hint="run:ID or dataset:PROJECT:NAME"

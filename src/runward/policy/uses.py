@@ -79,8 +79,11 @@ def uses_of(tx: Tx, run_id: str) -> list[Use]:
 
 def purposes_of(tx: Tx, dataset_id: str) -> list[str] | None:
     """The purposes that fit all restricted datasets whose terms hold for a dataset's bytes; None where none names any."""
-    terms = sql.terms_of(tx, governing(tx, ("dataset", dataset_id)).datasets).values()
-    asked = [{_plain(one): " ".join(one.split()) for one in of.purposes} for of in terms if of.purposes]
+    found = governing(tx, ("dataset", dataset_id)).datasets
+    terms = sql.terms_of(tx, found)
+    # Its own words first, where it has some.
+    ordered = [terms[one] for one in sorted(found, key=lambda one: one != dataset_id) if one in terms]
+    asked = [{_plain(one): " ".join(one.split()) for one in of.purposes} for of in ordered if of.purposes]
     if not asked:
         return None
     return [words for plain, words in asked[0].items() if all(plain in of for of in asked)]
