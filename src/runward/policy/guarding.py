@@ -81,7 +81,7 @@ def _of(call: Call, dataset_id: str, intent: Intent) -> Iterator[str]:
             continue
         fits = fit(of_one, given, who, today)
         if fits.problem:
-            raise _refused(call, one, of_one, fits.problem, intent)
+            raise _refused(call, (dataset_id, one), of_one, fits.problem, intent)
         yield fits.purpose
 
 
@@ -104,7 +104,14 @@ def _named(call: Call, dataset_id: str) -> str:
     return sql.name_of(call.tx, ("dataset", dataset_id)) if seen else f"dataset {dataset_id} of another team"
 
 
-def _refused(call: Call, dataset_id: str, terms: Terms | None, problem: str, intent: Intent) -> PurposeError:
+def _refused(call: Call, of: tuple[str, str], terms: Terms | None, problem: str, intent: Intent) -> PurposeError:
+    """What is said of a dataset that may not be read because of another one's terms, or of its own."""
+    asked, governs = of
+    what = (
+        _named(call, governs)
+        if asked == governs
+        else f"{_named(call, asked)} is made of {_named(call, governs)}, which"
+    )
     allowed = list(terms.purposes) if terms else []
     one = f'"{allowed[0]}"' if allowed else "…"
     way = (
@@ -114,9 +121,9 @@ def _refused(call: Call, dataset_id: str, terms: Terms | None, problem: str, int
     )
     details = {"run_id": intent.run_id} if intent.run_id else {}
     return PurposeError(
-        f"{_named(call, dataset_id)} may not be read for this: {problem}",
+        f"{what} may not be read for this: {problem}",
         hint=f"{way}; who may read restricted data can change its terms: runward data terms",
-        dataset=dataset_id,
+        dataset=governs,
         allowed=allowed,
         **details,
     )

@@ -48,8 +48,8 @@ def read_tables(blobs: Blobs, files: Iterable[FileItem], is_card: Callable[[str]
         text = (data if len(data) == file.size else data.rpartition(b"\n")[0]).decode("utf-8", "replace")
         for column, values in _columns(text, form).items():
             texts.append((f"column {file.path}:{column}", "\n".join([column, *_telling(values, is_card)])))
-    unread = f"; {len(left)} tables were not read, one is {left[0]}" if left else ""
-    return TableTexts(texts, f"{read:,} bytes of {tables} tables{unread}")
+    unread = f"; {len(left)} table(s) were not read, one is {left[0]}" if left else ""
+    return TableTexts(texts, f"{read:,} bytes of {tables} table(s){unread}")
 
 
 def _columns(text: str, form: str) -> dict[str, list[str]]:

@@ -279,7 +279,7 @@ class PolicySuite:
             ("column b.jsonl:ip", "ip", 2),
         }
         read = sum(len(contents[path]) for path in ("a.csv", "b.jsonl"))
-        assert found.looked_at[-1] == f"{read:,} bytes of 3 tables; 1 tables were not read, one is c.parquet"
+        assert found.looked_at[-1] == f"{read:,} bytes of 3 table(s); 1 table(s) were not read, one is c.parquet"
         run = world.run(space)
         digest = space.files.put_bytes(world.project, text.encode())
         space.tracking.add_artifact(run.id, NewArtifact(path="people.csv", digest=digest, media_type="text/csv"))
@@ -303,4 +303,4 @@ class PolicySuite:
         made = store(space, world.project, f"d-{new_id()}", {"a.csv": large})
         found = space.policy.scan(f"dataset:{made.dataset.replace('/', ':')}")
         assert found.findings == []
-        assert found.looked_at[-1] == f"{MAX_FILE:,} bytes of 1 tables"
+        assert found.looked_at[-1] == f"{MAX_FILE:,} bytes of 1 table(s)"

@@ -143,7 +143,7 @@ class PurposeSuite:
             _fetch(space, derived, second, tmp_path, Intent("teaching"))
         space.policy.set_terms(derived, Terms())
         space.policy.set_label(f"dataset:{derived}", "internal", "as it was")
-        with pytest.raises(PurposeError, match=f"{name} may not be read for this"):
+        with pytest.raises(PurposeError, match=f" is made of {world.project}:{name}, which may not be read for this"):
             _fetch(space, derived, second, tmp_path)
         assert _fetch(space, derived, second, tmp_path, Intent("care")) == second
         follower = _run(space, world.project, "advertising")
