@@ -61,8 +61,8 @@ def fit(terms: Terms | None, given: str, who: str, on: date) -> Fit:
 def uses_of(tx: Tx, run_id: str) -> list[Use]:
     """The restricted datasets that a run read from, by name, along all that led to what it read; none where nothing is restricted."""
     found = governing(tx, ("run", run_id))
-    said = sql.run_said(tx, run_id)
-    if said is None or not (found.datasets or found.is_cut):
+    said = sql.run_said(tx, run_id) if found.datasets or found.is_cut else None
+    if said is None:
         return []
     day = from_us(said.began_at).date()
     terms, names = sql.terms_of(tx, found.datasets), named(tx, said.team_id, found.datasets)
