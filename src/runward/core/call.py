@@ -37,6 +37,27 @@ Hook = Callable[[Any, Event], None]
 """(call, event): work that another room does in the same transaction."""
 
 
+class Intent(NamedTuple):
+    """For what somebody reads content, as they say it."""
+
+    purpose: str = ""
+    """In their words; empty where they say none."""
+    run_id: str = ""
+    """The run that the content is for: its purpose is the one that counts."""
+
+
+NO_INTENT = Intent()
+
+
+class Guard(NamedTuple):
+    """What a room asks of who reads content, beside the permission that the operation names."""
+
+    why: Callable[[Any, str, str, tuple[str, str]], str]
+    """(call, kind, id, the object whose reader asks) -> why a content needs more than the ordinary permission; empty where not."""
+    agree: Callable[[Any, str, str, tuple[str, str], Intent], Sequence[str]]
+    """(call, kind, id, the object whose reader asks, for what) -> the purposes that allow it, in the words of who set them; PurposeError where none does."""
+
+
 class BlobReference(NamedTuple):
     """Where a room names bytes, so that garbage collection keeps them."""
 
@@ -44,10 +65,6 @@ class BlobReference(NamedTuple):
     """A query with one column of text; every digest in the text counts."""
     documents: bool = False
     """Whether the bytes named are documents that name further bytes."""
-
-
-Guard = Callable[[Any, str, str, tuple[str, str]], str]
-"""(call, kind, id, the object whose reader asks for it)."""
 
 
 class Room(NamedTuple):
@@ -64,7 +81,7 @@ class Room(NamedTuple):
     lapses: tuple[Callable[[Any, int], int], ...] = ()
     """(transaction, time in microseconds): lets go of what was put out of sight before then; how many things."""
     guard: Guard | None = None
-    """Why an object's content needs more than the ordinary permission to be read; empty where it does not."""
+    """What it asks of who reads content."""
     letting_go: Callable[[Any, str, str, Sequence[str] | None], None] | None = None
     """(call, kind, id, parts or None for all) -> keeps what has to be known of contents that are about to leave an object."""
     ahead: Mapping[str, Callable[[Any, Sequence[str]], None]] = {}
@@ -106,7 +123,7 @@ class Rooms:
 
     @functools.cached_property
     def guards(self) -> tuple[Guard, ...]:
-        """What says which contents need more than the ordinary permission."""
+        """What asks more of who reads content than the ordinary permission."""
         return tuple(room.guard for room in self if room.guard is not None)
 
     @functools.cached_property

@@ -61,7 +61,7 @@ def is_any_restricted(tx: Tx, things: Sequence[Thing]) -> bool:
 
 
 def _led_to(tx: Tx, things: Sequence[Thing]) -> tuple[list[tuple[Thing, int]], bool]:
-    """The labels of what some things were made of, and whether that was too much for all of it to be followed."""
+    """The labels of what some things were made of, as far as they were given, and whether too much led to them."""
     seen, level, found = set(things), list(things), list[tuple[Thing, int]]()
     while level and len(seen) - len(things) <= MAX_FOLLOWED:
         reached: set[Thing] = set()
@@ -72,6 +72,31 @@ def _led_to(tx: Tx, things: Sequence[Thing]) -> tuple[list[tuple[Thing, int]], b
             level += _labelled(tx, kind, sorted(one for of, one in reached - seen if of == kind), found)
         seen |= reached
     return found, bool(level)
+
+
+class Governing(NamedTuple):
+    """The restricted datasets whose terms hold for something."""
+
+    datasets: list[str]
+    """Ids."""
+    is_cut: bool
+    """Whether too much led to it for all to be found."""
+
+
+def governing(tx: Tx, thing: Thing) -> Governing:
+    """The restricted datasets whose terms hold for what a run read, or for a dataset's bytes: its own and those it is made of.
+
+    That a run is released says something of what it made, and nothing of what it read.
+    """
+    if not sql.restricts_anything(tx):
+        return Governing([], False)
+    own = sql.own_labels(tx, thing[0], [thing[1]]).get(thing[1])
+    found = [(thing, own.label)] if own else []
+    is_cut = False
+    if own is None or not own.released or thing[0] == "run":
+        led, is_cut = _led_to(tx, [thing])
+        found += led
+    return Governing(sorted({one for (kind, one), label in found if kind == "dataset" and label >= RESTRICTED}), is_cut)
 
 
 def restricted_pages(tx: Tx, ids: Sequence[str]) -> set[str]:

@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar, cast, get_args
 
-from runward.core.call import Event, Room, Scope
-from runward.core.clock import from_us, utc_now
+from runward.core.call import Event, Guard, Room, Scope
+from runward.core.clock import from_us
 from runward.data.api import Data
-from runward.errors import ForbiddenError, InvalidError, NotFoundError
+from runward.errors import InvalidError, NotFoundError, PurposeError
 from runward.governance.calling import Call
 from runward.policy import repository as sql
 from runward.policy.api import Policy
-from runward.policy.carrying import Holding, holding, is_any_restricted
-from runward.policy.model import INTERNAL, LABELS, RESTRICTED, Labelled, LabelledKind, LabelName, Scan, Source, Terms
-from runward.policy.repository import OwnLabel, Thing, ThingKind
+from runward.policy.carrying import Holding, holding
+from runward.policy.guarding import agreed, keep_labels, shown_as, why_restricted
+from runward.policy.model import (
+    INTERNAL,
+    LABELS,
+    RESTRICTED,
+    DataUse,
+    Labelled,
+    LabelledKind,
+    LabelName,
+    Scan,
+    Source,
+    Terms,
+)
+from runward.policy.repository import OwnLabel, Thing
 from runward.policy.scanning import scan_dataset, scan_run
+from runward.policy.uses import purposes_of, uses_of
 from runward.registry.api import Registry
 
 _MAX_TEXT = 2_000
 _MAX_PURPOSES = 50
 _SHOWN = 50
+CAPTURED = "data.captured_read"
+"""The word in the audit trail for restricted data that a run was seen to read."""
 
 
 class PolicyService(Policy):
@@ -52,7 +66,16 @@ class PolicyService(Policy):
         sql.put_label(self.tx, found, OwnLabel(number, release, reason, self.call.actor.name, self.call.now_us))
         if found[0] == "page" and (scope := self.call.dispatcher.scope_of(self.call, *found)) is not None:
             # What of it can be found by its words changes with it.
-            self.call.publish(Event("page.labelled", "page", found[1], "", scope.team_id, {"label": label}))
+            self.call.publish(
+                Event(
+                    "page.labelled",
+                    "page",
+                    found[1],
+                    "",
+                    scope.team_id,
+                    {"label": label, "restricted": number >= RESTRICTED},
+                )
+            )
         return self.get_label(thing)
 
     def set_terms(self, dataset: str, terms: Terms) -> Labelled:
@@ -72,9 +95,9 @@ class PolicyService(Policy):
         """See the contract."""
         kind, object_id = _found(self.call, thing)
         if kind == "run":
-            findings, looked_at = scan_run(self.tx, object_id)
+            findings, looked_at = scan_run(self.call, object_id)
         elif kind == "dataset":
-            findings, looked_at = scan_dataset(self.tx, object_id)
+            findings, looked_at = scan_dataset(self.call, object_id)
         else:
             raise InvalidError(
                 f"{thing}: only runs and datasets are looked through", hint="run:ID or dataset:PROJECT:NAME"
@@ -83,7 +106,12 @@ class PolicyService(Policy):
 
     def _labelled(self, thing: Thing, found: Holding) -> Labelled:
         own = found.own
-        sources = [self._source(one, label) for one, label in found.sources[:_SHOWN]]
+        sources = [
+            Source(cast(LabelledKind, kind), one, name, LABELS[label])
+            for ((kind, one), name), label in (
+                (shown_as(self.call, source), label) for source, label in found.sources[:_SHOWN]
+            )
+        ]
         return Labelled(
             thing=f"{thing[0]}:{thing[1]}",
             label=LABELS[found.label],
@@ -94,11 +122,20 @@ class PolicyService(Policy):
             set_by=own.set_by if own else "",
             set_at=from_us(own.set_at) if own else None,
             terms=sql.terms_of(self.tx, [thing[1]]).get(thing[1]) if thing[0] == "dataset" else None,
+            purposes=purposes_of(self.tx, thing[1]) if thing[0] == "dataset" else None,
+            uses=self._uses(thing[1]) if thing[0] == "run" else [],
         )
 
-    def _source(self, thing: Thing, label: int) -> Source:
-        (kind, object_id), name = _named(self.call, thing)
-        return Source(cast(LabelledKind, kind), object_id, name, LABELS[label])
+    def _uses(self, run_id: str) -> list[DataUse]:
+        return [
+            DataUse(
+                one.dataset_id if self._sees("dataset", one.dataset_id) else "", one.dataset, one.label, one.problem
+            )
+            for one in uses_of(self.tx, run_id)[:_SHOWN]
+        ]
+
+    def _sees(self, kind: str, object_id: str) -> bool:
+        return self.call.role_on(kind, object_id) is not None
 
 
 def check_length(text: str, what: str) -> None:
@@ -129,70 +166,21 @@ def _scope(call: Call, thing: str) -> Scope | None:
     return call.dispatcher.scope_of(call, kind, reference)
 
 
-def why_restricted(call: Call, kind: str, object_id: str, on: tuple[str, str]) -> str:
-    """Why the content of a thing needs more than the ordinary permission to be read; empty where it does not.
-
-    Of bytes (``blob``) it tells what holds them in the team of the object ``on`` (kind, id).
-
-    Raises: ForbiddenError (it is a dataset whose terms have ended).
-    """
-    if kind == "blob":
-        # Whoever can name bytes must not get at them by way of another run of the project.
-        place = call.dispatcher.scope_of(call, *on)
-        if place is None:
-            return LABELS[RESTRICTED]
-        held = sql.holders(call.tx, object_id, place.team_id)
-        _check_terms(call, [one for of, one in held if of == "dataset"])
-        if not sql.restricts_anything(call.tx) or not is_any_restricted(call.tx, held):
-            return ""
-        return next(filter(None, (_why(call, one) for one in held[:_SHOWN])), LABELS[RESTRICTED])
-    if kind not in get_args(LabelledKind):
-        return ""
-    if kind == "dataset":
-        _check_terms(call, [object_id])
-    return _why(call, (cast(LabelledKind, kind), object_id))
-
-
-def _check_terms(call: Call, datasets: list[str]) -> None:
-    for dataset_id, terms in sql.terms_of(call.tx, datasets).items():
-        if terms.expires_on is not None and terms.expires_on < utc_now().date():
-            name = sql.name_of(call.tx, ("dataset", dataset_id))
-            raise ForbiddenError(
-                f"{name} may be read up to {terms.expires_on} only: its terms have ended",
-                hint="who may read restricted data can renew them: runward data terms DATASET --expires DATE",
-            )
-
-
-def _why(call: Call, thing: Thing) -> str:
-    found = holding(call.tx, thing)
-    if not found.is_restricted:
-        return ""
-    of = [_named(call, source) for source, _ in found.sources[:3]]
-    shown = ", ".join(f"{kind} {name}" for (kind, _), name in of if name)
-    return f"{found.word}, made of {shown}" if shown else found.word
-
-
-def _named(call: Call, source: Thing) -> tuple[Thing, str]:
-    """A source as people know it, and its name; that is empty where the caller may not see it, or it is gone.
-
-    A content is nothing to people: it has its label from what let it go.
-    """
-    thing = sql.let_go_by(call.tx, source[1]) if source[0] == "content" else source
-    return thing, sql.name_of(call.tx, thing) if call.role_on(*thing) is not None else ""
-
-
-def keep_labels(call: Call, kind: str, object_id: str, parts: Sequence[str] | None) -> None:
-    """Note the label that holds for a thing for the contents that leave it, where it restricts them."""
-    if not sql.restricts_anything(call.tx):
+def _note_uses(call: Call, event: Event) -> None:
+    """What a run read from a disk nobody could refuse it: that it did is on the audit trail all the same, with how it fits."""
+    if "reads" not in event.data.get("captured", ()):
         return
-    if kind == "project":
-        for dataset_id in sql.datasets_in(call.tx, object_id):
-            keep_labels(call, "dataset", dataset_id, None)
-        return
-    thing = (cast(ThingKind, kind), object_id)
-    found = holding(call.tx, thing)
-    if found.is_restricted:
-        sql.keep_for_contents(call.tx, thing, found.label, parts, call.now_us)
+    for use in uses_of(call.tx, event.object_id):
+        outcome = PurposeError.code if use.problem else "ok"
+        call.note(CAPTURED, "dataset", use.dataset_id, outcome)
+        call.note(CAPTURED, "run", event.object_id, outcome)
 
 
-ROOM = Room(Policy, PolicyService, {"thing": _scope}, {}, guard=why_restricted, letting_go=keep_labels)
+ROOM = Room(
+    Policy,
+    PolicyService,
+    {"thing": _scope},
+    {"run.updated": (_note_uses,)},
+    guard=Guard(why_restricted, agreed),
+    letting_go=keep_labels,
+)

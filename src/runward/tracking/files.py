@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 from urllib.parse import quote
 
+from runward.core.call import Intent
 from runward.core.codec import MSGPACK, encode
 from runward.core.hashing import digest_bytes, digest_file
 from runward.core.ids import Digest
@@ -128,7 +129,7 @@ def find_artifact(call: Call, run_id: str, path: str) -> Stored:
     for artifact in sql.artifacts(call.tx, run_id):
         if artifact.path == path:
             # Anybody who works in the project can name bytes of it as a file of their own run.
-            call.read_content("blob", artifact.digest, on=("run", run_id))
+            call.read_content("blob", artifact.digest, on=("run", run_id), intent=Intent(run_id=run_id))
             return Stored(artifact.digest, artifact.size, artifact.media_type)
     raise NotFoundError(f"run {run_id} has no artifact {path[:200]!r}")
 
@@ -137,14 +138,15 @@ def find_capture(call: Call, run_id: str, kind: str) -> Stored:
     """A captured document by kind. Raises: NotFoundError, ForbiddenError (its bytes are restricted)."""
     for part in sql.captures(call.tx, run_id):
         if part.kind == kind:
-            call.read_content("blob", part.digest, on=("run", run_id))
+            call.read_content("blob", part.digest, on=("run", run_id), intent=Intent(run_id=run_id))
             return Stored(part.digest, call.blobs.size(part.digest), "application/json")
     raise NotFoundError(f"run {run_id} has no captured {kind[:40]!r}")
 
 
 def find_blob(call: Call, run_id: str, digest: str) -> Stored:
     """Bytes of the run's project by digest. Raises: NotFoundError, ForbiddenError (they are restricted)."""
-    call.read_content("blob", digest, on=("run", run_id))
+    # What is read through a run is read for what the run is for.
+    call.read_content("blob", digest, on=("run", run_id), intent=Intent(run_id=run_id))
     project_id = call.tx.scalar("SELECT project_id FROM runs WHERE id = ?", (run_id,))
     size = sql.blob_size(call.tx, project_id, check_digest(digest))
     if size is None:

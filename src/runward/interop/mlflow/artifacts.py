@@ -6,6 +6,7 @@ import mimetypes
 import re
 from typing import Any, NamedTuple
 
+from runward.core.call import Intent
 from runward.core.ids import Digest
 from runward.interop.mlflow.caller import DEFAULT_ID, Caller, experiment_id_of
 from runward.interop.mlflow.errors import MlflowError, invalid, missing
@@ -155,7 +156,7 @@ def file_in(caller: Caller, place: Place) -> File:
     if place.run_id:
         with caller.on_run(place.run_id, "run.read") as call:
             call.read_content("run", place.run_id)
-            call.read_content("blob", found.digest, on=("run", place.run_id))
+            call.read_content("blob", found.digest, on=("run", place.run_id), intent=Intent(run_id=place.run_id))
     return found
 
 
