@@ -108,22 +108,27 @@ def test_the_next_start_adopts_what_a_killed_training_left(tmp_path: Path, monke
 # the server ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("turn", range(times(1, 20)))
-def test_a_killed_server_keeps_every_acknowledged_batch_once(server: ServerProcess, told: Told, turn: int) -> None:
-    """Clients send while the server is killed; the acknowledgements are the oracle."""
-    kills = times(2, 25)
+@pytest.mark.parametrize("turn", range(times(2, 20)))
+def test_a_killed_server_keeps_every_acknowledged_batch_once(tmp_path: Path, told: Told, turn: int) -> None:
+    """Clients send while the server is killed; the acknowledgements are the oracle. Every other turn is encrypted."""
+    kills, encrypted = times(1, 25), turn % 2 == 1
+    server = ServerProcess(tmp_path / "server", encrypted=encrypted)
     server.start()
-    traffic = Traffic(server)
-    with traffic.running():
-        for _ in range(kills):
-            traffic.wait_for_more(20)
-            server.kill()
-            server.start()
-        traffic.wait_for_more(1)
-    verdict = traffic.acknowledged().judge(server.connect())
-    told("kill -9 of the server", kills, verdict)
+    try:
+        traffic = Traffic(server)
+        with traffic.running():
+            for _ in range(kills):
+                traffic.wait_for_more(20)
+                server.kill()
+                server.start()
+            traffic.wait_for_more(1)
+        verdict = traffic.acknowledged().judge(server.connect())
+    finally:
+        server.kill()
+    told("kill -9 of the server" + ", encrypted" * encrypted, kills, verdict)
     assert verdict.is_good
-    assert verdict.points > 10_000
+    assert verdict.points > 5_000
+    assert (server.in_clear() == 0) is encrypted
 
 
 def test_a_server_that_is_away_at_the_start_costs_nothing(

@@ -53,21 +53,22 @@ def image(tmp_path: Path) -> Path:
     return made
 
 
-@pytest.mark.parametrize("turn", range(times(1, 20)))
+@pytest.mark.parametrize("turn", range(times(2, 20)))
 def test_power_cuts(image: Path, tmp_path: Path, told: Told, turn: int) -> None:
-    verdicts = list[Verdict]()
+    """Every other turn is of an encrypted workspace: its keys are on the same disk."""
+    verdicts, encrypted = list[Verdict](), turn % 2 == 1
     with _mounted(image, tmp_path / "disk") as disk:
-        server = ServerProcess(disk / "ws")
+        server = ServerProcess(disk / "ws", encrypted=encrypted)
         server.start()
         try:
             traffic = Traffic(server)
             with traffic.running():
-                for cut in range(times(6, 10)):
+                for cut in range(times(3, 10)):
                     traffic.wait_for_more(10 + 3 * cut)
                     verdicts.append(_cut(server, traffic, image, tmp_path))
         finally:
             server.kill()
-    told("power cut", len(verdicts), verdicts[-1])
+    told("power cut" + ", encrypted" * encrypted, len(verdicts), verdicts[-1])
     assert verdicts[-1].points > 1000
     assert verdicts[-1].artifacts > 10
     assert [verdict for verdict in verdicts if not verdict.is_good] == []
