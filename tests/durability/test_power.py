@@ -20,7 +20,7 @@ import pytest
 from runward.testing.plugin import missing
 from runward.workspace import open_folder
 from tests.durability.conftest import Told
-from tests.durability.site import HERE, ServerProcess, Traffic, Verdict, times, wait_for
+from tests.durability.site import ServerProcess, Traffic, Verdict, times, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -88,18 +88,6 @@ def _cut(server: ServerProcess, traffic: Traffic, image: Path, folder: Path) -> 
         contextlib.closing(open_folder(disk / "ws", "owner")) as space,
     ):
         return acknowledged.judge(space)
-
-
-@pytest.fixture(scope="session")
-def faults(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A library that makes writes and syncs fail on request."""
-    compiler = shutil.which("cc")
-    if compiler is None:
-        missing("there is no C compiler for the library that injects faults")
-    built = tmp_path_factory.mktemp("faults") / "faults.so"
-    command = [compiler, "-shared", "-fPIC", "-O1", "-o", str(built), str(HERE / "faults.c"), "-ldl"]
-    subprocess.run(command, check=True, capture_output=True)
-    return built
 
 
 @pytest.mark.parametrize("turn", range(times(1, 4)))
