@@ -74,6 +74,14 @@ class ServerProcess:
         store = open_store(self.folder, self.database)
         return FolderWorkspace(store, str(self.folder), self.folder, folder_actor(store.database, "owner"))
 
+    @classmethod
+    def restored(cls, folder: Path, backup: Path, database: str = "") -> ServerProcess:
+        """What a backup has, in an empty folder and, where one is given, an empty database."""
+        made = cls.__new__(cls)
+        made.folder, made.database, made.process = folder, database, None
+        made.runward("restore", str(backup), *made.place)
+        return made
+
     @property
     def place(self) -> list[str]:
         """The options of commands that name it."""
@@ -82,7 +90,7 @@ class ServerProcess:
     def runward(self, *words: str) -> str:
         """What a command prints, on the machine of the server."""
         command = [sys.executable, "-m", "runward", *words]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+        done = subprocess.run(command, cwd=self.folder.parent, capture_output=True, text=True, check=False, timeout=300)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
