@@ -5,17 +5,18 @@ from __future__ import annotations
 import pytest
 
 from runward.testing.data import read_by, store
-from runward.tracking.model import NewRun
+from runward.tracking.model import NewProject, NewRun
 from tests.browser.conftest import Site, Visitor, barriers
-from tests.browser.seed import PROJECT
 
 pytestmark = pytest.mark.browser
+PROJECT = "vision/labelled"
 
 
 @pytest.fixture(scope="module")
 def labelled(site: Site) -> tuple[str, str]:
     """A dataset, and a run that read it."""
     space = site.workspace
+    space.tracking.create_project(NewProject(path=PROJECT))
     made = store(space, PROJECT, "patients", {"a.csv": b"of people"})
     run = space.tracking.create_run(NewRun(project=PROJECT, name="reader"))
     read_by(space, run.id, PROJECT, b"of people")

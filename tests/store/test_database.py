@@ -16,9 +16,10 @@ from typing import Any
 import psycopg
 import pytest
 
+from runward.core.ids import new_id
 from runward.errors import ConflictError, InvalidError, MigrationNeededError, RunwardError, StoreError
 from runward.store.database import Database, open_database
-from runward.store.layout import tables_of
+from runward.store.layout import references, tables_of
 from runward.store.migrations import LATEST, MIGRATIONS, check_schema, migrate, schema_version
 from runward.testing.plugin import missing
 from runward.testing.worlds import batch
@@ -300,13 +301,30 @@ def test_a_full_disk_is_an_error_that_says_so_and_loses_nothing(small_disk: Path
     space.close()
 
 
-def _fill_up(path: Path) -> None:
+def test_a_workspace_on_a_disk_that_is_full_says_so_whatever_its_files_can_still_do(small_disk: Path) -> None:
+    """SQLite has other words where the files beside the database cannot grow."""
+    open_folder(small_disk / "ws", "owner").close()
+
+    def write_on() -> None:
+        with contextlib.closing(open_folder(small_disk / "ws", "owner")) as space:
+            while True:
+                space.tracking.create_project(NewProject(path=new_id()))
+
+    for left in range(0, 16, 3):
+        _fill_up(small_disk / "ballast", left)
+        with pytest.raises(StoreError) as caught:
+            write_on()
+        assert "space" in caught.value.hint, caught.value.message
+
+
+def _fill_up(path: Path, left: int = 16) -> None:
+    """Fill a disk up to some pages."""
     with open(path, "wb", buffering=0) as file:
         try:
             while True:
                 file.write(b"\0" * 4096)
         except OSError:
-            file.truncate(max(file.tell() - 16 * 4096, 0))
+            file.truncate(max(file.tell() - left * 4096, 0))
 
 
 def test_an_acknowledged_commit_was_synced(tmp_path: Path) -> None:
@@ -499,5 +517,6 @@ def test_a_schema_of_our_own_in_another_programs_database(postgres_url: str) -> 
         with database.transaction(write=False) as tx:
             assert "orders" not in tables_of(tx)
             assert tx.scalar("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == 1
+            assert {("params", "run_id", "runs", "id")} <= set(references(tx))
     finally:
         database.close()

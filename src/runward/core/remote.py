@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import http.client
 import os
+import select
+import socket
 import ssl
 import threading
+import time
 import urllib.parse
 import urllib.request
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from runward.core.codec import JSON, MSGPACK, decode, encode, error_from
 from runward.core.etag import CONDITION, written
@@ -27,9 +30,33 @@ _LONGEST_ID = 128
 _COMPRESS_FROM = 2048
 _CHUNK = 1 << 20
 _CONNECT_S = 5.0
+_IDLE_S = 4.0
+"""A connection that was idle for longer is made anew: servers close theirs after five seconds, others on the way without a word."""
+_REPEATABLE = ("GET", "HEAD")
 
 _WITH_SLASHES = ("project", "library")
 """Parameters of a path whose slashes travel as colons."""
+
+
+def _is_over(sock: socket.socket | None) -> bool:
+    """Whether the other end of an idle connection has closed it: no answer is due, so anything to read is its end."""
+    if sock is None:
+        return True
+    if hasattr(select, "poll"):
+        asked = select.poll()
+        asked.register(sock, select.POLLIN)
+        return bool(asked.poll(0))
+    return bool(select.select([sock], [], [], 0)[0])
+
+
+class _Kept(NamedTuple):
+    """A connection that may be used again."""
+
+    connection: http.client.HTTPConnection
+    answer: http.client.HTTPResponse
+    """The last one that came by it."""
+    since: float
+    pid: int
 
 
 class HttpClient:
@@ -45,29 +72,36 @@ class HttpClient:
         self._local = threading.local()
 
     def _connection(self) -> http.client.HTTPConnection:
-        if getattr(self._local, "pid", None) != os.getpid():
-            host, port = str(self._parts.hostname), self._parts.port
-            if self._parts.scheme == "https":
-                self._local.connection = http.client.HTTPSConnection(
-                    host, port, timeout=self.timeout_s, context=ssl.create_default_context()
-                )
-            else:
-                self._local.connection = http.client.HTTPConnection(host, port, timeout=self.timeout_s)
-            self._local.pid = os.getpid()
-        connection: http.client.HTTPConnection = self._local.connection
-        return connection
+        """This thread's connection, which is not kept until its answer is there; a closed one connects when it is used."""
+        kept: _Kept | None = getattr(self._local, "kept", None)
+        self._local.kept = None
+        # One of a parent process is not ours, and one whose answer is still read stays with who reads it.
+        if kept is None or kept.pid != os.getpid() or not kept.answer.isclosed():
+            return self._new_connection()
+        if kept.since + _IDLE_S < time.monotonic() or _is_over(kept.connection.sock):
+            kept.connection.close()
+        return kept.connection
+
+    def _new_connection(self) -> http.client.HTTPConnection:
+        host, port = str(self._parts.hostname), self._parts.port
+        if self._parts.scheme == "https":
+            context = ssl.create_default_context()
+            return http.client.HTTPSConnection(host, port, timeout=self.timeout_s, context=context)
+        return http.client.HTTPConnection(host, port, timeout=self.timeout_s)
 
     def send(
         self, method: str, path: str, body: bytes | Iterable[bytes] | None, headers: dict[str, str]
     ) -> http.client.HTTPResponse:
         """Send a request and return the open response.
 
+        What changes something is sent once: where the answer gets lost, it may have been done.
+
         Raises: StoreError (the server is away), or the error that the server answered with.
         """
         headers = {"Accept": MSGPACK, **headers}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
-        repeatable = body is None or isinstance(body, bytes)
+        is_piecewise = body is not None and not isinstance(body, bytes)
         for attempt in (1, 2):
             connection = self._connection()
             fresh = connection.sock is None
@@ -77,15 +111,16 @@ class HttpClient:
                     connection.timeout = _CONNECT_S
                     connection.connect()
                     connection.sock.settimeout(self.timeout_s)
-                connection.request(method, self._base + path, body, headers, encode_chunked=not repeatable)
+                connection.request(method, self._base + path, body, headers, encode_chunked=is_piecewise)
                 response = connection.getresponse()
                 break
             except (OSError, http.client.HTTPException) as error:
                 connection.close()
-                # A kept connection may have been closed by the server while it was idle: one new try.
-                if attempt == 1 and not fresh and repeatable:
+                # The server may have closed a kept connection at this very moment: one new try.
+                if attempt == 1 and not fresh and method in _REPEATABLE and not isinstance(error, TimeoutError):
                     continue
                 raise self._away(error) from error
+        self._local.kept = _Kept(connection, response, time.monotonic(), os.getpid())
         if response.status >= 400:
             refused = error_from(self._read(response), response.status)
             refused.request_id = response.headers.get(REQUEST_ID, "")[:_LONGEST_ID]
@@ -104,7 +139,8 @@ class HttpClient:
                 raise http.client.IncompleteRead(data, response.length)
             return data
         except (OSError, http.client.HTTPException) as error:
-            self._connection().close()
+            response.close()
+            self._local.kept = None
             raise self._away(error) from error
 
     def invoke(self, op: Operation, arguments: dict[str, Any], match: Precondition = ANY) -> Any:

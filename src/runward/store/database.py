@@ -263,6 +263,8 @@ def _sqlite_error(error: sqlite3.Error, path: Path) -> StoreError | ConflictErro
     if isinstance(error, sqlite3.IntegrityError):
         return ConflictError(f"the database refused the change: {text}")
     hints = {
+        # A full disk has two words: this one, where a file beside the database cannot grow.
+        "disk I/O error": "free some space, if the disk is full; else it fails: look at the system's log",
         "disk is full": "free some space; nothing was written and journals keep what is not stored yet",
         "readonly": f"make {path.parent} writable for this user",
         "unable to open": f"check that {path.parent} exists and is writable",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from graphlib import TopologicalSorter
-from typing import Final
+from typing import Final, NamedTuple
 
 from runward.store.transaction import Tx
 
@@ -13,22 +13,39 @@ OWN_TABLES: Final = """SELECT t.oid, t.relname FROM pg_class t
 """PostgreSQL's tables of the schema: neither views nor what an extension brought (PostGIS, pg_stat_statements)."""
 
 
+class Reference(NamedTuple):
+    """A foreign key of one column, which all of ours are."""
+
+    table: str
+    column: str
+    to: str
+    to_column: str
+
+
+def references(tx: Tx) -> list[Reference]:
+    """All foreign keys."""
+    if tx.dialect == "sqlite":
+        sql = """SELECT m.name, k."from", k."table", COALESCE(k."to", 'id')
+                 FROM sqlite_master m, pragma_foreign_key_list(m.name) k WHERE m.type = 'table'"""
+    else:
+        # Not the information_schema, which takes a tenth of a second to answer this.
+        sql = """SELECT c.relname, a.attname, f.relname, b.attname FROM pg_constraint x
+                 JOIN pg_class c ON c.oid = x.conrelid JOIN pg_attribute a ON (a.attrelid, a.attnum) = (c.oid, x.conkey[1])
+                 JOIN pg_class f ON f.oid = x.confrelid JOIN pg_attribute b ON (b.attrelid, b.attnum) = (f.oid, x.confkey[1])
+                 WHERE x.contype = 'f' AND x.connamespace = current_schema()::regnamespace ORDER BY x.oid"""
+    return [Reference(*row) for row in tx.all(sql)]
+
+
 def tables_of(tx: Tx) -> list[str]:
     """All tables but the one with the schema's version, each after those that it refers to."""
     if tx.dialect == "sqlite":
         found = tx.all("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
-        names = [row[0] for row in found if row[0] != "schema_version"]
-        referred = {name: {row[2] for row in tx.all(f"PRAGMA foreign_key_list({name})")} - {name} for name in names}
-        return list(TopologicalSorter(referred).static_order())
-    found = tx.all(f"SELECT relname FROM ({OWN_TABLES}) own ORDER BY relname")
-    referred = {row[0]: set() for row in found if row[0] != "schema_version"}
-    pairs = tx.all(
-        """SELECT c.relname, f.relname FROM pg_constraint x JOIN pg_class c ON c.oid = x.conrelid
-           JOIN pg_class f ON f.oid = x.confrelid WHERE x.contype = 'f'"""
-    )
-    for table, other in pairs:
-        if table in referred and other in referred and table != other:
-            referred[table].add(other)
+    else:
+        found = tx.all(f"SELECT relname FROM ({OWN_TABLES}) own ORDER BY relname")
+    referred: dict[str, set[str]] = {row[0]: set() for row in found if row[0] != "schema_version"}
+    for one in references(tx):
+        if one.table in referred and one.to in referred and one.table != one.to:
+            referred[one.table].add(one.to)
     return list(TopologicalSorter(referred).static_order())
 
 
@@ -50,9 +67,8 @@ def primary_key(tx: Tx, table: str) -> tuple[str, ...]:
         rows = [(row[5], row[1]) for row in tx.all(f"PRAGMA table_info({table})") if row[5]]
     else:
         rows = tx.all(
-            """SELECT k.ordinal_position, k.column_name FROM information_schema.key_column_usage k
-               JOIN information_schema.table_constraints c USING (constraint_schema, constraint_name)
-               WHERE c.constraint_type = 'PRIMARY KEY' AND k.constraint_schema = current_schema() AND c.table_name = ?""",
+            """SELECT k.n, a.attname FROM pg_constraint c, unnest(c.conkey) WITH ORDINALITY k (attnum, n), pg_attribute a
+               WHERE c.contype = 'p' AND c.conrelid = to_regclass(?) AND (a.attrelid, a.attnum) = (c.conrelid, k.attnum)""",
             (table,),
         )
     return tuple(name for _, name in sorted(rows))

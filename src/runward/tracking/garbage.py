@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from runward.core.ids import Digest
 from runward.errors import NotFoundError
 from runward.governance.calling import Call
-from runward.store.database import Tx
+from runward.store.database import Tx, parts, placeholders
+from runward.store.layout import Reference, references
 from runward.tracking.organise_model import Collect, Collected
 from runward.tracking.packages import forget_unused
 from runward.tracking.storage import table_of
@@ -32,22 +33,21 @@ def step(call: Call, how: Collect) -> Collected:
     if how.dry_run:
         return _would_take(call, runs, before)
     if runs:
-        for run_id in runs:
-            found = call.tx.one("SELECT project_id, tabled FROM runs WHERE id = ?", (run_id,))
-            if found is None:
-                # Somebody else collects too, and was quicker.
-                continue
-            if found[1]:
-                call.blobs.drop_table(table_of(found[0], run_id))
-            delete_rows(call.tx, "runs", "id = ?", (run_id,))
+        # Where somebody else collects too, one of both waits here, and finds what the other one left.
+        found = call.tx.all(
+            f"SELECT id, project_id, tabled FROM runs WHERE id IN ({placeholders(runs)}) ORDER BY id{call.tx.for_update}",
+            runs,
+        )
+        for run_id, project_id, tabled in found:
+            if tabled:
+                call.blobs.drop_table(table_of(project_id, run_id))
+        delete_rows(call.tx, "runs", [run_id for run_id, _, _ in found])
         lock(call.tx, shared=False)
         forget_unused(call.tx)
-        return Collected(len(runs), 0, 0, 0, more=True)
-    projects = _expired_projects(call.tx, before)
-    if projects:
-        for project_id in projects[:MAX_RUNS]:
-            delete_rows(call.tx, "projects", "id = ?", (project_id,))
-        return Collected(0, len(projects[:MAX_RUNS]), 0, 0, more=True)
+        return Collected(len(found), 0, 0, 0, more=True)
+    if projects := _expired_projects(call.tx, before)[:MAX_RUNS]:
+        delete_rows(call.tx, "projects", projects)
+        return Collected(0, len(projects), 0, 0, more=True)
     _lapse(call, before)
     return _take_bytes(call)
 
@@ -81,24 +81,20 @@ def _expired_projects(tx: Tx, before: int) -> list[str]:
     return [row[0] for row in rows]
 
 
-def _references(tx: Tx, table: str) -> list[tuple[str, str, str]]:
-    """(table, column, referenced column) of every foreign key that points to a table."""
-    if tx.dialect == "sqlite":
-        sql = """SELECT m.name, k."from", COALESCE(k."to", 'id') FROM sqlite_master m, pragma_foreign_key_list(m.name) k
-                 WHERE m.type = 'table' AND k."table" = ?"""
-    else:
-        sql = """SELECT k.table_name, k.column_name, u.column_name FROM information_schema.key_column_usage k
-                 JOIN information_schema.referential_constraints c USING (constraint_schema, constraint_name)
-                 JOIN information_schema.constraint_column_usage u USING (constraint_schema, constraint_name)
-                 WHERE u.table_name = ? AND k.constraint_schema = 'public'"""
-    return [(row[0], row[1], row[2]) for row in tx.all(sql, (table,))]
-
-
-def delete_rows(tx: Tx, table: str, condition: str, params: tuple[object, ...]) -> None:
+def delete_rows(tx: Tx, table: str, ids: Sequence[str]) -> None:
     """Delete rows and all that refers to them, as the foreign keys of the schema say."""
-    for child, column, referenced in _references(tx, table):
-        if child != table:
-            delete_rows(tx, child, f"{column} IN (SELECT {referenced} FROM {table} WHERE {condition})", params)
+    keys: dict[str, list[Reference]] = {}
+    for key in references(tx):
+        if key.table != key.to:
+            keys.setdefault(key.to, []).append(key)
+    for part in parts(ids):
+        _delete(tx, keys, table, f"id IN ({placeholders(part)})", part)
+
+
+def _delete(tx: Tx, keys: Mapping[str, Sequence[Reference]], table: str, condition: str, params: Sequence[str]) -> None:
+    for key in keys.get(table, ()):
+        rows = f"{key.column} IN (SELECT {key.to_column} FROM {table} WHERE {condition})"
+        _delete(tx, keys, key.table, rows, params)
     tx.execute(f"DELETE FROM {table} WHERE {condition}", params)
 
 
@@ -151,13 +147,11 @@ def _stale(call: Call, live: set[str]) -> list[tuple[str, int]]:
 def _would_take(call: Call, runs: list[str], before: int) -> Collected:
     """What a whole collection would take: the expired runs are deleted and the transaction's change undone."""
     call.tx.execute("SAVEPOINT dry_run")
-    for run_id in runs:
-        delete_rows(call.tx, "runs", "id = ?", (run_id,))
+    delete_rows(call.tx, "runs", runs)
     projects = 0
     while found := _expired_projects(call.tx, before):
         projects += len(found)
-        for project_id in found:
-            delete_rows(call.tx, "projects", "id = ?", (project_id,))
+        delete_rows(call.tx, "projects", found)
     _lapse(call, before)
     stale = _stale(call, live_digests(call))
     call.tx.execute("ROLLBACK TO SAVEPOINT dry_run")
