@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -91,6 +94,37 @@ def test_folders_of_other_kinds_are_swept_where_they_lie(place: Path) -> None:
         assert left.exists()
     with scratch_folder(environments, "building-") as own:
         assert list(environments.iterdir()) == [own]
+
+
+def test_folders_of_other_machines_are_left_to_them(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a shared file system the locks of one may mean nothing to the others."""
+    with subprocess.Popen([sys.executable, "-c", HOLDER], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        left = Path(os.fsdecode(holder.stdout.readline().strip()))
+        holder.kill()
+        holder.wait()
+    with monkeypatch.context() as patch:
+        patch.setattr(platform, "node", lambda: "another machine")
+        with scratch_folder():
+            assert left.exists()
+    with scratch_folder():
+        assert not left.exists()
+
+
+def test_where_there_are_no_locks_a_folder_is_used_without(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on Lustre that was mounted so: nobody else takes it for a leftover."""
+
+    def unsupported(handle: int, how: int) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fcntl, "flock", unsupported)
+        kept = scratch_folder()
+        own = kept.__enter__()
+    with scratch_folder():
+        assert own.exists()
+    kept.__exit__(None, None, None)
+    assert not own.exists()
 
 
 def test_a_folder_of_that_name_that_holds_no_lock_is_nobodys_to_remove(place: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import platform
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from runward.repro.stop import kill_marked
 
 _PREFIX = "runward-verify-"
 _LOCK = "lock"
-"""Held as long as the folder's process lives: the system gives it up however that ends."""
+"""Held as long as the folder's process lives: the system gives it up however that ends. It names the machine."""
 
 
 @contextlib.contextmanager
@@ -30,16 +31,23 @@ def scratch_folder(place: Path | None = None, prefix: str = _PREFIX) -> Iterator
         fresh = os.path.join(name, f"{_LOCK}.new")
         held = os.open(fresh, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            fcntl.flock(held, fcntl.LOCK_EX)
-            # Others look for it under this name only, under which it is held from the first moment.
-            os.rename(fresh, os.path.join(name, _LOCK))
+            os.write(held, _host())
+            # A file system that knows no locks leaves the folder to its own end.
+            with contextlib.suppress(OSError):
+                fcntl.flock(held, fcntl.LOCK_EX)
+                # Others look for it under this name only, under which it is held from the first moment.
+                os.rename(fresh, os.path.join(name, _LOCK))
             yield Path(name).resolve()
         finally:
             os.close(held)
 
 
+def _host() -> bytes:
+    return platform.node().encode()
+
+
 def _sweep(place: Path, prefix: str) -> None:
-    """Remove folders of this user whose processes are gone; what cannot be looked at stays."""
+    """Remove folders of this user and machine whose processes are gone; what cannot be looked at stays."""
     for folder in place.glob(f"{prefix}*"):
         with contextlib.suppress(OSError):
             if folder.is_symlink() or folder.stat().st_uid != os.getuid():
@@ -47,6 +55,8 @@ def _sweep(place: Path, prefix: str) -> None:
             held = os.open(folder / _LOCK, os.O_RDWR | os.O_NOFOLLOW)
             try:
                 fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if os.read(held, 1024) != _host():
+                    continue  # on a file system that machines share, and whose locks they may not
                 kill_marked(f"{folder.resolve()}/")
                 for inside, _, _ in os.walk(folder):
                     os.chmod(inside, 0o700)  # a command may have closed what it made
