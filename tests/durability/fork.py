@@ -36,7 +36,7 @@ if sys.argv[1] == "multiprocessing":
     pid = process.pid or 0
 elif (pid := os.fork()) == 0:
     log("child")
-print(pid, flush=True)
+os.write(1, f"{pid}\n".encode())
 threading.Thread(target=told, daemon=True).start()
 log("parent")
 active.finish()

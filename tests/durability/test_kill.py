@@ -38,7 +38,11 @@ def _process(*command: str, env: dict[str, str], stdin: int | None = None) -> It
     finally:
         if process.poll() is None:
             process.kill()
-        process.communicate()
+        # Not to the end of what it printed: a child that it forked may go on as long as somebody reads.
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
+        process.wait()
 
 
 def _train(steps: int, env: dict[str, str], *, hang: bool) -> contextlib.AbstractContextManager[subprocess.Popen[str]]:
