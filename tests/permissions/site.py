@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
@@ -133,12 +134,17 @@ class Asking:
         self._token, self._condition = token, {"If-Match": condition} if condition else {}
         host = url.removeprefix("http://")
         self._connection = http.client.HTTPConnection(host, timeout=60)
+        self._used = 0.0
 
     def send(self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> Answer:
         """One request."""
         given = {"Accept": JSON, "Authorization": f"Bearer {self._token}", **self._condition, **(headers or {})}
+        if self._used + 4 < time.monotonic():
+            # The server closes one that was idle for five seconds, as that of one holder is while another one asks.
+            self._connection.close()
         self._connection.request(method, path, body, given if self._token else (headers or {}))
         response = self._connection.getresponse()
+        self._used = time.monotonic()
         etag = response.headers.get("ETag", "")
         return Answer(response.status, response.read().decode("utf-8", "replace"), etag)
 

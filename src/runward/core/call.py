@@ -63,6 +63,9 @@ class Room(NamedTuple):
     """(call, kind, id) -> why an object's content needs more than the ordinary permission to be read; empty where it does not."""
     ahead: Mapping[str, Callable[[Any, Sequence[str]], None]] = {}
     """(transaction, ids): reads where several objects of a kind lie, so that the resolver finds each known already."""
+    together: Mapping[str, Callable[[Any, Sequence[Mapping[str, Any]]], Sequence[Any]]] = {}
+    """By the name of an operation: (transaction, arguments of each call) -> what several calls find in :attr:`Call.ahead`, read
+    at once. Each is about another object, and nothing else in the transaction is about one of these."""
     states: Mapping[str, Callable[..., Sequence[Any]]] = {}
     """By the name of a read: (call, its arguments) -> the values of its state, where all of the answer would take longer."""
 

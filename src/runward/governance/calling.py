@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from runward.core.call import Event, Scope
 from runward.core.clock import to_us, utc_now
@@ -57,6 +57,8 @@ class Call:
         """What goes into the audit trail in a transaction of its own, also where the call is refused."""
         self.counted: dict[str, int] = {}
         """How much the call stores, by the word for it: told to who measures once it is committed."""
+        self.ahead: Any = None
+        """What was read for this call and those that came with it; see :attr:`runward.core.call.Room.together`."""
         self.about: tuple[str, str] | None = None
         """(kind, id) of what the call turned out to be about, where its declaration does not say."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -204,6 +205,7 @@ class Dispatcher:
             with self.database.transaction(write=True) as tx:
                 left: Left = {}
                 ready = self._authorised(tx, group, left)
+                self._read_together(tx, ready)
                 calls = [call for pending, call in ready if self._attempt(call, pending, alone=len(group) == 1)]
                 for call in calls[:1]:
                     call.catch_up()
@@ -248,6 +250,22 @@ class Dispatcher:
             except RunwardError as error:
                 pending.error = error
         return [(pending, call) for pending, call in found if pending.error is None]
+
+    def _read_together(self, tx: Tx, ready: Sequence[tuple[Pending, Call]]) -> None:
+        """Read at once what several calls of an operation need, where none of them can change it for another one."""
+        times = Counter(subject(pending.op, pending.arguments) for pending, _ in ready)
+        same: dict[Operation, list[tuple[Pending, Call]]] = {}
+        for pending, call in ready:
+            if (
+                pending.op.name in self.rooms[pending.op.room].together
+                and times[subject(pending.op, pending.arguments)] == 1
+            ):
+                same.setdefault(pending.op, []).append((pending, call))
+        for op, those in same.items():
+            if len(those) > 1:
+                found = self.rooms[op.room].together[op.name](tx, [pending.arguments for pending, _ in those])
+                for (_, call), ahead in zip(those, found, strict=True):
+                    call.ahead = ahead
 
     def _attempt(self, call: Call, pending: Pending, *, alone: bool) -> bool:
         """Whether the call was done. Raises: _UndoneError (refused after a change, which has to be undone)."""

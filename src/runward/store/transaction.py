@@ -192,20 +192,23 @@ class Tx:
             self._later.setdefault(table, (columns, conflict, unique, []))[3].extend(rows)
 
     def settle(self, sql: str = "") -> None:
-        """Insert what was left for later, if a statement names one of its tables or begins what may be undone."""
-        if self._later and (not sql or sql.startswith("SAVEPOINT") or self._needs_later(_words(sql))):
-            waiting, self._later = self._later, {}
-            # Other rows refer to runs.
-            for table in sorted(waiting, key=lambda table: table != "runs"):
-                columns, conflict, unique, rows = waiting[table]
-                if conflict:
-                    # In one order: transactions that insert the same keys wait for each other at most one way round.
-                    rows.sort(key=operator.itemgetter(slice(unique)))
-                self.put(table, columns, rows, conflict, unique)
-
-    def _needs_later(self, words: frozenset[str]) -> bool:
-        """Whether a statement names a table whose rows wait, or what refers to its rows."""
-        return not words.isdisjoint(self._later) or ("run_id" in words and "runs" in self._later)
+        """Insert what was left for later: all of it, or what a statement needs that names one of its tables."""
+        if not self._later:
+            return
+        if not sql or sql.startswith("SAVEPOINT"):
+            due = set(self._later)
+        else:
+            words = _words(sql)
+            due = {table for table in self._later if table in words}
+            if "runs" in self._later and (due or "run_id" in words):
+                # Other rows refer to runs.
+                due.add("runs")
+        for table in sorted(due, key=lambda table: (table != "runs", table)):
+            columns, conflict, unique, rows = self._later.pop(table)
+            if conflict:
+                # In one order: transactions that insert the same keys wait for each other at most one way round.
+                rows.sort(key=operator.itemgetter(slice(unique)))
+            self.put(table, columns, rows, conflict, unique)
 
     def bulk(self, table: str, columns: str, rows: Iterable[Sequence[Any]]) -> int:
         """Insert many rows, which need not fit into memory, by the fastest way there is; returns how many."""
@@ -260,6 +263,13 @@ class Tx:
                 yield from self._run(
                     sql.replace("{}", placeholders(part)), (*before, *itertools.chain(*[part] * times), *after)
                 )
+
+    def among(self, values: Sequence[Any]) -> tuple[str, Sequence[Any]]:
+        """What follows a column that is one of some values, few enough for one statement, and its parameters."""
+        # On PostgreSQL one parameter whatever their number, and so one statement to be planned.
+        return (
+            ("= ANY(?)", [list(values)]) if self.dialect == "postgresql" else (f"IN ({placeholders(values)})", values)
+        )
 
     def one(self, sql: str, params: Sequence[Any] = ()) -> Row | None:
         """The first row of a query, or None."""

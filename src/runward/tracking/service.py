@@ -217,14 +217,19 @@ class TrackingService(Places, Comparing, Tracking):
     def append(self, run_id: str, batch: Batch) -> Ack:
         """See the contract."""
         check_name(batch.client, "the client's id", limit=64)
-        expected = storage.take_frames(self.tx, run_id, batch.client, batch.first, batch.count)
+        held: storage.Held | None = None
+        if batch.count > 0:
+            held = self.call.ahead or storage.hold(self.tx, [(run_id, batch.client)])[0]
+            expected = held.next_frame
+        else:
+            expected = storage.next_frame(self.tx, run_id, batch.client)
         if batch.first > expected:
             raise ConflictError(
                 f"frames {expected} to {batch.first - 1} of client {batch.client} are missing",
                 hint="send them first",
                 expected=expected,
             )
-        if batch.count <= 0 or batch.first + batch.count <= expected:
+        if held is None or batch.first + batch.count <= expected:
             return Ack(next=expected)
         if batch.first < expected:
             raise ConflictError(
@@ -232,15 +237,16 @@ class TrackingService(Places, Comparing, Tracking):
                 hint="send the journal again from there",
                 expected=expected,
             )
-        ended = self._store(run_id, batch)
+        storage.take_frames(self.tx, run_id, batch.client, batch.first + batch.count)
+        ended = self._store(run_id, held, batch)
         if batch.end is not None:
-            if ended is not None:
-                self._publish_end(run_id, ended, batch.end)
+            if ended:
+                self._publish_end(run_id, held.project_id, batch.end)
             self.call.note("tracking.end_run", "run", run_id)
         return Ack(next=batch.first + batch.count)
 
-    def _store(self, run_id: str, batch: Batch) -> str | None:
-        """Store what is in a batch; returns the project of a run that ends with it."""
+    def _store(self, run_id: str, held: storage.Held, batch: Batch) -> bool:
+        """Store what is in a batch; returns whether the run ends with it."""
         summaries = []
         for piece in batch.points:
             check_key(piece.key, "metric")
@@ -255,52 +261,49 @@ class TrackingService(Places, Comparing, Tracking):
         if points:
             storage.insert_segment(self.tx, run_id, batch.client, batch.first, points, pack_segment(batch.points))
             self.call.counted["points"] = self.call.counted.get("points", 0) + points
-        ended = self._end(run_id, batch.end, 1 if points else 0) if batch.end is not None else None
-        if ended is None:
-            project_id, status = storage.touch_run(self.tx, run_id, 1 if points else 0)
-        else:
-            project_id, status = ended, RunStatus.RUNNING
+        ended = batch.end is not None and self._end(run_id, held, batch.end, 1 if points else 0)
+        if not ended:
+            storage.touch_run(self.tx, run_id, 1 if points else 0)
         if points:
-            storage.add_summaries(self.tx, project_id, run_id, summaries)
-        sql.set_params(self.tx, project_id, run_id, masked_params(_given(batch)))
-        sql.set_tags(self.tx, project_id, run_id, masked_tags(batch.tags))
+            storage.add_summaries(self.tx, held.project_id, run_id, summaries)
+        sql.set_params(self.tx, held.project_id, run_id, masked_params(_given(batch)))
+        sql.set_tags(self.tx, held.project_id, run_id, masked_tags(batch.tags))
         sql.insert_output(self.tx, run_id, masked_output(batch.output))
-        if (batch.points or batch.params) and RunStatus(status).is_terminal:
+        if (batch.points or batch.params) and RunStatus(held.status).is_terminal:
             self._run_event("run.changed", run_id, {})
         return ended
 
     def end_run(self, run_id: str, end: RunEnd) -> Run:
         """See the contract."""
-        if (project_id := self._end(run_id, end)) is not None:
-            self._publish_end(run_id, project_id, end)
+        (held,) = storage.hold(self.tx, [(run_id, "")])
+        if self._end(run_id, held, end):
+            self._publish_end(run_id, held.project_id, end)
             # What is found out about its end belongs to the answer.
             self.call.catch_up()
         return sql.run(self.tx, run_id)
 
-    def _end(self, run_id: str, end: RunEnd, segments: int = 0) -> str | None:
-        """Let a run end; returns its project, or None where it is over already. ``segments`` are not counted yet."""
+    def _end(self, run_id: str, held: storage.Held, end: RunEnd, segments: int = 0) -> bool:
+        """Let a run end; returns whether it does, and is not over already. ``segments`` are not counted yet."""
         if not end.status.is_terminal:
             raise InvalidError(f"status {end.status!r} is no end", hint="finished, failed, cancelled or timed_out")
         ended = to_us(end.ended_at) if end.ended_at else self.call.now_us
+        if held.resumed or held.status != RunStatus.RUNNING:
+            # A clock may have been set back meanwhile: no run ends before it began.
+            if held.status == end.status or max(ended, held.started_at) < storage.moment_of(held.resumed):
+                return False
+            if RunStatus(held.status).is_terminal:
+                raise InvalidTransitionError(
+                    f"run {run_id} is over: it {held.status}",
+                    hint=f"start a new run, or this one with run_id={run_id!r}",
+                )
         values = {
             "status": end.status,
             "exit_code": end.exit_code,
             "error": redact(end.error)[-4000:].replace("\0", "␀"),
             **usage_columns(end.usage),
         }
-        said = (values, ended, segments, SMALL_POINTS)
-        if project_id := storage.end_run(self.tx, run_id, *said, resumed=False):
-            return project_id
-        row = self.tx.one(f"SELECT status, started_at FROM runs WHERE id = ?{self.tx.for_update}", (run_id,))
-        assert row is not None
-        # A clock may have been set back meanwhile: no run ends before it began.
-        if row[0] == end.status or max(ended, row[1]) < storage.resumed_at(self.tx, run_id):
-            return None
-        if RunStatus(row[0]).is_terminal:
-            raise InvalidTransitionError(
-                f"run {run_id} is over: it {row[0]}", hint=f"start a new run, or this one with run_id={run_id!r}"
-            )
-        return storage.end_run(self.tx, run_id, *said, resumed=True)
+        storage.end_run(self.tx, run_id, values, ended, segments, SMALL_POINTS)
+        return True
 
     def _publish_end(self, run_id: str, project_id: str, end: RunEnd) -> None:
         scope = self.call.project_scope(project_id)
@@ -404,6 +407,10 @@ def _look_ahead(tx: Tx, ids: Sequence[str]) -> None:
         tx.once(_RUNS, ("lies", run_id), functools.partial(found.get, run_id))
 
 
+def _hold_together(tx: Tx, asked: Sequence[Mapping[str, Any]]) -> list[storage.Held]:
+    return storage.hold(tx, [(one["run_id"], one["batch"].client) for one in asked])
+
+
 def _run_scope(call: Call, run_id: str) -> Scope | None:
     row = call.tx.once(_RUNS, ("lies", run_id), lambda: call.tx.one(f"{_LIES} WHERE id = ?", (run_id,)))
     if row is not None and row[1] is not None and may_restore(call, row[0]):
@@ -458,5 +465,6 @@ ROOM = Room(
         BlobReference("SELECT DISTINCT digest FROM captures", documents=True),
     ),
     ahead={"run": _look_ahead},
+    together={"append": _hold_together},
     states={"get_run": _run_state},
 )

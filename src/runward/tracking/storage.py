@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from runward.core.clock import to_us
-from runward.errors import ConflictError
+from runward.errors import ConflictError, NotFoundError
 from runward.store.database import Tx, parts, placeholders
 from runward.tracking.blocks import Block
 from runward.tracking.keyed import note_keys
@@ -15,23 +15,64 @@ from runward.tracking.model import RESUMED_TAG
 from runward.tracking.points import Summary
 
 
-def take_frames(tx: Tx, run_id: str, client: str, first: int, count: int) -> int:
-    """The frame expected from a client. If that is the first of ``count`` frames, they count as stored from now on.
+class Held(NamedTuple):
+    """A run that nobody else writes to before the commit."""
 
-    Another request of the same client waits for the commit, and then sees how far the journal is stored.
+    project_id: str
+    status: str
+    started_at: int
+    """In microseconds."""
+    resumed: str
+    """What its tag says of when it was taken up again; empty where it was not."""
+    next_frame: int
+    """The frame expected from the client that writes."""
+
+
+def hold(tx: Tx, writers: Sequence[tuple[str, str]]) -> list[Held]:
+    """Let others wait with writing to runs until the commit, and read what depends on how far they are.
+
+    Args:
+        tx: A writing transaction.
+        writers: (run, client) each; the client is empty where none sends frames.
+
+    Raises: NotFoundError.
     """
-    if count > 0:
-        # One statement, whichever of the two it is: most journals of short runs come in one batch.
-        if first:
-            sql = "UPDATE journals SET next_frame = ? WHERE run_id = ? AND client = ? AND next_frame = ?"
-            taken = tx.touched(sql, (first + count, run_id, client, first))
-        else:
-            sql = """INSERT INTO journals (run_id, client, next_frame) VALUES (?, ?, ?) ON CONFLICT (run_id, client)
-                     DO UPDATE SET next_frame = excluded.next_frame WHERE journals.next_frame = 0"""
-            taken = tx.touched(sql, (run_id, client, count))
-        if taken:
-            return first
+    runs, clients = (sorted(set(of)) for of in zip(*writers, strict=True))
+    these, given = tx.among(runs)
+    lock = " FOR NO KEY UPDATE" if tx.dialect == "postgresql" else ""
+    rows = tx.all(f"SELECT id, project_id, status, started_at FROM runs WHERE id {these} ORDER BY id{lock}", given)
+    # A statement of its own: the one that waited does not see what was written meanwhile.
+    those, asked = tx.among(clients)
+    found = tx.all(
+        f"""SELECT run_id, client, CAST(next_frame AS TEXT) FROM journals WHERE run_id {these} AND client {those}
+            UNION ALL SELECT run_id, NULL, value FROM tags WHERE run_id {these} AND key = ?""",
+        (*given, *asked, *given, RESUMED_TAG),
+    )
+    known = {row[0]: row for row in rows}
+    said = {(run_id, client): value for run_id, client, value in found}
+    if gone := [run_id for run_id in runs if run_id not in known]:
+        raise NotFoundError(f"there is no run {gone[0]!r}", hint="it was deleted for good")
+    held = []
+    for run_id, client in writers:
+        _, project_id, status, started_at = known[run_id]
+        resumed, frame = said.get((run_id, None), ""), int(said.get((run_id, client), 0))
+        held.append(Held(project_id, status, started_at, resumed, frame))
+    return held
+
+
+def next_frame(tx: Tx, run_id: str, client: str) -> int:
+    """The frame expected from a client."""
     return int(tx.scalar("SELECT next_frame FROM journals WHERE run_id = ? AND client = ?", (run_id, client)) or 0)
+
+
+def take_frames(tx: Tx, run_id: str, client: str, following: int) -> None:
+    """Note that all frames of a client before one are stored."""
+    tx.later(
+        "journals",
+        {"run_id": "text", "client": "text", "next_frame": "bigint"},
+        [(run_id, client, following)],
+        "ON CONFLICT (run_id, client) DO UPDATE SET next_frame = excluded.next_frame",
+    )
 
 
 def insert_segment(tx: Tx, run_id: str, client: str, first: int, points: int, data: bytes) -> None:
@@ -77,11 +118,9 @@ def segments(tx: Tx, run_id: str, until: int = 2**63 - 1) -> Iterable[bytes]:
         yield bytes(row[0])
 
 
-def touch_run(tx: Tx, run_id: str, segments: int) -> tuple[str, str]:
-    """Count a run's revision up, and the segments that wait for compaction; returns (project id, status)."""
-    sql = "UPDATE runs SET revision = revision + 1, tail = tail + ? WHERE id = ? RETURNING project_id, status"
-    rows = tx.returning(sql, (segments, run_id))
-    return rows[0][0], rows[0][1]
+def touch_run(tx: Tx, run_id: str, segments: int) -> None:
+    """Count a run's revision up, and the segments that wait for compaction."""
+    tx.execute("UPDATE runs SET revision = revision + 1, tail = tail + ? WHERE id = ?", (segments, run_id))
 
 
 def runs_to_compact(tx: Tx, limit: int) -> list[tuple[str, bool]]:
@@ -93,10 +132,8 @@ def runs_to_compact(tx: Tx, limit: int) -> list[tuple[str, bool]]:
     return [(row[0], bool(row[1])) for row in tx.all(sql, (limit,))]
 
 
-def end_run(
-    tx: Tx, run_id: str, values: Mapping[str, Any], ended: int, segments: int, below: int, *, resumed: bool
-) -> str | None:
-    """Let a run end, if it goes on; returns its project.
+def end_run(tx: Tx, run_id: str, values: Mapping[str, Any], ended: int, segments: int, below: int) -> None:
+    """Let a run end that goes on, and is held.
 
     Nothing waits for compaction then if it has fewer points than ``below``, all of them in segments: that would be a commit of
     its own for each short run.
@@ -108,19 +145,16 @@ def end_run(
         ended: When; no run ends before it began, whatever the clocks say.
         segments: So many of the segments are not counted yet.
         below: See above.
-        resumed: Whether a run that was taken up again may end too.
     """
-    never = "" if resumed else " AND NOT EXISTS (SELECT 1 FROM tags t WHERE t.run_id = runs.id AND t.key = ?)"
-    rows = tx.returning(
+    tx.execute(
         f"""UPDATE runs SET {"".join(f"{name} = ?, " for name in values)}revision = revision + 1,
             ended_at = CASE WHEN started_at > ? THEN started_at ELSE ? END,
             tail = CASE WHEN NOT EXISTS (SELECT 1 FROM blocks b WHERE b.run_id = runs.id)
               AND (SELECT COALESCE(sum(s.points), 0) FROM segments s WHERE s.run_id = runs.id) < ?
               THEN 0 ELSE tail + ? END
-            WHERE id = ? AND status = 'running'{never} RETURNING project_id""",
-        (*values.values(), ended, ended, below, segments, run_id, *(() if resumed else (RESUMED_TAG,))),
+            WHERE id = ?""",
+        (*values.values(), ended, ended, below, segments, run_id),
     )
-    return str(rows[0][0]) if rows else None
 
 
 def segment_sizes(tx: Tx, run_id: str) -> list[tuple[int, int]]:
@@ -171,11 +205,10 @@ def count_folded(tx: Tx, run_id: str, segments: int) -> None:
     tx.execute(sql, (segments, segments, run_id))
 
 
-def resumed_at(tx: Tx, run_id: str) -> int:
-    """When a run was taken up again, in microseconds; 0 if never."""
-    said = tx.scalar("SELECT value FROM tags WHERE run_id = ? AND key = ?", (run_id, RESUMED_TAG))
+def moment_of(resumed: str) -> int:
+    """When a run was taken up again, in microseconds, by what its tag says; 0 if never."""
     try:
-        return to_us(datetime.fromisoformat(said)) if said else 0
+        return to_us(datetime.fromisoformat(resumed)) if resumed else 0
     except ValueError:
         return 0  # A member may set any tag.
 
