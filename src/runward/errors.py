@@ -6,6 +6,7 @@
     ├── InvalidError           422  also ValueError: the caller's input, found before any I/O
     ├── UnauthenticatedError   401
     ├── ForbiddenError         403
+    │   └── PurposeError            restricted data, for something that they may not be used for
     ├── NotFoundError          404  also LookupError
     ├── ConflictError          409
     │   ├── AlreadyExistsError
@@ -87,6 +88,12 @@ class ForbiddenError(RunwardError):
 
     code = "forbidden"
     status = 403
+
+
+class PurposeError(ForbiddenError):
+    """Restricted data may not be used for this; ``details`` say which ``dataset``, and for what it ``allowed`` is."""
+
+    code = "purpose_not_allowed"
 
 
 class NotFoundError(RunwardError, LookupError):

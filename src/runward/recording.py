@@ -213,6 +213,7 @@ class WorkspaceBackend:
             params=masked_params(given := self._params(task_name, config)),
             tags=masked_tags({**self._tags, **{str(k): str(v) for k, v in tags.items()}}),
             seed=seed,
+            purpose=self._purpose(),
             started_at=utc_now(),
         )
         folder = self.space.state_dir / "journals" / run_id
@@ -224,6 +225,11 @@ class WorkspaceBackend:
         self._seeds[run_id], self._experiment_of[run_id] = seed, experiment_id
         self.uploader.follow(folder)
         return RunHandle(run_id, {RUN_VARIABLE: run_id, JOURNAL_VARIABLE: str(folder)})
+
+    def _purpose(self) -> str:
+        """``metadata["purpose"]`` of the experiment: restricted data are handed out to its tasks for that."""
+        said = (self._experiment.metadata or {}).get("purpose", "")
+        return redact(said) if isinstance(said, str) else ""
 
     def _params(self, task_name: str, config: Mapping[str, Any]) -> list[RunParam]:
         origins = self.origins.get(task_name, {})

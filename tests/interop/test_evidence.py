@@ -13,6 +13,8 @@ import msgspec
 import pytest
 
 import runward
+from runward.core.call import Intent
+from runward.core.hashing import digest_bytes
 from runward.errors import AlreadyExistsError, NotFoundError
 from runward.governance.model import NewMember
 from runward.governance.signin import folder_actor
@@ -28,7 +30,7 @@ from runward.workspace import FolderWorkspace, open_folder
 
 ALWAYS = {
     "access.json", "code.json", "datasets.json", "deployments.json", "environment.json", "gates.json", "handoffs.json",
-    "labels.json", "lineage.json", "machine.json", "MODEL_CARD.md", "model.json", "pylock.toml", "reviews.json", "run.json",
+    "labels.json", "lineage.json", "machine.json", "MODEL_CARD.md", "model.json", "pylock.toml", "reviews.json", "roles.json", "run.json",
     "scan.json", "trail.json", "verifications.json",
 }  # fmt: skip
 
@@ -120,3 +122,33 @@ def test_what_is_not_there_is_named_with_its_reason(space: FolderWorkspace, tmp_
     with pytest.raises(NotFoundError):
         write_evidence(space, "nothing", 1, tmp_path / "none", offline=True)
     assert not (tmp_path / "none").exists()
+
+
+def test_who_may_and_for_what_it_was_read_is_in_it(space: FolderWorkspace, tmp_path: Path) -> None:
+    """Roles where model, run and data lie; each reading of restricted data with its purpose, and no other dataset's."""
+    dataset = space.data.get_dataset("p:patients").id
+    aside = space.data.get_dataset("p:aside").id
+    space.policy.set_label(f"dataset:{aside}", "restricted")
+    space.policy.set_terms(aside, Terms(purposes=["care"]))
+    for one, content in ((dataset, b"1"), (aside, b"2")):
+        space.data_files.fetch(one, [(digest_bytes(content), tmp_path / one)], "copy", Intent("Care"))
+    write_evidence(space, "digits", 1, tmp_path / "pack", offline=True)
+    events = json.loads((tmp_path / "pack" / "access.json").read_text())
+    noted = [(one["operation"], one["object_id"]) for one in events if one["operation"].startswith("data.")]
+    assert ("data.read_restricted", dataset) in noted
+    assert noted.count(("data.purpose", "care")) == 1
+    assert aside not in str(noted)
+    roles = json.loads((tmp_path / "pack" / "roles.json").read_text())
+    assert set(roles["projects"]) == {"p"}
+    assert space.governance.whoami().name in str(roles["team"])
+
+
+def test_what_is_not_recorded_shows_nothing(space: FolderWorkspace, tmp_path: Path) -> None:
+    """A file that lists nothing is no evidence, and its row says so."""
+    made = write_evidence(space, "digits", 1, tmp_path / "pack", offline=True)
+    assert made.empty == ["deployments.json", "handoffs.json"]
+    text = (tmp_path / "pack" / "README.md").read_text()
+    (monitoring,) = [line for line in text.splitlines() if line.startswith("| 9 |")]
+    assert "| none is recorded in [deployments.json](deployments.json) |" in monitoring
+    (oversight,) = [line for line in text.splitlines() if line.startswith("| 2(e) |")]
+    assert "who looked at the result before it was used" in oversight

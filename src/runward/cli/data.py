@@ -175,21 +175,30 @@ def _version_lines(version: DatasetVersion) -> list[str]:
     return lines
 
 
+with_purpose = click.option(
+    "--purpose",
+    default="",
+    help="For what you read it, where it is restricted: one of the purposes of its terms; by default that of the run under way.",
+)
+
+
 @click.command("checkout")
 @click.argument("dataset")
 @click.argument("target", type=click.Path(path_type=Path), required=False)
 @click.option("--force", is_flag=True, help="Overwrite files that are in no version of the dataset.")
 @click.option("--link", type=click.Choice(get_args(LinkMode)), default="auto", show_default=True)
+@with_purpose
 @with_json
 @pass_output
-def checkout(output: Output, dataset: str, target: Path | None, force: bool, link: LinkMode) -> None:
+def checkout(output: Output, dataset: str, target: Path | None, force: bool, link: LinkMode, purpose: str) -> None:
     """Make a folder or file hold a version, wholly or not at all.
 
     auto clones where the file system can; else it links files of 1 MB and more, which are then read-only (not for root),
     and copies the others.
     """
     asked = asked_for(dataset)
-    done = current_workspace().datasets.checkout(asked.dataset, asked.version, target or "", force=force, link=link)
+    datasets = current_workspace().datasets.read_for(purpose)
+    done = datasets.checkout(asked.dataset, asked.version, target or "", force=force, link=link)
     foreign = f", {done.foreign:,} of no version stay" if done.foreign else ""
     line = f"{done.target}: {done.written:,} files made, {done.kept:,} right already, {done.removed:,} removed{foreign}"
     output.result({**done._asdict(), "target": str(done.target)}, [line_of(done.version), line])

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from runward.cli.data import asked_for, line_of, size_of
+from runward.cli.data import asked_for, line_of, size_of, with_purpose
 from runward.cli.output import Output, pass_output, with_json
 from runward.data.model import DatasetVersion
 from runward.errors import InvalidError
@@ -55,24 +55,28 @@ _remote = click.option("--remote", "-r", default="", help="The DVC repository's 
 )
 @click.option("--out", default="", help="Into DVC: the path in that file; by default the dataset's name.")
 @_remote
+@with_purpose
 @with_json
 @pass_output
-def push(output: Output, dataset: str, to: str, token: str, file: Path | None, out: str, remote: str) -> None:
+def push(
+    output: Output, dataset: str, to: str, token: str, file: Path | None, out: str, remote: str, purpose: str
+) -> None:
     """Copy a version to another workspace (URL or folder), or into a DVC remote.
 
-    TO is dvc:FOLDER, dvc:s3://bucket/prefix, or dvc: for a remote of the DVC repository here.
+    TO is dvc:FOLDER, dvc:s3://bucket/prefix, or dvc: for a remote of the DVC repository here. Another workspace gets the
+    label of a restricted dataset with it, and its terms where you may set them there; DVC knows neither.
     """
     space, asked = current_workspace(), asked_for(dataset)
     version = space.data.get_version(asked.dataset, asked.version)
     if to.startswith(_DVC):
         place = _dvc_remote(to, remote, file or Path())
-        written = dvc.push(space, version, place)
+        written = dvc.push(space, version, place, purpose=purpose)
         written = msgspec.structs.replace(written, path=out or written.path)
         if file is not None:
             dvc.write_dvc(file, written)
         output.result(written, [line_of(version), f"  md5 {written.md5} in {place.place}"])
         return
-    there, sent = copy_version(space, version, _other(to, token))
+    there, sent = copy_version(space, version, _other(to, token), purpose=purpose)
     output.result(Sent([there], sent), [line_of(there), f"  {size_of(sent)} were sent to {to}"])
 
 
@@ -91,9 +95,12 @@ def pull_tracked(space: Workspace, file: Path, source: str, project: str, name: 
 @click.option("--project", "-p", default="", help="From DVC: path of the project, made where missing.")
 @click.option("--name", "-n", default="", help="From DVC: the dataset; by default named like the data.")
 @_remote
+@with_purpose
 @with_json
 @pass_output
-def pull(output: Output, what: str, source: str | None, token: str, project: str, name: str, remote: str) -> None:
+def pull(
+    output: Output, what: str, source: str | None, token: str, project: str, name: str, remote: str, purpose: str
+) -> None:
     """Copy a version from another workspace (URL or folder), or what a .dvc or dvc.lock file tracks.
 
     From DVC, FROM is dvc:FOLDER, dvc:s3://bucket/prefix or dvc:https://…; by default what the repository's cache has, and
@@ -110,6 +117,7 @@ def pull(output: Output, what: str, source: str | None, token: str, project: str
         if not source:
             raise InvalidError(f"from where is {what!r} to be copied?", hint="a URL or a workspace's folder")
         asked, other = asked_for(what, project), _other(source, token)
-        copied, sent = copy_version(other, other.data.get_version(asked.dataset, asked.version), space)
+        found = other.data.get_version(asked.dataset, asked.version)
+        copied, sent = copy_version(other, found, space, purpose=purpose)
         done = Sent([copied], sent)
     output.result(done, [*(line_of(version) for version in done.versions), f"  {size_of(done.bytes)} were new"])

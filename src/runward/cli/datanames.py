@@ -9,7 +9,7 @@ import click
 import msgspec
 import yaml
 
-from runward.cli.data import asked_for, line_of
+from runward.cli.data import asked_for, line_of, with_purpose
 from runward.cli.output import NO, Output, pass_output, with_json
 from runward.data.diff import DatasetDiff, Options, TableDiff
 from runward.data.model import Bump, ColumnDoc, DatasetVersion
@@ -28,6 +28,7 @@ from runward.face import current_workspace, default_project
 @click.option("--key", "-k", multiple=True, help="Columns that rows are found by; by default the first unique one.")
 @click.option("--sample", "-n", default=5, show_default=True, help="Rows shown of each kind.")
 @click.option("--schema-only", is_flag=True, help="Columns and counts, not rows.")
+@with_purpose
 @with_json
 @pass_output
 def diff(
@@ -38,6 +39,7 @@ def diff(
     key: tuple[str, ...],
     sample: int,
     schema_only: bool,
+    purpose: str,
 ) -> int:
     """What changed in a version: since OTHER (a version), by default since the one that it follows.
 
@@ -47,7 +49,7 @@ def diff(
     asked, options = asked_for(dataset), Options(not schema_only, key, sample)
     if folder is not None and other:
         raise InvalidError("a version is compared with OTHER or with --path, not with both")
-    datasets = current_workspace().datasets
+    datasets = current_workspace().datasets.read_for(purpose)
     if folder is not None:
         found = datasets.diff_folder(asked.dataset, asked.version, folder, options)
     else:
@@ -119,9 +121,12 @@ class Named(msgspec.Struct, frozen=True):
 )
 @click.option("--remove", is_flag=True, help="Take the name away.")
 @click.option("--yes", "-y", is_flag=True, help="Take the proposal without being asked.")
+@with_purpose
 @with_json
 @pass_output
-def tag(output: Output, dataset: str, name: str | None, bump: Bump | None, remove: bool, yes: bool) -> int:
+def tag(
+    output: Output, dataset: str, name: str | None, bump: Bump | None, remove: bool, yes: bool, purpose: str
+) -> int:
     """Give a version a name: a word, a number such as 1.2.0, or the next number.
 
     Without NAME and --bump, the version is compared with the latest one that bears a number, and the number that follows is
@@ -136,7 +141,7 @@ def tag(output: Output, dataset: str, name: str | None, bump: Bump | None, remov
         return 0
     reasons: list[str] = []
     if not name:
-        proposal = space.datasets.propose(asked.dataset, asked.version)
+        proposal = space.datasets.read_for(purpose).propose(asked.dataset, asked.version)
         reasons, proposed = proposal.reasons, proposal.bump
         name = next_name(proposal.names, bump or proposed)
         if bump is None and not yes and not _confirmed(output, name, proposed, reasons):
@@ -167,15 +172,17 @@ def _confirmed(output: Output, name: str, bump: Bump, reasons: list[str]) -> boo
 @click.option(
     "--file", "file", type=click.Path(path_type=Path), default=None, help="A YAML list of columns to keep instead."
 )
+@with_purpose
 @with_json
 @pass_output
-def describe(output: Output, dataset: str, propose: bool, file: Path | None) -> None:
+def describe(output: Output, dataset: str, propose: bool, file: Path | None, purpose: str) -> None:
     """The data dictionary of a version: what its columns mean. Later versions begin with the same words."""
     space, asked = current_workspace(), asked_for(dataset)
     if propose and file is not None:
         raise InvalidError("the dictionary is either proposed or read from --file, not both")
     if propose:
-        space.data.set_dictionary(asked.dataset, asked.version, space.datasets.propose_dictionary(*asked))
+        proposed = space.datasets.read_for(purpose).propose_dictionary(*asked)
+        space.data.set_dictionary(asked.dataset, asked.version, proposed)
     if file is not None:
         space.data.set_dictionary(asked.dataset, asked.version, _read_dictionary(file))
     found = space.data.get_version(*asked).dictionary

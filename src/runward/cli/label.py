@@ -82,6 +82,8 @@ def lines(found: Labelled) -> list[str]:
             f"  {found.own} of its own{how}, by {found.set_by}, {when(found.set_at) if found.set_at else ''}{why}"
         )
     shown += [f"  {one.label} from {one.kind} {one.name or one.id}" for one in found.because]
+    for use in found.uses:
+        shown.append(f"  it read {use.label} data of {use.dataset}: {use.problem or 'its purpose is one of theirs'}")
     if found.terms:
         shown.append(f"  purposes: {'; '.join(found.terms.purposes) or 'none'}")
         shown.append(f"  legal basis: {found.terms.legal_basis or 'not said'}")

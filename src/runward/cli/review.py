@@ -19,6 +19,7 @@ from runward.review.model import (
     Verdict,
     Waiver,
 )
+from runward.review.report import WITHHELD
 from runward.workspace import Workspace
 
 _SIGNS = {"pass": "✓", "warn": "!", "fail": "✗", "undecided": "?", "needs_person": "☞"}
@@ -90,6 +91,7 @@ def story(detail: ReviewDetail) -> list[str]:
         f" revision {r.revision[:12]}{base}",
         *_further_lines(detail),
         *(line for change in detail.changes if r.proposes for line in change.diff.splitlines()),
+        *([f"  {WITHHELD}"] if detail.withheld else []),
         *([f"  because: {r.ending}"] if r.ending else []),
         *check_lines(detail.checks),
         *(

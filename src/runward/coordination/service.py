@@ -95,6 +95,14 @@ def _on_review(call: Call, event: Event) -> None:
     notify(call, others, event.kind, f"{_WORDS[event.kind]}: {title}", event, said)
 
 
+def _on_labelled(call: Call, event: Event) -> None:
+    """What was said of a page's text before the page was restricted is in nobody's inbox any more."""
+    if event.data["restricted"]:
+        call.tx.execute(
+            "UPDATE notifications SET body = '' WHERE object_kind = 'review' AND object_id = ?", (event.object_id,)
+        )
+
+
 def _on_run_ended(call: Call, event: Event) -> None:
     if event.data.get("status") in ("failed", "timed_out"):
         row = call.tx.one("SELECT creator_id, name FROM runs WHERE id = ?", (event.object_id,))
@@ -185,5 +193,6 @@ ROOM = Room(
         "page.published": (_on_page,),
         "deployment.recorded": (_on_deployment,),
         "model.accepted": (_on_accepted,),
+        "review.labelled": (_on_labelled,),
     },
 )

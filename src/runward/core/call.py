@@ -37,6 +37,27 @@ Hook = Callable[[Any, Event], None]
 """(call, event): work that another room does in the same transaction."""
 
 
+class Intent(NamedTuple):
+    """For what somebody reads content, as they say it."""
+
+    purpose: str = ""
+    """In their words; empty where they say none."""
+    run_id: str = ""
+    """The run that the content is for: its purpose is the one that counts."""
+
+
+NO_INTENT = Intent()
+
+
+class Guard(NamedTuple):
+    """What a room asks of who reads content, beside the permission that the operation names."""
+
+    why: Callable[[Any, str, str], str]
+    """(call, kind, id) -> why an object's content needs more than the ordinary permission; empty where it does not."""
+    agree: Callable[[Any, str, str, Intent], Sequence[str]]
+    """(call, kind, id, for what) -> the purposes that allow it, in the words of who set them; PurposeError where none does."""
+
+
 class BlobReference(NamedTuple):
     """Where a room names bytes, so that garbage collection keeps them."""
 
@@ -59,8 +80,8 @@ class Room(NamedTuple):
     """Queries for the ids of runs that garbage collection must not take, deleted or not."""
     lapses: tuple[Callable[[Any, int], int], ...] = ()
     """(transaction, time in microseconds): lets go of what was put out of sight before then; how many things."""
-    guard: Callable[[Any, str, str], str] | None = None
-    """(call, kind, id) -> why an object's content needs more than the ordinary permission to be read; empty where it does not."""
+    guard: Guard | None = None
+    """What it asks of who reads content."""
     ahead: Mapping[str, Callable[[Any, Sequence[str]], None]] = {}
     """(transaction, ids): reads where several objects of a kind lie, so that the resolver finds each known already."""
     together: Mapping[str, Callable[[Any, Sequence[Mapping[str, Any]]], Sequence[Any]]] = {}
@@ -99,8 +120,8 @@ class Rooms:
                 room.ahead[kind](tx, ids)
 
     @functools.cached_property
-    def guards(self) -> tuple[Callable[[Any, str, str], str], ...]:
-        """What says which contents need more than the ordinary permission."""
+    def guards(self) -> tuple[Guard, ...]:
+        """What asks more of who reads content than the ordinary permission."""
         return tuple(room.guard for room in self if room.guard is not None)
 
     @functools.cached_property

@@ -102,10 +102,13 @@ class Data(Protocol):
         ...
 
     @operation("GET", "/datasets/{dataset}/versions/{version}/table-diff", may="data.read", on="dataset")
-    def diff_table(self, dataset: str, version: str, path: str, other: str = "", sample: int = 10) -> TableDiff:
-        """Compare a table file of two versions row by row.
+    def diff_table(
+        self, dataset: str, version: str, path: str, other: str = "", sample: int = 10, purpose: str = ""
+    ) -> TableDiff:
+        """Compare a table file of two versions row by row; ``purpose`` says for what, where the dataset is restricted.
 
-        Raises: NotFoundError, InvalidError (it is not a table in both, or too large to be read here), MissingExtraError.
+        Raises: NotFoundError, InvalidError (it is not a table in both, or too large to be read here), ForbiddenError,
+            PurposeError, MissingExtraError.
         """
         ...
 

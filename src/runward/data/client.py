@@ -7,16 +7,18 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
+from copy import copy
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from runward.core.call import Intent
 from runward.core.hashing import digest_file
 from runward.core.ids import Digest
 from runward.data.api import Data
 from runward.data.checkout import Placed, fetch_all, place_version
 from runward.data.dictionary import propose
 from runward.data.diff import DatasetDiff, Given, Options, Place, compare_versions
-from runward.data.files import DataFiles, LinkMode
+from runward.data.files import DataFiles, IntendedFiles, LinkMode
 from runward.data.model import Bump, ColumnDoc, DatasetVersion, FileItem, Manifest, NewDatasetVersion
 from runward.data.names import LATEST, check_dataset_name, semantic
 from runward.data.scan import FileCache, Found, scan
@@ -78,6 +80,17 @@ class Datasets:
         self._own = own
         """The workspace's own store of bytes, where it lies on this machine."""
         self._caches = state_dir / "data"
+
+    def read_for(self, purpose: str = "", run_id: str = "") -> Datasets:
+        """The same datasets, read for a purpose of one's own, or for a run that gives one.
+
+        Without it what a process reads is for the run that it works for, if there is one. Asked for is it only of restricted
+        data whose terms name purposes; each such reading is on the audit trail.
+        """
+        found = copy(self)
+        if purpose or run_id:
+            found._data_files = IntendedFiles(self._data_files, Intent(purpose, run_id))
+        return found
 
     def look(self, path: str | Path) -> Manifest:
         """What a folder (or file) holds now: only what changed since the last time is read. Nothing is stored.
@@ -282,7 +295,8 @@ class Datasets:
         Files that are in no version of the dataset stay where they are; one that stands where the version has a file is
         never overwritten, unless ``force`` says so.
 
-        Raises: NotFoundError, ConflictError (bytes would be lost), StoreError.
+        Raises: NotFoundError, ForbiddenError, PurposeError (restricted data, and not for this: see :meth:`read_for`),
+            ConflictError (bytes would be lost), StoreError.
         """
         reference = dataset.replace("/", ":")
         found = self._data.get_version(reference, version)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
+from urllib.parse import urlencode
 
 from blake3 import blake3
 
+from runward.core.call import NO_INTENT, Intent
 from runward.core.codec import MSGPACK, encode
 from runward.core.frames import framed, unframed
 from runward.core.ids import Digest
@@ -18,13 +21,14 @@ from runward.core.operation import Door
 from runward.core.parallel import at_once
 from runward.data import repository as sql
 from runward.data.spans import held
-from runward.errors import CorruptedError, InvalidError, NotFoundError, RunwardError, StoreError
+from runward.errors import CorruptedError, InvalidError, NotFoundError, PurposeError, RunwardError, StoreError
 from runward.governance.calling import Call
 from runward.governance.dispatch import Dispatcher
 from runward.governance.model import Actor
 from runward.store.blobs import Blobs, check_digest
 from runward.store.clone import cloned
 from runward.tracking.files import Stored, uploaded_sizes
+from runward.tracking.underway import run_under_way
 
 if TYPE_CHECKING:
     from runward.core.remote import HttpClient
@@ -44,32 +48,39 @@ _STREAMED_BELOW = 1 << 18
 """Larger contents are asked for alone: they may come from beside the server."""
 _REQUESTS = 4
 _ASKED = 1000
+_KNOWN_S, _LOOK_S = 10.0, 0.1
+"""A task's run is made known beside its work: so long it is waited for before its data are refused, looking so often."""
 
 
-def find_content(call: Call, dataset: str, digest: str) -> Stored:
-    """Bytes of a dataset by digest. Raises: NotFoundError."""
+def find_content(call: Call, dataset: str, digest: str, intent: Intent = NO_INTENT) -> Stored:
+    """Bytes of a dataset by digest. Raises: NotFoundError, ForbiddenError."""
     place = sql.find_dataset(call.tx, dataset)
     assert place is not None
     wanted = check_digest(digest)
-    call.read_content("dataset", place.id)
+    call.read_content("dataset", place.id, intent=intent)
     if not held(call.tx, place.id, [wanted]):
         raise NotFoundError(f"dataset {place.name!r} has no bytes with digest {digest[:12]}")
     return Stored(wanted, call.blobs.size(wanted), "application/octet-stream")
 
 
-def find_contents(call: Call, dataset: str, digests: Sequence[str]) -> list[tuple[Digest, bool]]:
-    """Which of a dataset's contents are streamed together. Raises: NotFoundError (one is none of it), InvalidError."""
+def find_contents(
+    call: Call, dataset: str, digests: Sequence[str], intent: Intent = NO_INTENT
+) -> list[tuple[Digest, bool]]:
+    """Which of a dataset's contents are streamed together.
+
+    Raises: NotFoundError (one is none of it), InvalidError, ForbiddenError.
+    """
     if len(digests) > MOST_ASKED:
         raise InvalidError(f"{len(digests):,} contents were asked for, at most {MOST_ASKED:,} may be at once")
-    return list(_small_ones(call, dataset, [check_digest(digest) for digest in digests]).items())
+    return list(_small_ones(call, dataset, [check_digest(digest) for digest in digests], intent).items())
 
 
-def _small_ones(call: Call, dataset: str, digests: Sequence[Digest]) -> dict[Digest, bool]:
+def _small_ones(call: Call, dataset: str, digests: Sequence[Digest], intent: Intent) -> dict[Digest, bool]:
     """Which contents of a dataset are small enough to be read together. Raises: NotFoundError (one is none of it)."""
     place = sql.find_dataset(call.tx, dataset)
     assert place is not None
     wanted = list(dict.fromkeys(digests))
-    call.read_content("dataset", place.id)
+    call.read_content("dataset", place.id, intent=intent)
     if lost := set(wanted) - held(call.tx, place.id, wanted):
         raise NotFoundError(f"dataset {place.name!r} has no bytes with digest {min(lost)[:12]}")
     sizes = uploaded_sizes(call, place.project_id, wanted)
@@ -85,12 +96,38 @@ def stream_contents(blobs: Blobs, found: Sequence[tuple[Digest, bool]]) -> Itera
 class DataFiles(Protocol):
     """Bytes of datasets, the same for a folder and a server. Thread-safe."""
 
-    def fetch(self, dataset: str, wanted: Iterable[tuple[Digest, Path]], how: LinkMode) -> None:
+    def fetch(
+        self, dataset: str, wanted: Iterable[tuple[Digest, Path]], how: LinkMode, intent: Intent | None = None
+    ) -> None:
         """Write contents to new files, each whole and checked, or cloned or linked from where they lie already.
 
-        Raises: NotFoundError, ForbiddenError, CorruptedError, StoreError (disk full).
+        Args:
+            dataset: Its id or path.
+            wanted: Digests, and where they go.
+            how: Whether files are clones, links or copies.
+            intent: For what restricted data are read; None for the run that this process works for.
+
+        Raises: NotFoundError, ForbiddenError, PurposeError (restricted data, and not for this), CorruptedError, StoreError
+            (disk full).
         """
         ...
+
+
+def said_here(intent: Intent | None) -> Intent:
+    """For what data are read: what somebody said, or else the run that this process works for."""
+    return Intent(run_id=run_under_way()) if intent is None else intent
+
+
+def once_known(read: Callable[[], None]) -> None:
+    """Read data, once the run is known that they are for. Raises: what ``read`` raises."""
+    waited_until = time.monotonic() + _KNOWN_S
+    while True:
+        try:
+            return read()
+        except PurposeError as error:
+            if "run_unknown" not in error.details or time.monotonic() > waited_until:
+                raise
+        time.sleep(_LOOK_S)
 
 
 class FolderDataFiles:
@@ -99,11 +136,17 @@ class FolderDataFiles:
     def __init__(self, dispatcher: Dispatcher, actor: Actor) -> None:
         self._dispatcher, self._actor = dispatcher, actor
 
-    def fetch(self, dataset: str, wanted: Iterable[tuple[Digest, Path]], how: LinkMode) -> None:
+    def fetch(
+        self, dataset: str, wanted: Iterable[tuple[Digest, Path]], how: LinkMode, intent: Intent | None = None
+    ) -> None:
         """See :class:`DataFiles`."""
-        wanted = list(wanted)
-        with self._dispatcher.enter(DATA_BLOB, self._actor, dataset, write=False) as call:
-            is_small = _small_ones(call, dataset, [digest for digest, _ in wanted])
+        wanted, said, is_small = list(wanted), said_here(intent), dict[Digest, bool]()
+
+        def look() -> None:
+            with self._dispatcher.enter(DATA_BLOB, self._actor, dataset, write=False) as call:
+                is_small.update(_small_ones(call, dataset, [digest for digest, _ in wanted], said))
+
+        once_known(look)
         blobs, together = self._dispatcher.blobs, list[tuple[Digest, Path]]()
         for digest, path in wanted:
             source = blobs.local_path(digest)
@@ -123,25 +166,31 @@ class RemoteDataFiles:
     def __init__(self, http: HttpClient) -> None:
         self._http = http
 
-    def fetch(self, dataset: str, wanted: Iterable[tuple[Digest, Path]], how: LinkMode) -> None:
+    def fetch(
+        self, dataset: str, wanted: Iterable[tuple[Digest, Path]], how: LinkMode, intent: Intent | None = None
+    ) -> None:
         """See :class:`DataFiles`."""
-        place = f"/datasets/{dataset.replace('/', ':')}/blobs"
+        place, query = f"/datasets/{dataset.replace('/', ':')}/blobs", _query(said_here(intent))
         targets: dict[Digest, list[Path]] = {}
         for digest, path in wanted:
             targets.setdefault(digest, []).append(path)
 
         def some(digests: list[Digest]) -> list[Digest]:
-            return self._fetch_streamed(place, digests, targets)
+            return self._fetch_streamed(place + query, digests, targets)
 
         def alone(digest: Digest) -> None:
             first, *others = targets[digest]
-            write_checked(first, digest, self._http.download(f"{place}/{digest}"))
+            write_checked(first, digest, self._http.download(f"{place}/{digest}{query}"))
             for path in others:
                 shutil.copyfile(first, path)
 
         asked = list(targets)
-        groups = (asked[start : start + _ASKED] for start in range(0, len(asked), _ASKED))
-        large = [digest for found in at_once(some, groups, _REQUESTS) for digest in found]
+        groups = [asked[start : start + _ASKED] for start in range(0, len(asked), _ASKED)]
+        large = list[Digest]()
+        if groups:
+            # The first is asked for alone: where the data are refused, nothing of the others is asked for.
+            once_known(lambda: large.extend(some(groups[0])))
+        large += [digest for found in at_once(some, groups[1:], _REQUESTS) for digest in found]
         for _ in at_once(alone, large, _REQUESTS):
             pass
 
@@ -158,6 +207,25 @@ class RemoteDataFiles:
         if missing:
             raise StoreError(f"the server did not send {len(missing)} of {len(digests)} files", hint="try again")
         return large
+
+
+class IntendedFiles:
+    """Bytes of datasets that are read for something that was said once."""
+
+    def __init__(self, files: DataFiles, intent: Intent) -> None:
+        self._files, self._intent = files, intent
+
+    def fetch(
+        self, dataset: str, wanted: Iterable[tuple[Digest, Path]], how: LinkMode, intent: Intent | None = None
+    ) -> None:
+        """See :class:`DataFiles`."""
+        self._files.fetch(dataset, wanted, how, intent or self._intent)
+
+
+def _query(intent: Intent) -> str:
+    given = {"purpose": intent.purpose, "run": intent.run_id}
+    said = urlencode({name: value for name, value in given.items() if value})
+    return f"?{said}" if said else ""
 
 
 def write_checked(path: Path, digest: Digest, chunks: Iterable[bytes]) -> None:

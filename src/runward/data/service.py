@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from runward.core.call import BlobReference, Event, Room, Scope
+from runward.core.call import BlobReference, Event, Intent, Room, Scope
 from runward.core.clock import to_us
 from runward.core.ids import Digest, new_id
 from runward.data import browsing, spans
@@ -208,9 +208,11 @@ class DataService(Data):
         """See the contract."""
         return browsing.diff_versions(self.call, *self._two(dataset, version, other), limit)
 
-    def diff_table(self, dataset: str, version: str, path: str, other: str = "", sample: int = 10) -> TableDiff:
+    def diff_table(
+        self, dataset: str, version: str, path: str, other: str = "", sample: int = 10, purpose: str = ""
+    ) -> TableDiff:
         """See the contract."""
-        self.call.read_content("dataset", self.get_dataset(dataset).id)
+        self.call.read_content("dataset", self.get_dataset(dataset).id, intent=Intent(purpose))
         return browsing.diff_table(self.call, *self._two(dataset, version, other), path, sample)
 
     def _two(self, dataset: str, version: str, other: str) -> tuple[DatasetVersion | None, DatasetVersion]:

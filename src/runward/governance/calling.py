@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from runward.core.call import Event, Scope
+from runward.core.call import NO_INTENT, Event, Intent, Scope
 from runward.core.clock import to_us, utc_now
-from runward.core.permissions import Role
+from runward.core.permissions import PERMISSIONS, Role
 from runward.errors import ForbiddenError, NotFoundError
 from runward.governance.model import Actor
 from runward.governance.scopes import (
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 Api = TypeVar("Api")
 RESTRICTED = "data.read_restricted"
+PURPOSE = "data.purpose"
+"""The word in the audit trail for what somebody said that they read restricted data for."""
 
 
 AtEnd = Callable[[Sequence[tuple["Call", str]]], None]
@@ -89,25 +91,55 @@ class Call:
         for hook in self._dispatcher.rooms.hooks.get(event.kind, ()):
             hook(self, event)
 
-    def read_content(self, kind: str, object_id: str, on: tuple[str, str] | None = None) -> None:
+    def read_content(
+        self, kind: str, object_id: str, on: tuple[str, str] | None = None, intent: Intent = NO_INTENT
+    ) -> None:
         """Say that the call hands out what an object holds, and not only what is known about it.
 
         Args:
             kind: Of the object; ``blob`` for bytes that may belong to several.
             object_id: The object.
             on: The object (kind, id) that decides who may, where it is another one.
+            intent: For what it is read, as the caller says.
 
-        Raises: ForbiddenError (it is restricted, and the caller may not read what is).
+        Raises: ForbiddenError (it is restricted, and the caller may not read what is), PurposeError (not for this).
         """
-        reasons = (guard(self, kind, object_id) for guard in self._dispatcher.rooms.guards)
-        if reason := next(filter(None, reasons), ""):
-            try:
+        guards = self._dispatcher.rooms.guards
+        reason = self._why_restricted(kind, object_id)
+        try:
+            if reason:
                 place = on or (kind, object_id)
+                self._dispatcher.check_token(self.actor, RESTRICTED, f"reading this (it is {reason})")
                 self._dispatcher.require(self, *place, RESTRICTED, f"reading this (it is {reason})")
-            except ForbiddenError as error:
-                self.aside.append(self._dispatcher._noted(self, RESTRICTED, kind, object_id, error.code))
-                raise
-            self.aside.append(self._dispatcher._noted(self, RESTRICTED, kind, object_id, "ok"))
+            agreed = [purpose for guard in guards for purpose in guard.agree(self, kind, object_id, intent)]
+        except ForbiddenError as error:
+            self._note_aside(RESTRICTED, kind, object_id, error.code)
+            if run_id := error.details.get("run_id"):
+                self._note_aside(PURPOSE, "run", run_id, error.code)
+            raise
+        if reason:
+            self._note_aside(RESTRICTED, kind, object_id)
+        for purpose in agreed:
+            self._note_aside(PURPOSE, "purpose", purpose)
+        if agreed and intent.run_id:
+            self._note_aside(PURPOSE, "run", intent.run_id)
+
+    def may_read_content(self, kind: str, object_id: str) -> bool:
+        """Whether the caller may have what an object holds: for what is shown to the others without it."""
+        if not self._why_restricted(kind, object_id):
+            return True
+        role = self.role_on(kind, object_id, RESTRICTED)
+        return role is not None and role >= PERMISSIONS[RESTRICTED] and self._token_is_for(RESTRICTED)
+
+    def _token_is_for(self, may: str) -> bool:
+        return not self.actor.only or may in self.actor.only
+
+    def _why_restricted(self, kind: str, object_id: str) -> str:
+        reasons = (guard.why(self, kind, object_id) for guard in self._dispatcher.rooms.guards)
+        return next(filter(None, reasons), "")
+
+    def _note_aside(self, what: str, kind: str, object_id: str, outcome: str = "ok") -> None:
+        self.aside.append(self._dispatcher._noted(self, what, kind, object_id, outcome))
 
     def at_end(self, work: AtEnd, subject: str) -> None:
         """Have some work done before the commit, once for all that was left for it by the calls of this transaction."""
@@ -119,9 +151,9 @@ class Call:
             work = next(iter(self._left))
             work(self._left.pop(work))
 
-    def note(self, what: str, kind: str, object_id: str) -> None:
+    def note(self, what: str, kind: str, object_id: str, outcome: str = "ok") -> None:
         """Note in the audit trail that an operation was carried out as a part of another one."""
-        self._dispatcher._note(self, what, kind, object_id, "ok")
+        self._dispatcher._note(self, what, kind, object_id, outcome)
 
     def project(self, reference: str) -> ProjectRow:
         """A project by id or path. Raises: NotFoundError (there is none, or it is not visible to the caller)."""

@@ -60,19 +60,21 @@ AI_ACT: Final = (
 )  # fmt: skip
 GDPR: Final = (
     Row("30(1)(a)", "Controller, representative, data protection officer", (), "", "names and contact details"),
-    Row("30(1)(b)", "Purposes of the processing", ("datasets.json", "run.json", "gates.json"),
-        "purposes and legal basis of each dataset, the run's purpose, whether they fit", "the purposes of what the model is used for"),
+    Row("30(1)(b)", "Purposes of the processing", ("datasets.json", "run.json", "labels.json", "gates.json", "access.json"),
+        "purposes and legal basis of each dataset, the run's purpose, whether they fit, for what people read the data", "the purposes of what the model is used for"),
     Row("30(1)(c)", "Categories of persons and of personal data", ("labels.json", "datasets.json", "scan.json"),
         "labels, columns that hold personal data, what a scan found", "categories of persons concerned"),
     Row("30(1)(d)", "Recipients", ("access.json", "handoffs.json"), "who read what is restricted, to whom versions were handed over",
         "recipients outside of the workspace"),
     Row("30(1)(e)", "Transfers to third countries", (), "", "all of it"),
     Row("30(1)(f)", "Time limits for erasure", ("datasets.json",), "until when each dataset may be read", "limits for everything else"),
-    Row("30(1)(g)", "Technical and organisational security measures (Art. 32)", ("access.json", "trail.json"),
-        "roles, the audit trail and whether it is as it was written", "measures outside of Runward"),
+    Row("30(1)(g)", "Technical and organisational security measures (Art. 32)", ("roles.json", "access.json", "trail.json"),
+        "who has which role where, who did and read what, and whether the trail of that is as it was written",
+        "measures outside of Runward"),
 )  # fmt: skip
 HIPAA: Final = (
-    Row("164.312(a)(1)", "Access control", ("access.json", "labels.json"), "what is restricted, who read it, who was refused",
+    Row("164.312(a)(1)", "Access control", ("roles.json", "access.json", "labels.json"),
+        "who may, what is restricted, who read it and for what, who was refused",
         "who decides on access, and its review"),
     Row("164.312(a)(2)(i)", "Unique user identification", ("access.json",), "each event names one member", "how members are identified when they join"),
     Row("164.312(a)(2)(ii)", "Emergency access procedure", (), "", "all of it"),

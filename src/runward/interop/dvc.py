@@ -13,9 +13,11 @@ from typing import Any
 import msgspec
 import yaml
 
+from runward.core.call import Intent
 from runward.core.ids import Digest
 from runward.core.parallel import at_once
 from runward.data.client import Added, batches
+from runward.data.files import DataFiles, IntendedFiles
 from runward.data.model import DatasetVersion, Manifest
 from runward.errors import CorruptedError, InvalidError, NotFoundError
 from runward.interop.dvcremotes import Remote
@@ -168,16 +170,20 @@ def _bring(remote: Remote, md5: str, place: Path) -> None:
         raise CorruptedError(f"object {md5} of {remote.place} does not match its md5", hint="`dvc fetch` it again")
 
 
-def push(space: Workspace, version: DatasetVersion, remote: Remote) -> Out:
+def push(space: Workspace, version: DatasetVersion, remote: Remote, *, purpose: str = "") -> Out:
     """Bring a version into a DVC remote; what the ``.dvc`` file has to say of it comes back.
 
-    Raises: InvalidError (a path that DVC cannot write, a remote that is only read), NotFoundError, StoreError.
+    Of a restricted dataset ``purpose`` says for what it is read. DVC knows no labels.
+
+    Raises: InvalidError (a path that DVC cannot write, a remote that is only read), NotFoundError, ForbiddenError,
+        PurposeError, StoreError.
     """
     manifest = space.data.get_manifest(version.dataset_id, version.digest)
     name = version.dataset.rpartition("/")[2]
     paths = [_readable(item.path) for item in manifest.files]
     with tempfile.TemporaryDirectory(dir=remote.staging, prefix=".runward-") as folder:
-        md5s = _send(space, version, manifest, remote, Path(folder))
+        files = IntendedFiles(space.data_files, Intent(purpose)) if purpose else space.data_files
+        md5s = _send(files, version, manifest, remote, Path(folder))
         listed = [{"md5": md5s[item.digest], "relpath": path} for path, item in zip(paths, manifest.files, strict=True)]
         if manifest.single:
             return Out(name, listed[0]["md5"], manifest.bytes)
@@ -197,7 +203,7 @@ def _readable(path: str) -> str:
 
 
 def _send(
-    space: Workspace, version: DatasetVersion, manifest: Manifest, remote: Remote, folder: Path
+    files: DataFiles, version: DatasetVersion, manifest: Manifest, remote: Remote, folder: Path
 ) -> dict[str, str]:
     """md5 by digest, once the bytes are in the remote; a few files at a time lie here meanwhile."""
     sizes = {Digest(item.digest): item.size for item in manifest.files}
@@ -209,9 +215,7 @@ def _send(
         remote.put(place, found[digest])
 
     for batch in batches(sizes, sizes.__getitem__):
-        space.data_files.fetch(
-            version.dataset_id, [(digest, folder / digest) for digest in batch if sizes[digest]], "copy"
-        )
+        files.fetch(version.dataset_id, [(digest, folder / digest) for digest in batch if sizes[digest]], "copy")
         for digest in batch:
             if not sizes[digest]:
                 (folder / digest).touch()

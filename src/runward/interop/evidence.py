@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from runward.core.clock import utc_now
 from runward.core.hashing import digest_bytes
 from runward.data.model import Lineage
 from runward.errors import AlreadyExistsError, RunwardError
+from runward.governance.calling import PURPOSE, RESTRICTED
 from runward.governance.model import AuditEvent
 from runward.interop.compliance import RULES
 from runward.interop.packing import BundleFile, open_sink, pretty, put
@@ -26,6 +27,7 @@ from runward.workspace import Workspace
 FORMAT = "runward.evidence/1"
 MANIFEST = "manifest.json"
 _MOST_EVENTS = 20_000
+_EMPTY = (b"[]", b"{}")
 _CAPTURES = ("code", "environment", "machine")
 
 
@@ -39,6 +41,8 @@ class Pack(msgspec.Struct, frozen=True, kw_only=True):
     made_by: str
     absent: dict[str, str]
     """What is not in it, and why."""
+    empty: list[str] = []
+    """Files that say that nothing of their kind is recorded: nobody reviewed it, nobody got it."""
     files: list[BundleFile]
 
 
@@ -73,6 +77,7 @@ def write_evidence(space: Workspace, model: str, version: int, target: Path, *, 
                 made_at=utc_now(),
                 made_by=space.governance.whoami().name,
                 absent=gathering.absent,
+                empty=sorted(path for path, data in gathering.files.items() if data.strip() in _EMPTY),
                 files=listed,
             )
             put(sink, MANIFEST, [pretty(made)])
@@ -110,6 +115,7 @@ class _Gathering:
         self._take("reviews.json", self._reviews)
         self._take("access.json", self._access)
         self._take("trail.json", space.governance.prove_audit)
+        self._take("roles.json", self._roles)
         if self._run:
             self._of_run(self._run)
         else:
@@ -201,7 +207,28 @@ class _Gathering:
         paths = [self._space.data.get_dataset(one).path.replace("/", ":") for one in self._datasets]
         for one in (model.id, self._model, *self._runs, *self._datasets, *paths):
             found |= {event.id: event for event in self._events(one)}
+        # For what restricted data were read stands beside the reading: by the same person, at the same moment.
+        read = {(event.actor, event.at) for event in found.values() if event.operation == RESTRICTED}
+        for purpose in {" ".join(one.split()) for one in self._purposes()}:
+            told = (event for event in self._events(purpose) if (event.actor, event.at) in read)
+            found |= {event.id: event for event in told if event.operation == PURPOSE}
         return [found[number] for number in sorted(found)]
+
+    def _purposes(self) -> Iterator[str]:
+        for dataset in self._datasets:
+            terms = self._space.policy.get_label(f"dataset:{dataset}").terms
+            yield from terms.purposes if terms else []
+
+    def _roles(self) -> dict[str, Any]:
+        """Who may do what now, where the model, its runs and its data lie."""
+        data, governance = self._space.data, self._space.governance
+        places = {self._found.project, *(data.get_dataset(one).project for one in self._datasets)}
+        places |= {self._space.tracking.get_run(one).run.project for one in self._runs}
+        team = self._space.registry.get_model(self._model).team
+        return {
+            "team": governance.team_access(team),
+            "projects": {place: governance.project_access(place) for place in sorted(places - {""})},
+        }
 
     def _events(self, object_id: str) -> Iterable[AuditEvent]:
         before, count = None, 0
@@ -218,6 +245,7 @@ class _Gathering:
 def readme(pack: Pack) -> str:
     """The pack's first page: what each rule asks, what shows it, what is missing."""
     present = {file.path for file in pack.files} | {file.path.partition("/")[0] for file in pack.files} | {MANIFEST}
+    empty = set(pack.empty)
     lines = [
         f"# Evidence on {pack.model}, version {pack.version}",
         "",
@@ -233,9 +261,12 @@ def readme(pack: Pack) -> str:
             "|---|---|---|---|",
         ]
         for row in rows:
-            here = ", ".join(f"[{file}]({file})" for file in row.files if file in present)
+            here = ", ".join(f"[{file}]({file})" for file in row.files if file in present - empty)
+            none = ", ".join(f"none is recorded in [{file}]({file})" for file in row.files if file in empty)
             gone = ", ".join(f"{file} is absent" for file in row.files if file not in present)
-            shown = "; ".join(part for part in (f"{row.shows}: {here}" if here else "", gone) if part) or "nothing"
+            shown = (
+                "; ".join(part for part in (f"{row.shows}: {here}" if here else "", none, gone) if part) or "nothing"
+            )
             lines.append(f"| {row.ref} | {row.heading} | {shown} | {row.adds} |")
     if pack.absent:
         lines += ["", "## What is not here", "", *(f"- `{path}`: {why}" for path, why in sorted(pack.absent.items()))]

@@ -25,10 +25,14 @@ def check_page(call: Call, new: NewPage) -> None:
 
 
 def present_page(call: Call, team_id: str, new: NewPage) -> Page | None:
-    """The page that a new one would be a version of, without its text where that is restricted; None where there is none."""
+    """The page that a new one would be a version of, with its text, restricted or not; None where there is none."""
     known = sql.find_page(call.tx, team_id, new)
-    found = sql.page(call.tx, known[0]) if known else None
-    return sql.shown(call.tx, [found])[0] if found else None
+    return sql.page(call.tx, known[0]) if known else None
+
+
+def known_page(call: Call, page_id: str) -> Page | None:
+    """A page by its id, with its text, restricted or not; None where there is none."""
+    return sql.page(call.tx, page_id)
 
 
 def publish_page(call: Call, team_id: str, new: NewPage, author: str, review_id: str = "") -> str:

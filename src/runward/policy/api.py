@@ -54,7 +54,9 @@ class Policy(Protocol):
 
     @operation("GET", "/scans/{thing}", may="label.read", on="thing")
     def scan(self, thing: str) -> Scan:
-        """Look for obvious personal data and secrets: a run's name, params, tags, error and output; a dataset's columns.
+        """Look for obvious personal data and secrets: a run's name, params, tags, error, output and tables; a dataset's tables.
+
+        Who may not read what a restricted thing holds sees what was found there, and no example.
 
         Raises: NotFoundError, InvalidError (a model or a page).
         """

@@ -44,6 +44,15 @@ def holding(tx: Tx, thing: Thing) -> Holding:
     said = INTERNAL if own is None else own.label
     if (own is not None and own.released) or not sql.restricts_anything(tx):
         return Holding(said, own, [], False)
+    found, is_cut = _led_to(tx, thing)
+    sources = sorted(((one, label) for one, label in found if label > said), key=lambda pair: (-pair[1], pair[0]))
+    return Holding(
+        max([said, *(label for _, label in sources), *([RESTRICTED] if is_cut else [])]), own, sources, is_cut
+    )
+
+
+def _led_to(tx: Tx, thing: Thing) -> tuple[list[tuple[Thing, int]], bool]:
+    """The labels of what a thing was made of, as far as they were given, and whether too much led to it."""
     seen, level, found = {thing}, [thing], list[tuple[Thing, int]]()
     while level and len(seen) <= MAX_FOLLOWED:
         reached: set[Thing] = set()
@@ -53,11 +62,32 @@ def holding(tx: Tx, thing: Thing) -> Holding:
         for kind in sorted({kind for kind, _ in reached - seen}):
             level += _labelled(tx, kind, sorted(one for of, one in reached - seen if of == kind), found)
         seen |= reached
-    is_cut = bool(level)
-    sources = sorted(((one, label) for one, label in found if label > said), key=lambda pair: (-pair[1], pair[0]))
-    return Holding(
-        max([said, *(label for _, label in sources), *([RESTRICTED] if is_cut else [])]), own, sources, is_cut
-    )
+    return found, bool(level)
+
+
+class Governing(NamedTuple):
+    """The restricted datasets whose terms hold for something."""
+
+    datasets: list[str]
+    """Ids."""
+    is_cut: bool
+    """Whether too much led to it for all to be found."""
+
+
+def governing(tx: Tx, thing: Thing) -> Governing:
+    """The restricted datasets whose terms hold for what a run read, or for a dataset's bytes: its own and those it is made of.
+
+    That a run is released says something of what it made, and nothing of what it read.
+    """
+    if not sql.restricts_anything(tx):
+        return Governing([], False)
+    own = sql.own_labels(tx, thing[0], [thing[1]]).get(thing[1])
+    found = [(thing, own.label)] if own else []
+    is_cut = False
+    if own is None or not own.released or thing[0] == "run":
+        led, is_cut = _led_to(tx, thing)
+        found += led
+    return Governing(sorted({one for (kind, one), label in found if kind == "dataset" and label >= RESTRICTED}), is_cut)
 
 
 def restricted_pages(tx: Tx, ids: Sequence[str]) -> set[str]:

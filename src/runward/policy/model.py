@@ -35,6 +35,17 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """The last day on which it may be read; None for no end."""
 
 
+class DataUse(msgspec.Struct, frozen=True):
+    """A restricted dataset that a run read, or that what it read was made of."""
+
+    id: str
+    """Empty where the caller may not see it."""
+    dataset: str
+    label: LabelName
+    problem: str
+    """Why the run may not use it; empty where its purpose is one of the dataset's."""
+
+
 class Labelled(msgspec.Struct, frozen=True, kw_only=True):
     """How an object is labelled."""
 
@@ -52,6 +63,11 @@ class Labelled(msgspec.Struct, frozen=True, kw_only=True):
     set_at: datetime | None = None
     terms: Terms | None = None
     """Of a dataset."""
+    purposes: list[str] | None = None
+    """Of a dataset: for what a person may read its bytes, by the terms of all restricted data that they come from; None where
+    that is not asked for."""
+    uses: list[DataUse] = []
+    """Of a run: the restricted data that it read."""
 
 
 class ScanFinding(msgspec.Struct, frozen=True):

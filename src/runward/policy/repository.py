@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from runward.policy.model import RESTRICTED, LabelledKind, Terms
+from runward.policy.model import LabelledKind, Terms
 from runward.store.database import Row, Tx
 
 _LABELS = frozenset({"labels"})
@@ -89,15 +89,30 @@ def _things(rows: Iterator[Row]) -> Iterator[Thing]:
     return ((row[0], row[1]) for row in rows)
 
 
-def restricted_reads(tx: Tx, run_id: str) -> list[str]:
-    """The datasets with a label of their own that restricts them, whose files a run read."""
-    rows = tx.all(
-        f"""SELECT DISTINCT c.dataset_id FROM run_reads r JOIN dataset_spans c ON c.digest = r.digest
-            JOIN labels l ON l.object_kind = 'dataset' AND l.object_id = c.dataset_id
-            WHERE r.run_id = ? AND r.digest <> '{_EMPTY}' AND l.label >= {RESTRICTED} ORDER BY 1""",
+class RunSaid(NamedTuple):
+    """What of a run decides whether it may use restricted data."""
+
+    purpose: str
+    began_at: int
+    """Microseconds; when it was recorded, where it does not say when it began."""
+    team_id: str
+
+
+def run_said(tx: Tx, run_id: str) -> RunSaid | None:
+    """What a run says of itself."""
+    row = tx.one(
+        """SELECT r.purpose, COALESCE(r.started_at, r.created_at), p.team_id FROM runs r
+           JOIN projects p ON p.id = r.project_id WHERE r.id = ?""",
         (run_id,),
     )
-    return [row[0] for row in rows]
+    return RunSaid(*row) if row else None
+
+
+def datasets_of_team(tx: Tx, team_id: str, ids: Sequence[str]) -> set[str]:
+    """Those of some datasets that belong to a team."""
+    sql = """SELECT d.id FROM datasets d JOIN projects p ON p.id = d.project_id
+             WHERE p.team_id = ? AND d.id IN ({})"""
+    return {row[0] for row in tx.listed(sql, ids, before=(team_id,))}
 
 
 def holders(tx: Tx, digest: str) -> list[Thing]:

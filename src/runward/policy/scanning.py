@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
-from runward.data.model import ColumnDoc
+from runward.core.ids import Digest
+from runward.data.model import ColumnDoc, FileItem, read_manifest
+from runward.governance.calling import Call
 from runward.policy.model import ScanFinding
-from runward.store.database import Tx
+from runward.policy.tablescan import read_tables
 from runward.tracking.capture.redact import find_secrets
 
 MAX_OUTPUT = 4 << 20
@@ -76,8 +78,9 @@ def gathered(texts: Iterable[tuple[str, str]]) -> list[ScanFinding]:
     return [ScanFinding(place, kind, count, examples[place, kind]) for (place, kind), count in sorted(counts.items())]
 
 
-def scan_run(tx: Tx, run_id: str) -> tuple[list[ScanFinding], list[str]]:
-    """(what was found, what was looked at) in a run's texts."""
+def scan_run(call: Call, run_id: str) -> tuple[list[ScanFinding], list[str]]:
+    """(what was found, what was looked at) in a run's texts and in the tables among its artifacts."""
+    tx = call.tx
     name, purpose, error = tx.one("SELECT name, purpose, error FROM runs WHERE id = ?", (run_id,)) or ("", "", "")
     texts = [("name", name), ("purpose", purpose), ("error", error)]
     params = tx.all("SELECT key, value FROM params WHERE run_id = ? ORDER BY key", (run_id,))
@@ -90,32 +93,54 @@ def scan_run(tx: Tx, run_id: str) -> tuple[list[ScanFinding], list[str]]:
         length += len(text)
         if length >= MAX_OUTPUT:
             break
-    texts.append(("output", "".join(output)[:MAX_OUTPUT]))
+    artifacts = tx.all("SELECT path, size, digest FROM artifacts WHERE run_id = ? ORDER BY path", (run_id,))
+    tables = read_tables(call.blobs, (FileItem(*row) for row in artifacts), _luhn)
+    inside = [("output", "".join(output)[:MAX_OUTPUT]), *tables.texts]
     looked_at = [
         "name, purpose and error",
         f"{len(params)} params",
         f"{len(tags)} tags",
         f"{min(length, MAX_OUTPUT):,} characters of output",
+        tables.looked_at,
     ]
-    return gathered(texts), looked_at
+    return [*gathered(texts), *_inside(call, ("run", run_id), inside)], looked_at
 
 
-def scan_dataset(tx: Tx, dataset_id: str) -> tuple[list[ScanFinding], list[str]]:
-    """(what was found, what was looked at) in a dataset's words and in the dictionary of its newest version."""
+def scan_dataset(call: Call, dataset_id: str) -> tuple[list[ScanFinding], list[str]]:
+    """(what was found, what was looked at) in a dataset's words, in the dictionary of its newest version, and in its tables."""
+    tx = call.tx
     description = str(tx.scalar("SELECT description FROM datasets WHERE id = ?", (dataset_id,)) or "")
     row = tx.one(
         "SELECT dictionary, digest FROM dataset_versions WHERE dataset_id = ? ORDER BY created_at DESC, id DESC LIMIT 1",
         (dataset_id,),
     )
     columns = msgspec.json.decode(row[0], type=list[ColumnDoc]) if row else []
+    files = read_manifest(call.blobs.read(Digest(row[1]))).files if row else []
+    tables = read_tables(call.blobs, files, _luhn)
     texts = [("description", description)]
     for line in columns:
         texts.append((f"column {line.table}:{line.column}", f"{line.description} {line.least} {line.greatest}"))
-    found = gathered(texts)
-    found += [
-        ScanFinding(f"column {line.table}:{line.column}", line.pii, 1, "by the column's name or values")
-        for line in columns
-        if line.pii not in ("", "none")
+    described = {
+        (f"column {line.table}:{line.column}", line.pii): line for line in columns if line.pii not in ("", "none")
+    }
+    found = {
+        (one.place, one.kind): one for one in [*gathered(texts), *_inside(call, ("dataset", dataset_id), tables.texts)]
+    }
+    found |= {
+        key: ScanFinding(*key, found[key].count if key in found else 1, "by the column's name or values")
+        for key in described
+    }
+    looked_at = [
+        "description",
+        f"{len(columns)} columns of the data dictionary (runward data describe writes it)",
+        tables.looked_at,
     ]
-    looked_at = ["description", f"{len(columns)} columns of the data dictionary (runward data describe writes it)"]
-    return found, looked_at
+    return [found[key] for key in sorted(found)], looked_at
+
+
+def _inside(call: Call, thing: tuple[str, str], texts: list[tuple[str, str]]) -> list[ScanFinding]:
+    """What is in the content of a thing: who may not read that hears of it, and sees no example."""
+    found = gathered(texts)
+    if found and not call.may_read_content(*thing):
+        return [msgspec.structs.replace(one, example="withheld") for one in found]
+    return found

@@ -4,22 +4,37 @@ from __future__ import annotations
 
 from typing import ClassVar, cast, get_args
 
-from runward.core.call import Event, Room, Scope
-from runward.core.clock import from_us, utc_now
+from runward.core.call import Event, Guard, Room, Scope
+from runward.core.clock import from_us
 from runward.data.api import Data
-from runward.errors import ForbiddenError, InvalidError, NotFoundError
+from runward.errors import InvalidError, NotFoundError, PurposeError
 from runward.governance.calling import Call
 from runward.policy import repository as sql
 from runward.policy.api import Policy
 from runward.policy.carrying import Holding, holding
-from runward.policy.model import INTERNAL, LABELS, Labelled, LabelledKind, LabelName, Scan, Source, Terms
+from runward.policy.guarding import agreed, why_restricted
+from runward.policy.model import (
+    INTERNAL,
+    LABELS,
+    RESTRICTED,
+    DataUse,
+    Labelled,
+    LabelledKind,
+    LabelName,
+    Scan,
+    Source,
+    Terms,
+)
 from runward.policy.repository import OwnLabel, Thing
 from runward.policy.scanning import scan_dataset, scan_run
+from runward.policy.uses import purposes_of, uses_of
 from runward.registry.api import Registry
 
 _MAX_TEXT = 2_000
 _MAX_PURPOSES = 50
 _SHOWN = 50
+CAPTURED = "data.captured_read"
+"""The word in the audit trail for restricted data that a run was seen to read."""
 
 
 class PolicyService(Policy):
@@ -51,7 +66,16 @@ class PolicyService(Policy):
         sql.put_label(self.tx, found, OwnLabel(number, release, reason, self.call.actor.name, self.call.now_us))
         if found[0] == "page" and (scope := self.call.dispatcher.scope_of(self.call, *found)) is not None:
             # What of it can be found by its words changes with it.
-            self.call.publish(Event("page.labelled", "page", found[1], "", scope.team_id, {"label": label}))
+            self.call.publish(
+                Event(
+                    "page.labelled",
+                    "page",
+                    found[1],
+                    "",
+                    scope.team_id,
+                    {"label": label, "restricted": number >= RESTRICTED},
+                )
+            )
         return self.get_label(thing)
 
     def set_terms(self, dataset: str, terms: Terms) -> Labelled:
@@ -71,9 +95,9 @@ class PolicyService(Policy):
         """See the contract."""
         kind, object_id = _found(self.call, thing)
         if kind == "run":
-            findings, looked_at = scan_run(self.tx, object_id)
+            findings, looked_at = scan_run(self.call, object_id)
         elif kind == "dataset":
-            findings, looked_at = scan_dataset(self.tx, object_id)
+            findings, looked_at = scan_dataset(self.call, object_id)
         else:
             raise InvalidError(
                 f"{thing}: only runs and datasets are looked through", hint="run:ID or dataset:PROJECT:NAME"
@@ -96,7 +120,17 @@ class PolicyService(Policy):
             set_by=own.set_by if own else "",
             set_at=from_us(own.set_at) if own else None,
             terms=sql.terms_of(self.tx, [thing[1]]).get(thing[1]) if thing[0] == "dataset" else None,
+            purposes=purposes_of(self.tx, thing[1]) if thing[0] == "dataset" else None,
+            uses=self._uses(thing[1]) if thing[0] == "run" else [],
         )
+
+    def _uses(self, run_id: str) -> list[DataUse]:
+        return [
+            DataUse(
+                one.dataset_id if self._sees("dataset", one.dataset_id) else "", one.dataset, one.label, one.problem
+            )
+            for one in uses_of(self.tx, run_id)[:_SHOWN]
+        ]
 
     def _sees(self, kind: str, object_id: str) -> bool:
         return self.call.role_on(kind, object_id) is not None
@@ -130,29 +164,16 @@ def _scope(call: Call, thing: str) -> Scope | None:
     return call.dispatcher.scope_of(call, kind, reference)
 
 
-def why_restricted(call: Call, kind: str, object_id: str) -> str:
-    """Why the content of a thing needs more than the ordinary permission to be read; empty where it does not.
-
-    Raises: ForbiddenError (it is a dataset whose terms have ended).
-    """
-    if kind == "blob":
-        # Whoever can name bytes must not get at them by way of another run of the project.
-        held = sql.holders(call.tx, object_id) if sql.restricts_anything(call.tx) else []
-        return next(filter(None, (why_restricted(call, *one) for one in held)), "")
-    if kind not in get_args(LabelledKind):
-        return ""
-    thing = (cast(LabelledKind, kind), object_id)
-    terms = sql.terms_of(call.tx, [object_id]).get(object_id) if kind == "dataset" else None
-    if terms is not None and terms.expires_on is not None and terms.expires_on < utc_now().date():
-        raise ForbiddenError(
-            f"{sql.name_of(call.tx, thing)} may be read up to {terms.expires_on} only: its terms have ended",
-            hint="who may read restricted data can renew them: runward data terms DATASET --expires DATE",
-        )
-    found = holding(call.tx, thing)
-    if not found.is_restricted:
-        return ""
-    of = ", ".join(f"{source[0]} {name}" for source, _ in found.sources[:3] if (name := sql.name_of(call.tx, source)))
-    return f"{found.word}, made of {of}" if of else found.word
+def _note_uses(call: Call, event: Event) -> None:
+    """What a run read from a disk nobody could refuse it: that it did is on the audit trail all the same, with how it fits."""
+    if "reads" not in event.data.get("captured", ()):
+        return
+    for use in uses_of(call.tx, event.object_id):
+        outcome = PurposeError.code if use.problem else "ok"
+        call.note(CAPTURED, "dataset", use.dataset_id, outcome)
+        call.note(CAPTURED, "run", event.object_id, outcome)
 
 
-ROOM = Room(Policy, PolicyService, {"thing": _scope}, {}, guard=why_restricted)
+ROOM = Room(
+    Policy, PolicyService, {"thing": _scope}, {"run.updated": (_note_uses,)}, guard=Guard(why_restricted, agreed)
+)

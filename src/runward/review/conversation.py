@@ -11,7 +11,7 @@ from runward.errors import ForbiddenError, InvalidError, NotFoundError
 from runward.governance.calling import Call
 from runward.governance.scopes import member_by_name
 from runward.review import repository as sql
-from runward.review.model import NewRemark, ReviewComment
+from runward.review.model import NewRemark, ReviewComment, Vote
 from runward.review.places import Found, Place, find_again, place_of, suggestion_of
 from runward.review.subjects import Subject
 from runward.store.database import Tx
@@ -80,6 +80,12 @@ class Conversation:
             )
         actor = self.call.actor.name if resolved else ""
         sql.set_resolved(self.tx, thread, actor, self.call.now_us if resolved else 0)
+
+
+def without_words(votes: list[Vote], remarks: list[ReviewComment]) -> tuple[list[Vote], list[ReviewComment]]:
+    """Decisions and remarks as those see them who may not read what they are about: who, when and where."""
+    silent = [msgspec.structs.replace(vote, comment="") for vote in votes]
+    return silent, [msgspec.structs.replace(one, body="", excerpt=[], suggestion=None) for one in remarks]
 
 
 def _shown(row: sql.RemarkRow, subject: Subject) -> ReviewComment:

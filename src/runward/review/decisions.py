@@ -95,8 +95,14 @@ class Decisions(Gatekeeping):
         role, least = self.call.role_on(ANY_PROJECT, row.project_id, APPROVE), self._may_decide(row)
         if role is None or role < least:
             return f"approving needs the role {least.label} in this project"
+        if not self._may_read(subject):
+            return "it is about the text of a restricted page, which you may not read"
         reason = self._involved(row, subject).get(self.call.actor.member_id, "")
         return f"{reason}: your own approval does not count" if reason else ""
+
+    def _may_read(self, subject: Subject) -> bool:
+        """Whether the caller may read what a proposal says."""
+        return not subject.restricted_page or self.call.may_read_content("page", subject.restricted_page)
 
     def _may(self, row: sql.ReviewRow, why_not: str) -> list[Act]:
         """What the caller can do with the review now; whoever tries more is refused."""

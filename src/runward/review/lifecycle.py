@@ -147,7 +147,8 @@ class Lifecycle(Decisions, Conversation):
         data: dict[str, object] = {
             "title": row.title,
             "number": row.number,
-            "comment": comment,
+            # What is said of a restricted text is not told to those who may not read it.
+            "comment": "" if subject_of(self.call, row).restricted_page else comment,
             "author_id": row.author_id,
             "reviewers": row.reviewers,
             "tell": list(tell),

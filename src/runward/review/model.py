@@ -408,3 +408,5 @@ class ReviewDetail(msgspec.Struct, frozen=True):
     """The run that it is compared with."""
     further: list[Run] = []
     """Further runs of the same result, by their names; those that were deleted since are left out."""
+    withheld: bool = False
+    """Whether the proposed text, and what was said of it, are left out: it is of a restricted page, which the caller may not read."""

@@ -15,6 +15,7 @@ from runward.core.kept import kept
 from runward.governance.calling import Call
 from runward.knowledge.model import NewPage, Page
 from runward.knowledge.publishing import present_page, publish_page
+from runward.policy.carrying import restricted_pages
 from runward.review import repository as sql
 from runward.review.code.tree import Tree
 from runward.review.model import CheckResult, Condition, EvidenceItem, Standards, Verdict
@@ -74,6 +75,11 @@ class _ProposalSubject:
     def snapshot(self) -> Snapshot:
         """See :class:`Subject`."""
         return Snapshot("", 0, "", {})
+
+    @property
+    def restricted_page(self) -> str:
+        """See :class:`Subject`."""
+        return ""
 
     def conditions(self) -> list[Condition]:
         """See :class:`Subject`."""
@@ -156,8 +162,17 @@ class PageSubject(_ProposalSubject):
     @kept
     def present(self) -> str:
         """See :class:`_ProposalSubject`."""
-        found = present_page(self.call, self.row.team_id, self.page)
-        return _as_markdown(found) if found else ""
+        return _as_markdown(self._standing) if self._standing else ""
+
+    @kept
+    def _standing(self) -> Page | None:
+        return present_page(self.call, self.row.team_id, self.page)
+
+    @kept
+    def restricted_page(self) -> str:
+        """See :class:`Subject`."""
+        found = self._standing
+        return found.id if found and restricted_pages(self.tx, [found.id]) else ""
 
     def judge(self) -> list[CheckResult]:
         """The page says something, on evidence, and no secret."""

@@ -10,6 +10,7 @@ from runward.core.hashing import digest_value
 from runward.errors import InvalidError
 from runward.governance.calling import Call
 from runward.governance.scopes import ProjectRow
+from runward.knowledge.model import NewPage, Page
 from runward.knowledge.publishing import check_page
 from runward.review.gatekeeping import check_meetable
 from runward.review.model import Proposal
@@ -31,7 +32,11 @@ def proposed(call: Call, place: ProjectRow, proposal: Proposal) -> tuple[str, di
     assert page is not None
     check_page(call, page)
     page = msgspec.structs.replace(page, team=place.team_id)
-    # The same title in the same collection is the same page, whether it is there already or not.
-    object_id = digest_value([place.team_id, page.repository, page.kind, page.title])
-    about |= {"proposes": "page", "object_id": object_id, "proposal": msgspec.json.encode(page).decode()}
+    document = msgspec.json.encode(page).decode()
+    about |= {"proposes": "page", "object_id": page_key(place.team_id, page), "proposal": document}
     return page.title, about
+
+
+def page_key(team_id: str, page: NewPage | Page) -> str:
+    """What reviews of a page are found by: the same title in the same collection is the same page, there already or not."""
+    return digest_value([team_id, page.repository, page.kind, page.title])

@@ -16,6 +16,8 @@ FORMULA = "100 × (passed + 0.5 × warned) / checks"
 """What a score is made of. A check that failed or could not be decided counts nothing."""
 WORTH: Mapping[Verdict, float] = {Verdict.PASS: 1.0, Verdict.WARN: 0.5}
 """What a check's verdict adds to the score; those that are not named here add nothing and open no gate."""
+WITHHELD = "The proposed text, and what was said of it, are left out: it is of a restricted page, read by who may read restricted data."
+"""What a review says in place of what it leaves out."""
 _VERBS = {Verdict.FAIL: "Mend", Verdict.WARN: "Look at"}
 
 
@@ -147,7 +149,8 @@ def _recommendations(detail: ReviewDetail, similar: Iterable[str]) -> list[str]:
         for check in sorted(detail.checks, key=lambda c: 0 if c.verdict is Verdict.PASS else severity(c.verdict))
         if check.verdict is not Verdict.PASS and not check.required
     ]
-    return list(dict.fromkeys([*similar, *detail.missing, *advised]))
+    held = [WITHHELD] if detail.withheld else []
+    return list(dict.fromkeys([*held, *similar, *detail.missing, *advised]))
 
 
 def _place(check: CheckResult) -> str:

@@ -234,6 +234,11 @@ def open_proposals(tx: Tx, object_id: str) -> list[ReviewRow]:
     return _found(tx, f"WHERE {where}", (object_id,))
 
 
+def proposals_of(tx: Tx, object_id: str) -> list[ReviewRow]:
+    """All reviews of what was to become of a project's standards or of a page, over or not."""
+    return _found(tx, "WHERE w.object_id = ?", (object_id,))
+
+
 def open_promotions(tx: Tx, model_id: str, alias: str) -> list[ReviewRow]:
     """The reviews under way of versions of a model for one of its aliases."""
     where = f"w.model_id = ? AND w.alias = ? AND w.state IN ({UNDER_WAY})"

@@ -19,8 +19,10 @@ from runward.errors import (
 from runward.governance.calling import Call
 from runward.governance.names import check_name
 from runward.governance.scopes import project_scope
+from runward.knowledge.publishing import known_page
 from runward.review import repository as sql
 from runward.review.api import Reviews
+from runward.review.conversation import without_words
 from runward.review.gatekeeping import on_named, on_renamed, standards_of
 from runward.review.gates import NEVER_WAIVED
 from runward.review.lifecycle import Lifecycle
@@ -38,7 +40,7 @@ from runward.review.model import (
 from runward.review.opening import check_alone, default_base, ended_run, further_runs, readable_run
 from runward.review.promotion import promotion_of
 from runward.review.proposals import subject_of
-from runward.review.proposing import proposed
+from runward.review.proposing import page_key, proposed
 from runward.review.revisions import has_revision, mark_seen, newest_revision, revisions, seen_by
 from runward.review.subjects import Subject, base_run
 from runward.tracking.api import Tracking
@@ -208,7 +210,11 @@ class ReviewService(Lifecycle, Reviews):
         checks = self._checks(row, self._revision(row, subject))
         votes, remarks = self._votes(row, subject), self._remarks(row, subject)
         conditions = [] if row.state.is_terminal else self._conditions(row, subject, votes, checks, remarks)
-        why_not = self._why_not(row, subject)
+        why_not, withheld = self._why_not(row, subject), not self._may_read(subject)
+        if withheld:
+            votes, remarks = without_words(votes, remarks)
+        elif subject.restricted_page:
+            self.call.read_content("page", subject.restricted_page)
         return ReviewDetail(
             review=self._shown(row, subject, votes),
             run=tracking.get_run(row.run_id).run if row.run_id else None,
@@ -216,7 +222,7 @@ class ReviewService(Lifecycle, Reviews):
             votes=votes,
             comments=remarks,
             missing=[one.said for one in conditions if not one.met],
-            changes=subject.changes(),
+            changes=[] if withheld else subject.changes(),
             may_approve=not why_not,
             may=self._may(row, why_not),
             why_not=why_not,
@@ -226,6 +232,7 @@ class ReviewService(Lifecycle, Reviews):
             seen=seen_by(self.tx, review_id, self.call.actor.member_id),
             base=base_run(self.call, row.base_id),
             further=sorted((tracking.get_run(one).run for one in row.also), key=lambda run: run.name),
+            withheld=withheld,
         )
 
     def on_verified(self, run_id: str) -> None:
@@ -404,6 +411,13 @@ def _on_changed(call: Call, event: Event) -> None:
     ReviewService(call).on_changed(event.object_id)
 
 
+def _on_labelled(call: Call, event: Event) -> None:
+    """What was proposed of a page is found, and told, as the page itself."""
+    page = known_page(call, event.object_id)
+    for row in sql.proposals_of(call.tx, page_key(event.team_id, page)) if page else []:
+        ReviewService(call)._event(row, "review.labelled", "", said={"restricted": event.data["restricted"]})
+
+
 def _scope(call: Call, review_id: str) -> Scope | None:
     row = call.tx.one(
         """SELECT COALESCE(r.project_id, w.project_id) FROM reviews w LEFT JOIN runs r ON r.id = w.run_id
@@ -430,6 +444,7 @@ ROOM = Room(
         "run.started": (on_named,),
         "run.updated": (on_renamed,),
         "experiment.started": (on_named,),
+        "page.labelled": (_on_labelled,),
     },
     states={"get_review": _state},
 )

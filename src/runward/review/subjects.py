@@ -56,6 +56,11 @@ class Subject(Protocol):
         """What is shown of it once it is another one."""
         ...
 
+    @property
+    def restricted_page(self) -> str:
+        """The restricted page whose text it would replace: what it says is read by who may read that. Empty for none."""
+        ...
+
     def conditions(self) -> list[Condition]:
         """What the subject itself lacks."""
         ...
@@ -85,6 +90,7 @@ class RunSubject:
     """Runs that are to become a team result as one, or a run whose version of a model is to get an alias."""
 
     mend: ClassVar[str] = "The author can mend it with a new run."
+    restricted_page: ClassVar[str] = ""
 
     def __init__(self, call: Call, row: sql.ReviewRow) -> None:
         self.call, self.tx, self.row = call, call.tx, row

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute
 
+from runward.core.call import Intent
 from runward.core.codec import JSON, MSGPACK, decode
 from runward.core.ids import Digest
 from runward.core.operation import Door
@@ -141,11 +142,14 @@ def downloads(server: Server) -> list[BaseRoute]:
         answer: Response = await in_thread(lambda: _download(server, request, found, found.digest))
         return answer
 
+    def intent_of(request: Request) -> Intent:
+        return Intent(request.query_params.get("purpose", ""), request.query_params.get("run", ""))
+
     async def of_dataset(request: Request) -> Response:
         def find() -> files.Stored:
             dataset = request.path_params["dataset"]
             with dispatcher.enter(DATA_BLOB, server.actor(request), dataset, write=False) as call:
-                return find_content(call, dataset, request.path_params["digest"])
+                return find_content(call, dataset, request.path_params["digest"], intent_of(request))
 
         found = await in_thread(find)
         answer: Response = await in_thread(lambda: _download(server, request, found, found.digest))
@@ -164,7 +168,7 @@ def downloads(server: Server) -> list[BaseRoute]:
 
         def find() -> Iterator[bytes]:
             with dispatcher.enter(DATA_BLOBS, server.actor(request), dataset, write=False) as call:
-                return stream_contents(dispatcher.blobs, find_contents(call, dataset, digests))
+                return stream_contents(dispatcher.blobs, find_contents(call, dataset, digests, intent_of(request)))
 
         return StreamingResponse(await in_thread(find), media_type="application/octet-stream")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from runward.core.call import Intent
 from runward.core.clock import utc_now
 from runward.core.hashing import digest_bytes
 from runward.core.ids import new_id
@@ -15,6 +16,7 @@ from runward.data.model import ColumnDoc
 from runward.errors import ForbiddenError, InvalidError, NotFoundError
 from runward.knowledge.model import NewPage, Situation
 from runward.policy.model import LabelName, Terms
+from runward.policy.tablescan import MAX_FILE
 from runward.registry.model import NewModel, NewVersion
 from runward.review.model import Proposal
 from runward.testing.data import read_by, store
@@ -214,7 +216,9 @@ class PolicySuite:
         (gate,) = [one for one in space.review.evaluate_gates(run).results if one.name == "data use"]
         assert "ended" in gate.evidence[0].message
         space.policy.set_terms(dataset, Terms(purposes=["x"], expires_on=utc_now().date() + timedelta(days=1)))
-        space.data_files.fetch(dataset, [(digest_bytes(content), tmp_path / "a")], "copy")
+        space.data_files.fetch(dataset, [(digest_bytes(content), tmp_path / "a")], "copy", Intent("x"))
+        events = world.owner.governance.audit(object_id=dataset, operation="data.read_restricted").events
+        assert [event.outcome for event in events] == ["ok", "forbidden"]
 
     @pytest.mark.parametrize(
         "wrong",
@@ -257,3 +261,46 @@ class PolicySuite:
         model = space.registry.create_model(NewModel(name=f"m-{new_id()}", team=world.team))
         with pytest.raises(InvalidError, match="only runs and datasets"):
             space.policy.scan(f"model:{model.name}")
+
+    def test_tables_are_looked_through(self, world: World) -> None:
+        """Of a dataset and among a run's artifacts: by column, without being described first; ids are no cards by chance."""
+        space = world.member()
+        rows = [f"{4000000000000000 + n * 7919},row {n},x" for n in range(200)]
+        text = "id,note,contact\n" + "\n".join(rows) + '\n1,"two\nlines",zoe@example.org\n'
+        lines = '{"ip": "8.8.8.8", "n": 1}\nnot json\n[1]\n{"ip": "9.9.9.9", "card": "4111 1111 1111 1111"}\n'
+        contents = {"a.csv": text.encode(), "b.jsonl": lines.encode(), "c.parquet": b"PAR1", "d.txt": b"e@example.org"}
+        contents["empty.csv"] = b""
+        made = store(space, world.project, f"d-{new_id()}", contents)
+        name = made.dataset.replace("/", ":")
+        found = space.policy.scan(f"dataset:{name}")
+        assert {(one.place, one.kind, one.count) for one in found.findings} == {
+            ("column a.csv:contact", "email", 1),
+            ("column b.jsonl:card", "card", 1),
+            ("column b.jsonl:ip", "ip", 2),
+        }
+        read = sum(len(contents[path]) for path in ("a.csv", "b.jsonl"))
+        assert found.looked_at[-1] == f"{read:,} bytes of 3 table(s); 1 table(s) were not read, one is c.parquet"
+        run = world.run(space)
+        digest = space.files.put_bytes(world.project, text.encode())
+        space.tracking.add_artifact(run.id, NewArtifact(path="people.csv", digest=digest, media_type="text/csv"))
+        (one,) = space.policy.scan(f"run:{run.id}").findings
+        assert (one.place, one.kind, one.example) == ("column people.csv:contact", "email", "zo…rg")
+
+    def test_a_look_shows_nothing_of_what_is_restricted(self, world: World) -> None:
+        """That something is there is told to everybody who sees the thing; an example to who may read it."""
+        space, maintainer = world.member(), world.member("maintainer")
+        made = store(space, world.project, f"d-{new_id()}", {"a.csv": b"contact\nzoe@example.org\n"})
+        name = f"dataset:{made.dataset.replace('/', ':')}"
+        space.policy.set_label(name, "personal")
+        assert [(one.kind, one.example) for one in space.policy.scan(name).findings] == [("email", "withheld")]
+        assert [(one.kind, one.example) for one in maintainer.policy.scan(name).findings] == [("email", "zo…rg")]
+
+    def test_a_look_ends(self, world: World) -> None:
+        """At the beginning of a large table, whose last line may be half of one."""
+        space = world.member()
+        line = b"nobody here,1\n"
+        large = b"who,n\n" + line * (MAX_FILE // len(line)) + b"late@example.org,1\n"
+        made = store(space, world.project, f"d-{new_id()}", {"a.csv": large})
+        found = space.policy.scan(f"dataset:{made.dataset.replace('/', ':')}")
+        assert found.findings == []
+        assert found.looked_at[-1] == f"{MAX_FILE:,} bytes of 1 table(s)"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 from urllib.parse import quote
 
+from runward.core.call import Intent
 from runward.core.codec import MSGPACK, encode
 from runward.core.hashing import digest_bytes, digest_file
 from runward.core.ids import Digest
@@ -141,7 +142,8 @@ def find_capture(call: Call, run_id: str, kind: str) -> Stored:
 
 def find_blob(call: Call, run_id: str, digest: str) -> Stored:
     """Bytes of the run's project by digest. Raises: NotFoundError, ForbiddenError (they are restricted)."""
-    call.read_content("blob", digest, on=("run", run_id))
+    # What is read through a run is read for what the run is for.
+    call.read_content("blob", digest, on=("run", run_id), intent=Intent(run_id=run_id))
     project_id = call.tx.scalar("SELECT project_id FROM runs WHERE id = ?", (run_id,))
     size = sql.blob_size(call.tx, project_id, check_digest(digest))
     if size is None:

@@ -2366,10 +2366,11 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Compare a table file of two versions row by row.
-         * @description Compare a table file of two versions row by row.
+         * Compare a table file of two versions row by row; ``purpose`` says for what, where the dataset is restricted.
+         * @description Compare a table file of two versions row by row; ``purpose`` says for what, where the dataset is restricted.
          *
-         *     Raises: NotFoundError, InvalidError (it is not a table in both, or too large to be read here), MissingExtraError.
+         *     Raises: NotFoundError, InvalidError (it is not a table in both, or too large to be read here), ForbiddenError,
+         *         PurposeError, MissingExtraError.
          *
          *     Permission: `data.read` (role viewer or higher).
          */
@@ -2523,8 +2524,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Look for obvious personal data and secrets: a run's name, params, tags, error and output; a dataset's columns.
-         * @description Look for obvious personal data and secrets: a run's name, params, tags, error and output; a dataset's columns.
+         * Look for obvious personal data and secrets: a run's name, params, tags, error, output and tables; a dataset's tables.
+         * @description Look for obvious personal data and secrets: a run's name, params, tags, error, output and tables; a dataset's tables.
+         *
+         *     Who may not read what a restricted thing holds sees what was found there, and no example.
          *
          *     Raises: NotFoundError, InvalidError (a model or a page).
          *
@@ -6898,6 +6901,10 @@ export interface components {
             set_at: string | null;
             /** @default null */
             terms: components["schemas"]["Terms"] | null;
+            /** @default null */
+            purposes: string[] | null;
+            /** @default [] */
+            uses: components["schemas"]["DataUse"][];
         };
         /**
          * Source
@@ -6922,6 +6929,17 @@ export interface components {
             legal_basis: string;
             /** @default null */
             expires_on: string | null;
+        };
+        /**
+         * DataUse
+         * @description A restricted dataset that a run read, or that what it read was made of.
+         */
+        DataUse: {
+            id: string;
+            dataset: string;
+            /** @enum {unknown} */
+            label: "internal" | "personal" | "public" | "restricted";
+            problem: string;
         };
         /** PolicySetLabelBody */
         PolicySetLabelBody: {
@@ -7885,6 +7903,8 @@ export interface components {
             base: components["schemas"]["Run"] | null;
             /** @default [] */
             further: components["schemas"]["Run"][];
+            /** @default false */
+            withheld: boolean;
         };
         /**
          * Vote
@@ -19420,6 +19440,7 @@ export interface operations {
                 path: string;
                 other?: string;
                 sample?: number;
+                purpose?: string;
             };
             header?: never;
             path: {

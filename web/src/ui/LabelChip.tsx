@@ -5,6 +5,7 @@ import { Link } from "wouter";
 import { api, type Tagged } from "@/api/client";
 import type { components } from "@/api/schema";
 import { Name, Time } from "./bits";
+import { labelQuery } from "./labels";
 import { ErrorNote } from "./states";
 
 type Labelled = components["schemas"]["Labelled"];
@@ -21,12 +22,14 @@ const PAGES = { dataset: "data", run: "runs", model: "models", page: "knowledge"
 /** The label that holds for a thing (`run:ID`), with where it comes from, and the way to change it. */
 export function LabelChip({ thing }: { thing: string }) {
   const [opened, setOpened] = useState(false);
-  const query = useQuery({ queryKey: ["label", thing], queryFn: ({ signal }) => api.get("/api/v1/labels/{thing}", { path: { thing }, signal }), staleTime: 30_000 });
+  const query = useQuery(labelQuery(thing));
   if (!query.data) return null;
   const { tone } = WORDS[query.data.label];
+  const unfit = (query.data.uses ?? []).some((use) => use.problem);
   return (
     <>
       <button type="button" className={`badge badge-button tone-${tone} ${query.data.label === "internal" ? "badge-quiet" : ""}`} onClick={() => setOpened(true)} aria-label={`Label: ${query.data.label}`}>{query.data.label}</button>
+      {unfit && <button type="button" className="badge badge-button tone-red" onClick={() => setOpened(true)}><span aria-hidden="true" className="badge-sign">✗</span> data use</button>}
       <Modal opened={opened} onClose={() => setOpened(false)} title="Label" size="lg" closeButtonProps={{ "aria-label": "Close" }}>
         {opened && <Change thing={thing} found={query.data} close={() => setOpened(false)} />}
       </Modal>
@@ -54,6 +57,18 @@ function Change({ thing, found, close }: { thing: string; found: Tagged<Labelled
           <p className="muted">It carries the label of what it was made of:</p>
           <ul className="plain-list">
             {found.because.map((one) => <li key={`${one.kind} ${one.id}`}>{one.label} from {one.kind} {one.name ? <Link href={`/${PAGES[one.kind]}/${encodeURIComponent(one.kind === "model" ? one.name : one.id)}`}><bdi>{one.name}</bdi></Link> : "that you may not see"}</li>)}
+          </ul>
+        </>
+      )}
+      {found.uses && found.uses.length > 0 && (
+        <>
+          <p className="muted">Restricted data that it read:</p>
+          <ul className="plain-list">
+            {found.uses.map((use) => (
+              <li key={use.dataset}>
+                <span className={use.problem ? "tone-red" : "tone-green"}>{use.problem ? "✗" : "✓"}</span> {use.label} {use.id ? <Link href={`/data/${encodeURIComponent(use.id)}`}><bdi>{use.dataset}</bdi></Link> : <bdi>{use.dataset}</bdi>}: <bdi>{use.problem || "its purpose is one of theirs"}</bdi>
+              </li>
+            ))}
           </ul>
         </>
       )}

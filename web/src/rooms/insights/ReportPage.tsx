@@ -10,6 +10,7 @@ import { useHotkeys } from "@/ui/hotkeys";
 import { Page, projectTrail } from "@/ui/Page";
 import { ErrorNote, Loading } from "@/ui/states";
 import { useUrlState } from "@/ui/urlState";
+import { WhoSees } from "@/ui/WhoSees";
 import { useEdit } from "@/ui/edits";
 import { type Merged, mergeValue } from "@/ui/merge";
 import { begun, type Draft, mergeBlocks } from "./reports/blocks";
@@ -33,6 +34,7 @@ function Actions({ report, etag, live }: { report: Report; etag: string; live: b
   const goneTo = `/reports?project=${encodeURIComponent(report.project)}&deleted=${report.id}`;
   return (
     <>
+      <WhoSees project={report.project} also="Whoever has one of its links sees what they show, until a link ends: Share lists them." />
       <CopyAs recipe={recipe} />
       <Menu shadow="none" position="bottom-end">
         <Menu.Target><Button variant="default" size="xs">More</Button></Menu.Target>

@@ -101,7 +101,7 @@ export default function ArticlePage({ id }: { id: string }) {
   const page = query.data;
   const recipe = { cli: `runward kb show ${page.id}`, python: `page = workspace.knowledge.get_page(${pythonString(page.id)})\n` };
   return (
-    <Page title={page.title} trail={trail} badges={<span className="badges"><span className="muted">{page.kind} · version {page.version}</span><LabelChip thing={`page:${page.id}`} /></span>} actions={<><WhoSees team={page.team} /><CopyAs recipe={recipe} />{!editing && <Button size="xs" onClick={() => setUrl({ edit: "1" })}>Edit</Button>}</>}>
+    <Page title={page.title} trail={trail} badges={<span className="badges"><span className="muted">{page.kind} · version {page.version}</span><LabelChip thing={`page:${page.id}`} /></span>} actions={<><WhoSees team={page.team} thing={`page:${page.id}`} /><CopyAs recipe={recipe} />{!editing && <Button size="xs" onClick={() => setUrl({ edit: "1" })}>Edit</Button>}</>}>
       {editing ? <EditText page={page} close={() => setUrl({ edit: null })} /> : <Body page={page} />}
     </Page>
   );

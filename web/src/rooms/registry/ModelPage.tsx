@@ -94,7 +94,7 @@ export default function ModelPage({ name }: { name: string }) {
   const model = query.data;
   const recipe = { cli: `runward model history ${shellQuote(model.name)}`, python: `moves = workspace.registry.alias_history(${pythonString(model.name)})\n` };
   return (
-    <Page title={model.name} trail={trail} badges={<LabelChip thing={`model:${model.name}`} />} actions={<><WhoSees team={model.team} /><CopyAs recipe={recipe} /></>}>
+    <Page title={model.name} trail={trail} badges={<LabelChip thing={`model:${model.name}`} />} actions={<><WhoSees team={model.team} thing={`model:${model.name}`} /><CopyAs recipe={recipe} /></>}>
       {model.description && <p className="purpose"><bdi>{model.description}</bdi></p>}
       <p className="byline muted">
         of {model.team} · by <Name>{model.created_by}</Name> · changed <Time at={model.updated_at} />

@@ -11,6 +11,7 @@ import { later } from "@/ui/later";
 import { Page } from "@/ui/Page";
 import { Scroll } from "@/ui/Scroll";
 import { ErrorNote, Loaded } from "@/ui/states";
+import { WhoSees } from "@/ui/WhoSees";
 import { fieldText, jsonText } from "./card";
 import { CardSection } from "./CardSection";
 import { Deployments } from "./Deployments";
@@ -122,7 +123,7 @@ export default function VersionPage({ name, version }: { name: string; version: 
   const trail: [string, string][] = [["Models & data", "/models"], [name, `/models/${encodeURIComponent(name)}`]];
   const recipe = { cli: `runward model show ${shellQuote(name)} ${version}`, python: `version = workspace.registry.get_version(${pythonString(name)}, ${version})\n` };
   return (
-    <Page title={`${name} ${version}`} trail={trail} actions={<>{model.data && query.data && <Promote model={model.data} version={query.data.version} />}<CopyAs recipe={recipe} /></>}>
+    <Page title={`${name} ${version}`} trail={trail} actions={<>{model.data && query.data && <Promote model={model.data} version={query.data.version} />}{model.data && <WhoSees team={model.data.team} thing={`model:${name}`} />}<CopyAs recipe={recipe} /></>}>
       <Loaded query={query} rows={10}>
         {(detail) => (
           <>

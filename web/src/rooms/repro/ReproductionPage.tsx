@@ -10,6 +10,7 @@ import { Explanations } from "@/ui/Explanations";
 import { formatDuration, formatValue } from "@/ui/format";
 import { Page } from "@/ui/Page";
 import { ErrorNote, Loading } from "@/ui/states";
+import { WhoSees } from "@/ui/WhoSees";
 import { Certificate } from "./Certificate";
 import { Differences } from "./Differences";
 import { Inputs, Results } from "./Matrix";
@@ -69,7 +70,7 @@ export default function ReproductionPage({ id }: { id: string }) {
   const level = verification.attempted || (verification.level === "none" ? "" : verification.level);
   const recipe = { cli: `runward verify ${verification.run_id}${level && ` --level ${level}`}`, python: `found = workspace.repro.get_verification(${pythonString(id)})\n` };
   return (
-    <Page title={verification.run_name || verification.run_id} trail={trail} actions={<CopyAs recipe={recipe} />}>
+    <Page title={verification.run_name || verification.run_id} trail={trail} actions={<><WhoSees project={verification.project} /><CopyAs recipe={recipe} /></>}>
       <p className="byline muted">
         Run <Link href={`/runs/${verification.run_id}`}><Name>{verification.run_name || verification.run_id}</Name></Link> in <Link href={`/projects/${verification.project}`}>{verification.project}</Link> ·
         by <Name>{verification.by}</Name> on <span className="mono">{verification.host || "an unnamed host"}</span> · <Time at={verification.at} /> · {formatDuration(verification.duration_s)} · <IdChip id={verification.id} />

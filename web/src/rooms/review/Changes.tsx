@@ -171,6 +171,7 @@ function Pointed({ run, path, focus, notes }: { run: string; path: string; focus
 /** What a proposal would change. */
 export function ProposedChange({ detail, threads }: { detail: ReviewDetail; threads: Thread[] }) {
   const notes = useNotes(detail, threads);
+  if (detail.withheld) return <Section title="Proposed change"><p className="note tone-amber">The text, and what was said of it, are left out: it is of a restricted page, read by who may read restricted data.</p></Section>;
   return <Section title="Proposed change"><Diffs files={detail.changes} none="It says what stands already." notes={notes} /></Section>;
 }
 

@@ -14,6 +14,7 @@ import { Markdown } from "@/ui/Markdown";
 import { Page } from "@/ui/Page";
 import { ErrorNote, Loading } from "@/ui/states";
 import { useUrlState } from "@/ui/urlState";
+import { WhoSees } from "@/ui/WhoSees";
 import { Changes, ProposedChange } from "./Changes";
 import { Conversation } from "./Conversation";
 import { DecisionBar } from "./DecisionBar";
@@ -116,7 +117,7 @@ export default function ReviewPage({ id }: { id: string }) {
   const { review } = query.data;
   const recipe = { cli: `runward review show ${review.number}`, python: `review = workspace.review.get_review(${pythonString(review.id)})\n` };
   return (
-    <Page fill title={review.title} trail={trail} actions={<><ReportMenu detail={query.data} /><CopyAs recipe={recipe} /></>}
+    <Page fill title={review.title} trail={trail} actions={<><WhoSees project={review.project} /><ReportMenu detail={query.data} /><CopyAs recipe={recipe} /></>}
       badges={<span className="badges"><Badge spec={badgeFor(review.state)} />{review.overridden && <Badge spec={BADGES.not_reviewed} />}<span className="muted">#{review.number}</span>{query.data.run && !query.data.verification && <Badge spec={BADGES.not_attempted} quiet />}</span>}>
       <Loaded key={review.id} detail={query.data} />
     </Page>

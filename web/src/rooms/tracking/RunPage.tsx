@@ -103,7 +103,7 @@ export default function RunPage({ id, tab }: { id: string; tab: string }) {
   return (
     <Page title={run.name || run.id} trail={projectTrail(run.project)}
       badges={<span className="badges"><StatusBadge status={run.status} /><Marks run={run} all /><LabelChip thing={`run:${run.id}`} /></span>}
-      actions={<><WhoSees project={run.project} /><Actions detail={detail} onReview={() => setUrl({ review: "1" })} /></>}>
+      actions={<><WhoSees project={run.project} thing={`run:${run.id}`} /><Actions detail={detail} onReview={() => setUrl({ review: "1" })} /></>}>
       {run.purpose && <p className="purpose"><bdi>{run.purpose}</bdi></p>}
       <Facts detail={detail} />
       <Tabs base={`/runs/${id}`} current={TABS[tab] ? tab : "summary"} tabs={Object.entries(TABS).map(([key, [word]]) => [key, word])} label="Parts of the run" />

@@ -12,6 +12,7 @@ import { Scroll } from "@/ui/Scroll";
 import { ErrorNote, Loaded, Loading } from "@/ui/states";
 import { useUrlState } from "@/ui/urlState";
 import { ValueChanges } from "@/ui/ValueChanges";
+import { WhoSees } from "@/ui/WhoSees";
 import { itemQuery, libraryChangesQuery, releasesQuery, usesQuery } from "./queries";
 
 function Content({ release }: { release: LibraryRelease }) {
@@ -127,7 +128,7 @@ export default function LibraryPage({ name }: { name: string }) {
     ? { cli: `runward new 'Longer warmup' --template ${shellQuote(name)} --version ${shellQuote(wish)}`, python: `release = workspace.libraries.get_release(${pythonString(name)}, ${pythonString(wish)})\n` }
     : { cli: `runward library use ${shellQuote(name)} ${shellQuote(wish)}`, python: `model = run.use_library(${pythonString(name)}, ${pythonString(wish)})\n` };
   return (
-    <Page title={name} trail={trail} badges={<span className="muted">{item.data.kind} · {chosen.version}</span>} actions={<CopyAs recipe={recipe} />}>
+    <Page title={name} trail={trail} badges={<span className="muted">{item.data.kind} · {chosen.version}</span>} actions={<><WhoSees team={item.data.team} /><CopyAs recipe={recipe} /></>}>
       <Shown item={item.data} releases={releases.data} chosen={chosen} />
     </Page>
   );

@@ -6,6 +6,7 @@ import { formatBytes, formatCount, plural } from "@/ui/format";
 import { Loaded } from "@/ui/states";
 import { useUrlState } from "@/ui/urlState";
 import { useVersionDiff } from "./queries";
+import { ReadFor } from "./ReadFor";
 import { TableChanges } from "./TableChanges";
 import { VersionPicker } from "./VersionPicker";
 
@@ -80,6 +81,7 @@ export default function ChangesTab({ dataset }: { dataset: Dataset }) {
         {other && <Button size="xs" variant="default" onClick={() => setUrl({ version: other, other: version || "latest" })}>⇄ Swap</Button>}
         <code className="muted small break">runward data diff {shellQuote(`${path}@${version || "latest"}`)}{other && ` ${shellQuote(other)}`}</code>
       </div>
+      <ReadFor dataset={dataset.id} />
       <Loaded query={query}>{(found) => <Shown found={found} dataset={dataset} version={version || "latest"} other={other} />}</Loaded>
     </>
   );

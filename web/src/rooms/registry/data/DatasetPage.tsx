@@ -56,12 +56,13 @@ export default function DatasetPage({ reference, tab }: { reference: string; tab
   const version = url.get("version") ?? "";
   const named = version ? `${path}@${version}` : path;
   const shown = TABS[tab] ?? TABS.history;
+  const purpose = url.get("for") ?? "";
   const recipe = {
-    cli: `runward data checkout ${shellQuote(named)} ${shellQuote(dataset.name)}`,
-    python: `workspace.datasets.checkout(${pythonString(path)}, ${pythonString(version || "latest")}, ${pythonString(dataset.name)})\n`,
+    cli: `runward data checkout ${shellQuote(named)} ${shellQuote(dataset.name)}${purpose && ` --purpose ${shellQuote(purpose)}`}`,
+    python: `workspace.datasets${purpose && `.read_for(${pythonString(purpose)})`}.checkout(${pythonString(path)}, ${pythonString(version || "latest")}, ${pythonString(dataset.name)})\n`,
   };
   return (
-    <Page title={dataset.name} trail={[...trail, [dataset.project, `/models?project=${encodeURIComponent(dataset.project)}`]]} badges={<LabelChip thing={`dataset:${dataset.id}`} />} actions={<><WhoSees project={dataset.project} /><CopyAs recipe={recipe} /></>}>
+    <Page title={dataset.name} trail={[...trail, [dataset.project, `/models?project=${encodeURIComponent(dataset.project)}`]]} badges={<LabelChip thing={`dataset:${dataset.id}`} />} actions={<><WhoSees project={dataset.project} thing={`dataset:${dataset.id}`} /><CopyAs recipe={recipe} /></>}>
       {dataset.description && <p className="purpose"><bdi>{dataset.description}</bdi></p>}
       <p className="byline muted">
         <IdChip id={dataset.id} label="dataset id" /> by <Name>{dataset.created_by}</Name> · {plural(dataset.versions, "version")} · changed <Time at={dataset.updated_at} />

@@ -6,6 +6,7 @@ import { formatCount, plural } from "@/ui/format";
 import { Scroll } from "@/ui/Scroll";
 import { ErrorNote, Loading } from "@/ui/states";
 import { useTableDiff } from "./queries";
+import { usePurpose } from "./ReadFor";
 
 function Columns({ table }: { table: TableDiff }) {
   const lines = [
@@ -76,13 +77,14 @@ function Rows({ table }: { table: TableDiff }) {
 /** A table in two versions: columns first, then how many rows, and the rows themselves on demand. */
 export function TableChanges({ table, dataset, version, other }: { table: TableDiff; dataset: Dataset; version: string; other: string }) {
   const [wanted, setWanted] = useState(false);
-  const query = useTableDiff(dataset.id, version, other, table.path, wanted);
+  const { purpose, ready } = usePurpose(dataset.id);
+  const query = useTableDiff(dataset.id, version, other, table.path, purpose, wanted && ready);
   return (
     <Section title={<span className="mono break"><bdi>{table.path}</bdi></span>}
       aside={<span className="muted small">{formatCount(table.rows_before ?? 0)} → {plural(table.rows_after ?? 0, "row")}</span>}>
       <Columns table={table} />
-      {!wanted && <p className="spaced"><Button size="compact-xs" variant="default" onClick={() => setWanted(true)}>Compare the rows</Button></p>}
-      {wanted && (query.data ? <div className="stack spaced"><Rows table={query.data} /></div> : query.isError ? <ErrorNote error={query.error} /> : <Loading rows={3} label="Comparing rows" />)}
+      {!wanted && <p className="spaced"><Button size="compact-xs" variant="default" disabled={!ready} onClick={() => setWanted(true)}>Compare the rows</Button></p>}
+      {wanted && ready && (query.data ? <div className="stack spaced"><Rows table={query.data} /></div> : query.isError ? <ErrorNote error={query.error} /> : <Loading rows={3} label="Comparing rows" />)}
     </Section>
   );
 }

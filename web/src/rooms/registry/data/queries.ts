@@ -59,10 +59,10 @@ export const useVersionDiff = (dataset: string, version: string, other: string) 
   });
 
 /** A table of two versions, compared row by row when somebody asks for it. */
-export const useTableDiff = (dataset: string, version: string, other: string, path: string, enabled: boolean) =>
+export const useTableDiff = (dataset: string, version: string, other: string, path: string, purpose: string, enabled: boolean) =>
   useQuery({
-    queryKey: ["dataset", dataset, "table-diff", version, other, path],
-    queryFn: ({ signal }) => api.get("/api/v1/datasets/{dataset}/versions/{version}/table-diff", { path: { dataset, version }, query: { other, path }, signal }),
+    queryKey: ["dataset", dataset, "table-diff", version, other, path, purpose],
+    queryFn: ({ signal }) => api.get("/api/v1/datasets/{dataset}/versions/{version}/table-diff", { path: { dataset, version }, query: { other, path, purpose }, signal }),
     enabled,
     retry: false,
     staleTime: Infinity,
