@@ -7,12 +7,14 @@ import os
 import shutil
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from runward.errors import KeyMissingError
 from runward.governance.signin import folder_actor
 from runward.server.run import open_store
+from runward.store import backup
 from runward.store.database import open_database
 from runward.store.folder import FolderBlobs
 from runward.testing.objects import ObjectStorage
@@ -105,6 +107,26 @@ def test_it_is_taken_while_somebody_writes(cli: Cli, full: str, folder: Path, tm
             points = space.tracking.series(one.id, ["v"]).series
             assert len(points[0].values if points else []) == (one.metrics["v"].n if "v" in one.metrics else 0)
         assert space.governance.prove_audit().holds
+
+
+def test_what_is_noted_of_the_trail_while_it_is_copied_does_not_count_against_the_copy(
+    cli: Cli, full: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server writes a checkpoint every minute: a large workspace takes longer than that."""
+    write_rows = backup._write_rows
+
+    def meanwhile(*args: Any) -> int:
+        rows = write_rows(*args)
+        with contextlib.closing(open_folder(folder)) as space:
+            space.tracking.create_project(NewProject(path="meanwhile"))
+            space.governance.checkpoint_audit()
+        return rows
+
+    monkeypatch.setattr(backup, "_write_rows", meanwhile)
+    assert cli.json("backup", str(tmp_path / "b"))["problems"] == []
+    assert cli("restore", str(tmp_path / "b"), "--dir", str(tmp_path / "back")).code == 0
+    with contextlib.closing(open_folder(tmp_path / "back")) as space:
+        assert space.governance.prove_audit().problems == []
 
 
 @pytest.mark.slow

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import runward as run
+from runward.cli import workspace
 from runward.governance.signin import folder_actor
 from runward.knowledge.model import NewPage
 from runward.review.model import NewReview
 from runward.server.run import open_store
 from runward.store.database import Database, open_database
+from runward.store.transfer import copy_rows
 from runward.testing.objects import ObjectStorage
-from runward.tracking.model import NewRun
+from runward.tracking.model import NewArtifact, NewRun
 from runward.workspace import FolderWorkspace, open_folder
 from tests.cli.conftest import Cli
 
@@ -70,6 +74,27 @@ def test_everything_arrives(
     new = space.tracking.create_run(NewRun(project="vision/digits"))
     assert [event.kind for event in space.tracking.history(new.id)] == ["run.started"]
     space.close()
+
+
+def test_what_is_stored_while_files_are_copied_arrives_with_the_rows_that_name_it(
+    cli: Cli, full: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rows are those of a later moment than the files."""
+
+    def after_one_more(*args: Any) -> int:
+        with contextlib.closing(open_folder(folder)) as space:
+            run = space.tracking.create_run(NewRun(project="vision/digits", id="later"))
+            digest = space.files.put_bytes("vision/digits", b"written meanwhile")
+            space.tracking.add_artifact(run.id, NewArtifact("late", digest))
+        return copy_rows(*args)
+
+    monkeypatch.setattr(workspace, "copy_rows", after_one_more)
+    target = f"sqlite:///{tmp_path / 'server' / 'runward.db'}"
+    (tmp_path / "server").mkdir()
+    place = ("--blobs", str(tmp_path / "server" / "blobs"), "--server-dir", str(tmp_path / "server"))
+    assert cli("push-workspace", "--database", target, *place).code == 0
+    with contextlib.closing(open_folder(tmp_path / "server")) as space:
+        assert b"".join(space.files.artifact("later", "late")) == b"written meanwhile"
 
 
 def test_again_and_into_a_full_database(cli: Cli, full: str, tmp_path: Path) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.durability.site import Verdict
+from runward.testing.plugin import missing
+from tests.durability.site import HERE, Verdict
 
 Told = Callable[[str, int, Verdict], None]
 
@@ -25,3 +28,15 @@ def told(report: Callable[[str], None]) -> Told:
                 log.write(json.dumps({"what": what, "times": times, **verdict._asdict()}) + "\n")
 
     return tell
+
+
+@pytest.fixture(scope="session")
+def faults(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A library that makes writes and syncs fail, or kills at one of them, on request."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        missing("there is no C compiler for the library that injects faults")
+    built = tmp_path_factory.mktemp("faults") / "faults.so"
+    command = [compiler, "-shared", "-fPIC", "-O1", "-o", str(built), str(HERE / "faults.c"), "-ldl"]
+    subprocess.run(command, check=True, capture_output=True)
+    return built

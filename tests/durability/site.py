@@ -19,6 +19,7 @@ from runward.errors import RunwardError
 from runward.governance.model import NewMember, NewToken
 from runward.governance.signin import folder_actor
 from runward.server.run import open_store
+from runward.store.sealed import SealedBlobs
 from runward.testing.postgres import free_port
 from runward.testing.worlds import batch
 from runward.tracking.model import NewArtifact, NewProject, NewRun
@@ -55,8 +56,12 @@ def wait_for(reached: Callable[[], bool], what: str, seconds: float = 20.0) -> N
 class ServerProcess:
     """A server in a process of its own that can be killed and started again on its port."""
 
-    def __init__(self, folder: Path, env: dict[str, str] | None = None, database: str = "") -> None:
-        self.folder, self.port, self._env, self._database = folder, free_port(), env or {}, database
+    def __init__(
+        self, folder: Path, env: dict[str, str] | None = None, database: str = "", *, encrypted: bool = False
+    ) -> None:
+        self.folder, self.port, self._env, self.database = folder, free_port(), env or {}, database
+        if encrypted:
+            self.runward("keys", "init", *self.place)
         with contextlib.closing(self.open()) as space:
             self.token = space.governance.create_token(NewToken("t")).secret
             space.governance.create_member(NewMember(name="ben", role="reviewer"))
@@ -66,8 +71,34 @@ class ServerProcess:
 
     def open(self) -> FolderWorkspace:
         """The store without the server, as its owner."""
-        store = open_store(self.folder, self._database)
+        store = open_store(self.folder, self.database)
         return FolderWorkspace(store, str(self.folder), self.folder, folder_actor(store.database, "owner"))
+
+    @classmethod
+    def restored(cls, folder: Path, backup: Path, database: str = "") -> ServerProcess:
+        """What a backup has, in an empty folder and, where one is given, an empty database."""
+        made = cls.__new__(cls)
+        made.folder, made.database, made.process = folder, database, None
+        made.runward("restore", str(backup), *made.place)
+        return made
+
+    @property
+    def place(self) -> list[str]:
+        """The options of commands that name it."""
+        return ["--dir", str(self.folder), *(["--database", self.database] if self.database else [])]
+
+    def runward(self, *words: str) -> str:
+        """What a command prints, on the machine of the server."""
+        command = [sys.executable, "-m", "runward", *words]
+        done = subprocess.run(command, cwd=self.folder.parent, capture_output=True, text=True, check=False, timeout=300)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def in_clear(self) -> int:
+        """How many files lie in the store as they were put."""
+        with contextlib.closing(self.open()) as space:
+            blobs = space.dispatcher.blobs
+            return sum(1 for _ in (blobs.plain if isinstance(blobs, SealedBlobs) else blobs.bare).stored())
 
     def beside(self) -> ServerProcess:
         """Another server on the same store, on a port of its own."""
@@ -86,7 +117,7 @@ class ServerProcess:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        command = [sys.executable, str(HERE / "serve.py"), str(self.folder), str(self.port), self._database]
+        command = [sys.executable, str(HERE / "serve.py"), str(self.folder), str(self.port), self.database]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **self._env})
         assert line_of(self.process) == self.url
 

@@ -30,16 +30,19 @@ pytestmark = pytest.mark.slow
 
 
 @contextlib.contextmanager
-def _process(*command: str, env: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        [sys.executable, *command], env={**os.environ, **env}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+def _process(*command: str, env: dict[str, str], stdin: int | None = None) -> Iterator[subprocess.Popen[str]]:
+    pipe, words = subprocess.PIPE, [sys.executable, *command]
+    process = subprocess.Popen(words, env={**os.environ, **env}, stdin=stdin, stdout=pipe, stderr=pipe, text=True)
     try:
         yield process
     finally:
         if process.poll() is None:
             process.kill()
-        process.communicate()
+        # Not to the end of what it printed: a child that it forked may go on as long as somebody reads.
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
+        process.wait()
 
 
 def _train(steps: int, env: dict[str, str], *, hang: bool) -> contextlib.AbstractContextManager[subprocess.Popen[str]]:
@@ -105,25 +108,105 @@ def test_the_next_start_adopts_what_a_killed_training_left(tmp_path: Path, monke
         face._uploaders.pop(space.place).stop()
 
 
+# forked after the start ---------------------------------------------------------------------------------------------
+
+
+class _Said:
+    """What two processes say of the points that they have logged, as far as it was read."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self.run_id = line_of(process)
+        self.last = {"parent": -1, "child": -1}
+        self.child = 0
+        while not self.child:
+            self._read(line_of(process))
+
+    def _read(self, line: str) -> None:
+        who, _, step = line.partition(" ")
+        if not step:
+            self.child = int(who)
+            return
+        assert int(step) == self.last[who] + 1
+        self.last[who] = int(step)
+
+    def read_until(self, steps: int, *names: str) -> None:
+        """Return once each of the named has logged so many more."""
+        wanted = {name: self.last[name] + steps for name in names}
+        while any(self.last[name] < step for name, step in wanted.items()):
+            self._read(line_of(self._process))
+
+    def read_rest(self) -> None:
+        """What was said before the end."""
+        assert self._process.stdout is not None
+        for line in self._process.stdout.read().split("\n")[:-1]:
+            self._read(line)
+
+
+@pytest.mark.parametrize("turn", range(times(1, 10)))
+@pytest.mark.parametrize("victim", ["child", "parent"])
+@pytest.mark.parametrize("how", ["os.fork", "multiprocessing"])
+def test_a_killed_process_of_a_run_that_forked_loses_nothing(
+    tmp_path: Path, told: Told, how: str, victim: str, turn: int
+) -> None:
+    """The other one logs on; the run ends as its parent ends, and every point of both is stored once."""
+    folder = tmp_path / "ws"
+    command = _process(str(HERE / "fork.py"), how, env={"RUNWARD_DIR": str(folder)}, stdin=subprocess.PIPE)
+    with command as process, contextlib.closing(open_folder(folder, "owner")) as space:
+        said = _Said(process)
+        said.read_until(100 + 41 * turn, "parent", "child")
+        os.kill(process.pid if victim == "parent" else said.child, signal.SIGKILL)
+        other = "child" if victim == "parent" else "parent"
+        if victim == "parent":
+            process.wait()
+            # Another program of the same user looks what is left behind, while the child goes on.
+            adopt(folder / "journals", space)
+        said.read_until(200, other)
+        if victim == "parent":
+            os.kill(said.child, signal.SIGKILL)
+        else:
+            assert process.stdin is not None
+            process.stdin.write("enough\n")
+            process.stdin.flush()
+        said.read_rest()
+        process.wait()
+        assert adopt(folder / "journals", space)[1] == []
+        for name, last in said.last.items():
+            steps = space.tracking.series(said.run_id, [name]).series[0].steps
+            assert steps[: last + 1] == list(range(last + 1))
+            assert len(set(steps)) == len(steps) <= last + 2
+        run = space.tracking.get_run(said.run_id).run
+        assert run.status is (RunStatus.FAILED if victim == "parent" else RunStatus.FINISHED)
+        assert journals_in(folder / "journals") == []
+        assert adopt(folder / "journals", space) == (0, [])
+    points = sum(last + 1 for last in said.last.values())
+    told("kill -9 of a process of a forked training", 1 + (victim == "parent"), Verdict(points, 0, 0, 0, 0, 0))
+
+
 # the server ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("turn", range(times(1, 20)))
-def test_a_killed_server_keeps_every_acknowledged_batch_once(server: ServerProcess, told: Told, turn: int) -> None:
-    """Clients send while the server is killed; the acknowledgements are the oracle."""
-    kills = times(2, 25)
+@pytest.mark.parametrize("turn", range(times(2, 20)))
+def test_a_killed_server_keeps_every_acknowledged_batch_once(tmp_path: Path, told: Told, turn: int) -> None:
+    """Clients send while the server is killed; the acknowledgements are the oracle. Every other turn is encrypted."""
+    kills, encrypted = times(1, 25), turn % 2 == 1
+    server = ServerProcess(tmp_path / "server", encrypted=encrypted)
     server.start()
-    traffic = Traffic(server)
-    with traffic.running():
-        for _ in range(kills):
-            traffic.wait_for_more(20)
-            server.kill()
-            server.start()
-        traffic.wait_for_more(1)
-    verdict = traffic.acknowledged().judge(server.connect())
-    told("kill -9 of the server", kills, verdict)
+    try:
+        traffic = Traffic(server)
+        with traffic.running():
+            for _ in range(kills):
+                traffic.wait_for_more(20)
+                server.kill()
+                server.start()
+            traffic.wait_for_more(1)
+        verdict = traffic.acknowledged().judge(server.connect())
+    finally:
+        server.kill()
+    told("kill -9 of the server" + ", encrypted" * encrypted, kills, verdict)
     assert verdict.is_good
-    assert verdict.points > 10_000
+    assert verdict.points > 5_000
+    assert (server.in_clear() == 0) is encrypted
 
 
 def test_a_server_that_is_away_at_the_start_costs_nothing(

@@ -20,7 +20,7 @@ import pytest
 from runward.testing.plugin import missing
 from runward.workspace import open_folder
 from tests.durability.conftest import Told
-from tests.durability.site import HERE, ServerProcess, Traffic, Verdict, times, wait_for
+from tests.durability.site import ServerProcess, Traffic, Verdict, times, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -53,21 +53,22 @@ def image(tmp_path: Path) -> Path:
     return made
 
 
-@pytest.mark.parametrize("turn", range(times(1, 20)))
+@pytest.mark.parametrize("turn", range(times(2, 20)))
 def test_power_cuts(image: Path, tmp_path: Path, told: Told, turn: int) -> None:
-    verdicts = list[Verdict]()
+    """Every other turn is of an encrypted workspace: its keys are on the same disk."""
+    verdicts, encrypted = list[Verdict](), turn % 2 == 1
     with _mounted(image, tmp_path / "disk") as disk:
-        server = ServerProcess(disk / "ws")
+        server = ServerProcess(disk / "ws", encrypted=encrypted)
         server.start()
         try:
             traffic = Traffic(server)
             with traffic.running():
-                for cut in range(times(6, 10)):
+                for cut in range(times(3, 10)):
                     traffic.wait_for_more(10 + 3 * cut)
                     verdicts.append(_cut(server, traffic, image, tmp_path))
         finally:
             server.kill()
-    told("power cut", len(verdicts), verdicts[-1])
+    told("power cut" + ", encrypted" * encrypted, len(verdicts), verdicts[-1])
     assert verdicts[-1].points > 1000
     assert verdicts[-1].artifacts > 10
     assert [verdict for verdict in verdicts if not verdict.is_good] == []
@@ -87,18 +88,6 @@ def _cut(server: ServerProcess, traffic: Traffic, image: Path, folder: Path) -> 
         contextlib.closing(open_folder(disk / "ws", "owner")) as space,
     ):
         return acknowledged.judge(space)
-
-
-@pytest.fixture(scope="session")
-def faults(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A library that makes writes and syncs fail on request."""
-    compiler = shutil.which("cc")
-    if compiler is None:
-        missing("there is no C compiler for the library that injects faults")
-    built = tmp_path_factory.mktemp("faults") / "faults.so"
-    command = [compiler, "-shared", "-fPIC", "-O1", "-o", str(built), str(HERE / "faults.c"), "-ldl"]
-    subprocess.run(command, check=True, capture_output=True)
-    return built
 
 
 @pytest.mark.parametrize("turn", range(times(1, 4)))

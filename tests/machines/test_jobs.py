@@ -65,7 +65,7 @@ class Jobs(RuleBasedStateMachine):
     def _state(self, job: str) -> JobState:
         return self.space.jobs.get_verification_job(job).state
 
-    @rule(held=claims, how=st.sampled_from(["renew", "release", "done", "failed"]))
+    @rule(held=claims, how=st.sampled_from(["renew", "release", "done", "made", "failed"]))
     def use(self, held: tuple[str, str], how: str) -> None:
         job, claim = held
         if not job:
@@ -83,6 +83,10 @@ class Jobs(RuleBasedStateMachine):
             elif how == "done":
                 made = self.space.repro.record(self.jobs[job], _MADE).verification.id
                 self.space.jobs.finish_verification_job(job, claim, verification_id=made)
+            elif how == "made":
+                self.space.jobs.finish_verification_job(job, claim, made=_MADE)
+                # Told again after the end it changes nothing.
+                mine |= job in self.ended
             else:
                 self.space.jobs.finish_verification_job(job, claim, failure="no disk")
         except RunwardError:

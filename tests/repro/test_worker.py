@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -201,20 +202,49 @@ def test_what_cannot_be_verified_fails_and_the_next_job_is_taken(
 
 
 def test_a_job_that_was_taken_over_is_left_alone(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the worker found stays recorded; who holds the job now ends it."""
+    """Who holds the job now records and ends it; this worker's report is not stored beside that."""
     job = bench.queue()
-    said, carry_out = list[str](), worker_module.verify_as_asked
+    before = len(bench.space.repro.list_verifications(run_id=bench.run_id))
+    said, own = list[str](), worker_of(bench.space)
+    finish = own.jobs.finish_verification_job
 
-    def taken_over_meanwhile(*args: object) -> object:
-        found = carry_out(*args)  # type: ignore[arg-type]
+    def taken_over_meanwhile(*args: Any, **made: Any) -> VerificationJob:
         with bench.space.dispatcher.database.transaction(write=True) as tx:
             tx.execute("UPDATE verification_jobs SET claim = 'another', worker = 'w2' WHERE id = ?", (job.id,))
-        return found
+        return finish(*args, **made)
 
-    monkeypatch.setattr(worker_module, "verify_as_asked", taken_over_meanwhile)
-    assert worker_of(bench.space, said=said).work(once=True) == []
+    monkeypatch.setattr(own.jobs, "finish_verification_job", taken_over_meanwhile)
+    own.say = said.append
+    assert own.work(once=True) == []
     assert "no longer holds" in said[-1]
     assert bench.space.jobs.get_verification_job(job.id).worker == "w2"
+    assert len(bench.space.repro.list_verifications(run_id=bench.run_id)) == before
+
+
+@pytest.mark.parametrize("arrives", [True, False], ids=["answer lost", "request lost"])
+def test_what_was_found_is_handed_in_once_the_workspace_is_back(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, arrives: bool
+) -> None:
+    """A server that starts anew costs no rerun, and what it was told twice is recorded once."""
+    job = bench.queue()
+    before = len(bench.space.repro.list_verifications(run_id=bench.run_id))
+    own, lost = worker_of(bench.space), [True]
+    finish = own.jobs.finish_verification_job
+
+    def away_at_first(*args: Any, **made: Any) -> VerificationJob:
+        if arrives or not lost:
+            answer = finish(*args, **made)
+        if lost:
+            lost.clear()
+            raise StoreError("away")
+        return answer
+
+    monkeypatch.setattr(own.jobs, "finish_verification_job", away_at_first)
+    monkeypatch.setattr(worker_module, "LOOK_S", 0.01)
+    (done,) = own.work(once=True)
+    assert (done.id, done.state, done.verdict) == (job.id, JobState.DONE, "reproduced")
+    assert len(bench.space.repro.list_verifications(run_id=bench.run_id)) == before + 1
+    assert "away" in caplog.text
 
 
 def test_a_workspace_that_is_away_ends_a_worker_only_at_its_beginning(
@@ -243,7 +273,7 @@ def test_the_owner_of_a_machine_decides_what_reruns_may_do_there(bench: Bench, m
     """A worker runs what others wrote: no job asks it out of its isolation, and without any it does not begin."""
     asked: list[tuple[bool, bool]] = []
 
-    def noted(space: object, ref: str, level: str, options: JobOptions, say: object) -> None:
+    def noted(space: object, ref: str, level: str, options: JobOptions, *more: object) -> None:
         asked.append((options.sandbox, options.network))
         raise NotFoundError("enough")
 

@@ -50,8 +50,11 @@ def push_workspace(output: Output, database: str, blobs: str, server_dir: Path |
     def progress(what: str, count: int) -> None:
         output.say(f"{what}: {count:,}")
 
-    files = copy_blobs(FolderBlobs(folder / "blobs"), open_blobs(blobs, folder / "spool"), progress)
+    kept, place = FolderBlobs(folder / "blobs"), open_blobs(blobs, folder / "spool")
+    files = copy_blobs(kept, place, progress)
     rows = copy_rows(source, target, progress)
+    # The rows may name what somebody stored while the files were copied.
+    files += copy_blobs(kept, place, progress)
     if server_dir is not None and (folder / "keys").is_dir():
         shutil.copytree(folder / "keys", server_dir / "keys", dirs_exist_ok=True)
     start = f"runward server --database {database.rpartition('@')[2]} --blobs {blobs}"

@@ -10,10 +10,14 @@ from pathlib import Path
 
 
 def write_secret(path: Path, data: bytes) -> None:
-    """Write a new file that only its owner may read; it is there whole or not at all. Raises: FileExistsError."""
+    """Write a new file that only its owner may read; it is there whole or not at all, and durable when this returns.
+
+    Raises: FileExistsError.
+    """
     with _part_of(path, data) as part:
         # A link, unlike a move, does not replace what is there.
         os.link(part, path)
+        sync_folder(path.parent)
 
 
 def replace_secret(path: Path, data: bytes) -> None:
@@ -25,7 +29,10 @@ def replace_secret(path: Path, data: bytes) -> None:
 
 @contextlib.contextmanager
 def _part_of(path: Path, data: bytes) -> Iterator[Path]:
+    missing = [folder for folder in path.parents if not folder.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
+    for folder in missing:
+        sync_folder(folder.parent)
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -105,13 +105,24 @@ def _write(tx: Tx, folder: Path, key: AuditKey, now: datetime) -> Checkpoint:
     for path in places(folder):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("ab") as file:
+            with path.open("ab+") as file:
+                _end_well(file)
                 file.write(line)
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
             raise StoreError(f"the checkpoint cannot be written to {path}: {error}") from error
     return made
+
+
+def _end_well(file: BinaryIO) -> None:
+    """Cut off what was not written whole, when the disk was full or the power failed: the next line must not be a part of it."""
+    size = file.seek(0, os.SEEK_END)
+    first = max(0, size - _READ)
+    file.seek(first)
+    whole = first + file.read().rfind(b"\n") + 1
+    if whole < size:
+        file.truncate(whole)
 
 
 class Checkpointer:

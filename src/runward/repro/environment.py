@@ -6,9 +6,7 @@ import contextlib
 import json
 import os
 import platform
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,6 +19,7 @@ from runward.core.ids import Digest
 from runward.errors import EnvironmentNotRebuiltError
 from runward.repro.bytecode import compile_bytecode as compile_all
 from runward.repro.graft import graft, installed_record
+from runward.repro.scratch import scratch_folder
 from runward.repro.uv import find_uv, run_uv
 from runward.tracking.capture.environment import scan_packages
 from runward.tracking.capture.model import BlobSource, EnvironmentSnapshot, Package, decode_path
@@ -246,8 +245,7 @@ def _interpreter(snapshot: EnvironmentSnapshot, uv: str, *, offline: bool) -> st
 
 def _build(place: Path, tools: _Builder, plan: _Plan) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(dir=place.parent, prefix="building-"))
-    try:
+    with scratch_folder(place.parent, "building-") as work:
         venv = work / "venv"
         create = ["venv", "--no-project", "--relocatable", "--python", tools.interpreter, str(venv)]
         _must([tools.uv, *create], "the virtual environment")
@@ -261,8 +259,6 @@ def _build(place: Path, tools: _Builder, plan: _Plan) -> None:
             compile_all(_site_packages(venv), _python_of(venv), place.parent)
         (venv / "runward-environment.json").write_text(json.dumps({"exact": sorted(plan.lines)}, indent=1))
         _publish(venv, place)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def _install(venv: Path, lines: list[str], tools: _Builder) -> None:

@@ -15,6 +15,7 @@ from runward.governance.calling import Call
 from runward.governance.names import check_name
 from runward.governance.scopes import Clause, find_project, project_scope, readable_projects
 from runward.repro import jobs_repository as sql
+from runward.repro.api import Repro
 from runward.repro.jobs_api import Jobs
 from runward.repro.jobs_model import (
     LEASE_S,
@@ -31,6 +32,7 @@ from runward.repro.jobs_model import (
     check_second,
 )
 from runward.repro.margins import check_margins, comparable
+from runward.repro.records import NewVerification
 from runward.tracking.api import Tracking
 from runward.tracking.marks import publish_on_run
 from runward.tracking.model import RunStatus
@@ -156,18 +158,32 @@ class JobsService(Jobs):
         return job
 
     def finish_verification_job(
-        self, job_id: str, claim: str, verification_id: str = "", failure: str = ""
+        self,
+        job_id: str,
+        claim: str,
+        verification_id: str = "",
+        failure: str = "",
+        made: NewVerification | None = None,
     ) -> VerificationJob:
         """See the contract."""
-        if bool(verification_id) == bool(failure):
+        if (bool(verification_id), bool(failure), made is not None).count(True) != 1:
             raise InvalidError("a job ends with a verification or with a failure, not with both or neither")
         job = self.get_verification_job(job_id)
-        if verification_id:
+        if made is not None:
+            held = sql.state_of(self.tx, job_id, claim)
+            if held is JobState.DONE:
+                # Told again because the answer was lost.
+                return job
+            if held is not JobState.RUNNING:
+                raise self._lost(job_id)
+            verification_id = self.call.use(Repro).record(job.run_id, made).verification.id
+            self.call.note("repro.record", "run", job.run_id)
+        elif verification_id:
             self._check_made(job, verification_id)
         state = JobState.DONE if verification_id else JobState.FAILED
-        held = Clause("id = ? AND claim = ? AND state = 'running'", (job_id, claim))
+        mine = Clause("id = ? AND claim = ? AND state = 'running'", (job_id, claim))
         reason = failure[:2000].replace("\0", "␀")
-        if not sql.end(self.tx, held, state, reason, self.call.now_us, verification_id or None):
+        if not sql.end(self.tx, mine, state, reason, self.call.now_us, verification_id or None):
             raise self._lost(job_id)
         return self._ended(job_id)
 

@@ -13,6 +13,7 @@ from runward.repro.jobs_model import (
     VerificationJob,
     VerificationPolicy,
 )
+from runward.repro.records import NewVerification
 
 
 class Jobs(Protocol):
@@ -67,12 +68,19 @@ class Jobs(Protocol):
 
     @operation("POST", "/verification-jobs/{job_id}/finish", may="verify.write", on="job_id")
     def finish_verification_job(
-        self, job_id: str, claim: str, verification_id: str = "", failure: str = ""
+        self,
+        job_id: str,
+        claim: str,
+        verification_id: str = "",
+        failure: str = "",
+        made: NewVerification | None = None,
     ) -> VerificationJob:
-        """End a job with the verification that was recorded, or with the reason why there is none.
+        """End a job with the verification that was made, with one that was recorded before, or with the reason why there is none.
 
-        Raises: InvalidError (neither or both; the verification is of another run or older than the job),
-        StaleVersionError (the worker no longer holds it).
+        What was made is recorded with the end of the job, both or neither; told again by the same claim it is the same.
+
+        Raises: InvalidError (none of the three or several; the verification is of another run or older than the job; the
+        report contradicts its verdict or level), StaleVersionError (the worker no longer holds it, so nothing is recorded).
         """
         ...
 

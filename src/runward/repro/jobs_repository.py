@@ -92,6 +92,13 @@ def renew(tx: Tx, job_id: str, claim: str, until: int) -> bool:
     return bool(tx.touched(sql, (until, job_id, claim)))
 
 
+def state_of(tx: Tx, job_id: str, claim: str) -> JobState | None:
+    """Where a job stands that is or was ended under a claim, locked until the commit; None where the claim is not its last."""
+    lock = " FOR UPDATE" if tx.dialect == "postgresql" else ""
+    found = tx.scalar(f"SELECT state FROM verification_jobs WHERE id = ? AND claim = ?{lock}", (job_id, claim))
+    return JobState(found) if found else None
+
+
 def release(tx: Tx, job_id: str, claim: str) -> bool:
     """Give a job back; False where the claim no longer holds."""
     sql = """UPDATE verification_jobs SET state = 'queued', claim = '', lease_until = NULL, claimed_at = NULL,

@@ -31,7 +31,7 @@ from runward.repro.statistical import (
     decide_statistically,
     result_of,
 )
-from runward.repro.verify import Outcome, recorded, undecided
+from runward.repro.verify import Keep, Outcome, recorded, undecided
 from runward.tracking.capture.model import Capture, ProcessSnapshot
 from runward.tracking.content import digest_of
 from runward.tracking.model import RunDetail
@@ -78,6 +78,7 @@ def verify_statistically(
     evaluation: Sequence[str] = (),
     limits: Limits | None = None,
     say: Say = lambda text: None,
+    keep: Keep | None = None,
 ) -> Outcome:
     """Compare a run's replicates with reruns in the rebuilt environment, and record what came of it.
 
@@ -99,6 +100,7 @@ def verify_statistically(
         evaluation: Files that both implementations may share, as paths or patterns: how the result is measured.
         limits: Time and number of the reruns.
         say: Told what is being done.
+        keep: Records what came of it, if not the workspace by itself.
 
     Raises: NotFoundError (no such run), InvalidError (margin, metric or baseline; a run is not over; both are one). What
     stands in the way of a rerun is not raised but recorded as *undecided* with its reason.
@@ -118,7 +120,7 @@ def verify_statistically(
         report = study.carry_out(chosen, margins or {}, test_sizes or {})
     except (ReproError, NotFoundError) as error:
         report = undecided(detail.run.id, error)
-    return recorded(space, report, begun, "conceptual" if second else "statistical")
+    return recorded(keep or space.repro.record, report, begun, "conceptual" if second else "statistical")
 
 
 def _chosen(detail: RunDetail, metrics: Sequence[str], named: set[str]) -> list[str]:

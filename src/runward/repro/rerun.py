@@ -8,7 +8,6 @@ import glob
 import os
 import selectors
 import shutil
-import signal
 import subprocess
 import time
 import uuid
@@ -20,13 +19,12 @@ import msgspec
 
 from runward.errors import InvalidError, SourceMissingError
 from runward.repro.model import SandboxKind
-from runward.repro.stop import LOOK_S, check_stop, kill_group, stop_asked
+from runward.repro.stop import LOOK_S, MARKER, check_stop, dying_with_parent, kill_group, kill_marked, stop_asked
 
 _OUTPUT_BYTES = 64 << 20
 _DRAIN_S = 2.0
 _KEPT_FREE = 1 << 30
 """Bytes of the disk that a rerun leaves free."""
-_MARKER = "RUNWARD_RERUN"
 _NOTHING: Mapping[Path, Path] = {}
 
 
@@ -104,8 +102,9 @@ def rerun(
             "back only in an isolated rerun",
             hint="install bubblewrap, or put the data back by hand",
         )
-    mark = uuid.uuid4().hex
-    before = _bubblewrap(cwd, writable, network, over) if kind == "bubblewrap" else _dying_with_parent()
+    # With the folder in it, by which the next verification finds what a killed one left running.
+    mark = f"{writable}/{uuid.uuid4().hex}"
+    before = _bubblewrap(cwd, writable, network, over) if kind == "bubblewrap" else dying_with_parent()
     command = [*before, *argv]
     output_dir.mkdir(parents=True, exist_ok=True)
     paths = output_dir / "stdout", output_dir / "stderr"
@@ -113,9 +112,9 @@ def rerun(
     watch = _Watch(begun + timeout_s, output_bytes, writable)
     try:
         with open(paths[0], "wb") as out, open(paths[1], "wb") as err:
-            exit_code, timed_out, truncated = _run(command, cwd, {**env, _MARKER: mark}, (out, err), watch)
+            exit_code, timed_out, truncated = _run(command, cwd, {**env, MARKER: mark}, (out, err), watch)
     finally:
-        _kill_marked(mark)
+        kill_marked(mark)
     check_stop()
     return RerunOutcome(
         exit_code=exit_code,
@@ -189,12 +188,6 @@ def _opened(room: Path) -> list[str]:
     return words
 
 
-def _dying_with_parent() -> list[str]:
-    """Lets the kernel end a command that is not isolated when this process is killed (Linux, util-linux)."""
-    program = shutil.which("setpriv")
-    return [program, "--pdeathsig", "KILL", "--"] if program else []
-
-
 def _run(
     command: list[str], cwd: Path, env: dict[str, str], files: tuple[BinaryIO, BinaryIO], watch: _Watch
 ) -> tuple[int, bool, bool]:
@@ -245,15 +238,3 @@ def _wait(process: subprocess.Popen[bytes], watch: _Watch) -> None:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(min(LOOK_S, left))
             return
-
-
-def _kill_marked(mark: str) -> None:
-    """Kill what left the process group: its environment still carries this rerun's mark (Linux)."""
-    needle = f"{_MARKER}={mark}".encode()
-    for path in glob.glob("/proc/[0-9]*/environ"):
-        try:
-            with open(path, "rb") as file:
-                if needle in file.read():
-                    os.kill(int(path.split("/")[2]), signal.SIGKILL)
-        except OSError:
-            continue

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -14,6 +16,8 @@ from pathlib import Path
 
 LOOK_S = 0.2
 """How often a stop is looked for."""
+MARKER = "RUNWARD_RERUN"
+"""The variable of all that a rerun starts: a path below the folder of its verification, and a name of its own."""
 _asked: ContextVar[Callable[[], bool]] = ContextVar("asked", default=lambda: False)
 
 
@@ -52,6 +56,24 @@ def kill_group(process: subprocess.Popen[bytes] | subprocess.Popen[str]) -> None
         os.killpg(process.pid, signal.SIGKILL)
 
 
+def kill_marked(start: str) -> None:
+    """Kill what left its process group: its environment still has a mark that begins so (Linux)."""
+    needle = os.fsencode(f"{MARKER}={start}")
+    for path in glob.glob("/proc/[0-9]*/environ"):
+        try:
+            with open(path, "rb") as file:
+                if any(entry.startswith(needle) for entry in file.read().split(b"\0")):
+                    os.kill(int(path.split("/")[2]), signal.SIGKILL)
+        except OSError:
+            continue
+
+
+def dying_with_parent() -> list[str]:
+    """Words before a command that let the kernel end it when this process is killed (Linux, util-linux); none elsewhere."""
+    program = shutil.which("setpriv")
+    return [program, "--pdeathsig", "KILL", "--"] if program else []
+
+
 def run_tool(
     command: list[str], env: Mapping[str, str], cwd: Path, timeout_s: float, given: str = ""
 ) -> subprocess.CompletedProcess[str]:
@@ -61,6 +83,7 @@ def run_tool(
 
     Raises: StoppedError, OSError (it does not start), subprocess.TimeoutExpired.
     """
+    command = [*dying_with_parent(), *command]
     pipe, deadline = subprocess.PIPE, time.monotonic() + timeout_s
     # A file and no pipe: `communicate` forgets what is left to write when it looks up for the first time.
     with tempfile.TemporaryFile() as source:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -30,6 +30,9 @@ from runward.repro.pair import closer
 from runward.repro.records import NewVerification, VerificationDetail
 from runward.repro.scratch import scratch_folder
 
+Keep = Callable[[str, NewVerification], VerificationDetail]
+"""Records what was made of a run; by default as itself, and for a job together with its end."""
+
 
 class Outcome(NamedTuple):
     """A verification that was carried out and recorded."""
@@ -49,6 +52,7 @@ def verify(
     network: bool = False,
     vary: bool = True,
     say: Say = lambda text: None,
+    keep: Keep | None = None,
 ) -> Outcome:
     """Rerun a run from what was captured of it, and record what came of it.
 
@@ -62,6 +66,7 @@ def verify(
         network: Let the rerun use the network.
         vary: Run once more under an emulated change of machine where the level ``environment`` was earned.
         say: Told what is being done.
+        keep: Records what came of it, if not the workspace by itself.
 
     Raises: NotFoundError (no such run), InvalidError (level; the run is not over). What stands in the way of a rerun is
     not raised but recorded as *undecided* with its reason.
@@ -80,10 +85,10 @@ def verify(
                 report = attempt.vary(report, timeout_s, dict(tolerances or {}), sandbox)
         except (ReproError, NotFoundError) as error:
             report = undecided(detail.run.id, error)
-    return recorded(space, report, begun, level)
+    return recorded(keep or space.repro.record, report, begun, level)
 
 
-def recorded(space: Space, report: VerificationReport, begun: float, attempted: str = "") -> Outcome:
+def recorded(keep: Keep, report: VerificationReport, begun: float, attempted: str = "") -> Outcome:
     """Record a report; ``begun`` is the monotonic time at which its verification began. Raises: InvalidError."""
     new = NewVerification(
         verdict=report.verdict,
@@ -94,7 +99,7 @@ def recorded(space: Space, report: VerificationReport, begun: float, attempted: 
         host=platform.node(),
         attempted=attempted,
     )
-    return Outcome(report, space.repro.record(report.run, new))
+    return Outcome(report, keep(report.run, new))
 
 
 def compare_runs(

@@ -16,10 +16,11 @@ from runward.repro.attempt import Say, Space
 from runward.repro.jobs_api import Jobs
 from runward.repro.jobs_model import ClaimedJob, JobLevel, JobOptions, JobState, VerificationJob, check_second
 from runward.repro.model import Tolerance
+from runward.repro.records import NewVerification, VerificationDetail
 from runward.repro.replication import Limits, verify_statistically
 from runward.repro.rerun import probe_bubblewrap
 from runward.repro.stop import StoppedError, stoppable
-from runward.repro.verify import Outcome, verify
+from runward.repro.verify import Keep, Outcome, verify
 
 log = logging.getLogger(__name__)
 LOOK_S = 1.0
@@ -33,9 +34,14 @@ class Bench(Space, Protocol):
 
 
 def verify_as_asked(
-    space: Space, ref: str, level: JobLevel, options: JobOptions, say: Say = lambda text: None
+    space: Space,
+    ref: str,
+    level: JobLevel,
+    options: JobOptions,
+    say: Say = lambda text: None,
+    keep: Keep | None = None,
 ) -> Outcome:
-    """Verify a run here and now, at any level.
+    """Verify a run here and now, at any level; ``keep`` records what came of it, if not the workspace by itself.
 
     Raises: NotFoundError, InvalidError, and StoppedError where the caller asked it to stop.
     """
@@ -52,6 +58,7 @@ def verify_as_asked(
             evaluation=options.evaluation,
             limits=Limits(options.budget_s, options.timeout_s, options.max_runs, options.sandbox, options.network),
             say=say,
+            keep=keep,
         )
     return verify(
         space,
@@ -63,6 +70,7 @@ def verify_as_asked(
         network=options.network,
         vary=options.vary,
         say=say,
+        keep=keep,
     )
 
 
@@ -147,9 +155,13 @@ class Worker:
         with _Hold(self.jobs, claimed) as hold, stoppable(lambda: hold.lost.is_set() or self.leave.is_set()):
             try:
                 options = self.limits.narrow(job.options)
-                outcome = verify_as_asked(self.space, job.run_id, job.level, options, self.say)
+                verify_as_asked(self.space, job.run_id, job.level, options, self.say, self._hand_in(claimed))
+                return self._told(lambda: self.jobs.get_verification_job(job.id))
             except StoppedError:
                 self._let_go(claimed, hold)
+                return None
+            except StaleVersionError as error:
+                self.say(error.message)
                 return None
             except RunwardError as error:
                 if not error.retryable:
@@ -160,10 +172,30 @@ class Worker:
                 # The border of the worker: a defect fails the job that showed it and not those behind it.
                 log.exception("job %s failed", job.id)
                 return self._end(claimed, failure=f"{type(error).__name__}: {error}")
-            return self._end(claimed, made=outcome.record.verification.id)
 
-    def _end(self, claimed: ClaimedJob, *, made: str = "", failure: str = "") -> VerificationJob | None:
-        return self._told(lambda: self.jobs.finish_verification_job(claimed.job.id, claimed.claim, made, failure))
+    def _hand_in(self, claimed: ClaimedJob) -> Keep:
+        """Records a verification together with the end of its job: a worker that dies leaves both or neither."""
+
+        def keep(run_id: str, made: NewVerification) -> VerificationDetail:
+            deadline = time.monotonic() + claimed.lease_s
+            while True:
+                try:
+                    job = self.jobs.finish_verification_job(claimed.job.id, claimed.claim, made=made)
+                    assert job.verification_id is not None
+                    return self.space.repro.get_verification(job.verification_id)
+                except RunwardError as error:
+                    # What took hours is not given up because the server starts anew; told twice it is recorded once.
+                    if not error.retryable or time.monotonic() > deadline:
+                        raise
+                    log.warning("the verification cannot be handed in at the moment: %s", error.message)
+                # Whether the job is still ours says the next try: it may have ended with the answer that was lost.
+                if self.leave.wait(LOOK_S):
+                    raise StoppedError
+
+        return keep
+
+    def _end(self, claimed: ClaimedJob, *, failure: str) -> VerificationJob | None:
+        return self._told(lambda: self.jobs.finish_verification_job(claimed.job.id, claimed.claim, failure=failure))
 
     def _let_go(self, claimed: ClaimedJob, hold: _Hold) -> None:
         if hold.lost.is_set():

@@ -87,6 +87,8 @@ def back_up(
     at, part = utc_now(), target / "runward.db.part"
     for left in (part, *(Path(f"{part}{end}") for end in ("-wal", "-shm"))):
         left.unlink(missing_ok=True)
+    # Before the rows: a checkpoint of the audit trail that is written meanwhile knows of events that they do not have.
+    _copy_beside(folder, target, "audit")
     rows = _write_rows(database, part, progress)
     kept = FolderBlobs(target / "blobs")
     # The bytes after the rows: what the rows name is there.
@@ -96,10 +98,7 @@ def back_up(
     _mirror(beside, inside)
     beside.close()
     sums = _sums(target, inside)
-    for name in _BESIDE:
-        shutil.rmtree(target / name, ignore_errors=True)
-        if (folder / name).is_dir() and (keys or name != "keys"):
-            shutil.copytree(folder / name, target / name, ignore=_KEPT_APART)
+    _copy_beside(folder, target, "keys", wanted=keys)
     os.replace(part, target / "runward.db")
     sizes = [size for _, size, _ in kept.stored()] + [size for _, size, _ in inside.stored()]
     inside.close()
@@ -224,6 +223,12 @@ def manifest(target: Path) -> Backup:
 
 def _begun(target: Path) -> bool:
     return (target / "backup.part").exists()
+
+
+def _copy_beside(folder: Path, target: Path, name: str, *, wanted: bool = True) -> None:
+    shutil.rmtree(target / name, ignore_errors=True)
+    if wanted and (folder / name).is_dir():
+        shutil.copytree(folder / name, target / name, ignore=_KEPT_APART)
 
 
 def _write_rows(database: Database, path: Path, progress: Progress) -> int:

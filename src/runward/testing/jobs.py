@@ -242,6 +242,32 @@ class JobsSuite:
         found = space.jobs.finish_verification_job(job.id, claim, failure="no disk")
         assert (found.state, found.reason, found.verification_id) == (JobState.FAILED, "no disk", None)
 
+    def test_a_job_ends_together_with_what_was_made_for_it(self, world: World) -> None:
+        """Both or neither; told twice it is recorded once, and who lost the job records nothing."""
+        space = world.member()
+        job = _queued(world, space)
+        claim = _taken(space).claim
+        for more in ({"failure": "no disk"}, {"verification_id": "nosuchthing1"}):
+            with pytest.raises(InvalidError):
+                space.jobs.finish_verification_job(job.id, claim, made=_MADE, **more)
+        wrong = NewVerification("not_reproduced", "basic", "acc differs", {}, 1.0)
+        with pytest.raises(InvalidError):
+            space.jobs.finish_verification_job(job.id, claim, made=wrong)
+        assert space.jobs.get_verification_job(job.id).state is JobState.RUNNING
+        for stale in ("", "another"):
+            with pytest.raises(StaleVersionError):
+                space.jobs.finish_verification_job(job.id, stale, made=_MADE)
+        assert space.repro.list_verifications(run_id=job.run_id) == []
+        done = space.jobs.finish_verification_job(job.id, claim, made=_MADE)
+        assert (done.state, done.verdict, done.reason) == (JobState.DONE, "reproduced", _MADE.reason)
+        assert space.jobs.finish_verification_job(job.id, claim, made=_MADE) == done
+        assert [one.id for one in space.repro.list_verifications(run_id=job.run_id)] == [done.verification_id]
+        waiting = _queued(world, space)
+        with pytest.raises(StaleVersionError):
+            space.jobs.finish_verification_job(waiting.id, "", made=_MADE)
+        noted = world.owner.governance.audit(object_id=job.run_id, operation="repro.record").events
+        assert [event.outcome for event in noted] == ["ok"]
+
     def test_jobs_are_listed_by_page_project_run_and_state(self, world: World) -> None:
         """Newest first; a project's list has those of the projects below it."""
         space = world.member()

@@ -2824,11 +2824,13 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * End a job with the verification that was recorded, or with the reason why there is none.
-         * @description End a job with the verification that was recorded, or with the reason why there is none.
+         * End a job with the verification that was made, with one that was recorded before, or with the reason why there is none.
+         * @description End a job with the verification that was made, with one that was recorded before, or with the reason why there is none.
          *
-         *     Raises: InvalidError (neither or both; the verification is of another run or older than the job),
-         *     StaleVersionError (the worker no longer holds it).
+         *     What was made is recorded with the end of the job, both or neither; told again by the same claim it is the same.
+         *
+         *     Raises: InvalidError (none of the three or several; the verification is of another run or older than the job; the
+         *     report contradicts its verdict or level), StaleVersionError (the worker no longer holds it, so nothing is recorded).
          *
          *     Permission: `verify.write` (role contributor or higher).
          */
@@ -7188,6 +7190,8 @@ export interface components {
             verification_id: string;
             /** @default  */
             failure: string;
+            /** @default null */
+            made: components["schemas"]["NewVerification"] | null;
         };
         /**
          * PolicyInForce

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -10,6 +9,7 @@ from typing import NamedTuple, Protocol
 from runward.core.ids import Digest
 from runward.errors import InvalidError, ReproError
 from runward.repro.attempt import Say, Space, finished_run
+from runward.repro.scratch import scratch_folder
 from runward.repro.workbench import Layout, Workbench
 from runward.review.code.source import is_test
 from runward.review.feedback_api import Feedback
@@ -72,8 +72,8 @@ def run_jobs(
     detail = finished_run(space, ref)
     revision, change = digest_of(detail), _changed(space, detail, settings.base)
     chosen = [job for job in JOBS if job in jobs]
-    with tempfile.TemporaryDirectory(prefix="runward-jobs-") as folder:
-        bench = Workbench(space, detail, Path(folder).resolve(), say)
+    with scratch_folder(prefix="runward-jobs-") as folder:
+        bench = Workbench(space, detail, folder, say)
         try:
             layout = bench.lay_out(lambda root, cwd: wanted_tools(_project(root, cwd), chosen))
         except ReproError as error:

@@ -29,4 +29,9 @@ INDEXES: list[str] = [
 ]
 
 UP: list[str] = [f"CREATE TABLE {name} ({columns})" for name, columns in TABLES.items()] + INDEXES
+KEEPS: list[tuple[str, str]] = [
+    ("SELECT 1 FROM models LIMIT 1", "models"),
+    ("SELECT 1 FROM documents LIMIT 1", "documents of other programs' protocols"),
+    ("SELECT 1 FROM stored_files LIMIT 1", "files of other programs' protocols"),
+]
 DOWN: list[str] = [f"DROP TABLE {name}" for name in reversed(TABLES)]

@@ -36,6 +36,16 @@ UP: list[str] = [
     "CREATE INDEX runs_core ON runs (id, project_id, deleted_at, archived_at, created_at)",
     "CREATE INDEX runs_deleted ON runs (deleted_at) WHERE deleted_at IS NOT NULL",
 ]
+KEEPS: list[tuple[str, str]] = [
+    ("SELECT 1 FROM comments LIMIT 1", "comments on runs"),
+    ("SELECT 1 FROM baselines LIMIT 1", "baselines of projects"),
+    ("SELECT 1 FROM pins LIMIT 1", "pinned runs"),
+    ("SELECT 1 FROM saved_views LIMIT 1", "saved views"),
+    ("SELECT 1 FROM favourites LIMIT 1", "favourite projects"),
+    ("SELECT 1 FROM project_paths LIMIT 1", "former places of projects that were moved"),
+    ("SELECT 1 FROM runs WHERE archived_at IS NOT NULL LIMIT 1", "archived runs"),
+    ("SELECT 1 FROM projects WHERE archived_at IS NOT NULL LIMIT 1", "archived projects"),
+]
 DOWN: list[str] = [
     "DROP INDEX runs_deleted",
     "DROP INDEX runs_core",

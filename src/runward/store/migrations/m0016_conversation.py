@@ -68,6 +68,7 @@ DOWN: list[str] = [
     *(f"DROP TABLE {name}" for name in reversed(TABLES)),
 ]
 KEEPS: list[tuple[str, str]] = [
+    ("SELECT 1 FROM review_revisions GROUP BY review_id HAVING count(*) > 1 LIMIT 1", "reviews of several revisions"),
     ("SELECT count(*) FROM reviews WHERE run_id IS NULL", "reviews of standards and pages"),
     ("SELECT count(*) FROM review_waivers", "waivers of checks"),
     ("SELECT count(*) FROM reviews WHERE overridden = 1", "overrides of reviews"),
