@@ -23,6 +23,7 @@ from runward.tracking.locks.drift import Drift, described, find_drift, lock_of, 
 from runward.tracking.locks.finding import default_groups, find_lock, read_lock
 from runward.tracking.locks.live import choose_python, edited_files
 from runward.tracking.locks.model import Lock
+from runward.tracking.soundness import damaged_points
 
 _SHOWN = 20
 
@@ -43,7 +44,11 @@ class _Meant(NamedTuple):
 @click.option("--strict", is_flag=True, help="Packages that a complete lock does not name are drift too.")
 @click.option("--drift", "only_drift", is_flag=True, help="Leave the health checks out: only lock and environment.")
 @click.option("--server", "of_server", is_flag=True, help="Only the health of the workspace, as its server sees it.")
-@click.option("--deep", is_flag=True, help="Read every stored byte: digests, and the tags of what is encrypted.")
+@click.option(
+    "--deep",
+    is_flag=True,
+    help="Read every stored file and point: digests, checksums, and the tags of what is encrypted.",
+)
 @placed
 @with_json
 @pass_output
@@ -162,8 +167,9 @@ def _bytes(folder: Path | None, database: str, blobs: str) -> dict[str, Any]:
     with dispatcher.database.transaction(write=False) as tx:
         if tx.dialect == "sqlite":
             wrong += [f"the database: {row[0]}" for row in tx.all("PRAGMA integrity_check") if row[0] != "ok"]
+        wrong += damaged_points(tx)
     message = "; ".join([*wrong[:_SHOWN], *([f"and {len(wrong) - _SHOWN:,} more"] if len(wrong) > _SHOWN else [])])
-    return _check("bytes", not wrong, message or "every stored file is as it was written")
+    return _check("bytes", not wrong, message or "every stored file and point is as it was written")
 
 
 def _uv() -> dict[str, Any]:

@@ -12,6 +12,7 @@ import importlib
 import itertools
 import operator
 import struct
+import zlib
 from array import array
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
@@ -71,6 +72,8 @@ class Head(msgspec.Struct, frozen=True, array_like=True):
 
     axes: list[Axis]
     series: dict[str, Entry]
+    sums: list[int] = []
+    """CRC-32 of each page; none where the block was made before there were any."""
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -300,7 +303,8 @@ def build_block(series: Mapping[str, Columns]) -> Block:
             entries[key] = Entry(len(axes) - 1, values, level)
     pages.close()
     points = sum(axes[entry.axis].n for entry in entries.values())
-    return Block(compress(_encoder.encode(Head(axes, entries))), pages.done, points)
+    sums = [zlib.crc32(page) for page in pages.done]
+    return Block(compress(_encoder.encode(Head(axes, entries, sums))), pages.done, points)
 
 
 def _pack_level(columns: Columns) -> bytes:
@@ -313,8 +317,23 @@ class BlockReader:
 
     def __init__(self, head: bytes, fetch: Callable[[int], bytes]) -> None:
         self.head = decoded(_decoder, head, 1 << 30)
-        self._page = functools.lru_cache(maxsize=8)(fetch)
+        self._fetch = fetch
+        self._page = functools.lru_cache(maxsize=8)(self._whole)
         self._axes: dict[int, tuple[array[int], array[float]]] = {}
+
+    def _whole(self, page: int) -> bytes:
+        data = self._fetch(page)
+        if self.head.sums and zlib.crc32(data) != self.head.sums[page]:
+            raise CorruptedError(f"stored points are damaged: page {page} of a block", hint="restore a backup")
+        return data
+
+    def check(self) -> None:
+        """Read all of it. Raises: CorruptedError."""
+        for page in range(len(self.head.sums)):
+            self._whole(page)
+        if not self.head.sums:
+            for key in self.head.series:
+                self.columns(key)
 
     def _read(self, place: Place) -> bytes:
         return self._page(place.page)[place.offset : place.offset + place.length]
@@ -352,4 +371,4 @@ def renamed(head: bytes, keys: Mapping[str, str]) -> bytes:
     """A stored head in which series have other names. Raises: CorruptedError."""
     found: Head = decoded(_decoder, head, 1 << 30)
     series = {keys.get(key, key): entry for key, entry in found.series.items()}
-    return compress(_encoder.encode(Head(found.axes, series)))
+    return compress(_encoder.encode(Head(found.axes, series, found.sums)))

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from runward.core.clock import to_us
-from runward.errors import ConflictError, NotFoundError
+from runward.errors import ConflictError, CorruptedError, NotFoundError
 from runward.store.database import Tx, parts, placeholders
 from runward.tracking.blocks import Block
 from runward.tracking.keyed import note_keys
@@ -175,8 +175,11 @@ def blocks(tx: Tx, run_id: str) -> list[tuple[int, bytes]]:
 
 
 def block_page(tx: Tx, block: int, page: int) -> bytes:
-    """One page of a block."""
-    return bytes(tx.scalar("SELECT data FROM block_pages WHERE block_id = ? AND page = ?", (block, page)))
+    """One page of a block. Raises: CorruptedError (it is gone)."""
+    data = tx.scalar("SELECT data FROM block_pages WHERE block_id = ? AND page = ?", (block, page))
+    if data is None:
+        raise CorruptedError(f"stored points are damaged: page {page} of a block is gone", hint="restore a backup")
+    return bytes(data)
 
 
 def replace_segments(tx: Tx, run_id: str, folded: Sequence[int], merged: Sequence[int], block: Block) -> None:
