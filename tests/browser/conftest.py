@@ -20,7 +20,7 @@ from runward.governance.signin import new_link
 from runward.server.asgi import create_app
 from runward.server.doors import STATIC
 from runward.workspace import FolderWorkspace, open_folder
-from tests.browser.seed import Seeded, fill
+from tests.browser.seed import PROJECT, Seeded, fill
 
 ROOT = Path(__file__).parents[2]
 AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
@@ -106,10 +106,19 @@ def site(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Si
         while not server.started and time.monotonic() < deadline:
             time.sleep(0.02)
         assert server.started, "the server did not start"
+        before = _runs_of(workspace)
         yield Site(f"http://127.0.0.1:{port}", workspace, seeded)
+        after = _runs_of(workspace)
         server.should_exit = True
         thread.join(15)
     workspace.close()
+    assert after == before, f"a test made runs in {PROJECT}, whose runs others count: they go into a project of its own"
+
+
+def _runs_of(workspace: FolderWorkspace) -> int:
+    with workspace.dispatcher.database.transaction(write=False) as tx:
+        sql = "SELECT count(*) FROM runs WHERE project_id = (SELECT id FROM projects WHERE path = ?)"
+        return int(tx.scalar(sql, (PROJECT,)))
 
 
 @pytest.fixture(scope="session")

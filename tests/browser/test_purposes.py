@@ -15,11 +15,11 @@ from runward.knowledge.model import NewPage
 from runward.policy.model import Terms
 from runward.review.model import Proposal
 from runward.testing.data import read_by, store
-from runward.tracking.model import NewRun
+from runward.tracking.model import NewProject, NewRun
 from tests.browser.conftest import Site, Visitor, barriers
-from tests.browser.seed import PROJECT
 
 pytestmark = pytest.mark.browser
+PROJECT = "vision/purposes"
 SIZES = [{"scheme": "light"}, {"scheme": "dark", "width": 400}]
 
 
@@ -32,6 +32,7 @@ def _picture(page: Any, name: str) -> None:
 def dataset(site: Site) -> str:
     """A personal dataset with two purposes and two versions; a run read it for another one."""
     space = site.workspace
+    space.tracking.create_project(NewProject(path=PROJECT))
     made = store(space, PROJECT, "scans", {"a.csv": b"id,age\n1,30\n"})
     found = space.data.get_dataset(made.dataset.replace("/", ":")).id
     store(space, PROJECT, "scans", {"a.csv": b"id,age\n1,31\n2,40\n"})

@@ -6,6 +6,7 @@ import contextlib
 import copy
 import os
 import random
+import signal
 import subprocess
 import sys
 import threading
@@ -195,6 +196,7 @@ class Traffic:
         self._server = server
         self.run_id = server.connect().tracking.create_run(NewRun(project=PROJECT)).id
         self.frames = dict.fromkeys(clients, 0)
+        self._refused: dict[str, RunwardError] = {}
         self._artifacts: dict[str, str] = {}
         self._mutex = threading.Lock()
         self._over = threading.Event()
@@ -207,8 +209,10 @@ class Traffic:
         while not self._over.is_set():
             first = self.frames[client]
             points = {client: [(first * _POINTS + i, float(first)) for i in range(_POINTS)]}
-            with contextlib.suppress(RunwardError):
+            try:
                 self.frames[client] = space.tracking.append(self.run_id, batch(first, points, client=client)).next
+            except RunwardError as error:
+                self._refused[client] = error
             with contextlib.suppress(RunwardError):
                 path, data = f"{client}/{first}", noise.randbytes(noise.randrange(1, 30_000))
                 digest = space.files.put_bytes(PROJECT, data)
@@ -229,7 +233,14 @@ class Traffic:
     def wait_for_more(self, frames: int) -> None:
         """Return when each client has had so many frames more acknowledged."""
         before = dict(self.frames)
-        wait_for(lambda: all(self.frames[c] >= before[c] + frames for c in before), "acknowledgements", 60)
+        try:
+            wait_for(lambda: all(self.frames[c] >= before[c] + frames for c in before), "acknowledgements", 60)
+        except AssertionError as error:
+            if self._server.process is not None:
+                self._server.process.send_signal(signal.SIGUSR1)
+                threading.Event().wait(1)
+            alive = [thread.name for thread in self._threads if thread.is_alive()]
+            raise AssertionError(f"{error}: {before} → {self.frames}, {self._refused}, alive: {alive}") from error
 
     @contextlib.contextmanager
     def running(self) -> Iterator[Traffic]:
