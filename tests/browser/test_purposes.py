@@ -28,11 +28,15 @@ def _picture(page: Any, name: str) -> None:
         page.screenshot(path=str(Path(folder) / f"{name}-{page.viewport_size['width']}.png"), full_page=True)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _project(site: Site) -> None:
+    site.workspace.tracking.create_project(NewProject(path=PROJECT))
+
+
 @pytest.fixture(scope="module")
 def dataset(site: Site) -> str:
     """A personal dataset with two purposes and two versions; a run read it for another one."""
     space = site.workspace
-    space.tracking.create_project(NewProject(path=PROJECT))
     made = store(space, PROJECT, "scans", {"a.csv": b"id,age\n1,30\n"})
     found = space.data.get_dataset(made.dataset.replace("/", ":")).id
     store(space, PROJECT, "scans", {"a.csv": b"id,age\n1,31\n2,40\n"})

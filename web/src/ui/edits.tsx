@@ -18,8 +18,8 @@ interface Ways<S, D, R> {
   merge: (seen: S, draft: D, newest: S) => Merged<D>;
   /** Shows a draft. */
   put: (draft: D) => void;
-  /** After it was saved. */
-  done: (result: R) => void;
+  /** After it was saved; it is busy until what is shown is what was saved: the next change is made from that. */
+  done: (result: R) => void | Promise<void>;
 }
 
 /**
@@ -43,9 +43,7 @@ export function useEdit<S, D, R>(start: S, { save, read, merge, put, done }: Way
         return null;
       }
     },
-    onSuccess: (saved) => {
-      if (saved) done(saved.result);
-    },
+    onSuccess: (saved) => (saved ? done(saved.result) : undefined),
   });
   return { seen, meanwhile, save: mutation.mutate, busy: mutation.isPending, error: mutation.error };
 }

@@ -72,8 +72,8 @@ function Editing({ detail }: { detail: Tagged<ReportDetail> }) {
     read: () => client.fetchQuery({ ...reportQuery(id, true), staleTime: 0 }),
     merge: mergeDrafts,
     put: setDraft,
-    done: () => {
-      for (const key of ["report", "reports"]) void client.invalidateQueries({ queryKey: [key] });
+    done: async () => {
+      await Promise.all(["report", "reports"].map((key) => client.invalidateQueries({ queryKey: [key] })));
       done();
     },
   });

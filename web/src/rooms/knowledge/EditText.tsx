@@ -29,8 +29,8 @@ export function EditText({ page, close }: { page: Tagged<Article>; close: () => 
     read: () => client.fetchQuery({ ...pageQuery(page.id), staleTime: 0 }),
     merge,
     put: setBody,
-    done: () => {
-      void client.invalidateQueries({ queryKey: ["page", page.id] });
+    done: async () => {
+      await client.invalidateQueries({ queryKey: ["page", page.id] });
       close();
     },
   });

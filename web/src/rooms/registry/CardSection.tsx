@@ -32,8 +32,8 @@ function Write({ card, close }: { card: Tagged<ModelCard>; close: () => void }) 
     read: () => client.fetchQuery({ ...cardQuery(card.model, card.version), staleTime: 0 }),
     merge: mergeFields,
     put: setFields,
-    done: () => {
-      void client.invalidateQueries({ queryKey: ["models", card.model, "versions", card.version] });
+    done: async () => {
+      await client.invalidateQueries({ queryKey: ["models", card.model, "versions", card.version] });
       close();
     },
   });

@@ -37,10 +37,8 @@ function useChange<T, R>(mutationFn: (what: T) => Promise<R>) {
   return useMutation({
     mutationFn,
     // After a refusal too: what somebody else changed meanwhile is to be seen before it is tried again.
-    onSettled: () => {
-      void client.invalidateQueries({ queryKey: ["report"] });
-      void client.invalidateQueries({ queryKey: ["reports"] });
-    },
+    // It is pending until that is read: the next change is made from it.
+    onSettled: () => Promise.all(["report", "reports"].map((key) => client.invalidateQueries({ queryKey: [key] }))),
   });
 }
 
