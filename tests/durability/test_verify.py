@@ -111,7 +111,7 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
 
 
 def _in_its_rerun(bench: Bench, process: subprocess.Popen[bytes], turn: int) -> None:
-    wait_for(lambda: any(bench.temporary.glob("runward-verify-*/work/tree/begun")), "the rerun", 60)
+    wait_for(lambda: any(bench.temporary.glob("runward-verify-*/*/tree/begun")), "the rerun", 60)
 
 
 def _a_while_later(bench: Bench, process: subprocess.Popen[bytes], turn: int) -> None:

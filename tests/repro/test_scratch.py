@@ -62,7 +62,7 @@ def test_what_a_killed_verification_left_running_is_ended_by_the_next(place: Pat
         left = holder.stdout.readline().strip()
         own, other = (
             subprocess.Popen(sleep, stdin=pipe, stdout=pipe, env={**os.environ, MARKER: mark}, start_new_session=True)
-            for mark in (f"{left}/work/1", f"{left}s/work/1")
+            for mark in (f"{left}/tree/1", f"{left}s/tree/1")
         )
         for process in (own, other):
             assert process.stdout is not None

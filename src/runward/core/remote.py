@@ -70,6 +70,7 @@ class HttpClient:
         self.token, self.timeout_s = token, timeout_s
         self._parts, self._base = parts, parts.path.rstrip("/")
         self._local = threading.local()
+        self._context: ssl.SSLContext | None = None
 
     def _connection(self) -> http.client.HTTPConnection:
         """This thread's connection, which is not kept until its answer is there; a closed one connects when it is used."""
@@ -85,8 +86,9 @@ class HttpClient:
     def _new_connection(self) -> http.client.HTTPConnection:
         host, port = str(self._parts.hostname), self._parts.port
         if self._parts.scheme == "https":
-            context = ssl.create_default_context()
-            return http.client.HTTPSConnection(host, port, timeout=self.timeout_s, context=context)
+            # Made when it is needed, and once: it reads all certificates that this machine trusts.
+            self._context = self._context or ssl.create_default_context()
+            return http.client.HTTPSConnection(host, port, timeout=self.timeout_s, context=self._context)
         return http.client.HTTPConnection(host, port, timeout=self.timeout_s)
 
     def send(

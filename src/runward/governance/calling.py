@@ -20,6 +20,7 @@ from runward.governance.scopes import (
     projects_below,
     readable_projects,
     role_at,
+    token_is_for,
 )
 from runward.governance.trail import Noted
 from runward.store.blobs import Blobs
@@ -129,10 +130,7 @@ class Call:
         if not self._why_restricted(kind, object_id, (kind, object_id)):
             return True
         role = self.role_on(kind, object_id, RESTRICTED)
-        return role is not None and role >= PERMISSIONS[RESTRICTED] and self._token_is_for(RESTRICTED)
-
-    def _token_is_for(self, may: str) -> bool:
-        return not self.actor.only or may in self.actor.only
+        return role is not None and role >= PERMISSIONS[RESTRICTED] and token_is_for(self.actor, RESTRICTED)
 
     def may_show(self, digest: str, on: tuple[str, str]) -> bool:
         """Whether bytes may stand where everybody sees them who may read an object (kind, id)."""

@@ -30,6 +30,7 @@ from runward.governance.model import Actor
 from runward.governance.revising import check_unchanged
 from runward.governance.scopes import (
     role_on_workspace,
+    token_is_for,
 )
 from runward.governance.trail import AuditKey, Noted, append
 from runward.store.blobs import Blobs
@@ -322,7 +323,7 @@ class Dispatcher:
 
     def check_token(self, actor: Actor, may: str, what: str) -> None:
         """Raise ForbiddenError where a token is for other permissions."""
-        if actor.only and may not in actor.only and may != "session.use":
+        if not token_is_for(actor, may):
             raise ForbiddenError(
                 f"{what} needs {may}, and this token is only for {', '.join(sorted(actor.only))}",
                 hint="make a token that has it: runward token create --only …",

@@ -109,6 +109,11 @@ def _role_at(tx: Tx, actor: Actor, scope: Scope, may: str) -> Role | None:
     return _lifted(tx, actor, Clause(where, (actor.member_id, scope.team_id, *scope.projects)), may)
 
 
+def token_is_for(actor: Actor, may: str) -> bool:
+    """Whether a token that is limited to some permissions has one."""
+    return not actor.only or may in actor.only or may == "session.use"
+
+
 def role_on_workspace(tx: Tx, actor: Actor, may: str = "") -> Role | None:
     """The actor's role on the whole workspace, if any; none for a token that is for a part of it.
 

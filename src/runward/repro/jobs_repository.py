@@ -94,8 +94,8 @@ def renew(tx: Tx, job_id: str, claim: str, until: int) -> bool:
 
 def state_of(tx: Tx, job_id: str, claim: str) -> JobState | None:
     """Where a job stands that is or was ended under a claim, locked until the commit; None where the claim is not its last."""
-    lock = " FOR UPDATE" if tx.dialect == "postgresql" else ""
-    found = tx.scalar(f"SELECT state FROM verification_jobs WHERE id = ? AND claim = ?{lock}", (job_id, claim))
+    sql = f"SELECT state FROM verification_jobs WHERE id = ? AND claim = ?{tx.for_update}"
+    found = tx.scalar(sql, (job_id, claim))
     return JobState(found) if found else None
 
 
