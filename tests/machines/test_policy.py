@@ -8,17 +8,19 @@ from pathlib import Path
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from runward.core.call import Intent
 from runward.core.hashing import digest_bytes
 from runward.core.ids import new_id
 from runward.errors import ForbiddenError, RunwardError
-from runward.policy.model import LABELS, LabelName
+from runward.policy.model import LABELS, LabelName, Terms
 from runward.testing.data import read_by, store
 from runward.testing.worlds import World
-from runward.tracking.model import NewArtifact, RunEnd, RunStatus
+from runward.tracking.model import NewArtifact, NewRun, RunEnd, RunStatus
 from runward.tracking.organise_model import Collect
 from tests.machines.conftest import Drive
 
 _INTERNAL, _RESTRICTED = 1, 2
+_PURPOSE = Intent("care")
 _CONTENT = st.integers(0, 3)
 _WHICH = st.integers(0, 2)
 _WHO = st.sampled_from(["reader", "maker", "keeper"])
@@ -52,7 +54,9 @@ class Labels(RuleBasedStateMachine):
         self.contents = [f"{number} {new_id()}".encode() for number in range(4)]
         self.digests = [digest_bytes(content) for content in self.contents]
         self.people["maker"].files.put_files(world.project, dict(zip(self.digests, self.contents, strict=True)))
-        self.runs = [Thing(f"run:{world.run(self.people['maker']).id}") for _ in range(3)]
+        # Everybody works for the one purpose that all datasets are for: which fit is the matter of another test.
+        new = NewRun(project=world.project, purpose=_PURPOSE.purpose)
+        self.runs = [Thing(f"run:{self.people['maker'].tracking.create_run(new).id}") for _ in range(3)]
         self.sets = [Thing("") for _ in range(3)]
         self.kept: dict[int, int] = {}
         """Labels of contents that left what restricted them."""
@@ -134,7 +138,9 @@ class Labels(RuleBasedStateMachine):
             return
         files = {f"{content}": self.contents[content] for content in contents}
         made = store(space, self.world.project, f"d{which}", files)
-        one.ref = one.ref or f"dataset:{space.data.get_dataset(made.dataset.replace('/', ':')).id}"
+        if not one.ref:
+            one.ref = f"dataset:{space.data.get_dataset(made.dataset.replace('/', ':')).id}"
+            self.people["keeper"].policy.set_terms(self._id(one), Terms(purposes=[_PURPOSE.purpose]))
         one.holds |= {f"{made.digest} {content}": content for content in contents}
 
     @rule(which=_WHICH, data=st.data())
@@ -235,7 +241,7 @@ class Labels(RuleBasedStateMachine):
         for one in self.sets:
             for content in sorted(set(one.holds.values())):
                 wanted = [(self.digests[content], self.folder / new_id())]
-                found = _is_read(space.data_files.fetch, self._id(one), wanted, "copy")
+                found = _is_read(space.data_files.fetch, self._id(one), wanted, "copy", _PURPOSE)
                 assert found == (may or self._label(one) < _RESTRICTED)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from runward.governance.model import NewToken
-from runward.server import workers
+from runward.server.workers import Workers
 from runward.tracking.model import Batch, NewProject, NewRun, OutputChunk
 from runward.workspace import Workspace, open_folder, open_url
 
@@ -57,7 +57,6 @@ def _children(process: subprocess.Popen[str]) -> set[int]:
 def test_workers_share_the_work_and_are_replaced(tmp_path: Path, token: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     with _serving(tmp_path / "ws", "--workers", "3") as (process, url):
-        begun = time.monotonic()
         spaces = [open_url(url, token) for _ in range(8)]
         runs = [space.tracking.create_run(NewRun(project="p")).id for space in spaces]
 
@@ -75,8 +74,6 @@ def test_workers_share_the_work_and_are_replaced(tmp_path: Path, token: str, mon
         before = _children(process)
         assert len(before) == 3
         pause = threading.Event()
-        # One that dies in its first moments is taken for one that cannot run, and ends the server.
-        pause.wait(workers._TOO_SOON_S - (time.monotonic() - begun))
         os.kill(min(before), signal.SIGKILL)
         for _ in range(100):
             if len(_children(process) - before) == 1:
@@ -87,6 +84,18 @@ def test_workers_share_the_work_and_are_replaced(tmp_path: Path, token: str, mon
         left = _children(process)
     assert process.returncode == 0
     assert not [pid for pid in left if Path(f"/proc/{pid}").exists()]
+
+
+def _dies(bound: socket.socket) -> None:
+    raise SystemExit(bound.fileno() < 0)
+
+
+def test_workers_that_cannot_run_end_the_server() -> None:
+    """Each is replaced at first; then it is said, instead of starting processes for ever."""
+    ended: list[int] = []
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        assert Workers(2, bound, _dies, ended.append).run() == 1
+    assert len(ended) == len(set(ended)) == 3
 
 
 @pytest.mark.slow

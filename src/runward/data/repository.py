@@ -238,13 +238,6 @@ def delete_version(tx: Tx, version_id: str) -> None:
     tx.execute("DELETE FROM dataset_versions WHERE id = ?", (version_id,))
 
 
-def delete_dataset(tx: Tx, dataset_id: str) -> None:
-    """Remove a dataset with all that is its own."""
-    for table in ("dataset_names", "dataset_spans", "dataset_versions"):
-        tx.execute(f"DELETE FROM {table} WHERE dataset_id = ?", (dataset_id,))
-    tx.execute("DELETE FROM datasets WHERE id = ?", (dataset_id,))
-
-
 # what runs read -------------------------------------------------------------------------------------------------------
 
 

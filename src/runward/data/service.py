@@ -36,6 +36,7 @@ from runward.governance.calling import Call
 from runward.governance.scopes import Clause, project_scope
 from runward.store.blobs import check_digest
 from runward.tracking.api import Tracking
+from runward.tracking.garbage import delete_rows
 
 _MAX_TEXT = 100_000
 
@@ -183,7 +184,7 @@ class DataService(Data):
         self._event("dataset.deleted", place, {"name": place.name})
         spans.make_known(self.tx, self.call.blobs, place.id)
         self.call.let_go("dataset", place.id)
-        sql.delete_dataset(self.tx, place.id)
+        delete_rows(self.tx, "datasets", [place.id])
 
     def list_versions(self, dataset: str) -> list[DatasetVersion]:
         """See the contract."""

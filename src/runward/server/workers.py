@@ -15,6 +15,8 @@ from runward.core.stopping import told_to_stop
 
 _POLL_S = 0.2
 _TOO_SOON_S = 2.0
+_TOO_OFTEN = 3
+"""So many that die one after the other in their first moments cannot run; a single one may have been killed."""
 _END_S = 40.0
 """Longer than a worker takes: what was begun comes to its end, and a checkpoint is written."""
 
@@ -58,14 +60,16 @@ class Workers:
                 self._end()
 
     def _watch(self) -> int:
+        early = 0
         while not self._stopping.wait(_POLL_S):
             for process, since in list(self._running.items()):
                 if process.exitcode is None:
                     continue
                 del self._running[process]
                 self._ended(process.pid or 0)
-                if time.monotonic() - since < _TOO_SOON_S:
-                    # It would die again at once: its own message says why.
+                early = early + 1 if time.monotonic() - since < _TOO_SOON_S else 0
+                if early == _TOO_OFTEN:
+                    # The next would die as well: their own messages say why.
                     return 1
                 self._start()
         return 0

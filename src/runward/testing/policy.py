@@ -231,6 +231,7 @@ class PolicySuite:
         store(space, world.project, name, {"a": newer})
         dataset = f"{world.project}/{name}".replace("/", ":")
         space.policy.set_label(f"dataset:{dataset}", "restricted")
+        space.policy.set_terms(dataset, Terms(purposes=["care"]))
         first, second = _reader(world, space, content), _reader(world, space, newer)
         _made(world, space, first, made)
         _made(world, space, second, other)
