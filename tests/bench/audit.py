@@ -69,6 +69,8 @@ def measure(folder: str) -> list[Row]:
             lambda tx: append(tx, key, [(space.actor, _noted(space, n, now)) for n in range(_BATCH)]),
         ],
     )
+    with space.dispatcher.database.transaction(write=True) as tx:
+        tx.execute("DELETE FROM audit_events WHERE lane IS NULL")  # Else the trail has events that somebody added to it.
     begin = utc_now() - timedelta(days=365)
     step = 365 * 86_400 * 1_000_000 // _EVENTS
     for first in range(0, _EVENTS, 10_000):

@@ -56,6 +56,7 @@ def test_without_its_key_a_row_shows_whose_account_it_is(planted: Planted) -> No
     [
         "UPDATE audit_events SET sealed = (SELECT max(b.sealed) FROM audit_events b WHERE b.actor_id <> "
         "audit_events.actor_id) WHERE id = (SELECT min(id) FROM audit_events WHERE sealed IS NOT NULL)",
+        "UPDATE audit_events SET actor = 'ben' WHERE id = (SELECT min(id) FROM audit_events WHERE sealed IS NOT NULL)",
         "UPDATE audit_events SET sealed = NULL, actor = 'ben' WHERE id = (SELECT min(id) FROM audit_events WHERE sealed "
         "IS NOT NULL)",
         "UPDATE audit_events SET object_id = 'x', redaction = x'00112233445566778899aabbccddeeff' WHERE seq = 4",

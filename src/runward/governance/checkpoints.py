@@ -23,7 +23,7 @@ from runward.core.clock import utc_now
 from runward.core.files import write_secret
 from runward.core.signing import new_key, sign_bytes
 from runward.errors import MissingExtraError, RunwardError, StoreError
-from runward.governance.trail import AuditKey, Head, heads
+from runward.governance.trail import AuditKey, Head, heads, unchained
 from runward.governance.tree import links, root_of
 from runward.store.database import Database, Tx
 
@@ -42,6 +42,8 @@ class Checkpoint(msgspec.Struct, frozen=True):
     trees: dict[str, tuple[int, str]] | None = None
     """By lane to which something was added: the row after which its tree begins, and the tree's root in hexadecimal digits.
     None in checkpoints from before there were trees."""
+    older: int | None = None
+    """So many events were in no chain: those from before there were chains. None in checkpoints that did not count them."""
     kind: str = _KIND
 
 
@@ -96,7 +98,7 @@ def _write(tx: Tx, folder: Path, key: AuditKey, now: datetime) -> Checkpoint:
         lanes[lane] = (head.seq, head.hash.hex())
         if added := links(tx, head.lane, first, head.seq):
             trees[lane] = (first, root_of(added).hex())
-    made = Checkpoint(now, lanes, trees)
+    made = Checkpoint(now, lanes, trees, unchained(tx))
     text = msgspec.json.encode(made)
     signature = ""
     with contextlib.suppress(MissingExtraError):

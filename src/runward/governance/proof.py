@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from runward.governance.checkpoints import Checkpoint
 from runward.governance.model import AuditProblem, AuditProof
-from runward.governance.trail import PSEUDONYM, AuditKey, Head, Noted, encoded, heads, redacted, sealed
+from runward.governance.trail import PSEUDONYM, AuditKey, Head, Noted, encoded, heads, redacted, sealed, unchained
 from runward.store.database import Row, Tx
 
 _PAGE = 2_000
@@ -47,10 +47,27 @@ def prove(tx: Tx, key: AuditKey, checkpoints: Sequence[Checkpoint], unreadable: 
         found.append(
             AuditProblem("checkpoint", 0, 0, 0, f"{unreadable} checkpoints are not authentic: they were changed")
         )
-    older = int(tx.scalar("SELECT count(*) FROM audit_events WHERE lane IS NULL"))
+    older = unchained(tx)
+    found += _unchained(tx, older, checkpoints)
     last = checkpoints[-1].at if checkpoints else None
     shown, count = found[:_SHOWN], len(found)
     return AuditProof(not found, events, len(ends), forgotten, older, len(checkpoints), last, shown, count, shown_anew)
+
+
+def _unchained(tx: Tx, older: int, checkpoints: Sequence[Checkpoint]) -> list[AuditProblem]:
+    """Events in no chain are from before there were chains: none is later than the first that is in one, and none is new."""
+    found: list[AuditProblem] = []
+    first = tx.scalar("SELECT min(id) FROM audit_events WHERE lane IS NOT NULL")
+    late = "SELECT count(*), min(id) FROM audit_events WHERE lane IS NULL AND (id < 1 OR id > ?)"
+    if first is not None and (row := tx.one(late, (first,))) and row[0]:
+        found.append(
+            AuditProblem("appended", 0, 0, row[1], f"{row[0]} events are in no chain, and not older than the chains")
+        )
+    counted = [(one.older, one.at) for one in checkpoints if one.older is not None]
+    if counted and (least := min(counted))[0] < older:
+        said = f"the checkpoint of {least[1]:%Y-%m-%d %H:%M} knows of {older - least[0]} fewer events in no chain"
+        found.append(AuditProblem("appended", 0, 0, 0, said))
+    return found
 
 
 def _json(dialect: str, numbers: Sequence[str], texts: Sequence[str]) -> str:
@@ -71,7 +88,7 @@ def _pages(tx: Tx, lane: int, last: int) -> Iterator[list[Row]]:
     event, named = (_json(tx.dialect, *of) for of in ((_NUMBERS, _TEXTS), ((), _NAMED)))
     event = f"CAST({event} AS BLOB)" if tx.dialect == "sqlite" else f"convert_to({event}, 'UTF8')"
     # A name that is encrypted is not written beside it, and most are.
-    named = f"CASE WHEN sealed IS NULL THEN {named} END"
+    named = f"CASE WHEN sealed IS NULL OR actor <> '' OR address <> '' THEN {named} END"
     sql = f"""SELECT seq, {event}, hash, person, salt, {named}, id, sealed, redaction FROM audit_events
               WHERE lane = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?"""
     seq = -1
@@ -100,16 +117,19 @@ class _Chain:
         self.lane, self._key = lane, key
         self.events = self.forgotten = self.redacted = 0
         self.problems: list[AuditProblem] = []
-        self._seq, self._hash = 0, b""
+        self._seq, self._hash, self._id = 0, b"", 0
         self._expected = {seq: (digest, one.at) for one in checkpoints
                           for name, (seq, digest) in one.lanes.items() if int(name) == lane}  # fmt: skip
 
     def read(self, tx: Tx, rows: Iterable[Row]) -> None:
         """The rows in their order. Plain on purpose: a million of them take seconds."""
         sha256, expected = hashlib.sha256, self._expected
-        previous, before, last, fits = self._hash, self._seq, b"", b""
+        previous, before, earlier, last, fits = self._hash, self._seq, self._id, b"", b""
         for seq, event, stored, person, salt, named, event_id, kept, redaction in rows:
             self.events += 1
+            if event_id <= earlier:
+                self._say("changed", seq, event_id, "its number is not as it was: the event before it has a later one")
+            earlier = event_id
             if type(stored) is not bytes or type(person) is not bytes:
                 self._say("changed", seq, event_id, "its hash is gone")
                 previous, before = b"", seq
@@ -127,7 +147,7 @@ class _Chain:
                 # One member's rows of a minute have the same.
                 if kept != last:
                     last, fits = kept, sha256(kept).digest()
-                if fits != person:
+                if fits != person or not (named is None or named.startswith(_NOBODY)):
                     self._say("changed", seq, event_id, "the member's name or address is not as it was written")
             elif salt is None:
                 self.forgotten += 1
@@ -141,7 +161,7 @@ class _Chain:
                 said = f"the checkpoint of {expected[seq][1]:%Y-%m-%d %H:%M} has another hash for it"
                 self._say("rewritten", seq, event_id, said)
             previous, before = stored, seq
-        self._hash, self._seq = previous, before
+        self._hash, self._seq, self._id = previous, before, earlier
 
     def _check_redacted(self, tx: Tx, which: tuple[int, int], previous: bytes, stored: bytes, redaction: bytes) -> None:
         """A row in which a person's name was replaced: its hash stays, and the key vouches for what it shows."""

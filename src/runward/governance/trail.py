@@ -194,6 +194,11 @@ def append(tx: Tx, key: AuditKey, events: Sequence[tuple[Actor, Noted]]) -> None
     )
 
 
+def unchained(tx: Tx) -> int:
+    """How many events are in no chain: those from before there were chains."""
+    return int(tx.scalar("SELECT count(*) FROM audit_events WHERE lane IS NULL"))
+
+
 def heads(tx: Tx) -> list[Head]:
     """The ends of the chains that were begun."""
     rows = tx.all("SELECT lane, seq, hash, mac, key_id FROM audit_heads WHERE seq > 0 ORDER BY lane")
