@@ -70,7 +70,8 @@ def measure(folder: str) -> list[Row]:
         ],
     )
     with space.dispatcher.database.transaction(write=True) as tx:
-        tx.execute("DELETE FROM audit_events WHERE lane IS NULL")  # Else the trail has events that somebody added to it.
+        # In a chain or not at all: else the trail has events that somebody added to it.
+        tx.execute("DELETE FROM audit_events WHERE lane IS NULL")
     begin = utc_now() - timedelta(days=365)
     step = 365 * 86_400 * 1_000_000 // _EVENTS
     for first in range(0, _EVENTS, 10_000):
