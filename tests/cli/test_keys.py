@@ -69,6 +69,8 @@ def test_a_new_workspace_is_encrypted_from_the_first_byte(cli: Cli, folder: Path
         assert "is missing" in space.governance.list_keys().problem
     told = cli("keys", "status")
     assert (told.code, "✗" in told.out, str(folder / "keys" / "root.key") in told.out) == (1, True, True)
+    told = cli("doctor")
+    assert (told.code, "✗ keys: the root key" in told.out, "put it back" in told.out) == (1, True, True)
 
 
 def test_what_is_captured_is_encrypted_too(cli: Cli, folder: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from runward.core.ids import Digest
 from runward.testing.worlds import batch
-from runward.tracking.model import Batch, NewProject, NewRun, OutputChunk, Run, RunEnd, RunStatus
+from runward.tracking.model import Batch, NewArtifact, NewProject, NewRun, OutputChunk, Run, RunEnd, RunStatus
 from runward.workspace import FolderWorkspace, find_folder, open_folder
 from tests.cli.conftest import Cli
 from tests.conftest import own_blobs
@@ -89,6 +89,10 @@ def test_gc_says_what_it_gave_back(cli: Cli) -> None:
     done = cli.json("gc", "--grace", "0d", "--json")
     assert (done["runs"], done["blobs"]) == (1, 0)
     assert done["database_bytes"] > 500_000
+    young = _run(space, "p")
+    space.tracking.add_artifact(young.id, NewArtifact("a", Digest(space.files.put_bytes("p", b"y" * 1000))))
+    space.tracking.delete_run(young.id)
+    assert "in the last hour stays" in cli("gc", "--grace", "0d").out
     assert "--grace 'soon'" in cli("gc", "--grace", "soon").err
 
 

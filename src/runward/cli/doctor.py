@@ -24,6 +24,7 @@ from runward.tracking.locks.finding import default_groups, find_lock, read_lock
 from runward.tracking.locks.live import choose_python, edited_files
 from runward.tracking.locks.model import Lock
 from runward.tracking.soundness import damaged_points
+from runward.workspace import FolderWorkspace
 
 _SHOWN = 20
 
@@ -75,7 +76,7 @@ def doctor(
         return _server(output)
     if lock_file is not None and ref:
         raise InvalidError("--lock and --run were both given", hint="compare with one of them")
-    checks = [] if only_drift else [_workspace(), _journals(), _uv(), _sandbox(), _git()]
+    checks = [] if only_drift else [_workspace(), *_keys(), _journals(), _uv(), _sandbox(), _git()]
     if deep:
         checks.append(_bytes(folder, database, blobs))
     meant = _meant(lock_file, ref)
@@ -150,6 +151,19 @@ def _workspace() -> dict[str, Any]:
         return _check("workspace", False, str(error).replace("\n", " "))
     note = "" if me.verified else " (not verified: a folder's local user)"
     return _check("workspace", True, f"{space.place}, as {me.name}{note}")
+
+
+def _keys() -> list[dict[str, Any]]:
+    """Of a folder that is encrypted, whether its root key opens what is in it."""
+    try:
+        space = face.current_workspace()
+        keys = space.governance.list_keys() if isinstance(space, FolderWorkspace) else None
+    except RunwardError:
+        return []  # The line before this one says why.
+    if keys is None or keys.encrypted_since is None:
+        return []
+    hint = f"{keys.problem}: put it back; without it nothing that is encrypted can be read"
+    return [_check("keys", not keys.problem, hint if keys.problem else f"the root key is {keys.where}")]
 
 
 def _journals() -> dict[str, Any]:

@@ -10,6 +10,8 @@ from runward.face import current_workspace
 from runward.tracking.organise_model import Collect
 from runward.workspace import FolderWorkspace, Workspace
 
+_YOUNG = "what was stored or asked about in the last hour stays for now; the next `runward gc` takes what nothing names"
+
 
 class Freed(msgspec.Struct, frozen=True):
     """What a collection took, or would take."""
@@ -46,6 +48,7 @@ def gc(output: Output, dry_run: bool, grace: float) -> None:
         [
             f"{'would remove' if dry_run else 'removed'} {runs:,} runs, {projects:,} projects, {blobs:,} files",
             f"{freed:,} bytes of files {'would be' if dry_run else 'were'} freed",
+            *([_YOUNG] if runs and not blobs else []),
             f"database: {said}",
         ],
     )
