@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,12 @@ from runward.governance.model import NewMember
 from runward.privacy import job
 from runward.privacy.job import PHASES, advance_due, carry_out
 from runward.privacy.model import Erasure, FileDecision, NewErasure
+from runward.privacy.proofs import search_files
+from runward.privacy.words import Words
 from runward.repro.certificate import Envelope, Statement, verify
+from runward.store.database import SqliteDatabase
 from runward.tracking.compaction import compact_due
+from runward.tracking.model import NewProject
 from runward.workspace import FolderWorkspace, open_folder
 from tests.privacy.conftest import Place, traces
 from tests.privacy.planted import LOGIN, NAME, WORDS, Planted, enter, plant
@@ -109,6 +115,21 @@ def test_not_one_byte_is_left_on_sqlite_and_a_folder(sqlite_place: Place) -> Non
     certified(planted, done)
     # What was looked at afterwards brought nothing back.
     nothing_is_left(sqlite_place)
+
+
+def test_the_search_leaves_the_locks_of_the_database_alone(sqlite_place: Place) -> None:
+    """A program that comes and goes afterwards does not remove the log that this process goes on writing to."""
+    owner = sqlite_place.owner
+    owner.tracking.create_project(NewProject(path="before"))
+    database = owner.dispatcher.database
+    assert isinstance(database, SqliteDatabase)
+    search_files(owner.dispatcher, Words(["somebody else"], "erased-x"), set())
+    come_and_go = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); print(*c.execute({!r})); c.close()"
+    ask = "SELECT path FROM projects ORDER BY path"
+    for made in ("one", "two"):
+        owner.tracking.create_project(NewProject(path=made))
+        command = [sys.executable, "-c", come_and_go.format(ask), str(database.path)]
+        assert f"('{made}',)" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 @pytest.mark.slow

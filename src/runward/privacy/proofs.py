@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
+from runward.errors import StoreError
 from runward.governance.dispatch import Dispatcher
 from runward.privacy.files import stored
 from runward.privacy.inventory import TABLES
@@ -18,6 +22,7 @@ from runward.store.layout import columns_of, primary_key
 
 _CHUNK = 1 << 20
 _WORDS = frozenset({"words"})
+_COPY = "import shutil, sys; shutil.copyfileobj(open(sys.argv[1], 'rb'), sys.stdout.buffer, 1 << 20)"
 
 
 class Searched(msgspec.Struct, frozen=True):
@@ -84,12 +89,43 @@ def _is_kept(path: Path, kept: set[str]) -> bool:
 
 
 def _search(words: Words, path: Path, place: str) -> Searched:
+    size = 0
+
+    def counted(chunks: Iterator[bytes]) -> Iterator[bytes]:
+        nonlocal size
+        for chunk in chunks:
+            size += len(chunk)
+            yield chunk
+
     try:
-        with path.open("rb") as file:
-            size = path.stat().st_size
-            return Searched(place, size, words.found_in(iter(lambda: file.read(_CHUNK), b"")))
+        hits = words.found_in(counted(_of_sqlite(path) if path.suffix == ".db" else _of_file(path)))
     except FileNotFoundError:
         return Searched(place, 0, 0)
+    return Searched(place, size, hits)
+
+
+def _of_file(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            yield chunk
+
+
+def _of_sqlite(path: Path) -> Iterator[bytes]:
+    """A database's file, read by another process. Raises: FileNotFoundError, StoreError.
+
+    A process that closes a file gives up all its locks on it (POSIX), those of SQLite's connections too. The next program that
+    is done with the database would then take itself for the last one and remove the log that is still written here.
+    """
+    if not path.exists():
+        raise FileNotFoundError(path)
+    command = [sys.executable, "-I", "-S", "-c", _COPY, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as reader:
+        assert reader.stdout is not None
+        with contextlib.closing(reader.stdout) as pipe:
+            while chunk := pipe.read(_CHUNK):
+                yield chunk
+    if reader.returncode and path.exists():
+        raise StoreError(f"{path} cannot be read to the end", hint="look at the disk; the erasure goes on by itself")
 
 
 def _grouped(found: list[Searched]) -> list[Searched]:
