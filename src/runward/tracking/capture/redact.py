@@ -144,11 +144,15 @@ def redact_source(path: str, text: str) -> tuple[str, int]:
     """
     if path.endswith(".ipynb"):
         return _redact_notebook(text)
-    found = _in_source(text, quoted=not path.endswith(_CONFIGS))
+    is_plain = path.endswith(_CONFIGS) or os.path.basename(path).startswith(_ENVIRONMENTS)
+    found = _in_source(text, quoted=not is_plain)
     return _masked(text, found), len(found)
 
 
-_CONFIGS = (".yaml", ".yml", ".toml", ".ini", ".cfg", ".conf", ".env", ".properties", ".json")
+_CONFIGS = (".yaml", ".yml", ".toml", ".ini", ".cfg", ".conf", ".env", ".properties", ".json",
+            ".sh", ".bash", ".zsh", "Dockerfile", ".log", ".out", ".err")  # fmt: skip
+"""Files in which a value needs no quotes."""
+_ENVIRONMENTS = (".env.", ".envrc")
 _RANDOM = re.compile(r"(?=[^a-z]*[a-z])(?=[^0-9]*[0-9])[\w+/=.\-]{16,}", re.IGNORECASE)
 _SAYS_SO = re.compile(r"passw|passphrase|secret|credential", re.IGNORECASE)
 _PLACEHOLDER = re.compile(r"your|example|change|dummy|placeholder|xxx|\.\.\.|[{}]", re.IGNORECASE)
@@ -226,12 +230,22 @@ _MOST_HELD = 16_384
 """Characters: a line may be longer, and is given on in parts then."""
 
 
+_OPTION, _SPACED = re.compile(r"-{0,2}[\w.\-]+"), re.compile(r"\s")
+
+
 def redact_argv(argv: Sequence[str]) -> list[str]:
     """A command line with secrets masked, also where the value follows its option as a word of its own."""
     masked: list[str] = []
     hide_next = False
     for word in argv:
-        masked.append("[redacted:argument]" if hide_next and not word.startswith("-") else redact(word))
+        name, _, value = word.partition("=")
+        if hide_next and not word.startswith("-"):
+            masked.append("[redacted:argument]")
+        elif _SPACED.search(value) and _OPTION.fullmatch(name) and is_secret_name(name.lstrip("-")):
+            # The shell took the quotes away: all of the word is the value, and not only what comes before a space.
+            masked.append(f"{name}=[redacted:argument]")
+        else:
+            masked.append(redact(word))
         hide_next = word.startswith("-") and "=" not in word and is_secret_name(word.lstrip("-"))
     return masked
 
