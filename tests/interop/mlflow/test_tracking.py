@@ -100,6 +100,9 @@ def test_nan_comes_back_as_nan_and_a_step_beyond_64_bits_is_refused(site: Site) 
     refused = site.post("runs/log-metric", {"run_id": run, "key": "x", "value": 1, "timestamp": 1, "step": 2**63})
     assert (refused.status, refused.json["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
     assert "'step'" in refused.json["message"]
+    for huge in (b"1e400", b"-1e400", b'"1e400"'):
+        body = b'{"run_id": "%s", "key": "huge", "timestamp": 1, "value": %s}' % (run.encode(), huge)
+        assert Client(site.url).send("POST", API + "runs/log-metric", body, headers).status == 400
 
 
 def test_a_param_keeps_its_first_value(site: Site) -> None:

@@ -35,9 +35,17 @@ def parse_body(data: bytes) -> dict[str, Any]:
     return found
 
 
+def _finite(text: str) -> float:
+    """A number that is written with digits, which is never infinite. Raises: ValueError."""
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(f"{text:.40} is more than a number of 64 bits holds")
+    return value
+
+
 def _parse_python_json(data: bytes) -> Any:
     try:
-        found = json.loads(data)
+        found = json.loads(data, parse_float=_finite)
         # Half of a character pair is no text: nothing could store it, nor write it into an answer.
         json.dumps(found, ensure_ascii=False).encode()
     except RecursionError:
@@ -158,7 +166,7 @@ def as_number(name: str, value: Any, timestamp: Any) -> float:
         return _SPECIAL[value.lower()]
     try:
         if not isinstance(value, bool):
-            return float(value)
+            return _finite(value) if isinstance(value, str) else float(value)
     except (TypeError, ValueError, OverflowError):
         pass
     hint = f"(timestamp={timestamp}). Please specify value as a valid double (64-bit floating point)"
