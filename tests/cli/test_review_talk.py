@@ -89,6 +89,10 @@ def test_a_suggestion_becomes_a_commit_and_the_next_attempt(
     assert [r["number"] for r in cli.json("review", "list", "--waiting")] == [1]
     assert cli.json("review", "approve", "1")["review"]["state"] == "applied"
     assert cli.json("review", "list", "--waiting") == []
+    assert "changed since" not in cli("review", "show", "1").out
+    space = open_folder(folder, "ana")
+    space.tracking.resume_run(updated["review"]["run_id"])
+    assert "two changed since: what was decided is about other content" in cli("review", "show", "1").out
 
 
 def test_what_stands_in_the_way_is_waived_or_overridden_in_words(

@@ -20,6 +20,7 @@ from runward.review.model import (
     Waiver,
 )
 from runward.review.report import WITHHELD
+from runward.tracking.marks import OUTDATED
 from runward.workspace import Workspace
 
 _SIGNS = {"pass": "✓", "warn": "!", "fail": "✗", "undecided": "?", "needs_person": "☞"}
@@ -93,6 +94,7 @@ def story(detail: ReviewDetail) -> list[str]:
         *(line for change in detail.changes if r.proposes for line in change.diff.splitlines()),
         *([f"  {WITHHELD}"] if detail.withheld else []),
         *([f"  because: {r.ending}"] if r.ending else []),
+        *(f"  {name} changed since: what was decided is about other content" for name in _changed_since(detail)),
         *check_lines(detail.checks),
         *(
             f"  {v.reviewer}: {v.verdict.replace('_', ' ')}" + (" (outdated)" if v.outdated else "") + f" {v.comment}"
@@ -101,6 +103,13 @@ def story(detail: ReviewDetail) -> list[str]:
         *_remark_lines(detail.comments),
         *(f"  missing: {text}" for text in detail.missing),
     ]
+
+
+def _changed_since(detail: ReviewDetail) -> list[str]:
+    """Names of the review's runs that were a team result by it and are none now."""
+    runs = [run for run in (detail.run, *detail.further) if run is not None]
+    of_this = ("team_result", OUTDATED, detail.review.id)
+    return [run.name for run in runs if any((mark.kind, mark.label, mark.ref) == of_this for mark in run.marks)]
 
 
 def _further_lines(detail: ReviewDetail) -> list[str]:

@@ -7,10 +7,18 @@ import { type Act, useAct } from "./queries";
 
 const OVER = { applied: "Applied", rejected: "Rejected", withdrawn: "Withdrawn" } as const;
 
-function outcome({ review }: ReviewDetail): string {
+/** Names of the runs that were a team result by this review and are none now. */
+function changedSince({ review, run, further }: ReviewDetail): string[] {
+  return [run, ...(further ?? [])].flatMap((one) => (one?.marks?.some((mark) => mark.kind === "team_result" && mark.label === "outdated" && mark.ref === review.id) ? [one.name] : []));
+}
+
+function outcome(detail: ReviewDetail): string {
+  const { review } = detail;
   if (review.state !== "applied") return review.ending ? `: ${review.ending}` : ".";
-  const what = review.proposes === "page" ? "the page is published" : review.proposes ? "the standards are set" : review.model ? `version ${review.version} became ${review.alias ?? ""}` : "the run is a team result";
-  return review.overridden ? ` without a review: ${what}. ${review.ending ?? ""}` : `: ${what}.`;
+  const changed = changedSince(detail);
+  const what = review.proposes === "page" ? "the page is published" : review.proposes ? "the standards are set" : review.model ? `version ${review.version} became ${review.alias ?? ""}` : `the run ${changed.length ? "became" : "is"} a team result`;
+  const since = changed.length ? ` ${changed.join(", ")} changed since: what was decided is about other content.` : "";
+  return review.overridden ? ` without a review: ${what}. ${review.ending ?? ""}${since}` : `: ${what}.${since}`;
 }
 
 /** What is asked, what holds of it and who can give the rest. */
