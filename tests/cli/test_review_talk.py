@@ -116,6 +116,7 @@ def test_what_stands_in_the_way_is_waived_or_overridden_in_words(
     said = cli("review", "override", "2", "-m", "the demo is today")
     assert "[applied, not reviewed]" in said.out
     assert "because: the demo is today" in said.out
+    assert "trust: ! team result, not reviewed" in cli("runs", "show", "two").out
     monkeypatch.setenv("GIT_AUTHOR_NAME", "ana")
     _train(repo, "three")
     cli.json("review", "request", "three")
