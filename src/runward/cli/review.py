@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from statistics import fmean, stdev
 
 import click
 
-from runward.cli.output import NO, Output, pass_output, with_json
-from runward.errors import NotFoundError
+from runward.cli.output import NO, UNDECIDED, Output, pass_output, with_json
+from runward.errors import ForbiddenError, NotFoundError
 from runward.face import current_workspace
 from runward.review.model import (
     Change,
@@ -304,8 +305,19 @@ def override(output: Output, ref: str, reason: str) -> None:
 @with_json
 @pass_output
 def gates(output: Output, run: str) -> int:
-    """A run's gates against its team's standards. Exit code 1 if one is closed."""
+    """A run's gates against its team's standards. Exit code 1 if one is closed.
+
+    Where the run or the standards changed since, they are evaluated again; who may not write the run is told how they
+    were, with exit code 3.
+    """
     space = current_workspace()
-    found = space.review.gates(space.tracking.resolve_run(run).id)
-    output.result(found, ["open" if found.passed else "closed", *check_lines(found.results)])
+    run_id = space.tracking.resolve_run(run).id
+    found = space.review.gates(run_id)
+    if found.outdated:
+        with contextlib.suppress(ForbiddenError):
+            found = space.review.evaluate_gates(run_id)
+    old = ", before the run or the standards changed" if found.outdated else ""
+    output.result(found, [("open" if found.passed else "closed") + old, *check_lines(found.results)])
+    if found.outdated:
+        return UNDECIDED
     return 0 if found.passed else NO
