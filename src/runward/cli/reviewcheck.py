@@ -211,7 +211,9 @@ def _story(report: CodeReport, findings: list[Finding], policy: dict[str, Any]) 
         lines.append(f"  · {rule} ({count}): {first[0].message}")
         lines += [f"      {place.file}:{place.line}" for place in first[:_SHOWN]]
     said = "yes" if policy["passed"] else f"no: {', '.join(policy['items'])}"
-    return [*lines, f"{policy['name']}? {said}"] if report.results else ["nothing to check: no Python file, no notebook"]
+    return (
+        [*lines, f"{policy['name']}? {said}"] if report.results else ["nothing to check: no Python file, no notebook"]
+    )
 
 
 def _report(chosen: _Chosen, tree: Tree) -> CodeReport:
