@@ -70,7 +70,7 @@ export function DecisionBar({ detail }: { detail: ReviewDetail }) {
           )}
           {more.length > 0 && (
             <Menu position="top-end" withinPortal>
-              <Menu.Target><Button variant="subtle" aria-label="More decisions">⋯</Button></Menu.Target>
+              <Menu.Target><Button variant="subtle" px="xs" aria-label="More decisions">⋯</Button></Menu.Target>
               <Menu.Dropdown>
                 {empty && <Menu.Label>Say why in the field first</Menu.Label>}
                 {more.includes("reject") && <Menu.Item disabled={empty} onClick={() => perform({ kind: "reject", reason: text })}>Reject for good</Menu.Item>}
