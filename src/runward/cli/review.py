@@ -18,6 +18,7 @@ from runward.review.model import (
     ReviewDetail,
     ReviewState,
     Verdict,
+    Vote,
     Waiver,
 )
 from runward.review.report import WITHHELD
@@ -97,13 +98,17 @@ def story(detail: ReviewDetail) -> list[str]:
         *([f"  because: {r.ending}"] if r.ending else []),
         *(f"  {name} changed since: what was decided is about other content" for name in _changed_since(detail)),
         *check_lines(detail.checks),
-        *(
-            f"  {v.reviewer}: {v.verdict.replace('_', ' ')}" + (" (outdated)" if v.outdated else "") + f" {v.comment}"
-            for v in detail.votes
-        ),
+        *(f"  {v.reviewer}: {v.verdict.replace('_', ' ')}{_standing(v)} {v.comment}" for v in detail.votes),
         *_remark_lines(detail.comments),
         *(f"  missing: {text}" for text in detail.missing),
     ]
+
+
+def _standing(vote: Vote) -> str:
+    """Why a vote does not count, where it does not."""
+    if vote.outdated:
+        return " (outdated)"
+    return "" if vote.counts else " (does not count: had a part in it, or may not approve any more)"
 
 
 def _changed_since(detail: ReviewDetail) -> list[str]:
