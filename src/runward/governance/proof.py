@@ -10,7 +10,8 @@ from runward.governance.model import AuditProblem, AuditProof
 from runward.governance.trail import PSEUDONYM, AuditKey, Head, Noted, encoded, heads, redacted, sealed
 from runward.store.database import Row, Tx
 
-_PAGE = 20_000
+_PAGE = 2_000
+"""So few that they stay in the processor's cache."""
 _SHOWN = 100
 _NUMBERS, _TEXTS = ("lane", "seq", "at"), Noted._fields[1:]
 _NAMED = ("actor", "address")
@@ -66,8 +67,11 @@ def _json(dialect: str, numbers: Sequence[str], texts: Sequence[str]) -> str:
 
 
 def _pages(tx: Tx, lane: int, last: int) -> Iterator[list[Row]]:
-    """(seq, the event as JSON, hash, person, salt, name and address as JSON, id, sealed, redaction) in their order."""
+    """(seq, the event as JSON's bytes, hash, person, salt, name and address as JSON where they are not encrypted, id, sealed, redaction) in their order."""
     event, named = (_json(tx.dialect, *of) for of in ((_NUMBERS, _TEXTS), ((), _NAMED)))
+    event = f"CAST({event} AS BLOB)" if tx.dialect == "sqlite" else f"convert_to({event}, 'UTF8')"
+    # A name that is encrypted is not written beside it, and most are.
+    named = f"CASE WHEN sealed IS NULL THEN {named} END"
     sql = f"""SELECT seq, {event}, hash, person, salt, {named}, id, sealed, redaction FROM audit_events
               WHERE lane = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?"""
     seq = -1
@@ -114,7 +118,7 @@ class _Chain:
                 self._say("missing", seq, event_id, f"{seq - before - 1} events before this one are gone")
             elif redaction is not None:
                 self._check_redacted(tx, (seq, event_id), previous, stored, redaction)
-            elif sha256(previous + person + event.encode()).digest() != stored:
+            elif sha256(previous + person + event).digest() != stored:
                 precisely, _ = _precisely(tx, self.lane, seq)
                 if sha256(previous + person + precisely).digest() != stored:
                     said = "it is not as it was written, or the one before it is not"
