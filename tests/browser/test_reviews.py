@@ -67,6 +67,9 @@ def test_a_reviewer_talks_at_lines_and_comes_back(site: Site, visit: Visitor) ->
     page.locator("h1").click()
     page.keyboard.press("a")
     page.get_by_text("Applied: the run is a team result.").wait_for()
+    ina.tracking.resume_run(second.id)
+    page.reload()
+    page.get_by_text(f"Applied: the run became a team result. {second.name} changed since").wait_for()
     assert barriers(page, "the applied review") == []
 
 

@@ -308,6 +308,11 @@ def test_a_closed_gate_and_a_failing_check_are_a_no(cli: Cli, filled: FolderWork
     filled.tracking.end_run(run.id, RunEnd(RunStatus.FAILED))
     assert cli("review", "gates", "broken").code == 1
     assert cli("review", "gates", "two").code == 0
+    cli("standards", "set", "p", "documentation_required=true", "required_ci=[tests]")
+    assert cli("review", "gates", "two").code == 1, "the standards changed: what they said of it before is no answer"
+    asked = cli("review", "request", "two").out
+    assert "Whoever may write the run can say on its page why it was made" in asked
+    assert "--name tests --verdict" in asked
     (tmp_path / "bad.py").write_text("import pickle\npickle.load(open('x', 'rb'))\n")
     said = cli("review", "check", str(tmp_path / "bad.py"), "--repo", str(tmp_path), "--json")
     assert said.code == 1

@@ -90,6 +90,10 @@ def test_what_a_version_is_and_what_its_card_lacks(cli: Cli, space: FolderWorksp
         assert text in told
     assert "weights.npy  7 B  unknown" in told
     assert cli("model", "show", "digits", "nobody").code == 2
+    run_id = cli.json("model", "show", "digits", "1")["version"]["run_id"]
+    cli.json("runs", "delete", "one")
+    assert f"is not here: deleted (runward runs restore {run_id})" in cli("model", "show", "digits", "1").out
+    cli.json("runs", "restore", run_id)
     assert cli("model", "register", "digits", "one", "--signature", '{"inputs": 3}').code == 2
     assert cli("model", "card", "digits", "1", "--check").code == 1
     template = folder.parent / "card.md"

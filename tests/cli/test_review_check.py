@@ -108,6 +108,10 @@ def test_what_nobody_can_read_is_undecided(cli: Cli, repository: Path) -> None:
     (repository / "empty.py").write_text("")
     assert cli("review", "check", str(repository / "empty.py")).code == 3
     assert cli("review", "check", str(repository / "empty.py"), "--strict").code == 3
+    (repository / "figures").mkdir()
+    for more in ((), ("--strict",)):
+        said = cli("review", "check", str(repository / "figures"), *more)
+        assert (said.code, said.out.strip()) == (3, "nothing to check: no Python file, no notebook")
 
 
 def test_only_what_is_new_since_the_base_counts(cli: Cli, repository: Path) -> None:

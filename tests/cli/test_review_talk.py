@@ -89,6 +89,10 @@ def test_a_suggestion_becomes_a_commit_and_the_next_attempt(
     assert [r["number"] for r in cli.json("review", "list", "--waiting")] == [1]
     assert cli.json("review", "approve", "1")["review"]["state"] == "applied"
     assert cli.json("review", "list", "--waiting") == []
+    assert "changed since" not in cli("review", "show", "1").out
+    space = open_folder(folder, "ana")
+    space.tracking.resume_run(updated["review"]["run_id"])
+    assert "two changed since: what was decided is about other content" in cli("review", "show", "1").out
 
 
 def test_what_stands_in_the_way_is_waived_or_overridden_in_words(
@@ -112,6 +116,7 @@ def test_what_stands_in_the_way_is_waived_or_overridden_in_words(
     said = cli("review", "override", "2", "-m", "the demo is today")
     assert "[applied, not reviewed]" in said.out
     assert "because: the demo is today" in said.out
+    assert "trust: ! team result, not reviewed" in cli("runs", "show", "two").out
     monkeypatch.setenv("GIT_AUTHOR_NAME", "ana")
     _train(repo, "three")
     cli.json("review", "request", "three")

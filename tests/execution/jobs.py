@@ -110,6 +110,22 @@ def check_loss(results: Any, limit: float = 1.0) -> dict[str, Any]:
 check_loss.__runward_check__ = True  # type: ignore[attr-defined]
 
 
+def check_by_exit(results: Any) -> None:
+    sys.exit(0)
+
+
+def check_interrupted(results: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def unmarked_check(results: Any) -> bool:
+    return bool(results.metrics)
+
+
+check_by_exit.__runward_check__ = True  # type: ignore[attr-defined]
+check_interrupted.__runward_check__ = True  # type: ignore[attr-defined]
+
+
 def report(loss: float, accuracy: float = 0.5) -> dict[str, Any]:
     print(f"loss {loss}")
     return {"loss": loss, "accuracy": accuracy, "deep": {"f1": 0.1, "ok": True}, "note": "text"}

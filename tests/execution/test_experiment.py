@@ -24,6 +24,7 @@ from runward.errors import (
     SubmitError,
     TaskFailedError,
 )
+from runward.execution.backend import NullBackend
 from runward.execution.entry import set_entry_point
 from runward.execution.experiment import Experiment
 from runward.execution.model import Results, Script, Task, TaskState
@@ -442,6 +443,38 @@ def test_a_check_that_cannot_be_evaluated_is_no_pass() -> None:
     assert "KeyError" in gate.reason
     failing = Experiment([Task("main", jobs.fail), Task("gate", jobs.check_loss)], name="f")
     assert failing.run(raise_on_failure=False).gates["gate"].state == "skipped"
+
+
+def test_a_check_that_ends_the_program_is_no_pass_and_keeps_no_other_from_being_asked() -> None:
+    exp = Experiment("gated")
+    exp.add(Partial(jobs.report, 0.5), name="main")
+    exp.add(jobs.check_by_exit, name="exits")
+    exp.add(jobs.check_loss, name="later")
+    gates = exp.run().gates
+    assert (gates["exits"].passed, gates["exits"].state) == (False, "error")
+    assert "SystemExit: 0" in gates["exits"].reason
+    assert gates["later"]["passed"]
+
+
+def test_checks_that_were_interrupted_are_recorded_as_undecided(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the one that hung and of those that were to come."""
+    kept: dict[str, Any] = {}
+    monkeypatch.setattr(NullBackend, "end_experiment", lambda _self, _id, _state, gates: kept.update(gates))
+    exp = Experiment("gated")
+    exp.add(Partial(jobs.report, 0.5), name="main")
+    exp.add(jobs.check_interrupted, name="hangs")
+    exp.add(jobs.check_loss, name="later")
+    with pytest.raises(KeyboardInterrupt):
+        exp.run()
+    assert {name: gate.passed for name, gate in kept.items()} == {"hangs": False, "later": False}
+
+
+def test_a_check_that_nobody_marked_is_told_how() -> None:
+    exp = Experiment("gated")
+    exp.add(Config(jobs.unmarked_check), name="mine")
+    with pytest.raises(InvalidError) as caught:
+        exp.plan()
+    assert "@runward.check" in str(caught.value.hint)
 
 
 def test_an_experiment_of_checks_only_runs_them() -> None:

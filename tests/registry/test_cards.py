@@ -23,7 +23,7 @@ METRICS = [
     MetricSummary("slices/sex/f/accuracy", 1, 0.8, 0, 0.8, 0.8),
 ]
 FACTS = CardFacts(
-    "digits", 3, "registered 2026-11-21 by ada", ["`w.safetensors`: safetensors"], EVIDENCE, "Python 3.12 on Linux",
+    "digits", 3, "registered 2026-11-21 by ada", ["`w.safetensors`: safetensors"], EVIDENCE, "Python 3.12 on Linux", [],
     [RunParam("lr", 0.1), RunParam("odd", "a|b\nc")], METRICS, [],
 )  # fmt: skip
 

@@ -93,6 +93,12 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     assert not (tmp_path / "experiments").exists()
 
 
+def test_a_name_that_no_experiment_can_have_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(InvalidError, match="400 characters, at most 250"):
+        scaffold("x" * 400, folder=tmp_path)
+    assert not (tmp_path / "experiments").exists()
+
+
 @pytest.mark.parametrize("name", ["", "  ", "!?", "日本"])
 def test_a_name_that_files_cannot_carry_is_refused(name: str) -> None:
     with pytest.raises(InvalidError, match="no letter or digit"):

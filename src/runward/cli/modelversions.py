@@ -86,6 +86,8 @@ def _lines(found: VersionDetail, data: list[dict[str, str]]) -> Iterator[str]:
         yield f"  environment {_environment(found.environment)}; runward env lock {evidence.run_id}"
         verified = f"level {evidence.level} ({evidence.verification})" if evidence.level else "not verified"
         yield f"  reproduced  {verified}"
+    elif version.run_id:
+        yield f"  run         {version.run_id} is not here: deleted (runward runs restore {version.run_id}), or of another server"
     else:
         yield "  run         none named: nothing is known of its code, data and environment"
     yield f"  card        {card_text(found.card.number, found.card.missing)}"

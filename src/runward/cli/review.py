@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from statistics import fmean, stdev
 
 import click
 
-from runward.cli.output import NO, Output, pass_output, with_json
-from runward.errors import NotFoundError
+from runward.cli.output import NO, UNDECIDED, Output, pass_output, with_json
+from runward.errors import ForbiddenError, NotFoundError
 from runward.face import current_workspace
 from runward.review.model import (
     Change,
@@ -17,9 +18,11 @@ from runward.review.model import (
     ReviewDetail,
     ReviewState,
     Verdict,
+    Vote,
     Waiver,
 )
 from runward.review.report import WITHHELD
+from runward.tracking.marks import OUTDATED
 from runward.workspace import Workspace
 
 _SIGNS = {"pass": "✓", "warn": "!", "fail": "✗", "undecided": "?", "needs_person": "☞"}
@@ -93,14 +96,26 @@ def story(detail: ReviewDetail) -> list[str]:
         *(line for change in detail.changes if r.proposes for line in change.diff.splitlines()),
         *([f"  {WITHHELD}"] if detail.withheld else []),
         *([f"  because: {r.ending}"] if r.ending else []),
+        *(f"  {name} changed since: what was decided is about other content" for name in _changed_since(detail)),
         *check_lines(detail.checks),
-        *(
-            f"  {v.reviewer}: {v.verdict.replace('_', ' ')}" + (" (outdated)" if v.outdated else "") + f" {v.comment}"
-            for v in detail.votes
-        ),
+        *(f"  {v.reviewer}: {v.verdict.replace('_', ' ')}{_standing(v)} {v.comment}" for v in detail.votes),
         *_remark_lines(detail.comments),
         *(f"  missing: {text}" for text in detail.missing),
     ]
+
+
+def _standing(vote: Vote) -> str:
+    """Why a vote does not count, where it does not."""
+    if vote.outdated:
+        return " (outdated)"
+    return "" if vote.counts else " (does not count: had a part in it, or may not approve any more)"
+
+
+def _changed_since(detail: ReviewDetail) -> list[str]:
+    """Names of the review's runs that were a team result by it and are none now."""
+    runs = [run for run in (detail.run, *detail.further) if run is not None]
+    of_this = ("team_result", OUTDATED, detail.review.id)
+    return [run.name for run in runs if any((mark.kind, mark.label, mark.ref) == of_this for mark in run.marks)]
 
 
 def _further_lines(detail: ReviewDetail) -> list[str]:
@@ -295,8 +310,19 @@ def override(output: Output, ref: str, reason: str) -> None:
 @with_json
 @pass_output
 def gates(output: Output, run: str) -> int:
-    """A run's gates against its team's standards. Exit code 1 if one is closed."""
+    """A run's gates against its team's standards. Exit code 1 if one is closed.
+
+    Where the run or the standards changed since, they are evaluated again; who may not write the run is told how they
+    were, with exit code 3.
+    """
     space = current_workspace()
-    found = space.review.gates(space.tracking.resolve_run(run).id)
-    output.result(found, ["open" if found.passed else "closed", *check_lines(found.results)])
+    run_id = space.tracking.resolve_run(run).id
+    found = space.review.gates(run_id)
+    if found.outdated:
+        with contextlib.suppress(ForbiddenError):
+            found = space.review.evaluate_gates(run_id)
+    old = ", before the run or the standards changed" if found.outdated else ""
+    output.result(found, [("open" if found.passed else "closed") + old, *check_lines(found.results)])
+    if found.outdated:
+        return UNDECIDED
     return 0 if found.passed else NO

@@ -182,6 +182,9 @@ def _document(report: CodeReport, findings: list[Finding], policy: dict[str, Any
 
 def _policy(report: CodeReport, base: CodeReport | None, strict: bool) -> tuple[dict[str, Any], int]:
     verdicts = {result.name: result.verdict for result in report.results}
+    if not verdicts and base is None:
+        # A folder without a file to read may be a path that is wrong; with a base it may be that nothing changed.
+        return {"name": "strict" if strict else "no item fails", "passed": False, "items": []}, UNDECIDED
     if strict:
         failed = [name for name in (*STRICT, "parses", *SAFETY) if verdicts.get(name) is Verdict.FAIL]
         undecided = [name for name in STRICT if verdicts.get(name) is Verdict.NEEDS_PERSON]
@@ -208,7 +211,9 @@ def _story(report: CodeReport, findings: list[Finding], policy: dict[str, Any]) 
         lines.append(f"  · {rule} ({count}): {first[0].message}")
         lines += [f"      {place.file}:{place.line}" for place in first[:_SHOWN]]
     said = "yes" if policy["passed"] else f"no: {', '.join(policy['items'])}"
-    return [*lines, f"{policy['name']}? {said}"] if report.results else ["nothing to check"]
+    return (
+        [*lines, f"{policy['name']}? {said}"] if report.results else ["nothing to check: no Python file, no notebook"]
+    )
 
 
 def _report(chosen: _Chosen, tree: Tree) -> CodeReport:

@@ -30,7 +30,8 @@ def marks_of(run: Run) -> str:
     labels = {mark.kind: mark.label for mark in run.marks}
     words = []
     if "team_result" in labels:
-        words.append("⟳ team result, outdated" if labels["team_result"] == "outdated" else "✓ team result")
+        let_in = "! team result, not reviewed" if "not_reviewed" in labels else "✓ team result"
+        words.append("⟳ team result, outdated" if labels["team_result"] == "outdated" else let_in)
     elif labels.get("review") in ("open", "changes_requested"):
         words.append("◌ in review")
     if "verification" in labels:

@@ -95,6 +95,16 @@ def _on_review(call: Call, event: Event) -> None:
     notify(call, others, event.kind, f"{_WORDS[event.kind]}: {title}", event, said)
 
 
+def _on_review_over(call: Call, event: Event) -> None:
+    """Nobody is asked any more to look at what is decided."""
+    asked = [(call.now_us, member, event.object_id) for member in dict(members_at(call.tx, event.project_id))]
+    call.tx.many(
+        """UPDATE notifications SET read_at = ? WHERE member_id = ? AND read_at IS NULL AND object_kind = 'review'
+           AND object_id = ? AND kind = 'review.requested'""",
+        asked,
+    )
+
+
 def _on_labelled(call: Call, event: Event) -> None:
     """What was said of a page's text before the page was restricted is in nobody's inbox any more."""
     if event.data["restricted"]:
@@ -185,6 +195,8 @@ ROOM = Room(
     {},
     {
         **dict.fromkeys(("review.requested", *_WORDS), (_on_review,)),
+        **dict.fromkeys(("review.applied", "review.rejected", "review.overridden"), (_on_review, _on_review_over)),
+        "review.withdrawn": (_on_review_over,),
         "run.ended": (_on_run_ended,),
         "verification.finished": (_on_verified,),
         "verification.failed": (_on_verified,),

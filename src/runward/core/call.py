@@ -84,6 +84,8 @@ class Room(NamedTuple):
     """What it asks of who reads content."""
     letting_go: Callable[[Any, str, str, Sequence[str] | None], None] | None = None
     """(call, kind, id, parts or None for all) -> keeps what has to be known of contents that are about to leave an object."""
+    data_read: Callable[[Any, str], Sequence[str]] | None = None
+    """(call, run id) -> the versions of data that a run read, in words, as far as the caller may see them."""
     ahead: Mapping[str, Callable[[Any, Sequence[str]], None]] = {}
     """(transaction, ids): reads where several objects of a kind lie, so that the resolver finds each known already."""
     together: Mapping[str, Callable[[Any, Sequence[Mapping[str, Any]]], Sequence[Any]]] = {}
@@ -130,6 +132,11 @@ class Rooms:
     def letting_go(self) -> tuple[Callable[[Any, str, str, Sequence[str] | None], None], ...]:
         """What looks at contents before they leave an object."""
         return tuple(room.letting_go for room in self if room.letting_go is not None)
+
+    @functools.cached_property
+    def data_read(self) -> tuple[Callable[[Any, str], Sequence[str]], ...]:
+        """What knows the data that runs read."""
+        return tuple(room.data_read for room in self if room.data_read is not None)
 
     @functools.cached_property
     def hooks(self) -> Mapping[str, tuple[Hook, ...]]:

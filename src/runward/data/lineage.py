@@ -37,6 +37,11 @@ def draw(call: Call, project: ProjectRow, of: str, find_version: FindVersion) ->
     return Lineage(list(graph.nodes.values()), sorted(graph.edges), graph.truncated)
 
 
+def versions_read(call: Call, run_id: str) -> list[str]:
+    """The version of each dataset that a run read and the caller may see: its name, its digest, and how many files of it."""
+    return sorted(_Graph(call).told_of(run_id))
+
+
 class _Versions:
     """The versions of a dataset, oldest first."""
 
@@ -273,6 +278,14 @@ class _Graph:
             else:
                 found[f"artifact:{chosen.run_id}/{chosen.path}"] = None
         return found
+
+    def told_of(self, run_id: str) -> Iterator[str]:
+        """What a run read, in words."""
+        for version, files in self._read(run_id).items():
+            if self._add(version):
+                found = self.nodes[version]
+                named = f" ({', '.join(found.detail['names'])})" if found.detail["names"] else ""
+                yield f"data `{found.ref}`{named}, {files} file{'s' if files > 1 else ''} read"
 
     # nodes ------------------------------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from runward.data import browsing, spans
 from runward.data import repository as sql
 from runward.data.api import Data
 from runward.data.diff import TableDiff, VersionDiff
-from runward.data.lineage import draw
+from runward.data.lineage import draw, versions_read
 from runward.data.model import (
     ColumnDoc,
     Dataset,
@@ -347,4 +347,5 @@ ROOM = Room(
     {"dataset": _scope},
     {"run.updated": (_note_reads,)},
     (BlobReference("SELECT digest FROM dataset_versions", documents=True),),
+    data_read=versions_read,
 )

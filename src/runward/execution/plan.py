@@ -94,9 +94,11 @@ def _check_arguments(task: Task, call: Buildable) -> None:
     supplied = {"results"} if task.is_check else set(upstream_parameters(call, task.dependencies))
     absent = missing(call, frozenset(supplied))
     if absent:
+        # A check of results that nobody marked as one is taken for a task.
+        mark = "mark it as a check with @runward.check, " if absent == ["results"] else ""
         raise InvalidError(
             f"task {task.name!r}: {display_name(call.fn)}() misses {', '.join(map(repr, absent))}",
-            hint=f"give it in the Partial ({absent[0]}=…), or name a dependency {absent[0]!r}",
+            hint=f"{mark}give it in the Partial ({absent[0]}=…), or name a dependency {absent[0]!r}",
         )
 
 

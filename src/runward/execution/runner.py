@@ -105,9 +105,11 @@ class Runner:
                 self.recorder.close()
         finally:
             self.state = self._verdict()
-            self._evaluate_checks()
-            self.save()
-            self.backend.end_experiment(self.experiment_id, self.state, self.gates)
+            try:
+                self._evaluate_checks()
+            finally:
+                self.save()
+                self.backend.end_experiment(self.experiment_id, self.state, self.gates)
         return self._make_results()
 
     def _verdict(self) -> TaskState:
@@ -117,11 +119,15 @@ class Runner:
         return TaskState.CANCELLED if TaskState.CANCELLED in states else TaskState.FAILED
 
     def _evaluate_checks(self) -> None:
-        self.gates = dict(self._tracked_gates)
+        evaluated: dict[str, Any] = dict(self._tracked_gates)
+        self.gates = dict(evaluated)
         results = self._make_results()
+        # Whoever interrupts a check that hangs has no verdict of it, nor of those that were to come: that is recorded.
         for check in self.checks:
-            self.gates[check.name] = self._evaluate(check, results)
-            results.gates = dict(self.gates)
+            self.gates[check.name] = Unevaluated(check.name, "interrupted before there was a verdict")
+        for check in self.checks:
+            evaluated[check.name] = self.gates[check.name] = self._evaluate(check, results)
+            results.gates = dict(evaluated)
 
     def _evaluate(self, check: Task, results: Results) -> Any:
         if not results.succeeded:
@@ -129,7 +135,7 @@ class Runner:
         assert isinstance(check.what, Buildable)
         try:
             return check.what.build()(results=results)
-        except Exception as error:  # noqa: BLE001  border to the user's check: no verdict is never a pass
+        except (Exception, SystemExit) as error:  # noqa: BLE001  border to the user's check: no verdict is never a pass
             return Unevaluated(check.name, f"could not be evaluated: {type(error).__name__}: {error}")
 
     def _make_results(self) -> Results:

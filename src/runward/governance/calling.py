@@ -147,6 +147,10 @@ class Call:
         for look in self._dispatcher.rooms.letting_go:
             look(self, kind, object_id, parts)
 
+    def data_read(self, run_id: str) -> list[str]:
+        """The versions of data that a run read, in words: for rooms that data builds upon."""
+        return [line for tell in self._dispatcher.rooms.data_read for line in tell(self, run_id)]
+
     def _why_restricted(self, kind: str, object_id: str, on: tuple[str, str]) -> str:
         reasons = (guard.why(self, kind, object_id, on) for guard in self._dispatcher.rooms.guards)
         return next(filter(None, reasons), "")

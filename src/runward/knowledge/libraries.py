@@ -106,7 +106,8 @@ class LibrariesService(Libraries):
     def get_release(self, library: str, wish: str = "") -> Release:
         """See the contract."""
         item_id = self._id(library)
-        version = newest_of(sql.versions(self.tx, item_id), wish, library)
+        # In an address the slashes of a name are colons; people know it with slashes.
+        version = newest_of(sql.versions(self.tx, item_id), wish, library.replace(":", "/"))
         return sql.releases(self.tx, item_id, self.call.visible_projects(), version)[0]
 
     def compare(self, library: str, before: str, after: str) -> list[ValueChange]:

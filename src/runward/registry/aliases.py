@@ -6,6 +6,7 @@ Upper rooms call these functions; no client can. What moved and on what evidence
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Literal
 
 import msgspec
@@ -137,12 +138,22 @@ def evidence_of(call: Call, run_id: str) -> AliasEvidence:
     )
 
 
+def protecting(model: Model, alias: str) -> str:
+    """The protected alias that an alias is, or reads as in other letters (``Production``); empty for none."""
+    return next((one for one in model.protected if _as_read(one) == _as_read(alias)), "")
+
+
+def _as_read(alias: str) -> str:
+    return unicodedata.normalize("NFKC", alias).casefold()
+
+
 def check_unprotected(model: Model, alias: str, version: int) -> None:
     """Raises: GateClosedError (the alias moves only by an applied review)."""
-    if alias in model.protected:
+    if guarded := protecting(model, alias):
+        reads = "" if alias == guarded else f" reads as {guarded!r}, which"
         raise GateClosedError(
-            f"alias {alias!r} of model {model.name!r} is protected: it moves only by a review of the version",
-            hint=f"ask for one: runward model request {model.name} {version} {alias}",
+            f"alias {alias!r} of model {model.name!r}{reads} is protected: it moves only by a review of the version",
+            hint=f"ask for one: runward model request {model.name} {version} {guarded}",
             gates=["review"],
         )
 
@@ -165,7 +176,7 @@ def rolled_back(call: Call, model: Model, alias: str) -> AliasMove:
     found = version_of(call.tx, model.id, before.version)
     if found is None:
         raise ConflictError(f"version {before.version}, which had the alias {alias!r} before, was deleted")
-    if alias in model.protected:
+    if protecting(model, alias):
         _check_reviewed(call, before, found)
     return before
 

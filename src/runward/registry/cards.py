@@ -58,6 +58,8 @@ class CardFacts(NamedTuple):
     files: list[str]
     evidence: AliasEvidence
     environment: str
+    data: Sequence[str]
+    """Versions of datasets that its run read, in words."""
     params: Sequence[RunParam]
     metrics: Sequence[MetricSummary]
     slices: Sequence[SliceReport]
@@ -161,6 +163,7 @@ def _origin(facts: CardFacts) -> Iterator[str]:
     yield f"commit {evidence.commit}" if evidence.commit else "no commit is known"
     if facts.environment:
         yield facts.environment
+    yield from facts.data
     yield f"reproduced, level {evidence.level}" if evidence.level else "not verified by a rerun"
     yield from facts.files
 

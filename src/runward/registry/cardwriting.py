@@ -93,6 +93,7 @@ def _facts(call: Call, model_id: str, version: ModelVersion) -> CardFacts:
         files=[_file(file) for file in files[:50]],
         evidence=evidence,
         environment=_environment(run),
+        data=call.data_read(evidence.run_id)[:50] if evidence.run_id else [],
         params=params_of(call, evidence.run_id) if evidence.run_id else [],
         metrics=sorted(run.run.metrics.values(), key=lambda metric: metric.key) if run else [],
         slices=slice_reports(call, run),

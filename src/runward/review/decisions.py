@@ -13,7 +13,7 @@ from runward.governance.scopes import members_at
 from runward.repro.model import Level
 from runward.review import repository as sql
 from runward.review.gatekeeping import Gatekeeping, standards_of
-from runward.review.gates import VERIFIED, standing
+from runward.review.gates import DOCUMENTED, VERIFIED, standing
 from runward.review.model import Act, CheckResult, Condition, ReviewComment, ReviewState, Standards, Vote
 from runward.review.modelfiles import CARD
 from runward.review.revisions import changed_parts, newest_revision, stored_parts
@@ -174,7 +174,13 @@ def _latest(votes: list[Row], standing_on: set[Digest]) -> list[Row]:
 def _ways_out(row: sql.ReviewRow, standards: Standards, checks: list[CheckResult]) -> dict[str, str]:
     said = f"Anybody can run `runward verify {row.run_id} --level {standards.require_level}`, or have a worker do it."
     ways = {check.name: said for check in checks if check.name.startswith(VERIFIED)}
+    reported = {
+        f"ci {name}": f"A member without a part in it reports it: runward ci result {row.run_id} --name {name} --verdict …"
+        for name in standards.required_ci
+    }
     return {
         **ways,
+        **reported,
+        DOCUMENTED: "Whoever may write the run can say on its page why it was made; then run the checks again.",
         CARD: f"Whoever may write the model can: runward model card {row.model} {row.version} --set FIELD=…",
     }

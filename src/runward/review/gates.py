@@ -22,6 +22,8 @@ NEVER_WAIVED = frozenset({"finished"})
 """Checks without which there is no result."""
 VERIFIED = "verification"
 """How the name of the gate on verifications begins."""
+DOCUMENTED = "documentation"
+"""The gate on what a run is for."""
 
 
 def evaluate(
@@ -115,7 +117,9 @@ def _against_baseline(rule: BaselineRule, run: Run, deltas: Deltas) -> CheckResu
         return _undecided(
             gate, f"{measured}: one run on each side says nothing about spread; add runs with other seeds"
         )
-    said = f"{measured}: difference {delta.difference:+g}, 95 % interval {delta.low:+g} … {delta.high:+g} (Welch)"
+    # One value is taken to scatter like the group on the other side: Welch's interval needs two on both.
+    by = "Welch" if min(delta.n, delta.baseline_n) > 1 else "prediction"
+    said = f"{measured}: difference {delta.difference:+g}, 95 % interval {delta.low:+g} … {delta.high:+g} ({by})"
     evidence = [EvidenceItem(said, metric=rule.metric, value=delta.difference)]
     if delta.verdict == "not distinguishable":
         return _gate(gate, rule.ask == "not worse", f"{rule.metric} is not distinguishable from the baseline", evidence)
@@ -160,7 +164,7 @@ def _naming(name: str, standards: Standards) -> CheckResult:
 def _documented(run: Run) -> CheckResult:
     said = "the purpose is no more than a note that it is to be written" if run.purpose.strip() else "no purpose given"
     good = is_said(run.purpose)
-    return _gate("documentation", good, "a purpose is given" if good else said)
+    return _gate(DOCUMENTED, good, "a purpose is given" if good else said)
 
 
 def standing(verifications: Iterable[Verification]) -> Verification | None:

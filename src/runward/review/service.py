@@ -46,6 +46,7 @@ from runward.review.subjects import Subject, base_run
 from runward.tracking.api import Tracking
 from runward.tracking.content import content_digest, detail_of, details_of
 from runward.tracking.marks import OUTDATED, run_place, set_mark
+from runward.tracking.model import Run
 
 
 class ReviewService(Lifecycle, Reviews):
@@ -387,7 +388,15 @@ def _note_gates(ended: Sequence[tuple[Call, str]]) -> None:
     """Gates of all runs that end in one transaction: they are read together."""
     details = details_of(ended[0][0].tx, [run_id for _, run_id in ended])
     for call, run_id in ended:
-        ReviewService(call).note_gates(details[run_id])
+        digest = ReviewService(call).note_gates(details[run_id])
+        _note_result(call, details[run_id].run, digest)
+
+
+def _note_result(call: Call, run: Run, digest: str) -> None:
+    """A team result is one of the content that was reviewed, or let in, and of no other."""
+    result = next((mark for mark in run.marks if mark.kind == "team_result"), None)
+    if result is not None and result.label not in (digest, OUTDATED):
+        set_mark(call, run.id, "team_result", OUTDATED, result.ref)
 
 
 def _on_verified(call: Call, event: Event) -> None:
@@ -402,12 +411,11 @@ def _on_changed(call: Call, event: Event) -> None:
     """Gates and approvals of older content stay, and are shown as outdated."""
     digest = content_digest(call.tx, event.object_id)
     report = sql.gates(call.tx, event.object_id, digest)
-    marks = {mark.kind: mark for mark in call.use(Tracking).get_run(event.object_id).run.marks}
+    run = call.use(Tracking).get_run(event.object_id).run
     if report is not None and report.outdated:
+        marks = {mark.kind: mark for mark in run.marks}
         set_mark(call, event.object_id, "gates", OUTDATED, marks["gates"].ref if "gates" in marks else "")
-    result = marks.get("team_result")
-    if result is not None and result.label not in (digest, OUTDATED):
-        set_mark(call, event.object_id, "team_result", OUTDATED, result.ref)
+    _note_result(call, run, digest)
     ReviewService(call).on_changed(event.object_id)
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from runward.config.yaml12 import dump, load
 from runward.errors import AlreadyExistsError, InvalidError
+from runward.governance.names import MAX_NAME
 from runward.review.workflow import branch_name, commit_message
 
 NOTED = ".runward-new.yaml"
@@ -60,13 +61,18 @@ def identifier_of(experiment_name: str) -> str:
     """The name in letters, digits and underscores, as files and functions need it.
 
     Raises:
-        InvalidError: The name has no ASCII letter or digit.
+        InvalidError: The name has no ASCII letter or digit, or no experiment can have it.
     """
     words = re.sub(r"[^a-z0-9]+", "_", experiment_name.lower()).strip("_")
     if not words:
         raise InvalidError(
             f"the experiment name {experiment_name!r} has no letter or digit that files can use",
             hint="use at least one of a-z and 0-9",
+        )
+    if len(experiment_name) > MAX_NAME:
+        raise InvalidError(
+            f"the experiment name has {len(experiment_name):,} characters, at most {MAX_NAME} are allowed",
+            hint="a shorter name; what it is about belongs into its page",
         )
     words = words[:_LONGEST].rstrip("_")
     return f"experiment_{words}" if words[0].isdigit() or keyword.iskeyword(words) else words

@@ -77,3 +77,21 @@ class CoordinationSuite:
         assert _kinds(author.coordination.inbox()) == ["run.failed", "review.commented"]
         author.knowledge.publish(NewPage(team=world.team, title="A page"))
         assert _kinds(reviewer.coordination.inbox()) == ["review.requested", "page.published"]
+
+    @pytest.mark.parametrize("end", ["applied", "rejected", "withdrawn"])
+    def test_what_is_decided_waits_for_nobody(self, world: World, end: str) -> None:
+        """The request is read for all who were asked; requests for other reviews go on waiting."""
+        author, reviewer, other = world.member(), world.member("reviewer"), world.member("reviewer")
+        first, second = (
+            author.review.request_review(NewReview(world.run(author, end=RunStatus.FINISHED).id)).review.id
+            for _ in range(2)
+        )
+        if end == "applied":
+            reviewer.review.approve(first)
+        elif end == "rejected":
+            reviewer.review.reject(first, "the loss explodes")
+        else:
+            author.review.withdraw(first)
+        for space in (reviewer, other):
+            waiting = [i.object_id for i in space.coordination.inbox(unread=True).items if i.kind == "review.requested"]
+            assert waiting == [second]

@@ -9,15 +9,17 @@ import msgspec
 import pytest
 
 from runward.core.etag import tag_of
+from runward.core.ids import new_id
 from runward.core.operation import matching
 from runward.errors import EditedMeanwhileError, ForbiddenError, InvalidError, NotFoundError
 from runward.registry.api import Registry
 from runward.registry.cards import FIELDS
 from runward.registry.model import NewVersion
 from runward.review.model import NewReview, ReviewDetail, ReviewState, Standards, Verdict
+from runward.testing.data import read_by, store
 from runward.testing.modelversions import WEIGHTS, ModelOfFiles, Wicked
 from runward.testing.worlds import World, name_of
-from runward.tracking.model import NewArtifact
+from runward.tracking.model import NewArtifact, NewProject
 from runward.tracking.slices import slices
 from runward.tracking.slices_model import SLICES_TYPE
 
@@ -55,6 +57,22 @@ class ModelCardsSuite:
             assert text in found.markdown
         detail = world.member("viewer").registry.get_version(model.name, made.version)
         assert (detail.card.number, detail.card.missing) == (2, [])
+
+    def test_a_card_names_the_data_that_its_run_read(self, world: World, model: ModelOfFiles) -> None:
+        """As a version that can be put back; not to whoever may not see the dataset."""
+        made, space = model.register({"weights.safetensors": WEIGHTS}), model.space
+        assert "data `" not in space.registry.get_card(model.name, made.version).markdown
+        version = store(space, world.project, "digits", {"a.csv": b"1,2", "b.csv": b"3,4"})
+        space.data.set_name(f"{world.project}/digits".replace("/", ":"), "1.0.0", version.digest)
+        read_by(space, made.run_id, world.project, b"1,2")
+        told = space.registry.get_card(model.name, made.version).markdown
+        assert f"- data `{world.project}/digits@{version.digest[:12]}` (1.0.0), 1 file read" in told
+        away, owner = f"away-{new_id()}", world.owner
+        owner.governance.create_team(away)
+        owner.tracking.create_project(NewProject(away, team=away))
+        store(owner, away, "theirs", {"c.csv": b"1,2"})
+        assert f"`{away}/theirs@" in owner.registry.get_card(model.name, made.version).markdown
+        assert space.registry.get_card(model.name, made.version).markdown == told
 
     def test_every_writing_is_kept(self, model: ModelOfFiles) -> None:
         """With who and what; writing the same again is none, and an empty text takes a field away."""

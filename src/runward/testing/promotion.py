@@ -257,6 +257,13 @@ class PromotionSuite:
         with pytest.raises(ConflictError, match="changed since"):
             maintainer.registry.rollback_alias(model.name, ALIAS, "and back")
 
+    @pytest.mark.parametrize("alias", ["Production", "PRODUCTION", "\uff50roduction"])
+    def test_a_protected_alias_is_protected_however_it_is_written(self, model: Candidate, alias: str) -> None:
+        """Whoever loads by a name that reads the same gets no version that nobody reviewed."""
+        with pytest.raises(GateClosedError, match=r"reads as 'production'.*only by a review"):
+            model.author.registry.set_alias(model.name, alias, 1)
+        assert model.author.registry.get_model(model.name).aliases == {}
+
     def test_going_back_makes_nothing_reviewed(self, world: World, model: Candidate) -> None:
         """An alias that was free then is protected now: what nobody reviewed does not come back."""
         maintainer = world.member("maintainer")

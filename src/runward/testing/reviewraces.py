@@ -25,7 +25,7 @@ from runward.review.model import (
 )
 from runward.testing.reviewrules import ask, done, marks, rule
 from runward.testing.worlds import World, batch, name_of
-from runward.tracking.model import Run, RunPatch
+from runward.tracking.model import Run, RunEnd, RunPatch, RunStatus
 from runward.workspace import Workspace
 
 
@@ -59,6 +59,31 @@ class ReviewRaceSuite:
         assert (after.review.revision, after.review.approvals) == (before.review.revision, 1)
         assert [(vote.outdated, vote.counts) for vote in after.votes] == [(False, True)]
         assert after.checks == before.checks
+
+    def test_a_team_result_that_is_taken_up_again_is_one_no_more(self, world: World) -> None:
+        """What is logged then is logged to a running run; the marks say that their evidence is about something else."""
+        author, reviewer = world.member(), world.member("reviewer")
+        rule(world, approvals=1)
+        run = done(world, author)
+        reviewer.review.approve(ask(author, run).review.id)
+        author.tracking.resume_run(run.id)
+        assert marks(author, run.id)["team_result"] == "outdated"
+        author.tracking.append(run.id, batch(1, {"acc": [(1, 0.11)]}))
+        author.tracking.end_run(run.id, RunEnd(RunStatus.FINISHED, 0))
+        assert marks(author, run.id)["team_result"] == "outdated"
+
+    def test_what_an_admin_lets_in_while_it_runs_is_outdated_at_its_end(self, world: World) -> None:
+        """An override on a run that goes on is about what it was at that moment."""
+        author = world.member()
+        rule(world, approvals=1)
+        run = done(world, author)
+        review = ask(author, run).review
+        author.tracking.resume_run(run.id)
+        world.owner.review.override(review.id, "the demo is today")
+        assert marks(author, run.id)["team_result"] not in ("", "outdated")
+        author.tracking.append(run.id, batch(1, {"acc": [(1, 0.11)]}))
+        author.tracking.end_run(run.id, RunEnd(RunStatus.FINISHED, 0))
+        assert marks(author, run.id)["team_result"] == "outdated"
 
     def test_approvals_that_meet_apply_it_once(self, world: World) -> None:
         """Both count; the one that comes second finds it over, or is the one that applies it."""

@@ -316,9 +316,10 @@ class TrackingService(Places, Comparing, Tracking):
         assert row is not None
         moment = to_us(at) if at else self.call.now_us
         if RunStatus(row[0]).is_terminal and moment > (row[1] or 0):
-            self._content_changed(run_id)
             open_again = {"status": RunStatus.RUNNING, "exit_code": None, "error": "", "ended_at": None}
             sql.update_run(self.tx, run_id, open_again | usage_columns(Usage()))
+            # Told after it runs: evidence is compared with what the run is now, and what follows is told at its end only.
+            self._run_event("run.changed", run_id, {})
             tags = {RESUMED_TAG: from_us(moment).isoformat()}
             sql.set_tags(self.tx, run_place(self.call, run_id)[0], run_id, tags)
             self._run_event("run.resumed", run_id, {})

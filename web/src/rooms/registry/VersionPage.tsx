@@ -31,6 +31,7 @@ function Code({ detail: { code, evidence } }: { detail: VersionDetail }) {
 
 function Origin({ detail }: { detail: VersionDetail }) {
   const { evidence, environment, project, version } = detail;
+  if (!evidence.run_id && version.run_id) return <p className="tone-amber">Its run <IdChip id={version.run_id} label="run" /> is not here: it was deleted (<code>runward runs restore {version.run_id}</code>), or is one of another server.</p>;
   if (!evidence.run_id) return <p className="muted">It was registered without a run, so nothing is known of the code, the data and the environment behind it.</p>;
   const python = text(environment.python), packages = text(environment.packages);
   const rows: [string, ReactNode][] = [
@@ -95,7 +96,7 @@ function Lineage({ detail: { version, project } }: { detail: VersionDetail }) {
   const of = `model:${version.model}/${version.version}`;
   return (
     <Section title="Lineage">
-      {project ? <LineageView project={project} of={of} focus={of} /> : <p className="muted">It was registered without a run, so nothing is known of the data behind it.</p>}
+      {project ? <LineageView project={project} of={of} focus={of} /> : <p className="muted">{version.run_id ? "Its run is not here" : "It was registered without a run"}, so nothing is known of the data behind it.</p>}
     </Section>
   );
 }

@@ -7,10 +7,18 @@ import { type Act, useAct } from "./queries";
 
 const OVER = { applied: "Applied", rejected: "Rejected", withdrawn: "Withdrawn" } as const;
 
-function outcome({ review }: ReviewDetail): string {
+/** Names of the runs that were a team result by this review and are none now. */
+function changedSince({ review, run, further }: ReviewDetail): string[] {
+  return [run, ...(further ?? [])].flatMap((one) => (one?.marks?.some((mark) => mark.kind === "team_result" && mark.label === "outdated" && mark.ref === review.id) ? [one.name] : []));
+}
+
+function outcome(detail: ReviewDetail): string {
+  const { review } = detail;
   if (review.state !== "applied") return review.ending ? `: ${review.ending}` : ".";
-  const what = review.proposes === "page" ? "the page is published" : review.proposes ? "the standards are set" : review.model ? `version ${review.version} became ${review.alias ?? ""}` : "the run is a team result";
-  return review.overridden ? ` without a review: ${what}. ${review.ending ?? ""}` : `: ${what}.`;
+  const changed = changedSince(detail);
+  const what = review.proposes === "page" ? "the page is published" : review.proposes ? "the standards are set" : review.model ? `version ${review.version} became ${review.alias ?? ""}` : `the run ${changed.length ? "became" : "is"} a team result`;
+  const since = changed.length ? ` ${changed.join(", ")} changed since: what was decided is about other content.` : "";
+  return review.overridden ? ` without a review: ${what}. ${review.ending ?? ""}${since}` : `: ${what}.${since}`;
 }
 
 /** What is asked, what holds of it and who can give the rest. */
@@ -62,7 +70,7 @@ export function DecisionBar({ detail }: { detail: ReviewDetail }) {
           )}
           {more.length > 0 && (
             <Menu position="top-end" withinPortal>
-              <Menu.Target><Button variant="subtle" aria-label="More decisions">⋯</Button></Menu.Target>
+              <Menu.Target><Button variant="subtle" px="xs" aria-label="More decisions">⋯</Button></Menu.Target>
               <Menu.Dropdown>
                 {empty && <Menu.Label>Say why in the field first</Menu.Label>}
                 {more.includes("reject") && <Menu.Item disabled={empty} onClick={() => perform({ kind: "reject", reason: text })}>Reject for good</Menu.Item>}

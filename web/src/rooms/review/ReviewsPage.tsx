@@ -38,7 +38,7 @@ function Rows({ reviews }: { reviews: Review[] }) {
               <td className="wide"><Link href={`/projects/${review.project}`}><Name>{review.project}</Name></Link></td>
               <td className="wide"><Name>{review.author}</Name></td>
               <td className="nowrap">{review.approvals} of {review.approvals_needed}</td>
-              <td className="wide muted"><Time at={review.updated_at} /></td>
+              <td className="wide muted nowrap"><Time at={review.updated_at} /></td>
             </tr>
           ))}
         </tbody>
