@@ -116,6 +116,15 @@ def test_changed_data_is_named_and_missing_data_comes_from_the_store(place: Path
     assert (missing.verdict, missing.cause) == ("reproduced", [])
 
 
+def test_changed_data_that_is_opened_to_be_read_and_written_is_no_output(place: Path) -> None:
+    """As every SQLite database is: the rerun wrote nothing to it, so the input differs and the result does not."""
+    (place / "plain.py").write_text("print(len(open('local.csv', 'r+').read()) > 0)\n")
+    space = _run(place, "-m", "runward", "run", "-n", "cmd", "--", sys.executable, "plain.py")
+    (place / "local.csv").write_text("1,2,3,4,5")
+    report = verify(space, "cmd", level="basic").report
+    assert (report.verdict, report.cause, report.result.status) == ("undecided", ["data local.csv"], "identical")
+
+
 def test_missing_data_that_was_not_kept_is_undecided(place: Path) -> None:
     """It lies outside of the run's folder and is no data by its name, so nothing but its digest is known."""
     far = place.parent / "far.settings"

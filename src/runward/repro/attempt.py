@@ -238,7 +238,7 @@ class Attempt:
         begun_ns = time.time_ns()
         outcome = self._rerun(capture, restored, built, move, timeout_s, sandbox, placed.over)
         heard = self.heard = hear(self.journal)
-        outputs = outputs_after(capture, heard, restored.root, begun_ns, self.journal)
+        outputs = outputs_after(capture, heard, restored.root, begun_ns, self.journal, data)
         shown = _around_rerun(heard, move, self.folder, (begun_ns / 1e9, time.time()))
         # Runward is the instrument, not an input; any other source that was not captured is one.
         rebuilt = level == "environment" and all(text.startswith("runward ") for text in built.problems)
