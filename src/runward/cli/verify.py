@@ -206,8 +206,27 @@ def _check_certificate(output: Output, path: Path, key: Path | None) -> int:
         output.result({"valid": False, "reason": error.message}, f"✗ {error.message}")
         return NO
     # The envelope's own word for its key is not signed, so the key that fitted is named.
-    output.result(statement, [f"✓ signed by {key_id(key.read_bytes())}", f"  {statement.predicate.get('reason', '')}"])
+    output.result(statement, [f"✓ signed by {key_id(key.read_bytes())}", *_claims(statement)])
     return YES
+
+
+def _claims(statement: certificates.Statement) -> list[str]:
+    """What a signed statement says, for who has nothing but the file."""
+    said = statement.predicate
+    lines = [f"  {said.get('reason', '')}"]
+    if "verdict" in said:
+        what = f"run {said.get('run')}: {str(said['verdict']).replace('_', ' ')}, level {said.get('level')}"
+        lines.append(f"  {what}; by {said.get('by')} on {said.get('host')}, {said.get('at')}")
+    if varied := (said.get("varied") or {}).get("variation"):
+        lines.append(f"  with {varied.get('name')}: {varied.get('status')}")
+    lines += [f"  {title}: {'; '.join(said[name])}" for title, name in _NAMED if said.get(name)]
+    return [
+        *lines,
+        *(f"  {one.name}: {kind} {digest}" for one in statement.subject for kind, digest in one.digest.items()),
+    ]
+
+
+_NAMED = (("differs", "different"), ("not checked", "unchecked"))
 
 
 @click.command()
