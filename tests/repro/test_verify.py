@@ -294,6 +294,22 @@ def test_what_the_machine_lacks_is_no_result(place: Path, program: str, reason: 
     assert reason in report.reason
 
 
+def test_an_input_that_the_run_took_away_is_no_result(place: Path) -> None:
+    """Nothing is left of it that could be recorded; a file of which something is known is missed by the code alone."""
+    (place / "plain.py").write_text("import os; print(open('local.csv').read()); os.unlink('local.csv')\n")
+    space = _run(place, "-m", "runward", "run", "-n", "cmd", "--", sys.executable, "plain.py")
+    report = verify(space, "cmd", level="basic").report
+    assert (report.verdict, "it found no local.csv" in report.reason) == ("undecided", True)
+    flag = place.parent / "flag"
+    (place / "plain.py").write_text(
+        f"import os; os.path.exists('{flag}') and os.unlink('script.py'); print(len(open('script.py').read()))\n"
+    )
+    space = _run(place, "-m", "runward", "run", "-n", "own", "--", sys.executable, "plain.py")
+    flag.touch()
+    report = verify(space, "own", level="basic").report
+    assert (report.verdict, "No such file" in report.reason) == ("not_reproduced", True)
+
+
 def test_a_captured_file_that_changed_since_is_told(place: Path) -> None:
     """The rerun reads the captured one, so it holds; whoever reads the report learns that the folder has moved on."""
     (place / "settings.yaml").write_text("1")

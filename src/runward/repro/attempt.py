@@ -35,6 +35,7 @@ from runward.repro.moments import Span
 from runward.repro.observe import (
     Outputs,
     changed_since,
+    files_of,
     found_bytes,
     inputs_after,
     outputs_after,
@@ -244,7 +245,7 @@ class Attempt:
         rebuilt = level == "environment" and all(text.startswith("runward ") for text in built.problems)
         results = self._after(outcome, outputs)
         masked = [entry.path for entry in capture.code.files if entry.masked]
-        hindered = hindrance(outcome, self.detail.run.exit_code or 0, masked)
+        hindered = hindrance(outcome, self.detail.run.exit_code or 0, masked, files_of(capture))
         return Again(outcome, results, data, shown, built.problems, rebuilt, self._failure(outcome), hindered)
 
     def _failure(self, outcome: RerunOutcome) -> str:

@@ -34,6 +34,13 @@ class Outputs(NamedTuple):
         return self.places[digest].read_bytes()
 
 
+def files_of(capture: Capture) -> set[str]:
+    """The paths of all files that were recorded of a run: its code, what it read, what it left."""
+    code = {entry.path for entry in capture.code.files} | {item.path for item in capture.code.left_out}
+    read = {read.relative or read.path for read in capture.reads}
+    return code | read | {one.path for one in capture.writes or []}
+
+
 def outputs_before(capture: Capture) -> dict[str, str]:
     """Digests of what the original command left, by artifact name."""
     return {f"{OUTPUTS}{written.path}": written.digest for written in capture.writes or []}
