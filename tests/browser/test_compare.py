@@ -13,7 +13,7 @@ pytestmark = pytest.mark.browser
 TABS = ["", "curves", "parallel", "scatter", "groups&sort=metrics.loss", "pair"]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def sweep(site: Site) -> list[str]:
     """Four settings with five seeds each."""
     return fill_sweep(site.workspace, "vision/compared")

@@ -28,7 +28,7 @@ def _table(root: Path, rows: int, more: str = "") -> None:
     (root / "people.csv").write_text("\n".join([header, *lines]) + "\n")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def dataset(site: Site, tmp_path_factory: pytest.TempPathFactory) -> str:
     """Two versions, a run that read the first, and a model that came of it."""
     space, root = site.workspace, tmp_path_factory.mktemp("data") / "people"
@@ -56,7 +56,7 @@ def dataset(site: Site, tmp_path_factory: pytest.TempPathFactory) -> str:
     return first.dataset_id
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def huge(site: Site) -> str:
     """A thousand versions of ten thousand files would take minutes: a thousand of one, and one of ten thousand."""
     space, data = site.workspace, b"same"

@@ -25,7 +25,7 @@ def _picture(page: Any, name: str) -> None:
         page.screenshot(path=str(Path(folder) / f"{name}-{page.viewport_size['width']}.png"), full_page=True)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def gated(site: Site) -> tuple[str, str]:
     """The ids of a run and of its review."""
     space = site.workspace

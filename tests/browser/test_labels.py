@@ -12,7 +12,7 @@ pytestmark = pytest.mark.browser
 PROJECT = "vision/labelled"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def labelled(site: Site) -> tuple[str, str]:
     """A dataset, and a run that read it."""
     space = site.workspace

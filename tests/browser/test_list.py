@@ -15,7 +15,7 @@ TABLE = f"/projects/{PROJECT}"
 SWEEP = "vision/sweep"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def sweep(site: Site) -> list[str]:
     """Four settings with five seeds each."""
     return fill_sweep(site.workspace, SWEEP)

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.browser
 BLOCKED = "Blocked script execution"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def pictured(site: Site) -> list[str]:
     """Two runs with media of every kind."""
     ids = fill_sweep(site.workspace, "vision/pictured")[:2]

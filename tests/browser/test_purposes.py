@@ -28,12 +28,12 @@ def _picture(page: Any, name: str) -> None:
         page.screenshot(path=str(Path(folder) / f"{name}-{page.viewport_size['width']}.png"), full_page=True)
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="session", autouse=True)
 def _project(site: Site) -> None:
     site.workspace.tracking.create_project(NewProject(path=PROJECT))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def dataset(site: Site) -> str:
     """A personal dataset with two purposes and two versions; a run read it for another one."""
     space = site.workspace

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.browser
 PROJECT = "vision/reported"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def run_ids(site: Site) -> list[str]:
     """Runs of a study, one of them with media."""
     ids = fill_sweep(site.workspace, PROJECT)

@@ -131,7 +131,7 @@ def _repeats(site: Site, run_id: str) -> str:
     return site.workspace.findings.record_explanation(run_id, NewExplanation(report, 6.0)).explanation.id
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def filled(site: Site) -> Filled:
     """Five seeds of one experiment, verified in every way."""
     site.workspace.tracking.create_project(NewProject(PROJECT, exist_ok=True))

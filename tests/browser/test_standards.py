@@ -26,7 +26,7 @@ def _picture(page: Any, name: str) -> None:
         page.screenshot(path=str(Path(folder) / f"{name}-{page.viewport_size['width']}.png"), full_page=True)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def asked(site: Site) -> Site:
     space = site.workspace
     for path in ("asked", PROJECT, EDITED, "asked/empty"):

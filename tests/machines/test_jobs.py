@@ -92,7 +92,7 @@ class Jobs(RuleBasedStateMachine):
         except RunwardError:
             return
         assert mine, "somebody else's claim was taken for it"
-        self.held.pop(job)
+        self.held.pop(job, None)
 
     @rule(data=st.data())
     def cancel(self, data: st.DataObject) -> None:

@@ -2,17 +2,64 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from runward.errors import ConflictError, InvalidError, NotFoundError, RunwardError, UnauthenticatedError
-from runward.server import app
+from runward.governance.dispatch import Pending
+from runward.server import app, writer
 from runward.testing.worlds import batch
 from runward.tracking.model import Batch, NewRun
 from runward.workspace import Workspace, open_url
 from tests.server.conftest import Site
+
+
+class _Groups:
+    """Notes in which groups calls are made; one lasts until everybody else waits for the next."""
+
+    def __init__(self, clients: int, times: int) -> None:
+        self.sizes: list[int] = []
+        self.writer = writer.Writer(self)  # type: ignore[arg-type]
+        self.left = [times] * clients
+        asyncio.run(asyncio.wait_for(self._all(), 60))
+
+    def call_together(self, group: Sequence[Pending]) -> None:
+        self.sizes.append(len(group))
+        pause = threading.Event()
+        while len(group) + self.writer.waiting < sum(left > 0 for left in self.left):
+            pause.wait(0.001)
+
+    async def _client(self, number: int) -> None:
+        while self.left[number]:
+            await self.writer.call(None, lambda known: (None, {}))  # type: ignore[arg-type, return-value]
+            self.left[number] -= 1
+            # Some take longer to come back.
+            await asyncio.sleep(0.005 * (number % 2))
+
+    async def _all(self) -> None:
+        async with self.writer.lifespan():
+            await asyncio.gather(*(self._client(number) for number in range(len(self.left))))
+
+
+def test_who_comes_back_at_once_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clients that write one thing after the other share all their commits."""
+    monkeypatch.setattr(writer, "_GATHERING", 1e9)
+    monkeypatch.setattr(writer, "_MOST_GATHERING_S", 1.0)
+    sizes = _Groups(8, 20).sizes
+    assert sum(sizes) == 160
+    assert sizes[1:20] == [8] * 19
+    assert len(sizes) <= 21
+
+
+def test_who_is_alone_waits_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "_GATHERING", 1e9)
+    monkeypatch.setattr(writer, "_MOST_GATHERING_S", 3600.0)
+    assert _Groups(1, 20).sizes == [1] * 20
 
 
 def _sent(space: Workspace, run_id: str, sent: Batch) -> Any:

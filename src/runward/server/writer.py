@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import queue
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
@@ -20,6 +21,12 @@ from runward.governance.model import Actor
 _END_S = 20.0
 MAX_GROUP = 100
 """Calls of one transaction at most: nobody waits long for the others."""
+_GATHERING, _MOST_GATHERING_S = 0.4, 0.01
+"""For so much of the time that the last group took is waited, at most so long, for those who are likely to come back.
+
+Clients that write one thing after the other come back when they are answered, some of them only after the next group has begun:
+small groups and large ones would take turns for ever, and a transaction costs as much as the writing of several calls.
+"""
 Asked = Callable[[dict[str, Actor]], tuple[Actor, Mapping[str, Any]]]
 """Tells who asks and with which arguments. Takes, and adds to, those members whose tokens were looked up for the group."""
 
@@ -81,21 +88,29 @@ class Writer:
         return mine.value
 
     def _work(self) -> None:
+        likely, patience = 1, 0.0
         while (first := self._waiting.get()) is not None:
-            group = [first]
-            while len(group) < MAX_GROUP and not self._waiting.empty():
-                item = self._waiting.get()
+            group, until = [first], time.monotonic() + patience
+            while len(group) < MAX_GROUP:
+                left = until - time.monotonic() if len(group) < likely else 0.0
+                try:
+                    item = self._waiting.get(timeout=left) if left > 0 else self._waiting.get_nowait()
+                except queue.Empty:
+                    break
                 if item is None:
                     # The end comes after what was asked before it.
                     self._waiting.put(None)
                     break
                 group.append(item)
+            began = time.monotonic()
             try:
                 self._carry_out(group)
             except BaseException as error:  # noqa: BLE001
                 # The border of a worker's loop: who waits hears of the defect, and the next ones are served.
                 for one in group:
                     one.error = error
+            likely = len(group) + self._waiting.qsize()
+            patience = min(_GATHERING * (time.monotonic() - began), _MOST_GATHERING_S)
             with contextlib.suppress(RuntimeError):  # Nobody waits on a loop that was closed.
                 first.loop.call_soon_threadsafe(_tell, group)
 
