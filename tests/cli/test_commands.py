@@ -448,6 +448,9 @@ def test_a_certificate_is_checked_with_the_printed_key(cli: Cli, tmp_path: Path)
     (tmp_path / "key.pem").write_text(cli("key").out)
     checked = cli("verify", "--certificate", "certificate.json", "--key", "key.pem")
     assert (checked.code, "all equal" in checked.out) == (0, True)
+    (subject,) = cli.json("verify", "--certificate", "certificate.json", "--key", "key.pem")["subject"]
+    assert f"  run {run.id}: reproduced, level basic; by " in checked.out
+    assert checked.out.splitlines()[-1] == f"  run: blake3 {subject['digest']['blake3']}"
     own_id = cli.json("key")["key_id"]
     renamed = made.certificate | {"signatures": [{**made.certificate["signatures"][0], "keyid": "somebody-else"}]}
     (tmp_path / "renamed.json").write_bytes(msgspec.json.encode(renamed))

@@ -71,6 +71,16 @@ def test_waiting_for_a_pool_gives_what_a_local_verification_gives(cli: Cli, spac
     assert "w1 on " in there.err
 
 
+def test_what_could_not_be_checked_is_named(folder: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under the verdict too, not as a number alone: nobody else can say what the rerun lacked."""
+    monkeypatch.setenv("WALK_BIAS", "7")
+    command = "import os; print(os.environ.get('WALK_BIAS'), flush=True)"
+    assert cli("run", "-n", "biased", "-p", "p", "--", sys.executable, "-c", command).code == 0
+    said = cli("verify", "biased", "--level", "basic", "--no-sandbox")
+    assert said.code == 1
+    assert "  not checked: variable WALK_BIAS" in said.out.splitlines()
+
+
 def test_the_certificate_of_an_earned_level_is_written_or_its_lack_is_told(
     cli: Cli, space: FolderWorkspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

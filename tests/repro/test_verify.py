@@ -116,6 +116,15 @@ def test_changed_data_is_named_and_missing_data_comes_from_the_store(place: Path
     assert (missing.verdict, missing.cause) == ("reproduced", [])
 
 
+def test_changed_data_that_is_opened_to_be_read_and_written_is_no_output(place: Path) -> None:
+    """As every SQLite database is: the rerun wrote nothing to it, so the input differs and the result does not."""
+    (place / "plain.py").write_text("print(len(open('local.csv', 'r+').read()) > 0)\n")
+    space = _run(place, "-m", "runward", "run", "-n", "cmd", "--", sys.executable, "plain.py")
+    (place / "local.csv").write_text("1,2,3,4,5")
+    report = verify(space, "cmd", level="basic").report
+    assert (report.verdict, report.cause, report.result.status) == ("undecided", ["data local.csv"], "identical")
+
+
 def test_missing_data_that_was_not_kept_is_undecided(place: Path) -> None:
     """It lies outside of the run's folder and is no data by its name, so nothing but its digest is known."""
     far = place.parent / "far.settings"
@@ -283,6 +292,22 @@ def test_what_the_machine_lacks_is_no_result(place: Path, program: str, reason: 
     report = verify(open_folder(place.parent / "ws"), "fails", level="basic").report
     assert report.verdict == ("not_reproduced" if "own" in reason else "undecided")
     assert reason in report.reason
+
+
+def test_an_input_that_the_run_took_away_is_no_result(place: Path) -> None:
+    """Nothing is left of it that could be recorded; a file of which something is known is missed by the code alone."""
+    (place / "plain.py").write_text("import os; print(open('local.csv').read()); os.unlink('local.csv')\n")
+    space = _run(place, "-m", "runward", "run", "-n", "cmd", "--", sys.executable, "plain.py")
+    report = verify(space, "cmd", level="basic").report
+    assert (report.verdict, "it found no local.csv" in report.reason) == ("undecided", True)
+    flag = place.parent / "flag"
+    (place / "plain.py").write_text(
+        f"import os; os.path.exists('{flag}') and os.unlink('script.py'); print(len(open('script.py').read()))\n"
+    )
+    space = _run(place, "-m", "runward", "run", "-n", "own", "--", sys.executable, "plain.py")
+    flag.touch()
+    report = verify(space, "own", level="basic").report
+    assert (report.verdict, "No such file" in report.reason) == ("not_reproduced", True)
 
 
 def test_a_captured_file_that_changed_since_is_told(place: Path) -> None:

@@ -250,6 +250,18 @@ def test_an_argument_and_a_seed_are_named(bench: Bench) -> None:
     assert _cause(bench.why(noisy, bench.run(options=("--seed", "6")))) == ["seed"]
 
 
+def test_of_added_arguments_and_settings_only_those_that_matter_are_named(bench: Bench) -> None:
+    """An option stays with its value, and a setting with what stands below it."""
+    bench.write("train.py", 'import sys\nprint("--n" in sys.argv, open("config.yaml").read().count("drop"))\n')
+    first = bench.run("a=1")
+    bench.write("config.yaml", "name: a\nepochs: 3\nnote: x\nmodel:\n  drop: 1\n")
+    found = bench.why(first, bench.run("a=1", "b=2", "--n", "3"))
+    assert set(_cause(found)) == {"config arguments 4-5", "config config.yaml:4-5"}
+    assert [one.after for one in found.cause if "argument" in one.name] == ["--n 3"]
+    gone = bench.why(bench.run("a=1", "b=2", "--n", "3"), bench.run("a=1"))
+    assert _cause(gone) == ["config argument 3 (2 of 2)"]
+
+
 def test_two_changes_that_only_matter_together_are_named_together(bench: Bench) -> None:
     first = bench.run()
     bench.change("helper.py", "return 2", "return 4")

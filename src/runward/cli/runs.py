@@ -36,7 +36,9 @@ def marks_of(run: Run) -> str:
         words.append("◌ in review")
     if "verification" in labels:
         sign = {"differs": "≠", "undecided": "?", "outdated": "⟳"}.get(labels["verification"], "≡")
-        words.append(f"{sign} {labels['verification']}")
+        # The result agrees, under conditions that earn no level.
+        word = "no level" if labels["verification"] == "reproduced" else labels["verification"]
+        words.append(f"{sign} {word}")
     if labels.get("gates") == "closed":
         words.append("✗ gates")
     return ", ".join(words)

@@ -167,7 +167,8 @@ def _story(report: VerificationReport) -> list[str]:
     lines.append("  inputs: " + (", ".join(f"{n} {status}" for status, n in sorted(counts.items())) or "none compared"))
     for metric in report.result.metrics:
         detail = f" ({metric.detail})" if metric.detail else ""
-        lines.append(f"  metric {metric.name}: {metric.status.replace('_', ' ')} over {metric.points} points{detail}")
+        points = f"{metric.points} point{'' if metric.points == 1 else 's'}"
+        lines.append(f"  metric {metric.name}: {metric.status.replace('_', ' ')} over {points}{detail}")
     if report.statistics is not None and report.statistics.failed:
         lines.append(f"  not counted, since they did not finish: {', '.join(report.statistics.failed)}")
     for item in report.result.artifacts:
@@ -176,6 +177,9 @@ def _story(report: VerificationReport) -> list[str]:
     if (printed := report.result.stdout) is not None:
         lines.append(f"  printed: {printed.status.replace('_', ' ')}{f' ({printed.detail})' if printed.detail else ''}")
     lines += [f"  differs: {name}" for name in report.cause]
+    if unchecked := list(report.unchecked):
+        more = f" and {len(unchecked) - 5} more" if len(unchecked) > 5 else ""
+        lines.append(f"  not checked: {'; '.join(unchecked[:5])}{more}")
     if changed := report.conditions.changed_since:
         lines.append(f"  changed since, so the captured ones were read: {', '.join(changed)}")
     if seen := report.conditions.reads_seen:
@@ -202,8 +206,27 @@ def _check_certificate(output: Output, path: Path, key: Path | None) -> int:
         output.result({"valid": False, "reason": error.message}, f"✗ {error.message}")
         return NO
     # The envelope's own word for its key is not signed, so the key that fitted is named.
-    output.result(statement, [f"✓ signed by {key_id(key.read_bytes())}", f"  {statement.predicate.get('reason', '')}"])
+    output.result(statement, [f"✓ signed by {key_id(key.read_bytes())}", *_claims(statement)])
     return YES
+
+
+def _claims(statement: certificates.Statement) -> list[str]:
+    """What a signed statement says, for who has nothing but the file."""
+    said = statement.predicate
+    lines = [f"  {said.get('reason', '')}"]
+    if "verdict" in said:
+        what = f"run {said.get('run')}: {str(said['verdict']).replace('_', ' ')}, level {said.get('level')}"
+        lines.append(f"  {what}; by {said.get('by')} on {said.get('host')}, {said.get('at')}")
+    if varied := (said.get("varied") or {}).get("variation"):
+        lines.append(f"  with {varied.get('name')}: {varied.get('status')}")
+    lines += [f"  {title}: {'; '.join(said[name])}" for title, name in _NAMED if said.get(name)]
+    return [
+        *lines,
+        *(f"  {one.name}: {kind} {digest}" for one in statement.subject for kind, digest in one.digest.items()),
+    ]
+
+
+_NAMED = (("differs", "different"), ("not checked", "unchecked"))
 
 
 @click.command()

@@ -35,6 +35,7 @@ from runward.repro.moments import Span
 from runward.repro.observe import (
     Outputs,
     changed_since,
+    files_of,
     found_bytes,
     inputs_after,
     outputs_after,
@@ -238,13 +239,13 @@ class Attempt:
         begun_ns = time.time_ns()
         outcome = self._rerun(capture, restored, built, move, timeout_s, sandbox, placed.over)
         heard = self.heard = hear(self.journal)
-        outputs = outputs_after(capture, heard, restored.root, begun_ns, self.journal)
+        outputs = outputs_after(capture, heard, restored.root, begun_ns, self.journal, data)
         shown = _around_rerun(heard, move, self.folder, (begun_ns / 1e9, time.time()))
         # Runward is the instrument, not an input; any other source that was not captured is one.
         rebuilt = level == "environment" and all(text.startswith("runward ") for text in built.problems)
         results = self._after(outcome, outputs)
         masked = [entry.path for entry in capture.code.files if entry.masked]
-        hindered = hindrance(outcome, self.detail.run.exit_code or 0, masked)
+        hindered = hindrance(outcome, self.detail.run.exit_code or 0, masked, files_of(capture))
         return Again(outcome, results, data, shown, built.problems, rebuilt, self._failure(outcome), hindered)
 
     def _failure(self, outcome: RerunOutcome) -> str:

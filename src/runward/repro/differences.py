@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import accumulate
 from typing import NamedTuple, TypeVar
 
 import msgspec
@@ -99,7 +100,7 @@ class Pair:
         yield from self._of_reads()
         yield from self._of_task()
         yield from self._of_sequence(
-            _COMMAND, [_words(one) for one in (self.first, self.second)], " ", "config", lambda j, _: f"argument {j}"
+            _COMMAND, [_words(one) for one in (self.first, self.second)], " ", "config", _arguments
         )
         yield from self._of_environment()
 
@@ -166,11 +167,18 @@ class Pair:
                 parts = [
                     ([one], [other], j + n, j + n + 1) for n, (one, other) in enumerate(zip(before, after, strict=True))
                 ]
-            for was, became, start, end in parts:
+            elif kind == "config" and not before:
+                ends = [*accumulate(map(len, groups := _settings(path, after)), initial=j)]
+                parts = [([], group, ends[n], ends[n + 1]) for n, group in enumerate(groups)]
+            elif kind == "config" and not after:
+                parts = [(group, [], j, j) for group in _settings(path, before)]
+            for n, (was, became, start, end) in enumerate(parts, 1):
                 if tag != "equal":
                     shown = (between.join(part)[:_SHOWN] for part in (was, became))
                     way = partial(_Draft.put_piece, path=path, index=len(pieces), text=was)
-                    yield Difference(kind, named(start, end), *shown), way
+                    # Of what is gone there is one place in the second run, for all of it.
+                    which = f" ({n} of {len(parts)})" if len(parts) > 1 and start == end else ""
+                    yield Difference(kind, named(start, end) + which, *shown), way
                 pieces.append(became)
 
     def _of_environment(self) -> Iterator[tuple[Difference, _Way]]:
@@ -356,6 +364,30 @@ def _same_content(first: Package, second: Package) -> bool:
 
 def _identity(package: Package | None) -> tuple[str, ...]:
     return () if package is None else (package.version, package.source, package.commit, package.sha256)
+
+
+def _arguments(start: int, end: int) -> str:
+    return f"arguments {start}-{end - 1}" if end - start > 1 else f"argument {start}"
+
+
+def _settings(path: str, items: Iterable[str]) -> list[list[str]]:
+    """Words of a command with an option's values beside it; lines of a file with what is indented below them."""
+    belongs = _is_value if path == _COMMAND else _is_below
+    groups = list[list[str]]()
+    for item in items:
+        if groups and belongs(groups[-1][0], item):
+            groups[-1].append(item)
+        else:
+            groups.append([item])
+    return groups
+
+
+def _is_value(option: str, word: str) -> bool:
+    return option.startswith("-") and "=" not in option and not word.startswith("-")
+
+
+def _is_below(head: str, line: str) -> bool:
+    return not line.strip() or len(line) - len(line.lstrip()) > len(head) - len(head.lstrip())
 
 
 def _lines(path: str, start: int, end: int) -> str:

@@ -34,17 +34,21 @@ class Outcome(NamedTuple):
 
 
 def outcomes(tx: Tx, projects: Clause, *, by_level: bool) -> list[Outcome]:
-    """The newest attempt of each eligible run, at each level or at any, counted by how it ended."""
+    """The newest attempt of each eligible run, at each level or at any, counted by how it ended.
+
+    The mark stands for the newest verification: where it is about what the run is now, one of another content is not.
+    """
     level = "n.attempted" if by_level else "''"
     earned = "n.level = n.attempted" if by_level else "n.level <> 'none'"
     rows = tx.all(
         f"""SELECT {level}, n.verdict, CASE WHEN {earned} THEN 1 ELSE 0 END AS earned,
-              CASE WHEN m.label = ? THEN 1 ELSE 0 END AS outdated, count(*)
-            FROM (SELECT v.run_id, v.attempted, v.level, v.verdict, row_number() OVER (
+              CASE WHEN m.label = ? OR n.digest <> w.digest THEN 1 ELSE 0 END AS outdated, count(*)
+            FROM (SELECT v.run_id, v.digest, v.attempted, v.level, v.verdict, row_number() OVER (
                 PARTITION BY v.run_id{", v.attempted" if by_level else ""} ORDER BY v.at DESC, v.id DESC) AS place
               FROM verifications v JOIN runs r ON r.id = v.run_id
               WHERE {_ELIGIBLE} AND r.project_id IN {projects.sql}) n
             LEFT JOIN marks m ON m.run_id = n.run_id AND m.kind = 'verification'
+            LEFT JOIN verifications w ON w.id = m.ref
             WHERE n.place = 1 GROUP BY 1, 2, 3, 4""",
         (OUTDATED, RunStatus.FINISHED, *projects.params),
     )

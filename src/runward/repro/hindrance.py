@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from runward.repro.rerun import RerunOutcome
 
@@ -20,15 +20,20 @@ _LACKS = {
     r"Cannot allocate memory|\bMemoryError\b|std::bad_alloc": "there was not enough memory",
 }
 """What programs print when they lack something, and what that is."""
+_NO_FILE = re.compile(r"No such file or directory: '([^'\n]+)'")
 
 
-def hindrance(outcome: RerunOutcome, exit_code: int, masked: Sequence[str] = ()) -> str:
+def hindrance(
+    outcome: RerunOutcome, exit_code: int, masked: Sequence[str] = (), known: Collection[str] | None = None
+) -> str:
     """What the machine lacked, in words; empty where the rerun ended as the run did or failed by itself.
 
     Args:
         outcome: How the rerun went.
         exit_code: Of the run itself.
         masked: Files of its code whose secrets were not recorded: what needs them fails.
+        known: Every file that was recorded of the run: its code, what it read, what it left. A run that takes its own
+            input away leaves nothing to record of it.
     """
     if outcome.out_of_space:
         return "the rerun was ended: it was about to fill the disk"
@@ -40,6 +45,9 @@ def hindrance(outcome: RerunOutcome, exit_code: int, masked: Sequence[str] = ())
         file.seek(max(0, outcome.stderr_path.stat().st_size - _TAIL))
         said = file.read().decode(errors="replace")
     found = next((what for pattern, what in _LACKS.items() if re.search(pattern, said)), "")
+    lost = _NO_FILE.findall(said) if known is not None else []
+    if not found and lost and not any(name.endswith(lost[-1].removeprefix("./")) for name in known or ()):
+        found = f"it found no {lost[-1]}, of which nothing was recorded: the run may have taken it away before it ended"
     if not found and masked:
         more = f" and {len(masked) - 3} more" if len(masked) > 3 else ""
         found = (

@@ -34,20 +34,31 @@ class Outputs(NamedTuple):
         return self.places[digest].read_bytes()
 
 
+def files_of(capture: Capture) -> set[str]:
+    """The paths of all files that were recorded of a run: its code, what it read, what it left."""
+    code = {entry.path for entry in capture.code.files} | {item.path for item in capture.code.left_out}
+    read = {read.relative or read.path for read in capture.reads}
+    return code | read | {one.path for one in capture.writes or []}
+
+
 def outputs_before(capture: Capture) -> dict[str, str]:
     """Digests of what the original command left, by artifact name."""
     return {f"{OUTPUTS}{written.path}": written.digest for written in capture.writes or []}
 
 
-def outputs_after(capture: Capture, heard: Testimony, root: Path, begun_ns: int, journal: Path) -> Outputs:
+def outputs_after(
+    capture: Capture, heard: Testimony, root: Path, begun_ns: int, journal: Path, data: list[InputCheck]
+) -> Outputs:
     """What the rerun left in the restored tree; nothing where the original was not watched.
 
     A file that was put there for it and is still the same is no output, unless the original wrote it too.
+    ``data`` are the checks of what was put there, which may have changed since the original read it.
     """
     if capture.writes is None:
         return Outputs({}, {})
     placed = {entry.path: entry.digest for entry in capture.code.files}
     placed |= {read.relative: read.digest for read in capture.reads if read.relative}
+    placed |= {check.name: check.after for check in data if check.after}
     known = {one.path for one in capture.writes}
     written = [
         one

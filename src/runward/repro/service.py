@@ -68,8 +68,7 @@ class ReproService(Repro):
                 _attempted(new),
             ),
         )
-        label = new.level if new.level != "none" else {"undecided": "undecided"}.get(new.verdict, "differs")
-        set_mark(self.call, run_id, "verification", label, verification_id)
+        set_mark(self.call, run_id, "verification", _label(new.verdict, new.level), verification_id)
         data: dict[str, object] = {"level": new.level, "verdict": new.verdict, "title": f"Verification: {new.reason}"}
         publish_on_run(self.call, "verification.recorded", "verification", verification_id, run_id, data)
         return self.get_verification(verification_id)
@@ -199,13 +198,20 @@ def _verification(row: Row, digest: str) -> Verification:
     )
 
 
+def _label(verdict: str, level: str) -> str:
+    """The word for a run that was verified: the level, or what came of it without one."""
+    return level if level != "none" else {"not_reproduced": "differs"}.get(verdict, verdict)
+
+
 def _on_changed(call: Call, event: Event) -> None:
-    """A verification of older content stays, and is shown as outdated."""
+    """A verification of older content stays, and is shown as outdated until the run has that content again."""
     row = call.tx.one(
-        "SELECT id, digest FROM verifications WHERE run_id = ? ORDER BY at DESC LIMIT 1", (event.object_id,)
+        "SELECT id, digest, verdict, level FROM verifications WHERE run_id = ? ORDER BY at DESC LIMIT 1",
+        (event.object_id,),
     )
-    if row is not None and row[1] != content_digest(call.tx, event.object_id):
-        set_mark(call, event.object_id, "verification", OUTDATED, row[0])
+    if row is not None:
+        label = _label(row[2], row[3]) if row[1] == content_digest(call.tx, event.object_id) else OUTDATED
+        set_mark(call, event.object_id, "verification", label, row[0])
 
 
 def _scope(call: Call, verification_id: str) -> Scope | None:
@@ -215,4 +221,7 @@ def _scope(call: Call, verification_id: str) -> Scope | None:
     return project_scope(call.tx, row[0]) if row else None
 
 
-ROOM = Room(Repro, ReproService, {"verification": _scope}, {"run.changed": (_on_changed,)})
+_CHANGES = ("run.changed", "run.resumed", "run.ended")
+"""A run that was taken up again is running, and its content is another one, until it ends as it was or otherwise."""
+
+ROOM = Room(Repro, ReproService, {"verification": _scope}, dict.fromkeys(_CHANGES, (_on_changed,)))

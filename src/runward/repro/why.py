@@ -243,7 +243,8 @@ class _Laboratory:
         if not self._steady(rungs):
             return _undecided(
                 so_far,
-                f"two reruns differ, also with {', '.join(rungs)} fixed: what is left is the clock, the order of threads or "
+                f"two reruns differ, also with {', '.join(rungs)} fixed: what is left is the clock, the system's own "
+                "random numbers (os.urandom, uuid4), the order of threads or "
                 "processes, or something from outside",
             )
         source = minimal(rungs, self._steady)

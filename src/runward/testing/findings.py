@@ -96,6 +96,18 @@ class FindingsSuite:
         with pytest.raises(NotFoundError):
             world.outsider().findings.verification_rates(world.project)
 
+    def test_a_level_of_an_older_content_is_not_counted_after_another_attempt(self, world: World) -> None:
+        """The run changed, and was then verified at one level: the others are no more earned than before that."""
+        space = world.member()
+        run = _captured(world, space)
+        _verify(space, run, "reproduced", "environment", "environment")
+        _verify(space, run, "reproduced", "basic", "basic")
+        assert [_counts(one)[1] for one in space.findings.verification_rates(world.project).levels[:2]] == [1, 1]
+        space.tracking.append(run.id, batch(1, {"acc": [(1, 0.95)]}))
+        _verify(space, run, "reproduced", "basic", "basic")
+        basic, environment, *_ = space.findings.verification_rates(world.project).levels
+        assert (_counts(basic), _counts(environment)) == ((1, 1, 0, 0, 0, 0), (1, 0, 0, 0, 0, 1))
+
     def test_verifications_are_listed_by_verdict_and_level(self, world: World) -> None:
         """A page at a time, newest first; the level is the one that was asked for."""
         space, run = world.member(), _captured(world, world.member())

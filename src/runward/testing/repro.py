@@ -85,10 +85,10 @@ class ReproSuite:
         assert verify(signed, key.public_key.encode()).predicate["run"] == run.id
 
     def test_a_difference_is_recorded_without_a_certificate(self, world: World) -> None:
-        """So is what could not be decided."""
+        """So is what could not be decided, and a result that agrees under conditions that earn no level."""
         space = world.member()
         run = world.run(space, end=RunStatus.FINISHED)
-        for verdict, label in (("not_reproduced", "differs"), ("undecided", "undecided")):
+        for verdict, label in (("not_reproduced", "differs"), ("undecided", "undecided"), ("reproduced", "reproduced")):
             found = space.repro.record(run.id, NewVerification(verdict, "none", "r", REPORT, 0.0))
             assert found.certificate is None
             marks = space.tracking.get_run(run.id).run.marks
@@ -104,6 +104,24 @@ class ReproSuite:
         space.tracking.append(run.id, batch(1, {"acc": [(1, 0.95)]}))
         assert space.repro.get_verification(made.id).verification.outdated
         assert [v.outdated for v in space.repro.list_verifications(run_id=run.id)] == [True]
+
+    def test_a_run_that_is_taken_up_again_wears_an_outdated_badge(self, world: World) -> None:
+        """While it runs, and after it if it ends with another result; not if it ends as it was."""
+        space = world.member()
+        run = world.run(space, metrics={"acc": 0.9}, end=RunStatus.FINISHED)
+        space.repro.record(run.id, _passed())
+
+        def badge() -> str:
+            return next(m.label for m in space.tracking.get_run(run.id).run.marks if m.kind == "verification")
+
+        space.tracking.resume_run(run.id)
+        assert badge() == "outdated"
+        space.tracking.end_run(run.id, RunEnd(RunStatus.FINISHED))
+        assert badge() == "environment"
+        space.tracking.resume_run(run.id)
+        space.tracking.append(run.id, batch(1, {"acc": [(1, 0.95)]}))
+        space.tracking.end_run(run.id, RunEnd(RunStatus.FINISHED))
+        assert badge() == "outdated"
 
     @pytest.mark.parametrize(
         ("verdict", "level"),

@@ -18,6 +18,7 @@ export const BADGES = {
   statistical: spec("≈", "Statistical", "green", "Repeated runs agree within the stated margin, with n, interval and test."),
   conceptual: spec("∴", "Conceptual", "green", "An independent implementation came to the same conclusion."),
   not_reproduced: spec("≠", "differs", "amber", "It was rerun and the result differs; the report names the first input that does."),
+  reproduced: spec("≡", "no level", "grey", "A rerun gave the same result, under other conditions than a level asks for; the report names them."),
   undecided: spec("?", "undecided", "grey", "It was tried and could not be decided: an input or the machine was missing."),
   not_attempted: spec("∅", "not attempted", "grey", "Nobody has tried to reproduce it yet."),
   team_result: spec("✓", "team result", "green", "A review of exactly this content was approved and applied."),
@@ -90,6 +91,7 @@ export const COMPARED: Record<string, BadgeSpec> = {
   missing: spec("∅", "missing", "amber", "The rerun did not produce it."),
   added: spec("+", "added", "amber", "Only the rerun produced it."),
   unchecked: spec("?", "unchecked", "grey", "It could not be compared."),
+  reproduced: spec("≡", "no level", "grey", "A rerun gave the same result, under other conditions than a level asks for; the report names them."),
   undecided: spec("?", "undecided", "grey", "It could not be decided."),
 };
 
@@ -101,6 +103,7 @@ export const VERDICTS: Record<string, BadgeSpec> = {
   pass: spec("✓", "pass", "green", "It holds."),
   warn: spec("!", "warning", "amber", "It holds, with a remark."),
   fail: spec("✗", "fail", "red", "It does not hold; the evidence says where."),
+  reproduced: spec("≡", "no level", "grey", "A rerun gave the same result, under other conditions than a level asks for; the report names them."),
   undecided: spec("?", "undecided", "grey", "It could not be evaluated, so it opens nothing."),
   needs_person: spec("◌", "needs a person", "accent", "Only a person can decide this."),
 };

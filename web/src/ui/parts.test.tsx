@@ -44,6 +44,7 @@ describe("Marks", () => {
 it("never turns an unknown word into a good badge", () => {
   expect(badgeFor("something new")).toMatchObject({ word: "something new", tone: "grey" });
   expect(badgeFor("not_reproduced").word).toBe("differs");
+  expect(badgeFor("reproduced").word).toBe("no level");
 });
 
 describe("Checks", () => {
