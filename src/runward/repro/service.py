@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import msgspec
@@ -204,14 +205,32 @@ def _label(verdict: str, level: str) -> str:
 
 
 def _on_changed(call: Call, event: Event) -> None:
+    _note_content(call, event.object_id)
+
+
+def _on_ended(call: Call, event: Event) -> None:
+    call.at_end(_note_ended, event.object_id)
+
+
+def _note_ended(ended: Sequence[tuple[Call, str]]) -> None:
+    """Of all runs that end in one transaction, few were verified before."""
+    ids = [run_id for _, run_id in ended]
+    verified = {
+        row[0] for row in ended[0][0].tx.listed("SELECT DISTINCT run_id FROM verifications WHERE run_id IN ({})", ids)
+    }
+    for call, run_id in ended:
+        if run_id in verified:
+            _note_content(call, run_id)
+
+
+def _note_content(call: Call, run_id: str) -> None:
     """A verification of older content stays, and is shown as outdated until the run has that content again."""
     row = call.tx.one(
-        "SELECT id, digest, verdict, level FROM verifications WHERE run_id = ? ORDER BY at DESC LIMIT 1",
-        (event.object_id,),
+        "SELECT id, digest, verdict, level FROM verifications WHERE run_id = ? ORDER BY at DESC LIMIT 1", (run_id,)
     )
     if row is not None:
-        label = _label(row[2], row[3]) if row[1] == content_digest(call.tx, event.object_id) else OUTDATED
-        set_mark(call, event.object_id, "verification", label, row[0])
+        label = _label(row[2], row[3]) if row[1] == content_digest(call.tx, run_id) else OUTDATED
+        set_mark(call, run_id, "verification", label, row[0])
 
 
 def _scope(call: Call, verification_id: str) -> Scope | None:
@@ -221,7 +240,10 @@ def _scope(call: Call, verification_id: str) -> Scope | None:
     return project_scope(call.tx, row[0]) if row else None
 
 
-_CHANGES = ("run.changed", "run.resumed", "run.ended")
-"""A run that was taken up again is running, and its content is another one, until it ends as it was or otherwise."""
-
-ROOM = Room(Repro, ReproService, {"verification": _scope}, dict.fromkeys(_CHANGES, (_on_changed,)))
+ROOM = Room(
+    Repro,
+    ReproService,
+    {"verification": _scope},
+    # A run that was taken up again is running, and its content is another one, until it ends as it was or otherwise.
+    {**dict.fromkeys(("run.changed", "run.resumed"), (_on_changed,)), "run.ended": (_on_ended,)},
+)
