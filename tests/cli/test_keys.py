@@ -115,7 +115,7 @@ def test_what_was_there_before_is_encrypted_and_removed(cli: Cli, folder: Path) 
         assert _reads(space, second)
         assert space.dispatcher.blobs.read(loose) == b"nobody's"
     assert cli("doctor", "--deep", "--drift").code == 0
-    operations = [event["operation"] for event in cli.json("audit", "list", "--operation", "keys.")]
+    operations = [event["operation"] for event in cli.json("audit", "query", "--operation", "keys.")]
     assert operations == ["keys.seal", "keys.seal", "keys.init"]
 
 

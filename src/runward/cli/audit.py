@@ -64,6 +64,9 @@ def list_events(
     output.table(found, ["when", "who", "what", "object", "outcome", "via"], rows, note)
 
 
+audit.add_command(list_events, "query")
+
+
 @audit.command("proof")
 @click.argument("event_id", metavar="EVENT", type=click.IntRange(1))
 @click.option("--output", "-o", "path", type=click.Path(path_type=Path), help="Write it to this file.")

@@ -77,7 +77,7 @@ function Actions({ member, isSelf, invited, roles, end }: {
   return (
     <span className="row-actions">
       <Button {...small} onClick={roles} aria-label={`Roles of ${member.name}`}>Roles</Button>
-      {isSelf ? null : member.disabled
+      {isSelf || member.name.startsWith("erased-") ? null : member.disabled
         ? <Button {...small} loading={activate.isPending} onClick={() => activate.mutate()} aria-label={`Let in again: ${member.name}`}>Let in again</Button>
         : (
           <>
