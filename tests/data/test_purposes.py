@@ -126,4 +126,5 @@ def test_the_purpose_of_an_experiment_is_that_of_its_tasks(space: FolderWorkspac
     experiment.add(runward.Task("t", runward.Config(max, 1, 2)))
     results = experiment.run()
     (task,) = results.tasks.values()
+    assert results.succeeded, task
     assert space.tracking.get_run(str(task.run_id)).run.purpose == "care"
