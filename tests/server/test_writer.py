@@ -26,7 +26,9 @@ class _Groups:
         self.sizes: list[int] = []
         self.writer = writer.Writer(self)  # type: ignore[arg-type]
         self.left = [times] * clients
-        asyncio.run(asyncio.wait_for(self._all(), 60))
+        # Not in this thread, where a browser's loop may be running.
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(asyncio.run, asyncio.wait_for(self._all(), 60)).result()
 
     def call_together(self, group: Sequence[Pending]) -> None:
         self.sizes.append(len(group))
