@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+import runward.recording  # noqa: F401 - experiments record to a workspace, whichever test is the first
 from runward import face
 from runward.store.folder import FolderBlobs
 from runward.testing.plugin import all_is_wanted
@@ -112,4 +113,6 @@ def _no_workspace_of_another_test() -> Iterator[None]:
     face._current.clear()
     yield
     face._current.clear()
+    for uploader in face._uploaders.values():
+        uploader.stop()
     face._uploaders.clear()

@@ -7,7 +7,6 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,7 +14,7 @@ from runward.core.hashing import digest_bytes
 from runward.core.ids import Digest
 from runward.errors import NotFoundError, StoreError
 from runward.governance.signin import folder_actor
-from runward.store.database import Tx, open_database
+from runward.store.database import open_database
 from runward.store.folder import FolderBlobs
 from runward.testing.worlds import batch
 from runward.tracking.files import UPLOAD, record_upload
@@ -23,6 +22,7 @@ from runward.tracking.model import Batch, CapturePart, NewArtifact, NewProject, 
 from runward.tracking.organise_model import Collect, Collected, NewComment
 from runward.workspace import FolderWorkspace, open_dispatcher, open_folder
 from tests.conftest import own_blobs
+from tests.statements import counted
 
 OLD = 2 * 3600.0
 
@@ -77,26 +77,17 @@ def full_run(space: FolderWorkspace, data: bytes) -> tuple[str, list[str]]:
     return run.id, [source, code, weights]
 
 
-def test_many_runs_go_with_as_many_statements_as_one(space: FolderWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_runs_go_with_as_many_statements_as_one(space: FolderWorkspace) -> None:
     """And what refers to what is asked once: on PostgreSQL twenty runs took minutes, and a client did not wait for that."""
-    counted = list[str]()
 
     def took(runs: int) -> int:
         for number in range(runs):
             run_id, _ = full_run(space, str(number).encode())
             space.tracking.delete_run(run_id)
-        counted.clear()
-        assert space.organise.collect_garbage(Collect(0.0)).runs == runs
-        return len(counted)
+        with counted() as said:
+            assert space.organise.collect_garbage(Collect(0.0)).runs == runs
+        return len(said)
 
-    for name in ("execute", "_run"):
-        carry_out = getattr(Tx, name)
-
-        def counting(tx: Tx, sql: str, *params: object, carry_out: Any = carry_out) -> object:
-            counted.append(sql)
-            return carry_out(tx, sql, *params)
-
-        monkeypatch.setattr(Tx, name, counting)
     assert took(1) == took(15) > 0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,12 +13,12 @@ import pytest
 from runward.governance.calling import Call
 from runward.governance.model import NewMember
 from runward.governance.scopes import readable_projects
-from runward.store.transaction import Tx
 from runward.tracking.api import Tracking
 from runward.tracking.model import NewProject, NewRun
 from runward.workspace import FolderWorkspace, Workspace, open_folder
 from tests.permissions.estate import Estate
 from tests.permissions.site import acting
+from tests.statements import counted
 
 LISTS: dict[str, Callable[[Workspace], object]] = {
     "tracking.search_runs": lambda space: space.tracking.search_runs(limit=1000),
@@ -51,26 +50,11 @@ def owner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FolderWorkspace]
         yield space
 
 
-@contextlib.contextmanager
-def _counted() -> Iterator[list[str]]:
-    """The statements that this thread runs meanwhile: another test's upload may still be under way in its own."""
-    run, said, asked_by = Tx._run, [], threading.get_ident()
-
-    def counting(self: Tx, sql: str, params: object = ()) -> object:
-        if threading.get_ident() == asked_by:
-            said.append(sql)
-        return run(self, sql, params)  # type: ignore[arg-type]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Tx, "_run", counting)
-        yield said
-
-
 def _counts(space: Workspace) -> dict[str, tuple[int, int]]:
     """How many statements each list takes, and how many of them ask for roles."""
     found = {}
     for name, ask in LISTS.items():
-        with _counted() as said:
+        with counted() as said:
             ask(space)
         found[name] = len(said), sum(sql.count(" grants ") for sql in said)
     return found
@@ -96,13 +80,13 @@ def test_hundreds_of_runs_are_listed_by_one_clause(owner: FolderWorkspace) -> No
     owner.tracking.create_run(NewRun(project=hidden))
     for _ in range(2):
         author.tracking.create_run(NewRun(project="many"))
-    with _counted() as few:
+    with counted() as few:
         assert len(reader.tracking.search_runs(project="many", limit=400).runs) == 2
     with owner.dispatcher.database.transaction(write=True) as tx:
         call = Call(owner.dispatcher, tx, owner.actor)
         for _ in range(398):
             call.use(Tracking).create_run(NewRun(project="many"))
-    with _counted() as many:
+    with counted() as many:
         assert len(reader.tracking.search_runs(project="many", limit=400).runs) == 400
     assert {sql[:40] for sql in many} == {sql[:40] for sql in few}
     assert sum(sql.count(" grants ") for sql in many) == sum(sql.count(" grants ") for sql in few) == 1

@@ -93,6 +93,29 @@ def test_threads_that_ended_leave_no_connection_open(database: Database) -> None
     assert database.connections() == 1
 
 
+_AT_EXIT = """
+import atexit, sys
+from runward.store.database import open_database
+from runward.store.migrations import migrate, schema_version
+
+database = open_database(sys.argv[1])
+migrate(database)
+
+def store_the_rest():
+    with database.transaction(write=False) as tx:
+        assert database.connections() == 1  # what another thread asks as it begins
+        print("version", schema_version(tx))
+
+atexit.register(store_the_rest)
+"""
+
+
+def test_what_the_main_thread_stores_at_the_programs_end_keeps_its_connection(database: Database) -> None:
+    """By then the thread counts as ended; the upload's thread, as it began, closed it under the end of a run."""
+    done = subprocess.run([sys.executable, "-c", _AT_EXIT, database.url], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == (f"version {LATEST}\n", "")
+
+
 def test_a_failed_migration_leaves_the_schema_as_it_was(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """One transaction: the first statements of a broken migration are gone with the rest."""
     migrate(database)

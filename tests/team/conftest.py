@@ -8,9 +8,7 @@ from pathlib import Path
 import pytest
 
 from runward import face
-from runward.execution.backend import set_backend_factory
 from runward.execution.entry import set_entry_point
-from runward.recording import WorkspaceBackend
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +16,6 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     monkeypatch.setenv("RUNWARD_DIR", str(tmp_path / "ws"))
     monkeypatch.setenv("RUNWARD_PROJECT", "lab")
     monkeypatch.chdir(tmp_path)
-    set_backend_factory(WorkspaceBackend)
     face.connect()
     yield tmp_path / "ws"
     set_entry_point(None)

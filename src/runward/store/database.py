@@ -118,7 +118,9 @@ class _Pool:
         with self._lock():
             # What was opened before a fork is still the parent's.
             here = [one for one in self._opened if one.pid == self._pid]
-            over = [one for one in here if not one.thread.is_alive()]
+            # The main thread counts as ended before what it does at the program's end: the last of a run is stored there.
+            main = threading.main_thread()
+            over = [one for one in here if not (one.thread is main or one.thread.is_alive())]
             self._opened = [one for one in self._opened if one not in over]
         for one in over:
             one.connection.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from runward.core.clock import utc_now
 from runward.core.hashing import digest_bytes
 from runward.core.ids import new_id
 from runward.data import files
-from runward.errors import ForbiddenError, InvalidError, PurposeError
+from runward.errors import ForbiddenError, InvalidError, MissingExtraError, PurposeError
 from runward.governance.model import AuditEvent
 from runward.policy.model import LabelName, Terms
 from runward.review.model import CheckResult
@@ -182,6 +183,11 @@ class PurposeSuite:
         store(reader, world.project, name, {"a.csv": content + b"\n1"})
         with pytest.raises(PurposeError):
             reader.data.diff_table(dataset, "latest", "a.csv")
+        if importlib.util.find_spec("polars") is None:
+            # It is told what is missing: who may not read them is not told that.
+            with pytest.raises(MissingExtraError):
+                reader.data.diff_table(dataset, "latest", "a.csv", purpose="care")
+            return
         assert reader.data.diff_table(dataset, "latest", "a.csv", purpose="care").path == "a.csv"
 
     def test_what_a_run_read_from_a_disk_is_seen(self, world: World) -> None:
