@@ -505,6 +505,19 @@ def test_a_database_is_closed_when_nobody_is_in_the_middle_of_using_it(tmp_path:
     assert not closer.is_alive()
 
 
+def test_what_goes_on_after_a_workspace_was_closed_is_told_so(tmp_path: Path) -> None:
+    """An upload in its own thread; it hears an error of the store, which it knows to wait after, not one of the driver."""
+    database = open_database(f"sqlite:///{tmp_path / 'd.db'}")
+
+    def go_on() -> None:
+        with database.transaction(write=False) as tx:
+            database.close()
+            tx.scalar("SELECT 1")
+
+    with pytest.raises(StoreError, match="closed"):
+        go_on()
+
+
 def test_an_organisations_extensions_are_left_as_they_are(postgres_url: str) -> None:
     """``pg_stat_statements`` brings views with columns of text, which no statement of ours may touch."""
     with psycopg.connect(postgres_url, autocommit=True) as connection:

@@ -19,6 +19,7 @@ from runward.privacy.rows import Reader, pages
 from runward.privacy.words import Words
 from runward.store.database import SqliteDatabase, Tx
 from runward.store.layout import columns_of, primary_key
+from runward.tracking.files import read_chunks
 
 _CHUNK = 1 << 20
 _WORDS = frozenset({"words"})
@@ -98,16 +99,10 @@ def _search(words: Words, path: Path, place: str) -> Searched:
             yield chunk
 
     try:
-        hits = words.found_in(counted(_of_sqlite(path) if path.suffix == ".db" else _of_file(path)))
+        hits = words.found_in(counted(_of_sqlite(path) if path.suffix == ".db" else read_chunks(path)))
     except FileNotFoundError:
         return Searched(place, 0, 0)
     return Searched(place, size, hits)
-
-
-def _of_file(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            yield chunk
 
 
 def _of_sqlite(path: Path) -> Iterator[bytes]:

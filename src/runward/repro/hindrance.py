@@ -23,9 +23,7 @@ _LACKS = {
 _NO_FILE = re.compile(r"No such file or directory: '([^'\n]+)'")
 
 
-def hindrance(
-    outcome: RerunOutcome, exit_code: int, masked: Sequence[str] = (), known: Collection[str] | None = None
-) -> str:
+def hindrance(outcome: RerunOutcome, exit_code: int, masked: Sequence[str], known: Collection[str]) -> str:
     """What the machine lacked, in words; empty where the rerun ended as the run did or failed by itself.
 
     Args:
@@ -45,9 +43,9 @@ def hindrance(
         file.seek(max(0, outcome.stderr_path.stat().st_size - _TAIL))
         said = file.read().decode(errors="replace")
     found = next((what for pattern, what in _LACKS.items() if re.search(pattern, said)), "")
-    lost = _NO_FILE.findall(said) if known is not None else []
-    if not found and lost and not any(name.endswith(lost[-1].removeprefix("./")) for name in known or ()):
-        found = f"it found no {lost[-1]}, of which nothing was recorded: the run may have taken it away before it ended"
+    lost = (_NO_FILE.findall(said) or [""])[-1]
+    if not found and lost and not any(name.endswith(lost.removeprefix("./")) for name in known):
+        found = f"it found no {lost}, of which nothing was recorded: the run may have taken it away before it ended"
     if not found and masked:
         more = f" and {len(masked) - 3} more" if len(masked) > 3 else ""
         found = (

@@ -200,8 +200,10 @@ class SqliteDatabase:
                 connection.execute("COMMIT")
                 tx.committed()
             except sqlite3.Error as error:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
+                # Whoever closed the workspace meanwhile has undone it too.
+                with contextlib.suppress(sqlite3.ProgrammingError):
+                    if connection.in_transaction:
+                        connection.execute("ROLLBACK")
                 raise _sqlite_error(error, self.path) from error
 
     def snapshot(self) -> contextlib.AbstractContextManager[Tx]:
@@ -270,6 +272,7 @@ def _sqlite_error(error: sqlite3.Error, path: Path) -> StoreError | ConflictErro
         "disk is full": "free some space; nothing was written and journals keep what is not stored yet",
         "readonly": f"make {path.parent} writable for this user",
         "unable to open": f"check that {path.parent} exists and is writable",
+        "closed database": "the workspace was closed; open it again",
         "locked": "another process has been writing for a long time; try again",
     }
     hint = next((hint for part, hint in hints.items() if part in text), "run `runward doctor`")

@@ -91,7 +91,6 @@ export const COMPARED: Record<string, BadgeSpec> = {
   missing: spec("∅", "missing", "amber", "The rerun did not produce it."),
   added: spec("+", "added", "amber", "Only the rerun produced it."),
   unchecked: spec("?", "unchecked", "grey", "It could not be compared."),
-  reproduced: spec("≡", "no level", "grey", "A rerun gave the same result, under other conditions than a level asks for; the report names them."),
   undecided: spec("?", "undecided", "grey", "It could not be decided."),
 };
 
@@ -103,7 +102,6 @@ export const VERDICTS: Record<string, BadgeSpec> = {
   pass: spec("✓", "pass", "green", "It holds."),
   warn: spec("!", "warning", "amber", "It holds, with a remark."),
   fail: spec("✗", "fail", "red", "It does not hold; the evidence says where."),
-  reproduced: spec("≡", "no level", "grey", "A rerun gave the same result, under other conditions than a level asks for; the report names them."),
   undecided: spec("?", "undecided", "grey", "It could not be evaluated, so it opens nothing."),
   needs_person: spec("◌", "needs a person", "accent", "Only a person can decide this."),
 };
