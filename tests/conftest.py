@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -85,6 +86,8 @@ def _no_settings_of_the_developer(tmp_path_factory: pytest.TempPathFactory) -> I
         patch.setenv("GIT_AUTHOR_NAME", "tester")
         # Tests are no place to ask a package index; those that are about it say so.
         patch.setenv("RUNWARD_PYLOCK", "0")
+        # What a shell starts in the background ignores Ctrl-C, and so would all that the tests start and interrupt.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         yield
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from runward.core.hashing import digest_file
+from runward.core.apart import digest_of
 from runward.core.ids import Digest
 from runward.data.api import Data
 from runward.data.files import DataFiles, LinkMode
@@ -139,7 +139,7 @@ def _single(manifest: Manifest) -> str:
 
 def _digest(item: Found, cache: FileCache) -> str:
     began = time.time_ns()
-    digest = digest_file(os.fsdecode(item.place))
+    digest = digest_of(item.place)
     cache.remember(item, digest, began)
     return digest
 

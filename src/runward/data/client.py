@@ -11,8 +11,8 @@ from copy import copy
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from runward.core.apart import digest_of
 from runward.core.call import Intent
-from runward.core.hashing import digest_file
 from runward.core.ids import Digest
 from runward.data.api import Data
 from runward.data.checkout import Placed, fetch_all, place_version
@@ -156,7 +156,7 @@ class Datasets:
         if store and self._own is not None:
             digests = [digest for digest, _ in self._own.put_new(item.place for item in batch)]
         else:
-            digests = [digest_file(os.fsdecode(item.place)) for item in batch]
+            digests = [digest_of(item.place) for item in batch]
         done, again = dict[str, FileItem](), list[Found]()
         for item, digest in zip(batch, digests, strict=True):
             status = os.stat(item.place)

@@ -252,8 +252,10 @@ def put_alike(source: Path, target: Path, how: LinkMode) -> bool:
     A clone may be changed freely; a hard link is the stored file itself, which is read-only. Root may write even there, so
     only who asks for links gets them as root; small files are not worth the care.
     """
-    if how in ("auto", "reflink") and cloned(source, target):
-        return True
+    if how in ("auto", "reflink"):
+        with open(source, "rb") as file:
+            if cloned(file, target):
+                return True
     worth = how == "hardlink" or (how == "auto" and os.geteuid() != 0 and source.stat().st_size >= _LINK_FROM)
     if worth:
         with contextlib.suppress(OSError):

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,9 +18,7 @@ from runward.store.database import SqliteDatabase, Tx
 from runward.store.layout import columns_of, primary_key
 from runward.tracking.files import read_chunks
 
-_CHUNK = 1 << 20
 _WORDS = frozenset({"words"})
-_COPY = "import shutil, sys; shutil.copyfileobj(open(sys.argv[1], 'rb'), sys.stdout.buffer, 1 << 20)"
 
 
 class Searched(msgspec.Struct, frozen=True):
@@ -99,28 +94,13 @@ def _search(words: Words, path: Path, place: str) -> Searched:
             yield chunk
 
     try:
-        hits = words.found_in(counted(_of_sqlite(path) if path.suffix == ".db" else read_chunks(path)))
+        hits = words.found_in(counted(read_chunks(path)))
     except FileNotFoundError:
         return Searched(place, 0, 0)
+    except OSError as error:
+        hint = "look at the disk; the erasure goes on by itself"
+        raise StoreError(f"{path} cannot be read to the end: {error.strerror}", hint=hint) from error
     return Searched(place, size, hits)
-
-
-def _of_sqlite(path: Path) -> Iterator[bytes]:
-    """A database's file, read by another process. Raises: FileNotFoundError, StoreError.
-
-    A process that closes a file gives up all its locks on it (POSIX), those of SQLite's connections too. The next program that
-    is done with the database would then take itself for the last one and remove the log that is still written here.
-    """
-    if not path.exists():
-        raise FileNotFoundError(path)
-    command = [sys.executable, "-I", "-S", "-c", _COPY, str(path)]
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as reader:
-        assert reader.stdout is not None
-        with contextlib.closing(reader.stdout) as pipe:
-            while chunk := pipe.read(_CHUNK):
-                yield chunk
-    if reader.returncode and path.exists():
-        raise StoreError(f"{path} cannot be read to the end", hint="look at the disk; the erasure goes on by itself")
 
 
 def _grouped(found: list[Searched]) -> list[Searched]:

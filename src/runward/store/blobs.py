@@ -12,6 +12,7 @@ from typing import BinaryIO, Protocol, Self
 
 from blake3 import blake3
 
+from runward.core.apart import reading
 from runward.core.hashing import digest_bytes, digest_chunks
 from runward.core.ids import Digest
 from runward.errors import CorruptedError, InvalidError, NotFoundError
@@ -286,7 +287,7 @@ class Putting(abc.ABC):
 
     def put_file(self, path: str | Path) -> Digest:
         """See :meth:`Blobs.put_file`."""
-        with open(path, "rb") as source:
+        with reading(path) as source:
             return self.put_stream(iter(lambda: source.read(CHUNK_BYTES), b""))[0]
 
     def put_stream(self, chunks: Iterable[bytes], expect: Digest | None = None) -> tuple[Digest, int]:

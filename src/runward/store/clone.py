@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 if sys.platform == "linux":
     import fcntl
@@ -12,13 +13,13 @@ if sys.platform == "linux":
 _FICLONE = 0x40049409
 
 
-def cloned(source: str | bytes | Path, target: Path) -> bool:
-    """Whether a new file became a clone of another one (btrfs, XFS, bcachefs). Raises: OSError (it cannot be read)."""
+def cloned(source: BinaryIO, target: Path) -> bool:
+    """Whether a new file became a clone of an open one (btrfs, XFS, bcachefs). Raises: OSError."""
     if sys.platform != "linux":
         return False
-    with open(source, "rb") as data, open(target, "xb") as copy:
+    with open(target, "xb") as copy:
         try:
-            fcntl.ioctl(copy.fileno(), _FICLONE, data.fileno())
+            fcntl.ioctl(copy.fileno(), _FICLONE, source.fileno())
         except OSError:
             os.unlink(target)
             return False

@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 from blake3 import blake3
 
+from runward.core.apart import reading
 from runward.core.hashing import digest_bytes, digest_file
 from runward.core.ids import Digest
 from runward.errors import NotFoundError, StoreError
@@ -159,14 +160,14 @@ class FolderBlobs(Putting):
         self._make_root()
         with tempfile.TemporaryDirectory(prefix=".new-", dir=self.root) as folder:
             for number, path in enumerate(paths):
-                with open(path, "rb", opener=without_waiting) as source:
+                with reading(path, without_waiting) as source:
                     head = source.read(SMALL_BYTES + 1)
                     if len(head) <= SMALL_BYTES:
                         done.append((digest_bytes(head), len(head)))
                         small[done[-1][0]] = head
                         continue
                     target = Path(folder) / str(number)
-                    done.append(self._copied(path, source, head, target))
+                    done.append(self._copied(source, head, target))
                 fresh[done[-1][0]] = target
             try:
                 self._keep_all({digest: path for digest, path in fresh.items() if not self._touch_file(digest)})
@@ -187,10 +188,10 @@ class FolderBlobs(Putting):
             hint="free some space; nothing is half stored",
         )
 
-    def _copied(self, path: bytes, source: BinaryIO, head: bytes, target: Path) -> tuple[Digest, int]:
+    def _copied(self, source: BinaryIO, head: bytes, target: Path) -> tuple[Digest, int]:
         """(digest, size) of a file that was cloned, or copied piece by piece as it is read."""
         try:
-            if cloned(path, target):
+            if cloned(source, target):
                 target.chmod(0o444)
                 return digest_file(target), target.stat().st_size
             hasher, size, piece = blake3(), 0, head

@@ -17,6 +17,7 @@ from typing import BinaryIO, NamedTuple, TypeVar
 
 from blake3 import blake3
 
+from runward.core.apart import reading
 from runward.core.hashing import digest_bytes
 from runward.core.ids import Digest
 from runward.core.parallel import at_once
@@ -265,7 +266,7 @@ class SealedBlobs(Putting):
         """See :meth:`LocalBlobs.put_new`."""
         done, small = list[tuple[Digest, int]](), dict[Digest, bytes]()
         for path in paths:
-            with open(path, "rb", opener=without_waiting) as source:
+            with reading(path, without_waiting) as source:
                 head = source.read(_SMALL_BYTES + 1)
                 if len(head) <= _SMALL_BYTES:
                     name, digest, small_one = self._sealed_small(head)

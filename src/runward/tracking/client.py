@@ -20,6 +20,7 @@ from typing import Any
 import msgspec
 
 from runward.config.settings import flat_items, library_tags, origin_of, origins_in
+from runward.core.apart import reading
 from runward.core.hashing import digest_bytes, digest_file
 from runward.core.usage import Usage
 from runward.errors import InvalidError, NotFoundError, RunwardError, RunwardWarning
@@ -32,7 +33,6 @@ from runward.tracking.media import parse_media_path, plain
 from runward.tracking.medialog import MAX_STEP, MediaLog
 
 MAX_TAG = 100_000
-_COPY_BYTES = 1 << 20
 _IN_JOURNAL = 1 << 14
 """Bytes of a file that goes into the journal: to make a file of its own would take longer than to copy it."""
 JOURNAL_VARIABLE = "RUNWARD_JOURNAL"
@@ -302,7 +302,7 @@ class ActiveRun(MediaLog):
 
         They are copied now: what the script does to its file afterwards must not change what was logged.
         """
-        with open(path, "rb", buffering=0) as source:
+        with reading(path) as source:
             data = source.read(_IN_JOURNAL + 1)
             if len(data) <= _IN_JOURNAL:
                 return digest_bytes(data), data
@@ -311,7 +311,7 @@ class ActiveRun(MediaLog):
             temporary = spool / f".{os.getpid()}-{next(self._spooled)}"
             with open(temporary, "wb") as copy:
                 copy.write(data)
-                shutil.copyfileobj(source, copy, _COPY_BYTES)
+                shutil.copyfileobj(source, copy, 1 << 20)
         digest = digest_file(temporary)
         temporary.rename(spool / digest)
         return digest, None

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 from urllib.parse import quote
 
+from runward.core.apart import digest_of, reading
 from runward.core.call import Intent
 from runward.core.codec import MSGPACK, encode
-from runward.core.hashing import digest_bytes, digest_file
+from runward.core.hashing import digest_bytes
 from runward.core.ids import Digest
 from runward.core.operation import Door
 from runward.core.parallel import at_once
@@ -161,7 +162,7 @@ def uploaded_sizes(call: Call, project_id: str, digests: Sequence[str]) -> dict[
 
 def read_chunks(path: Path) -> Iterator[bytes]:
     """A file in pieces."""
-    with open(path, "rb") as file:
+    with reading(path) as file:
         while chunk := file.read(_CHUNK):
             yield chunk
 
@@ -187,7 +188,7 @@ class FolderFiles:
 
     def put_file(self, project: str, path: Path) -> tuple[Digest, int]:
         """See :class:`Files`."""
-        return self._put(project, digest_file(path), read_chunks(path))
+        return self._put(project, digest_of(path), read_chunks(path))
 
     def put_bytes(self, project: str, data: bytes) -> Digest:
         """See :class:`Files`."""
@@ -277,7 +278,7 @@ class RemoteFiles:
 
     def put_file(self, project: str, path: Path) -> tuple[Digest, int]:
         """See :class:`Files`."""
-        digest = digest_file(path)
+        digest = digest_of(path)
         if not self._http.exists(f"/projects/{project.replace('/', ':')}/blobs/{digest}"):
             self._send(project, digest, path)
         return digest, path.stat().st_size

@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 
 import msgspec
 
-from runward.core.hashing import digest_file
+from runward.core.apart import digest_of
 from runward.tracking.capture.code import capture_code
 from runward.tracking.capture.edits import find_edits
 from runward.tracking.capture.environment import capture_environment, environment_digest, foreign_environment
@@ -93,7 +93,7 @@ def environment_of(
     edited: dict[str, dict[str, str]] = {}
     for edit in find_edits([str(path) for path in python["path"]], loaded, thorough=thorough):
         with contextlib.suppress(OSError):
-            digest = blobs.put_file(edit.file) if blobs else digest_file(edit.file)
+            digest = blobs.put_file(edit.file) if blobs else digest_of(edit.file)
             edited.setdefault(edit.package, {})[edit.path] = digest
     packages = [
         msgspec.structs.replace(package, edited=edited.get(package.name, {})) for package in environment.packages
@@ -143,7 +143,7 @@ def written_files(paths: Iterable[str], root: Path, started_ns: int, own: Path) 
             status = os.stat(path)
             if not os.path.isfile(path) or status.st_mtime_ns < started_ns - _TICK_NS or path.startswith(sys.prefix):
                 continue
-            digest = digest_file(path) if status.st_size <= _MOST_BYTES else ""
+            digest = digest_of(path) if status.st_size <= _MOST_BYTES else ""
             relative = encode_path(str(place.relative_to(root)))
             found.append(FileWritten(path=relative, size=status.st_size, digest=digest))
     return found

@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from runward.core.hashing import digest_bytes, digest_file
+from runward.core.apart import digest_of, reading
+from runward.core.hashing import digest_bytes
 from runward.core.ids import Digest
 from runward.tracking.capture.model import (
     BlobSink,
@@ -156,7 +157,7 @@ class TreeReader:
         if status.st_size > (_SMALL_BYTES if committed else _MASKED_BYTES):
             stored = Stored(self._blobs.put_file(Path(os.fsdecode(full))), status.st_size, 0)
         else:
-            with open(full, "rb") as file:
+            with reading(full) as file:
                 data = file.read()
             data, masked = (data, 0) if committed else _masked(path, data)
             stored = Stored(self._blobs.put_bytes(data), len(data), masked)
@@ -168,7 +169,7 @@ class TreeReader:
         digest = known.digest if known else ""
         if not digest and status.st_size <= self._limits.digest_bytes:
             read_at_ns = time.time_ns()
-            digest = digest_file(os.fsdecode(full))
+            digest = digest_of(full)
             self._cache.remember(path, status, Stored(digest, status.st_size, 0), read_at_ns)
         mebibytes, kept = status.st_size / 2**20, self._limits.file_bytes / 2**20
         entry = LeftOut(

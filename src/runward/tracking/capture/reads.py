@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePath
 from typing import Any
 
-from runward.core.hashing import digest_file
+from runward.core.apart import digest_of
 from runward.tracking.capture.model import FileRead, ReadMethod, encode_path
 
 _MAX_DIGEST_BYTES = 2 << 30
@@ -115,7 +115,7 @@ class ReadRecorder:
             status = os.stat(path)
             if not os.path.isfile(path):
                 return None
-            digest = digest_file(path) if status.st_size <= _MAX_DIGEST_BYTES else ""
+            digest = digest_of(path) if status.st_size <= _MAX_DIGEST_BYTES else ""
         except OSError:
             return None
         inside = PurePath(path).is_relative_to(root)
