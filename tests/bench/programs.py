@@ -198,6 +198,8 @@ print("ready", flush=True)
 sys.stdin.readline()
 for batch in batches:
     remote.tracking.append(run.id, batch)
+print("done", flush=True)
+sys.stdin.readline()
 """
 
 RECORDER = """
@@ -221,6 +223,8 @@ print("ready", flush=True)
 sys.stdin.readline()
 for _ in range(int(sys.argv[1])):
     record()
+print("done", flush=True)
+sys.stdin.readline()
 """
 
 SMALL_FILES = """

@@ -36,7 +36,7 @@ class Outcome(NamedTuple):
 def outcomes(tx: Tx, projects: Clause, *, by_level: bool) -> list[Outcome]:
     """The newest attempt of each eligible run, at each level or at any, counted by how it ended.
 
-    The mark stands for the newest verification: where it is about what the run is now, one of another content is not.
+    The mark names a verification of what the run is now, where there is one: one of another content is outdated.
     """
     level = "n.attempted" if by_level else "''"
     earned = "n.level = n.attempted" if by_level else "n.level <> 'none'"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from runward.core.ids import RunId, VerificationId
+from runward.repro.model import Level
 
 
 class NewVerification(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -44,6 +46,30 @@ class Verification(msgspec.Struct, frozen=True):
     duration_s: float
     outdated: bool
     """True when the run changed since."""
+
+
+def rank_of(level: str) -> int:
+    """A level's place among all, from 0 for none on. Raises: ValueError."""
+    return list(Level).index(Level(level))
+
+
+def standing(verifications: Iterable[Verification]) -> Verification | None:
+    """The verification that counts: the highest level on the present content since it last did not come out again.
+
+    What is outdated or undecided counts neither way.
+
+    Args:
+        verifications: Of one run, newest first.
+    """
+    found: Verification | None = None
+    for one in verifications:
+        if one.outdated or one.verdict == "undecided":
+            continue
+        if one.verdict == "not_reproduced":
+            return found or one
+        if found is None or rank_of(one.level) > rank_of(found.level):
+            found = one
+    return found
 
 
 class VerificationDetail(msgspec.Struct, frozen=True):

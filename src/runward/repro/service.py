@@ -21,7 +21,14 @@ from runward.governance.scopes import project_scope
 from runward.repro import certificate
 from runward.repro.api import Repro
 from runward.repro.evidence import check_evidence, group_of
-from runward.repro.records import NewVerification, ReplicateGroup, SigningKey, Verification, VerificationDetail
+from runward.repro.records import (
+    NewVerification,
+    ReplicateGroup,
+    SigningKey,
+    Verification,
+    VerificationDetail,
+    standing,
+)
 from runward.store.database import Row
 from runward.tracking.captured import document_of
 from runward.tracking.content import content_digest, content_of, detail_of
@@ -31,6 +38,8 @@ from runward.tracking.replicates import replicates_of
 
 _VERDICTS = ("reproduced", "not_reproduced", "undecided")
 _LEVELS = ("none", "basic", "environment", "statistical", "conceptual")
+_LATEST = 200
+"""So many verifications of one run are looked at, the newest first."""
 _COLUMNS = """v.id, v.run_id, r.name, p.path, v.verdict, v.level, v.reason, v.author, v.host, v.at, v.duration_s, v.digest,
   v.attempted
   FROM verifications v JOIN runs r ON r.id = v.run_id JOIN projects p ON p.id = r.project_id"""
@@ -69,7 +78,7 @@ class ReproService(Repro):
                 _attempted(new),
             ),
         )
-        set_mark(self.call, run_id, "verification", _label(new.verdict, new.level), verification_id)
+        _note_standing(self.call, run_id)
         data: dict[str, object] = {"level": new.level, "verdict": new.verdict, "title": f"Verification: {new.reason}"}
         publish_on_run(self.call, "verification.recorded", "verification", verification_id, run_id, data)
         return self.get_verification(verification_id)
@@ -205,7 +214,7 @@ def _label(verdict: str, level: str) -> str:
 
 
 def _on_changed(call: Call, event: Event) -> None:
-    _note_content(call, event.object_id)
+    _note_standing(call, event.object_id)
 
 
 def _on_ended(call: Call, event: Event) -> None:
@@ -220,17 +229,17 @@ def _note_ended(ended: Sequence[tuple[Call, str]]) -> None:
     }
     for call, run_id in ended:
         if run_id in verified:
-            _note_content(call, run_id)
+            _note_standing(call, run_id)
 
 
-def _note_content(call: Call, run_id: str) -> None:
-    """A verification of older content stays, and is shown as outdated until the run has that content again."""
-    row = call.tx.one(
-        "SELECT id, digest, verdict, level FROM verifications WHERE run_id = ? ORDER BY at DESC LIMIT 1", (run_id,)
-    )
-    if row is not None:
-        label = _label(row[2], row[3]) if row[1] == content_digest(call.tx, run_id) else OUTDATED
-        set_mark(call, run_id, "verification", label, row[0])
+def _note_standing(call: Call, run_id: str) -> None:
+    """The run wears the verification that stands; without one the newest, which may speak of content that it no longer has."""
+    digest = content_digest(call.tx, run_id)
+    rows = call.tx.all(f"SELECT {_COLUMNS} WHERE v.run_id = ? ORDER BY v.at DESC, v.id DESC LIMIT ?", (run_id, _LATEST))
+    found = [_verification(row, digest) for row in rows]
+    if shown := standing(found) or next(iter(found), None):
+        label = OUTDATED if shown.outdated else _label(shown.verdict, shown.level)
+        set_mark(call, run_id, "verification", label, shown.id)
 
 
 def _scope(call: Call, verification_id: str) -> Scope | None:

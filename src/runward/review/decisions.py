@@ -11,9 +11,10 @@ from runward.core.ids import Digest
 from runward.core.permissions import PERMISSIONS, Role
 from runward.governance.scopes import members_at
 from runward.repro.model import Level
+from runward.repro.records import standing
 from runward.review import repository as sql
 from runward.review.gatekeeping import Gatekeeping, standards_of
-from runward.review.gates import DOCUMENTED, VERIFIED, standing
+from runward.review.gates import DOCUMENTED, VERIFIED
 from runward.review.model import Act, CheckResult, Condition, ReviewComment, ReviewState, Standards, Vote
 from runward.review.modelfiles import CARD
 from runward.review.revisions import changed_parts, newest_revision, stored_parts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from runward.core.ids import Digest
@@ -10,7 +10,7 @@ from runward.core.patterns import fits
 from runward.core.said import is_said
 from runward.core.sizes import bytes_of, in_words
 from runward.repro.model import Level
-from runward.repro.records import Verification
+from runward.repro.records import Verification, rank_of, standing
 from runward.review.model import BaselineRule, CheckResult, EvidenceItem, MetricRule, Standards, Verdict
 from runward.review.workflow import branch_gate
 from runward.tracking.model import MetricSummary, Run, RunStatus
@@ -167,29 +167,6 @@ def _documented(run: Run) -> CheckResult:
     return _gate(DOCUMENTED, good, "a purpose is given" if good else said)
 
 
-def standing(verifications: Iterable[Verification]) -> Verification | None:
-    """The verification that counts: the highest level on the present content since it last did not come out again.
-
-    What is outdated or undecided counts neither way.
-
-    Args:
-        verifications: Of one run, newest first.
-    """
-    found: Verification | None = None
-    for one in verifications:
-        if one.outdated or one.verdict == "undecided":
-            continue
-        if one.verdict == "not_reproduced":
-            return found or one
-        if found is None or _rank(one.level) > _rank(found.level):
-            found = one
-    return found
-
-
-def _rank(level: str) -> int:
-    return list(Level).index(Level(level))
-
-
 def _verified(standards: Standards, verifications: Sequence[Verification], oldest: datetime | None) -> CheckResult:
     required = standards.require_level
     gate, wanted = f"{VERIFIED} {required}", f"a verification of level {required} is required"
@@ -200,7 +177,7 @@ def _verified(standards: Standards, verifications: Sequence[Verification], oldes
         return CheckResult(gate, "gate", Verdict.UNDECIDED, f"{wanted}; {said}", older, required=True)
     if found.verdict == "not_reproduced":
         return _gate(gate, False, f"{wanted}; the run did not come out again: {found.reason}", [_about(found)])
-    if _rank(found.level) < _rank(required):
+    if rank_of(found.level) < rank_of(required):
         earned = f"level {found.level}" if found.level != Level.NONE else "no level"
         return _gate(gate, False, f"{wanted}; {earned} was earned", [_about(found)])
     if oldest is not None and found.at < oldest:

@@ -88,11 +88,31 @@ class ReproSuite:
         """So is what could not be decided, and a result that agrees under conditions that earn no level."""
         space = world.member()
         run = world.run(space, end=RunStatus.FINISHED)
-        for verdict, label in (("not_reproduced", "differs"), ("undecided", "undecided"), ("reproduced", "reproduced")):
+        for verdict, label in (("undecided", "undecided"), ("not_reproduced", "differs"), ("reproduced", "reproduced")):
             found = space.repro.record(run.id, NewVerification(verdict, "none", "r", REPORT, 0.0))
             assert found.certificate is None
             marks = space.tracking.get_run(run.id).run.marks
             assert next(m for m in marks if m.kind == "verification").label == label
+
+    def test_a_run_wears_the_highest_level_since_it_last_came_out_otherwise(self, world: World) -> None:
+        """What a gate asks for and what a list shows is the same: a quick look later takes nothing away, a difference all."""
+        space = world.member()
+        run = world.run(space, metrics={"acc": 0.9}, end=RunStatus.FINISHED)
+        worn = list[tuple[str, str]]()
+        tries = ("basic", "environment", "basic", "undecided", "not_reproduced", "undecided", "basic")
+        for tried in tries:
+            verdict, level = (tried, "none") if tried in ("undecided", "not_reproduced") else ("reproduced", tried)
+            space.repro.record(run.id, NewVerification(verdict, level, "r", {}, 0.0))
+            worn.append(
+                next((m.label, m.ref) for m in space.tracking.get_run(run.id).run.marks if m.kind == "verification")
+            )
+        assert [label for label, _ in worn] == [
+            *("basic", "environment", "environment", "environment"),
+            *("differs", "differs", "basic"),
+        ]
+        refs = [ref for _, ref in worn]
+        assert refs[1] == refs[2] == refs[3] != refs[0]
+        assert refs[4] == refs[5] != refs[6]
 
     def test_evidence_is_outdated_when_the_run_changes(self, world: World) -> None:
         """New points make it another result; a better name does not."""
