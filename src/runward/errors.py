@@ -149,7 +149,7 @@ class NoPreconditionError(RunwardError):
 
 
 class QuotaExceededError(RunwardError):
-    """A limit is used up for now."""
+    """A limit is used up for now; ``details["retry_after_s"]`` says for how long at most, and HTTP as ``Retry-After``."""
 
     code = "quota_exceeded"
     status = 429

@@ -123,7 +123,7 @@ def test_wrong_passwords_are_limited_and_tell_nothing(empty: tuple[FolderWorkspa
     assert {answer.status for answer in wrong} == {401}
     assert len({str({**answer.json, "request_id": ""}) for answer in wrong}) == 1
     answer = client.post("/api/v1/session", {"name": "ann", "password": PASSWORD})
-    assert (answer.status, answer.json["code"]) == (429, "quota_exceeded")
+    assert (answer.status, answer.json["code"], answer.headers["retry-after"]) == (429, "quota_exceeded", "300")
     assert "minutes" in answer.json["hint"]
 
 

@@ -43,7 +43,7 @@ _ERRORS = {
     "404": "no such object, or not visible",
     "409": "it does not fit the present state",
     "422": "the input is wrong",
-    "429": "a limit is used up",
+    "429": "a limit is used up, for as many seconds as the header Retry-After says",
     "503": "the store is away",
 }
 

@@ -74,7 +74,10 @@ def begin(
         count_try(tx, [f"oidc:{address}"], _STARTS)
         tx.execute("DELETE FROM sign_ins WHERE expires_at <= ?", (to_us(now),))
         if tx.scalar("SELECT count(*) FROM sign_ins") >= MOST_ATTEMPTS:
-            raise QuotaExceededError("too many sign-ins are under way", hint="try again in ten minutes")
+            wait_s = int(ATTEMPT_LASTS.total_seconds())
+            raise QuotaExceededError(
+                "too many sign-ins are under way", hint="try again in ten minutes", retry_after_s=wait_s
+            )
         version = (
             tx.scalar("SELECT credential_version FROM members WHERE id = ?", (member.member_id,)) if member else None
         )

@@ -40,7 +40,8 @@ def count_try(tx: Tx, keys: Sequence[str], most: int) -> None:
             (bucket, now, now - _WINDOW_US, now + _WINDOW_US, now - _WINDOW_US, now + _WINDOW_US),
         )
         if count is not None and count > most:
-            raise QuotaExceededError("too many tries in a short time", hint=f"try again in {WINDOW_S // 60} minutes")
+            hint = f"try again in {WINDOW_S // 60} minutes"
+            raise QuotaExceededError("too many tries in a short time", hint=hint, retry_after_s=WINDOW_S)
 
 
 def take_back(tx: Tx, keys: Sequence[str]) -> None:

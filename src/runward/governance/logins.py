@@ -89,7 +89,10 @@ def ask(dispatcher: Dispatcher, label: str, address: str) -> Waiting:
         count_try(tx, [f"login:{address}"], _STARTS)
         tx.execute("DELETE FROM logins WHERE expires_at <= ?", (to_us(now),))
         if tx.scalar("SELECT count(*) FROM logins") >= MOST:
-            raise QuotaExceededError("too many command lines wait to be let in", hint="try again in ten minutes")
+            wait_s = int(LASTS.total_seconds())
+            raise QuotaExceededError(
+                "too many command lines wait to be let in", hint="try again in ten minutes", retry_after_s=wait_s
+            )
         tx.insert(
             "logins",
             {

@@ -239,4 +239,6 @@ def _converted(param: Any, given: str | list[str]) -> Any:
 def error_response(error: RunwardError) -> Response:
     """An error as problem+json."""
     headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else {}
+    if wait_s := error.details.get("retry_after_s"):
+        headers["Retry-After"] = str(wait_s)
     return JSONResponse(described(error), status_code=error.status, media_type=PROBLEM, headers=headers)
