@@ -6,7 +6,7 @@ import contextlib
 import logging
 from pathlib import Path
 
-from runward.server.run import LOOPBACK, RunningServer, listen
+from runward.server.run import LOOPBACK, RunningServer, listen, open_store
 from runward.workspace import open_folder
 
 
@@ -29,3 +29,15 @@ def test_it_leaves_the_log_handlers_of_its_host_open(tmp_path: Path) -> None:
     ):
         assert not handler.closed
     assert not handler.closed
+
+
+def test_its_folder_is_for_nobody_else(tmp_path: Path) -> None:
+    """Where it is made; whoever made one has chosen who reads it."""
+    own = tmp_path / "own"
+    own.mkdir()
+    own.chmod(0o750)
+    for folder, mode in ((tmp_path / "made", 0o700), (own, 0o750)):
+        dispatcher = open_store(folder)
+        assert folder.stat().st_mode & 0o777 == mode
+        dispatcher.database.close()
+        dispatcher.blobs.close()

@@ -40,10 +40,12 @@ _STOP_S = 30
 def open_store(folder: Path, database: str = "", blobs: str = "") -> Dispatcher:
     """The rooms for a server: a folder, or a database URL with a folder or a bucket of blobs.
 
+    A folder that is made for it is nobody else's to read.
+
     Raises: StoreError, InvalidError, MissingExtraError, MigrationNeededError.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(
             f"the folder {folder} cannot be made: {error.strerror}", hint="choose another --dir"
