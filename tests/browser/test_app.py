@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from runward.tracking.model import Batch
+from runward.tracking.model import Batch, NewProject, NewRun
 from tests.browser.conftest import Site, Visitor, barriers
 from tests.browser.seed import PROJECT, fill_many, points
 
@@ -213,6 +213,19 @@ def test_curves_follow_a_running_run(visit: Visitor, site: Site) -> None:
     page.get_by_text("1 metric", exact=True).wait_for(timeout=5000)
     site.workspace.tracking.append(run_id, Batch("live", 1, 1, points=[points("live", [42.5], 2)]))
     page.locator(".chart-legend").get_by_text("42.5").wait_for(timeout=5000)
+
+
+def test_a_change_between_a_page_and_its_stream_is_not_lost(visit: Visitor, site: Site) -> None:
+    """The page was asked for before, the stream begins after: nobody tells it of what was in between."""
+    site.workspace.tracking.create_project(NewProject(path="between", exist_ok=True))
+    run = site.workspace.tracking.create_run(NewRun(project="between", name="between"))
+    held = list[Any]()
+    visit.page.route("**/api/v1/stream", lambda route: held.append(route))  # noqa: PLW0108 - Playwright looks at its attributes
+    page = visit.open(f"/runs/{run.id}/metrics")
+    page.get_by_text("No metric logged").wait_for()
+    site.workspace.tracking.append(run.id, Batch("live", 0, 1, points=[points("live", [1.0, 2.0])]))
+    held[0].continue_()
+    page.get_by_text("1 metric", exact=True).wait_for()
 
 
 def test_a_review_is_read_discussed_and_approved(visit: Visitor, site: Site) -> None:

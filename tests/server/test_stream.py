@@ -21,6 +21,7 @@ def _listen(site: Site, member: str) -> http.client.HTTPResponse:
     assert response.headers["content-type"].startswith("text/event-stream")
     assert response.headers["cache-control"] == "no-store"
     assert response.readline().startswith(b": ")
+    assert [response.readline() for _ in range(4)] == [b"\n", b"event: begin\n", b"data: {}\n", b"\n"]
     return response
 
 

@@ -22,7 +22,7 @@ from runward.review.forges.service import INCOMING, receive
 from runward.server.app import Server, door, in_thread, received
 from runward.server.enter import entrances
 from runward.server.letin import letin
-from runward.server.pulse import heartbeat
+from runward.server.pulse import BEGIN, heartbeat
 from runward.server.transport import downloads, uploads
 from runward.server.watched import watched
 
@@ -69,7 +69,7 @@ def _live(server: Server) -> list[BaseRoute]:
         async def messages() -> AsyncIterator[bytes]:
             changes = await in_thread(lambda: server.pulse.subscribe(actor))
             try:
-                yield heartbeat()
+                yield heartbeat() + BEGIN
                 quiet_since = seen_at = time.monotonic()
                 while not server.pulse.stopping.is_set() and not await request.is_disconnected():
                     try:

@@ -18,6 +18,8 @@ from runward.store.database import Database, Tx
 INTERVAL_S = 0.4
 # On PostgreSQL a lower id may become visible after a higher one: look back a little and pass over what was seen.
 _LOOK_BACK = 200
+BEGIN = b"event: begin\ndata: {}\n\n"
+"""What a page is told first: every later change will be."""
 
 
 class Change(NamedTuple):

@@ -75,11 +75,15 @@ export async function refresh(client: QueryClient, queryKey: QueryKey): Promise<
   await Promise.all(later);
 }
 
+/** When a page stands, and what it shows was asked for. */
+const STANDS_AFTER_MS = 1000;
+
 /** One stream for the whole app: what changes on the server is asked for again. */
 export function useLive(client: QueryClient, enabled: boolean): void {
   useEffect(() => {
     if (!enabled) return;
     const stale = throttled((queryKey) => void refresh(client, queryKey));
+    let standing: number | undefined;
     let lost = false;
     const source = new EventSource("/api/v1/stream");
     source.addEventListener("change", (event) => {
@@ -87,18 +91,24 @@ export function useLive(client: QueryClient, enabled: boolean): void {
       if (change.kind === "run.points") noteNewPoints(change.object_id);
       staleKeys(change).forEach(stale);
     });
-    source.onopen = () => {
+    // From here on every change is told; of those before, since a page was asked for or the connection was lost, none is.
+    source.addEventListener("begin", () => {
       setReachable(true);
-      if (lost) {
+      const catchUp = () => {
         forgetCurves();
-        void client.invalidateQueries();
-      }
+        void refresh(client, []);
+      };
+      if (lost) catchUp();
+      else standing = window.setTimeout(catchUp, STANDS_AFTER_MS);
       lost = false;
-    };
+    });
     source.onerror = () => {
       lost = true;
       if (source.readyState !== EventSource.OPEN) setReachable(false);
     };
-    return () => source.close();
+    return () => {
+      window.clearTimeout(standing);
+      source.close();
+    };
   }, [client, enabled]);
 }
