@@ -142,3 +142,21 @@ def test_a_connection_is_left_to_who_still_reads_from_it(play: Play) -> None:
     assert reading.read() == b"{}"
     _post(found.client)
     assert found.asked == ["GET", "POST", "POST"]
+
+
+def test_a_small_request_is_sent_as_one_piece(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its head alone would wake the server for nothing; a large body is not copied for that."""
+    pieces, send, own = list[int](), socket.socket.sendall, threading.get_ident()
+
+    def noted(sock: socket.socket, data: bytes, *more: int) -> None:
+        if threading.get_ident() == own:
+            pieces.append(len(data))
+        send(sock, data, *more)
+
+    monkeypatch.setattr(socket.socket, "sendall", noted)
+    played = play("answer", "answer", "answer")
+    for body, count in ((b"", 1), (b"x" * 5000, 1), (b"x" * (1 << 20), 2)):
+        pieces.clear()
+        assert played.client.post_json("/x", body) == {}
+        assert len(pieces) == count
+        assert sum(pieces) > len(body)

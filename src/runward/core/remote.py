@@ -49,10 +49,41 @@ def _is_over(sock: socket.socket | None) -> bool:
     return bool(select.select([sock], [], [], 0)[0])
 
 
+class _Whole(http.client.HTTPConnection):
+    """Sends a small request as one piece: the library sends its head alone, and the server wakes up for each."""
+
+    _held: list[bytes] | None = None
+
+    def ask(self, method: str, path: str, body: bytes | Iterable[bytes] | None, headers: dict[str, str]) -> None:
+        """Send a request; one whose body comes in pieces as they come."""
+        if body is not None and not isinstance(body, bytes):
+            self.request(method, path, body, headers, encode_chunked=True)
+            return
+        self._held = []
+        try:
+            self.request(method, path, body, headers)
+        finally:
+            held, self._held = self._held, None
+        # To copy a large body takes longer than to send it for itself.
+        for piece in [b"".join(held)] if len(body or b"") < _CHUNK else held:
+            self.send(piece)
+
+    def send(self, data: Any) -> None:
+        """See the library's."""
+        if self._held is None:
+            super().send(data)
+        else:
+            self._held.append(data)
+
+
+class _WholeHttps(_Whole, http.client.HTTPSConnection):
+    """The same over TLS."""
+
+
 class _Kept(NamedTuple):
     """A connection that may be used again."""
 
-    connection: http.client.HTTPConnection
+    connection: _Whole
     answer: http.client.HTTPResponse
     """The last one that came by it."""
     since: float
@@ -72,7 +103,7 @@ class HttpClient:
         self._local = threading.local()
         self._context: ssl.SSLContext | None = None
 
-    def _connection(self) -> http.client.HTTPConnection:
+    def _connection(self) -> _Whole:
         """This thread's connection, which is not kept until its answer is there; a closed one connects when it is used."""
         kept: _Kept | None = getattr(self._local, "kept", None)
         self._local.kept = None
@@ -83,13 +114,13 @@ class HttpClient:
             kept.connection.close()
         return kept.connection
 
-    def _new_connection(self) -> http.client.HTTPConnection:
+    def _new_connection(self) -> _Whole:
         host, port = str(self._parts.hostname), self._parts.port
         if self._parts.scheme == "https":
             # Made when it is needed, and once: it reads all certificates that this machine trusts.
             self._context = self._context or ssl.create_default_context()
-            return http.client.HTTPSConnection(host, port, timeout=self.timeout_s, context=self._context)
-        return http.client.HTTPConnection(host, port, timeout=self.timeout_s)
+            return _WholeHttps(host, port, timeout=self.timeout_s, context=self._context)
+        return _Whole(host, port, timeout=self.timeout_s)
 
     def send(
         self, method: str, path: str, body: bytes | Iterable[bytes] | None, headers: dict[str, str]
@@ -103,7 +134,6 @@ class HttpClient:
         headers = {"Accept": MSGPACK, **headers}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
-        is_piecewise = body is not None and not isinstance(body, bytes)
         for attempt in (1, 2):
             connection = self._connection()
             fresh = connection.sock is None
@@ -113,7 +143,7 @@ class HttpClient:
                     connection.timeout = _CONNECT_S
                     connection.connect()
                     connection.sock.settimeout(self.timeout_s)
-                connection.request(method, self._base + path, body, headers, encode_chunked=is_piecewise)
+                connection.ask(method, self._base + path, body, headers)
                 response = connection.getresponse()
                 break
             except (OSError, http.client.HTTPException) as error:
