@@ -24,6 +24,7 @@ from runward.governance.signin import ensure_member, new_link
 from runward.server.access import LOOPBACK, Access
 from runward.server.asgi import create_app
 from runward.server.logs import LogFormat, configure
+from runward.server.wire import WholeAnswers
 from runward.store.database import open_database
 from runward.store.objects import open_blobs
 from runward.workspace import open_dispatcher
@@ -175,6 +176,7 @@ class RunningServer:
             log_config=None,
             log_level="warning",
             access_log=False,
+            http=WholeAnswers,
             ws="none",
             timeout_graceful_shutdown=_GRACE_S,
             server_header=False,
