@@ -57,6 +57,10 @@ _QUERIES = {
     "ended_at is not null": "c",
     "duration_s >= 0": "c",
     "purpose = 'to see, \"quoted\"'": "a",
+    "purpose is null": "b c inf nan bare",
+    "purpose is not null": "a",
+    "branch is null": "a b c inf nan bare",
+    "experiment is null": "b c inf nan bare",
     "": "a b c inf nan bare",
 }
 

@@ -255,8 +255,7 @@ class _Parser:
         if token.kind == "ago":
             return utc_now() - timedelta(seconds=float(token.text[1:-1]) * _UNITS[token.text[-1]])
         if token.kind == "word":
-            lowered = token.text.lower()
-            return {"true": True, "false": False}.get(lowered, token.text)
+            return {"true": True, "false": False}.get(token.text.lower(), token.text)
         raise self.fail(token, "a value is missing here", 'write text in quotes: name = "my run"')
 
 
@@ -308,7 +307,8 @@ class Field(NamedTuple):
     def is_null(self, negated: bool) -> Condition:
         """Whether the run lacks (or has) the value."""
         if self.table is None:
-            return Condition(Clause(f"{self.text} IS {'NOT ' if negated else ''}NULL", ()))
+            value = self.text if self.numeric else f"NULLIF({self.text}, '')"  # nobody gave a text that is empty
+            return Condition(Clause(f"{value} IS {'NOT ' if negated else ''}NULL", ()))
         found = self.wrap("TRUE", (), 3)
         return found if negated else Condition(Clause(f"NOT {found.clause.sql}", found.clause.params))
 
