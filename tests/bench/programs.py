@@ -13,17 +13,27 @@ print(json.dumps([time.process_time(), resource.getrusage(resource.RUSAGE_SELF).
 LOG = """
 import json, time
 import runward as run
-run.start(project="bench", capture=False)
-names = ["loss", "accuracy", "lr", "grad_norm"]
-times = []
-for step in range(20000):
-    values = dict(zip(names, (1 / (step + 1), step / 1e5, 0.1, 3.5)))
-    before = time.perf_counter_ns()
-    run.log_metrics(values, step=step)
-    times.append(time.perf_counter_ns() - before)
-times.sort()
-print(json.dumps([times[len(times) // 2] / 1e3, times[len(times) * 99 // 100] / 1e3]))
+active = run.start(project="bench", capture=False)
+
+def measured(call):
+    times = []
+    for step in range(20000):
+        before = time.perf_counter_ns()
+        call(step)
+        times.append(time.perf_counter_ns() - before)
+    times.sort()
+    return [times[len(times) // 2] / 1e3, times[len(times) * 99 // 100] / 1e3]
+
+values = {f"m{k}": 0.1 * k for k in range(20)}
+four = {"loss": 1.0, "accuracy": 0.5, "lr": 0.1, "grad_norm": 3.5}
+calls = [
+    lambda step: active.log_metric("loss", 0.5, step=step),
+    lambda step: active.log_metrics(four, step=step),
+    lambda step: active.log_metrics(values, step=step),
+]
+print(json.dumps([measured(call) for call in calls]))
 """
+"""One metric, four and twenty a call: (p50, p99) in µs of each."""
 
 _PEER_TAIL = """
 times.sort()
