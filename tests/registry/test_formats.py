@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from runward.registry import formats
@@ -100,6 +100,7 @@ def test_archives_are_looked_into_within_bounds(monkeypatch: pytest.MonkeyPatch)
 
 
 @given(st.binary(max_size=300), st.sampled_from(["m.pkl", "m.pt", "m.npy", "m.zip", "m.h5", "m.onnx", "m"]))
+@example(b"\x08", "m.npy")
 def test_any_bytes_have_a_format(data: bytes, name: str) -> None:
     for magic in (b"", b"PK\x03\x04", b"\x93NUMPY\x01\0", b"\x80\x04", b"\x1f\x8b", b"\x78\x9c"):
         assert of(magic + data, name).safety in ("safe", "unsafe", "unknown")

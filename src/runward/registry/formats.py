@@ -122,7 +122,11 @@ def _is_safetensors(size: int, head: bytes) -> bool:
 
 def _onnx(name: str, head: bytes) -> Format | None:
     """A protobuf whose first field is the version of the intermediate representation, a small number."""
-    looks = head[:1] == b"\x08" and 1 <= head[1] <= 30 and head[2:3] in (b"\x12", b"\x1a", b"\x3a", b"\x42", b"\x72")
+    looks = (
+        head[:1] == b"\x08"
+        and b"\x01" <= head[1:2] <= b"\x1e"
+        and head[2:3] in (b"\x12", b"\x1a", b"\x3a", b"\x42", b"\x72")
+    )
     if not looks and not name.endswith(".onnx"):
         return None
     if not looks:

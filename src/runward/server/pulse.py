@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from runward.core.clock import utc_now
+from runward.core.clock import to_us, utc_now
 from runward.governance.model import Actor
 from runward.governance.scopes import visible_ids
 from runward.store.database import Database, Tx
@@ -20,6 +20,8 @@ INTERVAL_S = 0.4
 _LOOK_BACK = 200
 BEGIN = b"event: begin\ndata: {}\n\n"
 """What a page is told first: every later change will be."""
+_RECENT_S = 15
+"""Changes that are not older are told to a new page: it was asked for before it could hear of any."""
 
 
 class Change(NamedTuple):
@@ -104,13 +106,17 @@ class Pulse:
         self._wake.set()
 
     def subscribe(self, actor: Actor) -> queue.SimpleQueue[list[Change]]:
-        """A queue for one open page: every change after this call arrives there. Reads the database; end it by `leave`."""
+        """A queue for one open page: every change after this call arrives there, behind those of a moment ago.
+
+        Reads the database; end it by `leave`.
+        """
         mine: queue.SimpleQueue[list[Change]] = queue.SimpleQueue()
-        with self._looking:
+        with self._looking, self.database.transaction(write=False) as tx:
             if not self._subscribers:
-                with self.database.transaction(write=False) as tx:
-                    for tail in self._tails:
-                        tail.skip(tx)
+                for tail in self._tails:
+                    tail.skip(tx)
+            if recent := _seen_by(tx, actor, _recent(tx)):
+                mine.put(recent)
             with self._mutex:
                 self._subscribers[mine] = actor
         self._wake.set()
@@ -142,17 +148,37 @@ class Pulse:
                 return
             with self._mutex:
                 subscribers = list(self._subscribers.items())
-            visible: dict[tuple[str, tuple[str, str]], tuple[set[str], set[str]]] = {}
+            own: dict[tuple[str, tuple[str, str]], list[Change]] = {}
             for mine, actor in subscribers:
                 who = (actor.member_id, actor.within)
-                if who not in visible:
-                    visible[who] = visible_ids(tx, actor)
-                projects, teams = visible[who]
-                own = [c for c in changes if c.project_id in projects or (not c.project_id and c.team_id in teams)]
-                if own:
-                    mine.put(own)
+                if who not in own:
+                    own[who] = _seen_by(tx, actor, changes)
+                if own[who]:
+                    mine.put(own[who])
         events.passed(happened)
         segments.passed(stored)
+
+
+def _seen_by(tx: Tx, actor: Actor, changes: list[Change]) -> list[Change]:
+    """Those of some changes that a member may hear of."""
+    projects, teams = visible_ids(tx, actor) if changes else (set(), set())
+    return [c for c in changes if c.project_id in projects or (not c.project_id and c.team_id in teams)]
+
+
+def _recent(tx: Tx) -> list[Change]:
+    """What happened a moment ago. Points have no time: those count that no block has taken up yet."""
+    last = "(SELECT COALESCE(max(id), 0) - ? FROM {})"
+    happened = tx.all(
+        f"SELECT kind, object_kind, object_id, project_id, team_id FROM events WHERE id > {last.format('events')} AND at >= ?",
+        (_LOOK_BACK, to_us(utc_now()) - _RECENT_S * 1_000_000),
+    )
+    stored = tx.all(
+        f"""SELECT DISTINCT s.run_id, r.project_id FROM segments s JOIN runs r ON r.id = s.run_id
+            WHERE s.id > {last.format("segments")}""",
+        (_LOOK_BACK,),
+    )
+    points = [Change("run.points", "run", run_id, project_id, "") for run_id, project_id in stored]
+    return [*(Change(*row) for row in happened), *points]
 
 
 def heartbeat() -> bytes:

@@ -75,15 +75,11 @@ export async function refresh(client: QueryClient, queryKey: QueryKey): Promise<
   await Promise.all(later);
 }
 
-/** When a page stands, and what it shows was asked for. */
-const STANDS_AFTER_MS = 1000;
-
 /** One stream for the whole app: what changes on the server is asked for again. */
 export function useLive(client: QueryClient, enabled: boolean): void {
   useEffect(() => {
     if (!enabled) return;
     const stale = throttled((queryKey) => void refresh(client, queryKey));
-    let standing: number | undefined;
     let lost = false;
     const source = new EventSource("/api/v1/stream");
     source.addEventListener("change", (event) => {
@@ -91,24 +87,19 @@ export function useLive(client: QueryClient, enabled: boolean): void {
       if (change.kind === "run.points") noteNewPoints(change.object_id);
       staleKeys(change).forEach(stale);
     });
-    // From here on every change is told; of those before, since a page was asked for or the connection was lost, none is.
+    // From here on every change is told, and those of the last seconds, in which a new page was asked for.
     source.addEventListener("begin", () => {
       setReachable(true);
-      const catchUp = () => {
+      if (lost) {
         forgetCurves();
         void refresh(client, []);
-      };
-      if (lost) catchUp();
-      else standing = window.setTimeout(catchUp, STANDS_AFTER_MS);
+      }
       lost = false;
     });
     source.onerror = () => {
       lost = true;
       if (source.readyState !== EventSource.OPEN) setReachable(false);
     };
-    return () => {
-      window.clearTimeout(standing);
-      source.close();
-    };
+    return () => source.close();
   }, [client, enabled]);
 }
