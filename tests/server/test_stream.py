@@ -41,7 +41,7 @@ def test_a_page_hears_of_points_and_events_of_its_own_teams_only(site: Site) -> 
     heard = list[bytes]()
     while not heard or project.id.encode() not in heard[-1]:
         heard.append(theirs.readline())
-        assert run.id.encode() not in heard[-1]
+        assert run.project_id.encode() not in heard[-1]
     for response in (ours, theirs):
         response.close()
 

@@ -50,11 +50,11 @@ class _Tail:
     def skip(self, tx: Tx) -> None:
         """Everything up to now is old."""
         self.last = int(tx.scalar(f"SELECT COALESCE(max(id), 0) FROM {self.table}"))
-        self.passed(self._rows(tx))
+        self.passed(self.rows(tx))
 
     def fresh(self, tx: Tx) -> list[tuple[Any, ...]]:
         """Rows that `passed` was not told of."""
-        return [row for row in self._rows(tx) if row[0] not in self.seen]
+        return [row for row in self.rows(tx) if row[0] not in self.seen]
 
     def passed(self, rows: list[tuple[Any, ...]]) -> None:
         """These rows were delivered."""
@@ -62,7 +62,8 @@ class _Tail:
         self.last = max([self.last, *self.seen])
         self.seen = {row for row in self.seen if row > self.last - _LOOK_BACK}
 
-    def _rows(self, tx: Tx) -> list[tuple[Any, ...]]:
+    def rows(self, tx: Tx) -> list[tuple[Any, ...]]:
+        """The newest rows: those that are not old, and some that are."""
         since = self.last - _LOOK_BACK
         return tx.all(f"SELECT id, {self.columns} FROM {self.table} WHERE id > ? ORDER BY id LIMIT 5000", (since,))
 
@@ -73,7 +74,7 @@ class Pulse:
     def __init__(self, database: Database) -> None:
         self.database = database
         self._tails = (
-            _Tail("events", "kind, object_kind, object_id, project_id, team_id"),
+            _Tail("events", "kind, object_kind, object_id, project_id, team_id, at"),
             _Tail("segments", "run_id"),
         )
         self._subscribers: dict[queue.SimpleQueue[list[Change]], Actor] = {}
@@ -115,8 +116,12 @@ class Pulse:
             if not self._subscribers:
                 for tail in self._tails:
                     tail.skip(tx)
-            if recent := _seen_by(tx, actor, _recent(tx)):
-                mine.put(recent)
+            events, segments = self._tails
+            since = to_us(utc_now()) - _RECENT_S * 1_000_000
+            # Points have no time: those count that no block has taken up yet.
+            recent = _changes(tx, [row for row in events.rows(tx) if row[-1] >= since], segments.rows(tx))
+            if own := _seen_by(tx, actor, recent):
+                mine.put(own)
             with self._mutex:
                 self._subscribers[mine] = actor
         self._wake.set()
@@ -140,10 +145,7 @@ class Pulse:
     def _look(self, events: _Tail, segments: _Tail) -> None:
         with self.database.transaction(write=False) as tx:
             happened, stored = events.fresh(tx), segments.fresh(tx)
-            changes = [Change(*row[1:]) for row in happened]
-            for run_id in dict.fromkeys(row[1] for row in stored):
-                row = tx.one("SELECT project_id FROM runs WHERE id = ?", (run_id,))
-                changes.append(Change("run.points", "run", run_id, row[0] if row else "", ""))
+            changes = _changes(tx, happened, stored)
             if not changes:
                 return
             with self._mutex:
@@ -165,20 +167,12 @@ def _seen_by(tx: Tx, actor: Actor, changes: list[Change]) -> list[Change]:
     return [c for c in changes if c.project_id in projects or (not c.project_id and c.team_id in teams)]
 
 
-def _recent(tx: Tx) -> list[Change]:
-    """What happened a moment ago. Points have no time: those count that no block has taken up yet."""
-    last = "(SELECT COALESCE(max(id), 0) - ? FROM {})"
-    happened = tx.all(
-        f"SELECT kind, object_kind, object_id, project_id, team_id FROM events WHERE id > {last.format('events')} AND at >= ?",
-        (_LOOK_BACK, to_us(utc_now()) - _RECENT_S * 1_000_000),
-    )
-    stored = tx.all(
-        f"""SELECT DISTINCT s.run_id, r.project_id FROM segments s JOIN runs r ON r.id = s.run_id
-            WHERE s.id > {last.format("segments")}""",
-        (_LOOK_BACK,),
-    )
-    points = [Change("run.points", "run", run_id, project_id, "") for run_id, project_id in stored]
-    return [*(Change(*row) for row in happened), *points]
+def _changes(tx: Tx, happened: list[tuple[Any, ...]], stored: list[tuple[Any, ...]]) -> list[Change]:
+    """What rows of both tails tell."""
+    runs = list(dict.fromkeys(row[1] for row in stored))
+    project_of: dict[str, str] = dict(tx.listed("SELECT id, project_id FROM runs WHERE id IN ({})", runs))
+    points = [Change("run.points", "run", run_id, project_of.get(run_id, ""), "") for run_id in runs]
+    return [*(Change(*row[1:-1]) for row in happened), *points]
 
 
 def heartbeat() -> bytes:

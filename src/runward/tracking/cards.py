@@ -61,11 +61,8 @@ def make_cards(database: Database, limit: int = 200) -> int:
         rows = dict(_rows(tx, list(due)))
     if due:
         with database.transaction(write=True) as tx:
-            columns, newer = (
-                {"run_id": "text", "data": "bytea"},
-                "ON CONFLICT (run_id) DO UPDATE SET data = excluded.data",
-            )
-            tx.put("run_cards", columns, list(rows.items()), newer, unique=1)
+            newer = "ON CONFLICT (run_id) DO UPDATE SET data = excluded.data"
+            tx.put("run_cards", {"run_id": "text", "data": "bytea"}, list(rows.items()), newer, unique=1)
             tx.many("DELETE FROM run_cards WHERE run_id = ?", [(run_id,) for run_id in due if run_id not in rows])
             # Most runs have the same few revisions: a statement for each of these, and not for each run.
             for revision in set(due.values()):

@@ -92,7 +92,7 @@ export function useLive(client: QueryClient, enabled: boolean): void {
       setReachable(true);
       if (lost) {
         forgetCurves();
-        void refresh(client, []);
+        void client.invalidateQueries();
       }
       lost = false;
     });
