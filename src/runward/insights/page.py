@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from html import escape
@@ -119,10 +120,30 @@ def _shown(value: Any) -> str:
     return f"<td>{escape(text)}</td>"
 
 
-def grid(head: Sequence[str], rows: Sequence[str]) -> str:
-    """A table of rows in HTML that may be wider than the page."""
-    columns = "".join(f"<th>{escape(name)}</th>" for name in head)
+def grid(head: Sequence[str], rows: Sequence[str], figures: Sequence[int] = ()) -> str:
+    """A table of rows in HTML that may be wider than the page.
+
+    Args:
+        head: What stands above the columns.
+        rows: Their cells.
+        figures: Which columns hold figures, whose heads stand above them on the right.
+    """
+    columns = "".join(f"<th{' class=num' if i in figures else ''}>{escape(name)}</th>" for i, name in enumerate(head))
     return f"<div class='scroll'><table><thead><tr>{columns}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+
+
+def _titled(column: str) -> str:
+    """A column's name as people say it: without its kind, and without the backticks that a search needs."""
+    return re.sub(r"^(metrics|params|tags)\.", "", column).replace("`", "")
+
+
+def _figures(rows: Sequence[Sequence[Any]], first: int) -> list[int]:
+    """The columns of figures, counted from ``first`` on."""
+    return [
+        first + i
+        for i, cells in enumerate(zip(*rows, strict=True))
+        if all(cell is None or (isinstance(cell, float | int) and not isinstance(cell, bool)) for cell in cells)
+    ]
 
 
 def _name(run: ReportRun) -> str:
@@ -142,7 +163,8 @@ def _runs(part: ReportPart, looks: dict[str, Look], files: _Files) -> str:
         f"{''.join(_shown(value) for value in values)}</tr>"
         for run, values in zip(part.runs, part.table.rows, strict=True)
     ]
-    return grid(["run", "status", *part.table.columns], rows) + _count(part)
+    head = ["run", "status", *map(_titled, part.table.columns)]
+    return grid(head, rows, _figures(part.table.rows, 2)) + _count(part)
 
 
 def _params(part: ReportPart, looks: dict[str, Look], files: _Files) -> str:
@@ -150,7 +172,8 @@ def _params(part: ReportPart, looks: dict[str, Look], files: _Files) -> str:
         return ""
     if not part.table.rows:
         return "<p class='muted'>No param differs.</p>"
-    return grid(part.table.columns, [f"<tr>{''.join(map(_shown, row))}</tr>" for row in part.table.rows]) + _count(part)
+    rows = [f"<tr>{''.join(map(_shown, row))}</tr>" for row in part.table.rows]
+    return grid(part.table.columns, rows, _figures(part.table.rows, 0)) + _count(part)
 
 
 def _curves(part: ReportPart, looks: dict[str, Look], files: _Files) -> str:
@@ -183,7 +206,10 @@ def _groups(part: ReportPart, looks: dict[str, Look], files: _Files) -> str:
     ]
     metrics = [metric.key for metric in part.groups.groups[0].metrics] if part.groups.groups else []
     note = "<p class='muted small'>Mean and 95 % interval; Welch’s test against the first group.</p>"
-    return grid([*part.groups.by, "n", *metrics], rows) + note
+    head = [*map(_titled, part.groups.by), "n", *map(_titled, metrics)]
+    by = len(part.groups.by)
+    values = _figures([group.values for group in part.groups.groups], 0)
+    return grid(head, rows, [*values, *range(by, len(head))]) + note
 
 
 def _media(part: ReportPart, looks: dict[str, Look], files: _Files) -> str:

@@ -7,7 +7,7 @@ import type { Run } from "@/api/types";
 import { rangeOf } from "./chartState";
 import { columnOf } from "./columns";
 import { ComparedRows } from "./ComparedRows";
-import { defaultColumns, fieldOf } from "./fields";
+import { defaultColumns, fieldOf, resultsFirst } from "./fields";
 import { pointerOf } from "./filterError";
 import { linesOf } from "./lines";
 import { nextSort, recipeOf } from "./runList";
@@ -42,6 +42,11 @@ describe("columns", () => {
     expect(ids.slice(0, 2)).toEqual(["status", "trust"]);
     expect(ids).toContain("metrics.d");
     expect(ids).not.toContain("metrics.e");
+  });
+  it("shows how well a run did before what was logged on the way", () => {
+    const metrics = ["const/0", "glossary", "layer00/grad_norm", "layer00/weight_norm", "train/loss", "val/accuracy", "val_f1"];
+    expect(resultsFirst(metrics).slice(0, 4)).toEqual(["train/loss", "val/accuracy", "val_f1", "const/0"]);
+    expect(defaultColumns({ metrics, params: [] })).toContain("metrics.val_f1");
   });
 });
 

@@ -22,13 +22,16 @@ function Cell({ value }: { value: unknown }) {
 
 const numeric = (rows: unknown[][], column: number) => rows.length > 0 && rows.every((row) => typeof row[column] === "number" || row[column] === null || SPECIAL.includes(String(row[column])));
 
+/** A column's name as people say it: without the backticks that unusual keys have in a search. */
+const titled = (column: string) => column.replace(/^(metrics|params|tags)\./, "").replaceAll("`", "");
+
 function Runs({ part }: { part: ReportPart }) {
   const { table, runs } = part;
   const looks = looksOf(runs.map((run) => run.id));
   return (
     <Scroll label="Runs">
       <table className="plain-table">
-        <thead><tr><th scope="col">Run</th><th scope="col">Status</th>{table?.columns.map((column, i) => <th key={i} scope="col" className={numeric(table.rows, i) ? "num" : undefined}>{column.replace(/^(metrics|params|tags)\./, "")}</th>)}</tr></thead>
+        <thead><tr><th scope="col">Run</th><th scope="col">Status</th>{table?.columns.map((column, i) => <th key={i} scope="col" className={numeric(table.rows, i) ? "num" : undefined}>{titled(column)}</th>)}</tr></thead>
         <tbody>
           {runs.map((run, i) => (
             <tr key={run.id}>
@@ -76,7 +79,7 @@ function Groups({ part: { groups } }: { part: ReportPart }) {
   return (
     <Scroll label="Groups">
       <table className="plain-table">
-        <thead><tr>{groups.by.map((by, i) => <th key={by} scope="col" className={numeric(groups.groups.map((group) => group.values), i) ? "num" : undefined}>{by.replace(/^(params|tags)\./, "")}</th>)}<th scope="col" className="num">Runs</th>{groups.groups[0]?.metrics.map((metric) => <th key={metric.key} scope="col" className="num">{metric.key.replace("metrics.", "")}</th>)}</tr></thead>
+        <thead><tr>{groups.by.map((by, i) => <th key={by} scope="col" className={numeric(groups.groups.map((group) => group.values), i) ? "num" : undefined}>{titled(by)}</th>)}<th scope="col" className="num">Runs</th>{groups.groups[0]?.metrics.map((metric) => <th key={metric.key} scope="col" className="num">{titled(metric.key)}</th>)}</tr></thead>
         <tbody>
           {groups.groups.map((group, i) => (
             <tr key={i}>

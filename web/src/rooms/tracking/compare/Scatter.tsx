@@ -6,7 +6,7 @@ import { formatValue, plural } from "@/ui/format";
 import { Loading } from "@/ui/states";
 import { useUrlState } from "@/ui/urlState";
 import { FieldPicker } from "./FieldPicker";
-import { fieldsOf, useAxes } from "./fields";
+import { defaultFields, fieldsOf, useAxes } from "./fields";
 import { type Axis, placeOf, spearman, ticksOf } from "./scales";
 
 const [W, H, LEFT, FOOT, TOP, RIGHT] = [720, 420, 76, 34, 10, 16];
@@ -56,7 +56,7 @@ function Said({ x, y }: { x: Axis; y: Axis }) {
 export default function Scatter({ found }: { found: Differences }) {
   const [url, setUrl] = useUrlState();
   const fields = fieldsOf(found);
-  const [first, second] = [url.get("sx") ?? fields[0] ?? "", url.get("sy") ?? fields.find((field) => field.startsWith("metrics.")) ?? fields[1] ?? ""];
+  const [first, second] = [url.get("sx") ?? fields[0] ?? "", url.get("sy") ?? defaultFields(found).find((field) => field.startsWith("metrics.")) ?? fields[1] ?? ""];
   const log = { [first]: url.get("slx"), [second]: url.get("sly") };
   const { axes, pending } = useAxes(found.runs.map((run) => run.id), [...new Set([first, second])].filter(Boolean), (field) => log[field] === "1");
   const [x, y] = [axes.find((axis) => axis.field === first), axes.find((axis) => axis.field === second)];
