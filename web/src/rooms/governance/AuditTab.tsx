@@ -26,9 +26,9 @@ function Proof({ proof }: { proof: AuditProof }) {
   );
 }
 
-/** An operation's name; where it does not fit into a line it breaks behind the room, and at worst between two words. */
+/** An operation's name; where it does not fit into a line it breaks behind the room. */
 function Operation({ name }: { name: string }) {
-  return name.split(/(?<=[._])/).map((part, i) => <Fragment key={i}>{i > 0 && <wbr />}{part}</Fragment>);
+  return name.split(/(?<=\.)/).map((part, i) => <Fragment key={i}>{i > 0 && <wbr />}{part}</Fragment>);
 }
 
 /** Who did what to which object, newest first; and whether all of it is as it was written. */
