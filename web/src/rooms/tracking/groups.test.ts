@@ -28,9 +28,8 @@ describe("completion", () => {
 describe("groups", () => {
   it("draws intervals on a scale that one of two runs does not take for itself", () => {
     const of = (mean: number, half: number) => ({ metrics: [{ key: "metrics.loss", mean, low: mean - half, high: mean + half }] }) as unknown as RunGroup;
-    expect(domainOf([of(0.3, 0.02), of(0.4, 0.03), of(0.5, 0.02)], "metrics.loss")).toEqual([0.28, 0.52]);
-    const [low, high] = domainOf([of(0.3, 0.02), of(0.4, 1.6), of(0.5, 0.02)], "metrics.loss");
-    expect([low, high]).toEqual([0.28, 0.52]);
+    expect(domainOf([of(3, 0.5), of(4, 1), of(5, 0.5)], "metrics.loss")).toEqual([2.5, 5.5]);
+    expect(domainOf([of(3, 0.25), of(4, 16), of(5, 0.25)], "metrics.loss")).toEqual([2.75, 5.25]);
     expect(domainOf([of(1, 0)], "metrics.loss")).toEqual([0, 2]);
   });
   it("writes a mean and its interval to the place that makes sense", () => {

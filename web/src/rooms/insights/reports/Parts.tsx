@@ -6,14 +6,15 @@ import { ChartPanel } from "@/ui/chart/ChartPanel";
 import { looksOf } from "@/ui/chart/colors";
 import { Swatch } from "@/ui/chart/Swatch";
 import type { Line } from "@/ui/chart/types";
-import { formatNumber, formatValue, plural } from "@/ui/format";
+import { formatDuration, formatNumber, formatValue, plural } from "@/ui/format";
 import { Markdown } from "@/ui/Markdown";
 import { Medium } from "@/ui/media/Medium";
 import { Scroll } from "@/ui/Scroll";
 
 const SPECIAL = ["NaN", "Infinity", "-Infinity"];
 
-function Cell({ value }: { value: unknown }) {
+function Cell({ value, column = "" }: { value: unknown; column?: string }) {
+  if (column === "duration_s" && typeof value === "number") return <td className="num"><span className="figure" title={`${value} s`}>{formatDuration(value)}</span></td>;
   if (value === null || value === undefined) return <td className="muted">–</td>;
   if (typeof value === "number") return <td className="num"><Figure value={value} /></td>;
   if (SPECIAL.includes(String(value))) return <td className="num"><Figure value={null} special={String(value)} /></td>;
@@ -23,7 +24,7 @@ function Cell({ value }: { value: unknown }) {
 const numeric = (rows: unknown[][], column: number) => rows.length > 0 && rows.every((row) => typeof row[column] === "number" || row[column] === null || SPECIAL.includes(String(row[column])));
 
 /** A column's name as people say it: without the backticks that unusual keys have in a search. */
-const titled = (column: string) => column.replace(/^(metrics|params|tags)\./, "").replaceAll("`", "");
+const titled = (column: string) => column.replace(/^duration_s$/, "duration").replace(/^(metrics|params|tags)\./, "").replaceAll("`", "");
 
 function Runs({ part }: { part: ReportPart }) {
   const { table, runs } = part;
@@ -37,7 +38,7 @@ function Runs({ part }: { part: ReportPart }) {
             <tr key={run.id}>
               <th scope="row"><span className="inline-field"><Swatch look={looks.get(run.id) ?? { color: 0, dash: 0 }} /><Link href={`/runs/${run.id}`}><Name>{run.name || run.id}</Name></Link></span></th>
               <td>{run.status}</td>
-              {table?.rows[i]?.map((value, j) => <Cell key={j} value={value} />)}
+              {table?.rows[i]?.map((value, j) => <Cell key={j} value={value} column={table.columns[j]} />)}
             </tr>
           ))}
         </tbody>
