@@ -6,7 +6,6 @@ export interface Piece {
 }
 
 /** Colours, cursor moves and titles that programs send to a terminal. */
-// eslint-disable-next-line no-control-regex -- these are control sequences
 const ESCAPES = /\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-~])/g;
 
 /** What stands in a line at its end: a progress bar goes back to the line's beginning and writes over itself. */
