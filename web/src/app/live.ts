@@ -13,6 +13,7 @@ export interface Change {
 /** The queries that a change makes stale, as the beginnings of their keys. */
 export function staleKeys({ kind, object_id: id }: Change): QueryKey[] {
   if (kind === "run.points") return [["curves"], ["run", id], ["output", id], ["runs"]];
+  if (kind === "run.output") return [["output", id]];
   if (kind.startsWith("run.")) return [["run", id], ["output", id], ["runs"], ["projects"], ["inbox"], ["differences"]];
   if (kind.startsWith("comment.")) return [["run", id, "comments"], ["inbox"]];
   if (kind.startsWith("review.")) return [["review", id], ["reviews"], ["runs"], ["run"], ["inbox"]];

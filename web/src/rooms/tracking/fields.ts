@@ -6,6 +6,12 @@ export function fieldOf(id: string): string {
   return dot < 0 || PLAIN_KEY.test(id.slice(dot + 1)) ? id : `${id.slice(0, dot)}.\`${id.slice(dot + 1)}\``;
 }
 
+/** A column by its name in the search language. */
+export const columnIdOf = (field: string): string => field.replace(/^(\w+)\.`(.*)`$/s, "$1.$2");
+
+/** Columns as an address holds them: a key with a comma in it stands in backticks. */
+export const writtenColumns = (ids: string[]): string => ids.map((id) => (id.includes(",") ? fieldOf(id) : id)).join(",");
+
 /** Fields separated by commas; a comma in backticks separates nothing. */
 export const splitFields = (fields: string): string[] => fields.match(/(?:`[^`]*`|[^,`])+/g) ?? [];
 
