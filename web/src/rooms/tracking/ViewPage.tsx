@@ -3,8 +3,8 @@ import { Redirect } from "wouter";
 import { api } from "@/api/client";
 import { Page } from "@/ui/Page";
 import { ErrorNote, Loading } from "@/ui/states";
-import { writtenColumns } from "./fields";
 import { changed } from "@/ui/urlState";
+import { writtenColumns } from "./fields";
 
 /** A saved view: opens its project's list as it was saved. */
 export default function ViewPage({ id }: { id: string }) {
