@@ -38,6 +38,21 @@ def test_only_what_differs_until_all_is_asked_for(visit: Visitor, sweep: list[st
     page.wait_for_url("**q=ACCU**")
 
 
+def test_colours_stand_for_what_somebody_chose(visit: Visitor, sweep: list[str]) -> None:
+    """In curves and in the scatter plot, with the address; a legend says what they mean, and so does each run's name."""
+    page = visit.open(address(sweep, "curves"))
+    page.get_by_label("Colour", exact=True).select_option("params.width")
+    legend = page.get_by_role("list", name="Colours of width")
+    legend.get_by_text("12 runs").wait_for()
+    assert legend.get_by_text("8 runs").count() == 1
+    page.get_by_role("img", name=re.compile("^Chart of loss.* · 64")).wait_for()
+    page.get_by_role("link", name="Scatter").click()
+    assert "color=params.width" in page.url
+    legend.wait_for()
+    page.get_by_role("link", name=re.compile(", width 64$")).first.wait_for()
+    assert barriers(page, "scatter") == []
+
+
 def test_curves_of_all_runs_come_with_one_request(visit: Visitor, sweep: list[str]) -> None:
     """Axis, smoothing and zoom are in the address; the keyboard moves and zooms."""
     asked: list[str] = []

@@ -12,6 +12,8 @@ import { later } from "@/ui/later";
 import { Page, projectTrail } from "@/ui/Page";
 import { Empty, Loaded } from "@/ui/states";
 import { changed, useUrlState } from "@/ui/urlState";
+import { useColoring } from "./compare/Coloured";
+import { lookIn } from "./compare/coloring";
 import { DiffGrid } from "./compare/DiffGrid";
 import { useDifferences } from "./compare/differences";
 
@@ -25,13 +27,18 @@ const Pair = later(() => import("./compare/Pair"));
 const HEADS = 8;
 const KEYS = 500;
 
-function Heads({ runs, onDrop }: { runs: Differences["runs"]; onDrop: (id: string) => void }) {
+const COLORED = ["curves", "scatter"];
+
+function Heads({ found, tab, onDrop }: { found: Differences; tab: string | undefined; onDrop: (id: string) => void }) {
   const [open, setOpen] = useState(false);
+  const runs = found.runs;
+  // The colours of the picture below, so that one means the same in both.
+  const coloring = useColoring(found, COLORED.includes(tab ?? ""));
   return (
     <ul className={open ? "compared" : "compared few"}>
       {(open ? runs : runs.slice(0, HEADS)).map((run) => (
         <li key={run.id}>
-          <Swatch look={lookOf(run.id)} />
+          <Swatch look={lookIn(coloring, run.id) ?? lookOf(run.id)} />
           <Link href={`/runs/${run.id}`}><Name>{run.name || run.id}</Name></Link>
           <StatusBadge status={run.status} />
           <Marks run={run} />
@@ -87,7 +94,7 @@ export default function ComparePage() {
       <Loaded query={query} rows={12}>
         {(found) => (
           <>
-            <Heads runs={found.runs} onDrop={(id) => setUrl({ run: ids.filter((other) => other !== id) })} />
+            <Heads found={found} tab={tab?.[0]} onDrop={(id) => setUrl({ run: ids.filter((other) => other !== id) })} />
             <nav className="tabs" aria-label="Ways to compare">
               {TABS.map(([key, word]) => <Link key={key} href={`/compare?${changed(url.toString(), { tab: key === "differences" ? null : key })}`} aria-current={key === tab?.[0] ? "page" : undefined}>{word}</Link>)}
             </nav>

@@ -6,6 +6,8 @@ import { cssColor, lookOf } from "@/ui/chart/colors";
 import { formatValue, plural } from "@/ui/format";
 import { Loading } from "@/ui/states";
 import { useUrlState } from "@/ui/urlState";
+import { ColorPicker, Shades, useColoring } from "./Coloured";
+import type { Coloring } from "./coloring";
 import { FieldPicker } from "./FieldPicker";
 import { defaultFields, fieldsOf, useAxes } from "./fields";
 import { type Axis, placeOf, spearman, ticksOf } from "./scales";
@@ -26,22 +28,23 @@ function Grid({ x, y, width }: { x: Axis; y: Axis; width: number }) {
   );
 }
 
-function Points({ x, y, width, runs }: { x: Axis; y: Axis; width: number; runs: Run[] }) {
+function Points({ x, y, width, runs, coloring }: { x: Axis; y: Axis; width: number; runs: Run[]; coloring: Coloring | null }) {
   const px = across(width);
   return runs.map((run, i) => {
     const [left, up] = [placeOf(x, x.values[i]), placeOf(y, y.values[i])];
     if (left === null || up === null) return null;
-    const said = `${run.name || run.id}: ${x.label} ${formatValue(x.values[i])}, ${y.label} ${formatValue(y.values[i])}`;
+    const shade = coloring?.of.get(run.id);
+    const said = `${run.name || run.id}: ${x.label} ${formatValue(x.values[i])}, ${y.label} ${formatValue(y.values[i])}${shade ? `, ${coloring?.label} ${shade.said}` : ""}`;
     return (
       <Link key={run.id} href={`/runs/${run.id}`} aria-label={said}>
-        <circle cx={px(left)} cy={py(up)} r="5.5" style={{ fill: cssColor(lookOf(run.id).color) }}><title>{said}</title></circle>
+        <circle cx={px(left)} cy={py(up)} r="5.5" style={{ fill: cssColor((shade ?? lookOf(run.id)).color) }}><title>{said}</title></circle>
       </Link>
     );
   });
 }
 
 /** As wide as there is room: a phone gets a narrower picture, not one with smaller letters. */
-function Drawing({ x, y, runs }: { x: Axis; y: Axis; runs: Run[] }) {
+function Drawing({ x, y, runs, coloring }: { x: Axis; y: Axis; runs: Run[]; coloring: Coloring | null }) {
   const box = useRef<HTMLDivElement>(null);
   const [width, setWidth] = useState(WIDEST);
   useLayoutEffect(() => {
@@ -53,7 +56,7 @@ function Drawing({ x, y, runs }: { x: Axis; y: Axis; runs: Run[] }) {
     <div ref={box}>
       <svg viewBox={`0 0 ${width} ${H}`} role="group" aria-label={`${y.label} against ${x.label}`}>
         <Grid x={x} y={y} width={width} />
-        <Points x={x} y={y} width={width} runs={runs} />
+        <Points x={x} y={y} width={width} runs={runs} coloring={coloring} />
       </svg>
     </div>
   );
@@ -78,6 +81,7 @@ function Said({ x, y }: { x: Axis; y: Axis }) {
 export default function Scatter({ found }: { found: Differences }) {
   const [url, setUrl] = useUrlState();
   const fields = fieldsOf(found);
+  const coloring = useColoring(found);
   const [first, second] = [url.get("sx") ?? fields[0] ?? "", url.get("sy") ?? defaultFields(found).find((field) => field.startsWith("metrics.")) ?? fields[1] ?? ""];
   const log = { [first]: url.get("slx"), [second]: url.get("sly") };
   const { axes, pending } = useAxes(found.runs.map((run) => run.id), [...new Set([first, second])].filter(Boolean), (field) => log[field] === "1");
@@ -90,11 +94,13 @@ export default function Scatter({ found }: { found: Differences }) {
         <Checkbox size="xs" label="Log" aria-label="Logarithmic across" checked={url.get("slx") === "1"} onChange={() => setUrl({ slx: url.get("slx") ? null : "1" })} />
         <FieldPicker label="Up" value={second} fields={fields} onChange={(sy) => setUrl({ sy })} />
         <Checkbox size="xs" label="Log" aria-label="Logarithmic up" checked={url.get("sly") === "1"} onChange={() => setUrl({ sly: url.get("sly") ? null : "1" })} />
+        <ColorPicker found={found} />
       </div>
+      <Shades coloring={coloring} />
       {pending && <Loading rows={8} />}
       {x && y && (
         <figure className="svg-figure">
-          <Drawing x={x} y={y} runs={found.runs} />
+          <Drawing x={x} y={y} runs={found.runs} coloring={coloring} />
           <figcaption><span className="mono">{y.label}</span> against <span className="mono">{x.label}</span>{(x.log || y.log) && " (logarithmic)"}</figcaption>
           <Said x={x} y={y} />
         </figure>

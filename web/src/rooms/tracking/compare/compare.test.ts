@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Differences } from "@/api/types";
+import { coloringOf } from "./coloring";
 import { itemsOf } from "./differences";
 import { axisFor, brushesOf, isInside, placeOf, spearman, ticksOf, valueAt } from "./scales";
 
@@ -46,4 +47,24 @@ it("puts a heading before each kind and says how much is not shown", () => {
   expect(itemsOf(found, false).map((item) => item.kind)).toEqual(["head", "row", "rest", "head", "head", "head"]);
   expect(itemsOf(found, false)[2]).toEqual({ kind: "rest", hidden: 4 });
   expect(itemsOf(found, true)[2]).toEqual({ kind: "rest", hidden: 8 });
+});
+
+describe("colours", () => {
+  const ids = (values: unknown[]) => values.map((_, i) => `r${i}`);
+  const of = (values: unknown[]) => coloringOf(axisFor("params.lr", values), ids(values));
+  it("are one for each value, in the order of the values; what has none is told", () => {
+    const found = of([10, 2, null, 2]);
+    expect(found.shades).toEqual([{ color: 0, label: "2", runs: 2 }, { color: 1, label: "10", runs: 1 }, { color: 2, label: "no value", runs: 1 }]);
+    expect(found.of.get("r0")).toEqual({ color: 1, said: "10" });
+  });
+  it("stand for parts of the order where numbers are many, and for the most frequent of many names", () => {
+    const numbers = of(Array.from({ length: 20 }, (_, i) => i));
+    expect(numbers.shades.map((shade) => shade.label)).toEqual(["0 – 2", "3 – 4", "5 – 7", "8 – 9", "10 – 12", "13 – 14", "15 – 17", "18 – 19"]);
+    expect(numbers.shades.reduce((n, shade) => n + shade.runs, 0)).toBe(20);
+    const some = of([null, ...Array.from({ length: 20 }, (_, i) => i)]);
+    expect([some.shades.length, new Set(some.shades.map((shade) => shade.color)).size, some.shades.at(-1)?.label]).toEqual([8, 8, "no value"]);
+    const names = of(["z", "z", ..."abcdefghi"]);
+    expect(names.shades.at(-1)).toEqual({ color: 7, label: "3 others", runs: 3 });
+    expect(names.shades.some((shade) => shade.label === "z" && shade.runs === 2)).toBe(true);
+  });
 });
