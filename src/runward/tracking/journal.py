@@ -15,6 +15,7 @@ import struct
 import threading
 import time
 import zlib
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -33,6 +34,8 @@ MAX_FRAME_BYTES: Final = 1 << 24
 
 POINTS, PARAMS, TAGS, OUTPUT, ARTIFACT, CAPTURES, CREATE, END, RESUME = range(9)
 """Kinds of frames; the first element of each frame."""
+ENDS: Final = ("finished", "failed", "cancelled", "timed_out")
+"""How a run may end."""
 
 _ours: set[Path] = set()
 """The journals that this process opened."""
@@ -56,7 +59,10 @@ class Journal:
     def __init__(self, folder: Path, run_id: str) -> None:
         self.folder, self.run_id, self.client = folder, run_id, new_id()
         self.path = folder / f"{self.client}{SUFFIX}"
-        self._lock = threading.Lock()
+        # A signal handler, or a finalizer, may log while its own thread is in here.
+        self._lock = threading.RLock()
+        self._waiting: deque[bytes] = deque()
+        self._is_writing = self._is_leaving = False
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._file = open(self.path, "x+b")  # noqa: SIM115
@@ -86,17 +92,41 @@ class Journal:
             raise InvalidError(
                 f"an entry of {length:,} bytes is longer than {MAX_FRAME_BYTES:,}", hint="log it as an artifact"
             )
-        head = FRAME.pack(length, zlib.crc32(payload))
         with self._lock:
-            start = self._position
-            end = start + FRAME.size + length
-            while end + FRAME.size > len(self._map):
-                self._extend()
-            # The payload goes in before its length: a reader or a crash never sees a frame that is not whole.
-            self._map[start + FRAME.size : end] = payload
-            self._map[start : start + FRAME.size] = head
-            self._position = end
-            self.frames += 1
+            if self._is_writing:
+                # Whoever is writing, further down in this very thread, takes it along.
+                self._waiting.append(payload)
+                return
+            try:
+                self._is_writing = True
+                self._put(payload)
+            finally:
+                self._is_writing = False
+                if self._waiting or self._is_leaving:
+                    self._write_waiting()
+
+    def _write_waiting(self) -> None:
+        while self._waiting:
+            self._is_writing = True
+            try:
+                while self._waiting:
+                    self._put(self._waiting.popleft())
+            finally:
+                self._is_writing = False
+        if self._is_leaving:
+            self._map.close()
+            self._file.close()
+
+    def _put(self, payload: bytes) -> None:
+        start = self._position
+        end = start + FRAME.size + len(payload)
+        while end + FRAME.size > len(self._map):
+            self._extend()
+        # The payload goes in before its length: a reader or a crash never sees a frame that is not whole.
+        self._map[start + FRAME.size : end] = payload
+        self._map[start : start + FRAME.size] = FRAME.pack(len(payload), zlib.crc32(payload))
+        self._position = end
+        self.frames += 1
 
     def _extend(self) -> None:
         try:
@@ -105,20 +135,26 @@ class Journal:
             raise StoreError(
                 f"the journal {self.path} cannot grow: {error.strerror}", hint="free some space"
             ) from error
-        self._map.close()
-        self._map = larger
+        smaller, self._map = self._map, larger
+        smaller.close()
 
     def flush(self) -> None:
         """Write through to the disk."""
         with self._lock:
             self._map.flush()
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing can be added any more."""
+        return self._is_leaving or self._file.closed
+
     def close(self) -> None:
         """Let go of the file; it stays for who uploads it."""
         with self._lock:
-            if not self._file.closed:
-                self._map.close()
-                self._file.close()
+            self._is_leaving = True
+            if self._is_writing:
+                return  # Called by a signal handler: whoever is writing closes it, with the handler's last words in it.
+            self._write_waiting()
 
     def abandon(self) -> None:
         """Let go of the file after a fork, without the lock: the thread that held it is not in this process."""
