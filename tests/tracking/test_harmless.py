@@ -267,3 +267,27 @@ def test_a_handler_in_the_middle_of_an_entry(
     found = [frame.kind for frame in JournalReader(journal.path).frames()]
     assert found == ([j.TAGS] if quits else [j.OUTPUT, j.TAGS])
     journal.close()
+
+
+def _set_tags(run: ActiveRun, n: int) -> None:
+    for _ in range(n):
+        run.set_tag("t", "x" * 10_000)
+
+
+def test_a_run_whose_disk_is_full_says_so_and_ends(space: FolderWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was written before is there, and nobody takes the run for one that goes on."""
+    run = start()
+    run.log_metric("v", 0.0)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "posix_fallocate", full)
+        with pytest.warns(RunwardWarning, match="No space left"):
+            _set_tags(run, 300)
+        run.log_metric("v", 1.0)
+        run.finish("failed", 1, "x" * 1000)
+    found = space.tracking.get_run(run.id).run
+    assert (found.status, found.error) == (RunStatus.FAILED, "x" * 1000)
+    assert "entries could not be written" in found.tags["runward.lost"]

@@ -76,7 +76,7 @@ class ActiveRun(FileLog):
         # Counters, because the next of one is taken in one step, whichever thread asks.
         self._steps: dict[str, count[int]] = {}
         self._good_keys: set[str] = set()
-        self._ended = False
+        self._ended, self._lost = False, 0
         self.entered = False
         """Whether a ``with`` block ends it."""
         self.measure: Callable[[], Usage] = Usage
@@ -120,8 +120,9 @@ class ActiveRun(FileLog):
             self._warn("over", f"run {self.id} is over; what is logged to it now is not kept ({hint})")
             return
         try:
-            self.journal.append(frame)
+            self.journal.append(frame, is_last=frame[0] == j.END)
         except (RunwardError, TypeError, ValueError, OverflowError, OSError) as error:
+            self._lost += 1
             self._warn("write", f"an entry could not be logged: {error}")
 
     # what is logged -------------------------------------------------------------------------------------------------
@@ -285,6 +286,7 @@ class ActiveRun(FileLog):
         self._around(hooks.before_end)
         with hooks.leaving(self, status) as ends:
             if ends:
+                self._tell_lost()
                 used = self.measure() if self._pid == os.getpid() else Usage()
                 self._write([j.END, status, exit_code, redact(str(error)), j.now(), msgspec.to_builtins(used)])
             if self._pid == os.getpid():
@@ -293,6 +295,13 @@ class ActiveRun(FileLog):
                 self._journal.close()
         _forget(self)
         self._around(hooks.after_end)
+
+    @harmless
+    def _tell_lost(self) -> None:
+        """Say on the run what the disk had no space for: the warning is gone with the process."""
+        if self._lost:
+            lost = {"runward.lost": f"{self._lost} entries could not be written to the journal"}
+            self.journal.append([j.TAGS, lost], is_last=True)
 
     @harmless
     def _around(self, work: Callable[[ActiveRun], None]) -> None:

@@ -30,6 +30,8 @@ HEADER: Final = struct.Struct("<8s24s32s")
 FRAME: Final = struct.Struct("<II")
 SUFFIX: Final = ".journal"
 _GROW_BYTES: Final = 1 << 20
+_KEPT_BYTES: Final = 1 << 14
+"""So much of a journal's space is left to its last entries: a run on a full disk must be able to say that it ends."""
 MAX_FRAME_BYTES: Final = 1 << 24
 
 POINTS, PARAMS, TAGS, OUTPUT, ARTIFACT, CAPTURES, CREATE, END, RESUME = range(9)
@@ -61,7 +63,7 @@ class Journal:
         self.path = folder / f"{self.client}{SUFFIX}"
         # A signal handler, or a finalizer, may log while its own thread is in here.
         self._lock = threading.RLock()
-        self._waiting: deque[bytes] = deque()
+        self._waiting: deque[tuple[bytes, bool]] = deque()
         self._is_writing = self._is_leaving = False
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -84,8 +86,11 @@ class Journal:
         os.posix_fallocate(self._file.fileno(), size, _GROW_BYTES)
         return mmap.mmap(self._file.fileno(), size + _GROW_BYTES)
 
-    def append(self, frame: list[Any]) -> None:
-        """Add an entry. Raises: StoreError (disk full), InvalidError (too long), TypeError (not for msgpack)."""
+    def append(self, frame: list[Any], *, is_last: bool = False) -> None:
+        """Add an entry; its last ones go into space that was kept for them.
+
+        Raises: StoreError (disk full), InvalidError (too long), TypeError (not for msgpack).
+        """
         payload = _encode(frame)
         length = len(payload)
         if length > MAX_FRAME_BYTES:
@@ -95,11 +100,11 @@ class Journal:
         with self._lock:
             if self._is_writing:
                 # Whoever is writing, further down in this very thread, takes it along.
-                self._waiting.append(payload)
+                self._waiting.append((payload, is_last))
                 return
             try:
                 self._is_writing = True
-                self._put(payload)
+                self._put(payload, is_last)
             finally:
                 self._is_writing = False
                 if self._waiting or self._is_leaving:
@@ -110,17 +115,18 @@ class Journal:
             self._is_writing = True
             try:
                 while self._waiting:
-                    self._put(self._waiting.popleft())
+                    self._put(*self._waiting.popleft())
             finally:
                 self._is_writing = False
         if self._is_leaving:
             self._map.close()
             self._file.close()
 
-    def _put(self, payload: bytes) -> None:
+    def _put(self, payload: bytes, is_last: bool) -> None:
         start = self._position
         end = start + FRAME.size + len(payload)
-        while end + FRAME.size > len(self._map):
+        kept = FRAME.size if is_last else _KEPT_BYTES
+        while end + kept > len(self._map):
             self._extend()
         # The payload goes in before its length: a reader or a crash never sees a frame that is not whole.
         self._map[start + FRAME.size : end] = payload
