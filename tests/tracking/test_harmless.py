@@ -291,3 +291,25 @@ def test_a_run_whose_disk_is_full_says_so_and_ends(space: FolderWorkspace, monke
     found = space.tracking.get_run(run.id).run
     assert (found.status, found.error) == (RunStatus.FAILED, "x" * 1000)
     assert "entries could not be written" in found.tags["runward.lost"]
+
+
+@pytest.mark.parametrize("size", [0, 5, 63, 64, 70, 1 << 20])
+def test_a_journal_without_an_entry_is_put_away(space: FolderWorkspace, size: int) -> None:
+    """Its process was killed before the first one, so that nothing is lost; what is no journal of ours is left and named."""
+    folder = space.state_dir / "journals"
+    journal = Journal(folder / "dead", "dead")
+    journal.close()
+    with open(journal.path, "r+b") as file:
+        file.truncate(size)
+    assert adopt(folder, space) == (0, [])
+    assert journals_in(folder) == []
+    journal.path.write_bytes(b"somebody's own file")
+    assert len(adopt(folder, space)[1]) == 1
+    assert journals_in(folder) == [journal.path]
+
+
+def test_a_journal_that_is_about_to_be_written_stays(space: FolderWorkspace) -> None:
+    journal = Journal(space.state_dir / "journals" / "young", "young")
+    adopt(space.state_dir / "journals", space)
+    assert journal.path.exists()
+    journal.close()

@@ -250,6 +250,13 @@ def begins_a_run(path: Path) -> bool:
         return any(frame.kind == CREATE for frame in reader.frames(1))
 
 
+def is_empty(path: Path) -> bool:
+    """Whether no entry was begun in a journal: its process died before that."""
+    with open(path, "rb") as file:
+        head, first = file.read(HEADER.size), file.read(FRAME.size)
+    return MAGIC.startswith(head[: len(MAGIC)].rstrip(b"\0")) and not first.strip(b"\0")
+
+
 def has_uploader(path: Path) -> bool:
     """Whether another living process uploads a journal: the one that writes it."""
     return path not in _ours and begins_a_run(path) and not is_abandoned(path)
