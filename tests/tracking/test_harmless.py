@@ -313,3 +313,21 @@ def test_a_journal_that_is_about_to_be_written_stays(space: FolderWorkspace) -> 
     adopt(space.state_dir / "journals", space)
     assert journal.path.exists()
     journal.close()
+
+
+class _WithGradient:
+    """As torch's loss: `float` warns of it, `item` does not."""
+
+    def item(self) -> float:
+        return 0.25
+
+    def __float__(self) -> float:
+        warnings.warn("Converting a tensor with requires_grad=True to a scalar", UserWarning, stacklevel=2)
+        return 0.25
+
+
+def test_a_loss_is_logged_without_a_word(run: ActiveRun) -> None:
+    loss: Any = _WithGradient()
+    run.log_metric("loss", loss)
+    frames = [frame.fields for frame in JournalReader(run.journal.path).frames()]
+    assert [fields[3] for fields in frames] == [[0.25]]

@@ -181,7 +181,9 @@ class ActiveRun(FileLog):
             )
             return None
         try:
-            return float(value)
+            # Of a tensor with a gradient, and of an array of one number, `float` warns.
+            item = getattr(value, "item", None)
+            return float(value if item is None else item())
         except OverflowError:
             return math.inf if value > 0 else -math.inf
         # RuntimeError: a tensor of several numbers, or of none that is there yet.
