@@ -43,6 +43,29 @@ def test_projects_move_rest_go_and_come_back(cli: Cli) -> None:
     assert "★ c" in cli("projects", "list", "--favourites").out
     gone = cli.json("projects", "delete", "c", "--json")["deleted"]
     assert cli.json("projects", "restore", gone, "--json")["path"] == "c"
+    cli.json("projects", "delete", "c", "--json")
+    assert cli.json("projects", "restore", "c", "--json")["id"] == gone
+    assert "no deleted project 'nothing'" in cli("projects", "restore", "nothing").err
+    for _ in range(2):
+        assert cli("projects", "create", "twice").code == 0
+        assert cli("projects", "delete", "twice").code == 0
+    assert "2 deleted projects were 'twice'" in cli("projects", "restore", "twice").err
+
+
+def test_what_lies_in_an_archived_project_is_opened_by_the_name_of_that(cli: Cli) -> None:
+    for command in (("create", "above below/it"), ("archive", "above below")):
+        assert cli("projects", *command).code == 0
+    above = "projects archive --undo 'above below'"
+    assert above in cli("projects", "create", "above below/it/new").err
+    assert above in cli("projects", "archive", "--undo", "above below/it").err
+
+
+@pytest.mark.parametrize("path", ["../x", "a/..", "./x", ".", "\udcff\udcfe", "a\0b"])
+def test_a_project_is_not_called_what_leads_elsewhere(cli: Cli, path: str) -> None:
+    """It is refused, and the refusal is on the trail, whatever the name was."""
+    assert cli("projects", "create", path).code != 0
+    assert cli.json("projects", "list", "--json") == []
+    assert cli("audit", "verify").code == 0
 
 
 def test_runs_are_edited_deleted_restored_and_measured(cli: Cli) -> None:

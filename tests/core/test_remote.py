@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 
 from runward.core.remote import HttpClient
-from runward.errors import StoreError
+from runward.errors import InvalidError, StoreError
 
 
 @pytest.fixture
@@ -160,3 +160,25 @@ def test_a_small_request_is_sent_as_one_piece(play: Play, monkeypatch: pytest.Mo
         assert played.client.post_json("/x", body) == {}
         assert len(pieces) == count
         assert sum(pieces) > len(body)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://exa mple", "http://host:99999", "http://host:x", "http://[::1", "http://a..b", "http://host/a b",
+     "http://", "ftp://host", "http://host/ü", "http://" + "x" * 70, ""],
+)  # fmt: skip
+def test_an_address_that_is_none_is_refused_before_anything_is_asked(url: str) -> None:
+    with pytest.raises(InvalidError, match="server URL") as caught:
+        HttpClient(url)
+    assert "http://host:4747" in caught.value.hint
+
+
+def test_a_token_goes_without_the_line_end_of_its_file() -> None:
+    assert HttpClient("http://host", "rwd_a_b\r\n").token == "rwd_a_b"
+
+
+@pytest.mark.parametrize("token", ["rwd_a\nb", "rwd_ü", "rwd_🙂", "rwd_\0"])
+def test_a_token_that_no_header_holds_is_refused_and_not_told(token: str) -> None:
+    with pytest.raises(InvalidError, match="position") as caught:
+        HttpClient("http://host", token)
+    assert token not in str(caught.value)

@@ -20,7 +20,7 @@ from runward.repro.printed import compare_stdout
 from runward.review.model import Standards
 from runward.team.declared import _CLAUSE
 from runward.tracking.model import NewProject, NewRun
-from runward.tracking.search import tokenise
+from runward.tracking.searchwords import tokenise
 from runward.workspace import FolderWorkspace
 
 _LANGUAGE = Language(frozenset({"name"}), frozenset())

@@ -50,7 +50,9 @@ def test_a_folder_that_contains_itself(space: FolderWorkspace, tmp_path: Path) -
     (source / "a" / "up").symlink_to(source, target_is_directory=True)
     (source / "self").symlink_to(source / "self")
     (source / "passwd").symlink_to("/etc/passwd")
-    assert _logged(space, tmp_path, source) == {"logged/a/file": b"x"}
+    with pytest.warns(RunwardWarning, match="links are not followed") as caught:
+        assert _logged(space, tmp_path, source) == {"logged/a/file": b"x"}
+    assert len(caught) == 1
 
 
 def test_a_file_that_cannot_be_logged_does_not_keep_the_others_out(space: FolderWorkspace, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from runward.cli.output import Output, pass_output, with_json
+from runward.errors import InvalidError
 from runward.face import current_workspace
 from runward.tracking.model import NewProject, State
 from runward.tracking.organise_model import NewBaseline
@@ -68,8 +69,12 @@ def delete(output: Output, path: str) -> None:
 @with_json
 @pass_output
 def restore(output: Output, project_id: str) -> None:
-    """Bring back a deleted project by its id; `projects list --deleted` shows it."""
-    found = current_workspace().organise.restore_project(project_id)
+    """Bring back a deleted project by its id, or by the path that it had; `projects list --deleted` shows both."""
+    space = current_workspace()
+    named = [project.id for project in space.tracking.list_projects("deleted") if project.path == project_id]
+    if len(named) > 1:
+        raise InvalidError(f"{len(named)} deleted projects were {project_id!r}", hint=f"give an id: {', '.join(named)}")
+    found = space.organise.restore_project(named[0] if named else project_id)
     output.result(found, f"{found.path} is back")
 
 

@@ -90,15 +90,39 @@ class _Kept(NamedTuple):
     pid: int
 
 
+def _parts_of(url: str) -> urllib.parse.SplitResult:
+    """Raises: InvalidError: nothing could be asked of such an address."""
+    why = ""
+    try:
+        parts = urllib.parse.urlsplit(url if "://" in url else f"http://{url}")
+        host = (parts.hostname or "").encode("idna").decode()
+        written = f"{host}:{parts.port}{parts.path}"
+    except ValueError as error:  # a port that is none, half of an IPv6 address, a name that is none
+        why, parts, host, written = f": {error}", urllib.parse.urlsplit(""), "", ""
+    clean = written.isascii() and written.isprintable() and " " not in written
+    if parts.scheme not in ("http", "https") or not host or not clean:
+        raise InvalidError(f"server URL {url!r} is not understood{why}", hint="write it like http://host:4747")
+    return parts
+
+
+def _checked_token(token: str) -> str:
+    """Without the blanks and line ends of the file that it came from. Raises: InvalidError, which does not tell it."""
+    bare = token.strip()
+    if not (bare.isascii() and bare.isprintable()):
+        at = next(i for i, character in enumerate(bare) if not (character.isascii() and character.isprintable()))
+        raise InvalidError(
+            f"the token has a character at position {at} that no token has", hint="copy it anew, it begins with rwd_"
+        )
+    return bare
+
+
 class HttpClient:
     """Keeps one connection a thread. Thread-safe."""
 
     def __init__(self, url: str, token: str = "", timeout_s: float = 30.0) -> None:
-        parts = urllib.parse.urlsplit(url if "://" in url else f"http://{url}")
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise InvalidError(f"server URL {url!r} is not understood", hint="write it like http://host:4747")
+        parts = _parts_of(url)
         self.url = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
-        self.token, self.timeout_s = token, timeout_s
+        self.token, self.timeout_s = _checked_token(token), timeout_s
         self._parts, self._base = parts, parts.path.rstrip("/")
         self._local = threading.local()
         self._context: ssl.SSLContext | None = None

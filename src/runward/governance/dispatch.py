@@ -334,7 +334,9 @@ class Dispatcher:
         role = call.role_on(kind, object_id, may)
         if role is None:
             shown = repr(object_id) if object_id else "of yours"
-            raise NotFoundError(f"there is no {kind} {shown}", hint="check the id, and whether you belong to its team")
+            raise NotFoundError(
+                f"there is no {kind.replace('_', ' ')} {shown}", hint="check the id, and whether you belong to its team"
+            )
         if role < PERMISSIONS[may]:
             raise ForbiddenError(
                 f"{what} needs {_needed(may)} on this {kind}, {call.actor.name} has {role.label}",
@@ -366,7 +368,8 @@ class Dispatcher:
         call.noted.append(self._noted(call, what, kind, object_id, outcome))
 
     def _noted(self, call: Call, what: str, kind: str, object_id: str, outcome: str) -> tuple[Actor, Noted]:
-        shown, actor = object_id.replace("\0", "�"), call.actor
+        # What cannot be stored as text is refused, and the refusal is still to be told.
+        shown, actor = object_id.replace("\0", "�").encode("utf-8", "replace").decode(), call.actor
         return actor, Noted(call.now_us, actor.member_id, actor.via, what, kind, shown, outcome)
 
     def _record_refusal(self, op: Operation, actor: Actor, arguments: Mapping[str, Any], error: RunwardError) -> None:

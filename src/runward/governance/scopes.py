@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import NamedTuple
 
 from runward.core.call import Scope
@@ -59,6 +60,12 @@ def is_archived(tx: Tx, project_id: str) -> bool:
     """Whether a project is laid aside."""
     rows = _chain(tx, project_id)
     return bool(rows) and rows[0][3] is not None
+
+
+def archived_as(tx: Tx, project_id: str) -> str:
+    """The project that was laid aside with an archived one in it: to open it opens both."""
+    chain = [row[0] for row in itertools.takewhile(lambda row: row[3] is not None, _chain(tx, project_id))]
+    return str(chain[-1])
 
 
 def project_scope(tx: Tx, project_id: str, *, deleted: bool = False) -> Scope | None:

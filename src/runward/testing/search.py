@@ -23,6 +23,14 @@ _QUERIES = {
     "metrics.loss != 0.25": "a c inf",
     "metrics.loss in (0.25, 0.5)": "a b",
     "metrics.loss < inf": "a b c",
+    "metrics.loss = nan": "nan",
+    "metrics.loss in ('NaN', 0.25)": "b nan",
+    "metrics.loss != NaN": "a b c inf",
+    "seed = 7 and metrics.loss = nan": "",
+    "params.long = 9007199254740993": "a",
+    "params.long = 9007199254740992": "b",
+    "params.long != 9007199254740993": "b",
+    "params.long in (9007199254740993, 1)": "a",
     "metrics.loss.min < 0.3": "b",
     "metrics.loss.best < 0.3": "b",
     "metrics.`val loss`.best < 1": "a",
@@ -72,10 +80,10 @@ def _fill(world: World, space: Workspace) -> None:
     runs: dict[str, tuple[dict[str, float], dict[str, object], dict[str, str]]] = {
         "a": (
             {"loss": 0.5, "val loss": 0.6, "depth": 3.0},
-            {"lr": 0.1, "optimizer": "adam", "flag": True},
+            {"lr": 0.1, "optimizer": "adam", "flag": True, "long": 2**53 + 1},
             {"team": "vision"},
         ),
-        "b": ({"loss": 0.25}, {"lr": 0.1, "optimizer": "sgd", "flag": False}, {"team": "vision"}),
+        "b": ({"loss": 0.25}, {"lr": 0.1, "optimizer": "sgd", "flag": False, "long": 2**53}, {"team": "vision"}),
         "c": ({"loss": 0.75}, {"lr": 0.01, "optimizer": "adam"}, {"team": "speech"}),
         "inf": ({"loss": math.inf}, {}, {}),
         "nan": ({"loss": math.nan}, {}, {}),
@@ -132,13 +140,16 @@ class SearchSuite:
             ("metrics.loss", "", "one of"),
             ("metrics.loss < ", "", "quotes"),
             ("metrics.loss < 1 metrics.loss > 0", "metrics.loss", "'and'"),
-            ("seed = 'x'", "seed", ""),
-            ("seed = true", "seed", ""),
+            ("seed = 'x'", "'x'", ""),
+            ("seed = true", "true", ""),
+            ("metrics.loss in (1, abc)", "abc", ""),
+            ("metrics.loss < nan", "nan", "!="),
+            ("status = 'runing'", "'runing'", "running, finished"),
             ("seed like '7%'", "seed", ""),
             ("metrics.loss like '0%'", "metrics.loss", ""),
-            ("created_at > 'yesterday'", "created_at", "2026"),
+            ("created_at > 'yesterday'", "'yesterday'", "2026"),
             ("metrics.loss < 1 ; drop table runs", ";", ""),
-            ("name = 'open", "'", ""),
+            ("name = 'open", "'", "close it"),
             ("(name = 'a'", "", ""),
             ("name in 'a'", "'a'", ""),
             ("name is 5", "5", ""),
@@ -158,7 +169,14 @@ class SearchSuite:
         assert hint in caught.value.hint
 
     @pytest.mark.parametrize(
-        "where", ["(" * 5000, "not " * 3000 + "name = 'a'", " and ".join(["name = 'a'"] * 500), "x" * 30_000]
+        "where",
+        [
+            "order by " + "name, " * 11,
+            "(" * 5000,
+            "not " * 3000 + "name = 'a'",
+            " and ".join(["name = 'a'"] * 500),
+            "x" * 30_000,
+        ],
     )
     def test_queries_without_measure_are_refused(self, world: World, where: str) -> None:
         """Neither the parser nor the database is brought down by a long query."""
@@ -374,5 +392,5 @@ class SearchSuite:
         _fill(world, space)
         keys = space.tracking.known_keys(world.project)
         assert keys.metrics == ["depth", "loss", "val loss"]
-        assert sorted(keys.params) == ["flag", "lr", "optimizer"]
+        assert sorted(keys.params) == ["flag", "long", "lr", "optimizer"]
         assert keys.tags == ["team"]

@@ -7,7 +7,7 @@ import logging
 from pathlib import Path
 
 from runward.errors import CorruptedError, NotFoundError, RunwardError
-from runward.tracking.journal import journals_in
+from runward.tracking.journal import is_abandoned, is_empty, journals_in
 from runward.tracking.model import RESUMED_TAG, RunEnd, RunPatch, RunStatus
 from runward.tracking.uploader import Destination, JournalUpload
 
@@ -32,6 +32,9 @@ def _adopt_run(paths: list[Path], destination: Destination) -> tuple[int, list[s
     uploads, problems = list[JournalUpload](), list[str]()
     for path in paths:
         try:
+            if is_abandoned(path) and is_empty(path):
+                path.unlink(missing_ok=True)
+                continue
             uploads.append(JournalUpload(path, destination))
         except (CorruptedError, OSError) as error:
             problems.append(f"{path}: {error}")

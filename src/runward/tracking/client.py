@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-import mimetypes
 import os
-import shutil
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
@@ -20,21 +17,19 @@ from typing import Any
 import msgspec
 
 from runward.config.settings import flat_items, library_tags, origin_of, origins_in
-from runward.core.apart import reading
-from runward.core.hashing import digest_bytes, digest_file
 from runward.core.usage import Usage
-from runward.errors import InvalidError, NotFoundError, RunwardError, RunwardWarning
+from runward.errors import InvalidError, NotFoundError, RunwardError
 from runward.governance.names import check_name
 from runward.tracking import journal as j
 from runward.tracking.capture.redact import redact
+from runward.tracking.filelog import FileLog
+from runward.tracking.harmless import harmless, said, shown
 from runward.tracking.journal import Journal
 from runward.tracking.masking import told
 from runward.tracking.media import parse_media_path, plain
-from runward.tracking.medialog import MAX_STEP, MediaLog
+from runward.tracking.medialog import MAX_STEP
 
 MAX_TAG = 100_000
-_IN_JOURNAL = 1 << 14
-"""Bytes of a file that goes into the journal: to make a file of its own would take longer than to copy it."""
 JOURNAL_VARIABLE = "RUNWARD_JOURNAL"
 """The folder of a task's journals: its process logs to the run that the task is."""
 RUN_VARIABLE = "RUNWARD_RUN_ID"
@@ -69,21 +64,19 @@ class _Guest(Hooks):
         yield False
 
 
-class ActiveRun(MediaLog):
+class ActiveRun(FileLog):
     """A run that is being logged. Thread-safe; usable as a context manager."""
 
     def __init__(self, run_id: str, folder: Path, hooks: Hooks | None = None) -> None:
-        super().__init__()
+        super().__init__(folder)
         self.id = run_id
-        self._folder, self._hooks = folder, hooks or Hooks()
+        self._hooks = hooks or Hooks()
         self._journal = Journal(folder, run_id)
         self._pid = os.getpid()
         # Counters, because the next of one is taken in one step, whichever thread asks.
         self._steps: dict[str, count[int]] = {}
-        self._warned: set[str] = set()
         self._good_keys: set[str] = set()
-        self._ended = False
-        self._spooled = count()
+        self._ended, self._lost = False, 0
         self.entered = False
         """Whether a ``with`` block ends it."""
         self.measure: Callable[[], Usage] = Usage
@@ -122,15 +115,15 @@ class ActiveRun(MediaLog):
             self._media_taken[place] = max(found.n, 1, self._media_taken.get(place, 0))
 
     def _write(self, frame: list[Any]) -> None:
+        if self._ended and frame[0] != j.END and self._journal.is_closed:
+            hint = f"runward.start(run_id={self.id!r}) takes it up again"
+            self._warn("over", f"run {self.id} is over; what is logged to it now is not kept ({hint})")
+            return
         try:
-            self.journal.append(frame)
+            self.journal.append(frame, is_last=frame[0] == j.END)
         except (RunwardError, TypeError, ValueError, OverflowError, OSError) as error:
+            self._lost += 1
             self._warn("write", f"an entry could not be logged: {error}")
-
-    def _warn(self, reason: str, message: str) -> None:
-        if reason not in self._warned:
-            self._warned.add(reason)
-            warnings.warn(message, RunwardWarning, stacklevel=4)
 
     # what is logged -------------------------------------------------------------------------------------------------
 
@@ -145,8 +138,13 @@ class ActiveRun(MediaLog):
                 self._steps[key] = count(step + 1)
                 self._write([j.POINTS, step, j.now(), (key,), (value,)])
                 return
+        self._log_one(key, value, step)
+
+    @harmless
+    def _log_one(self, key: str, value: float, step: int | None) -> None:
         self.log_metrics({key: value}, step)
 
+    @harmless
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Log numbers at one step.
 
@@ -183,11 +181,15 @@ class ActiveRun(MediaLog):
             )
             return None
         try:
-            return float(value)
+            # Of a tensor with a gradient, and of an array of one number, `float` warns.
+            item = getattr(value, "item", None)
+            return float(value if item is None else item())
         except OverflowError:
             return math.inf if value > 0 else -math.inf
-        except (TypeError, ValueError):
-            self._warn(f"value:{key}", f"metric {key!r} is a {type(value).__name__}, not a number")
+        # RuntimeError: a tensor of several numbers, or of none that is there yet.
+        except (TypeError, ValueError, RuntimeError, AttributeError) as error:
+            about = f"metric {key!r} is a {type(value).__name__}, not a number ({said(error)})"
+            self._warn(f"value:{key}", about)
             return None
 
     def _key_fits(self, key: Any, what: str) -> bool:
@@ -195,28 +197,31 @@ class ActiveRun(MediaLog):
         try:
             self._good_keys.add(check_name(key, f"{what} key", limit=1000))
         except (InvalidError, TypeError, AttributeError) as error:
-            reason = error.message if isinstance(error, InvalidError) else f"{what} key {key!r:.80} is no text"
-            self._warn(f"key:{key!r:.80}", f"{reason}; it is not logged")
+            reason = error.message if isinstance(error, InvalidError) else f"{what} key {shown(key)} is no text"
+            self._warn(f"key:{shown(key)}", f"{reason}; it is not logged")
             return False
         return True
 
     def _step_fits(self, step: Any) -> bool:
         try:
             fits = bool(int(step) == step and -MAX_STEP - 1 <= step <= MAX_STEP)
-        except (TypeError, ValueError, OverflowError):
+        except (TypeError, ValueError, OverflowError, RuntimeError):
             fits = False
         if not fits:
-            self._warn("step", f"step {step!r:.40} is not a whole number from -2^63 to 2^63-1; the values are dropped")
+            about = f"step {shown(step, 40)} is not a whole number from -2^63 to 2^63-1; the values are dropped"
+            self._warn("step", about)
         return fits
 
     def _next_step(self, key: str) -> int:
         # After the last step there is none.
         return min(next(self._steps.setdefault(key, count())), MAX_STEP)
 
+    @harmless
     def log_param(self, key: str, value: Any) -> None:
         """Record one parameter. See :meth:`log_params`."""
         self.log_params({key: value})
 
+    @harmless
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Record parameters: text, numbers, truth values, None, and lists and dicts of them; others as their text.
 
@@ -224,105 +229,29 @@ class ActiveRun(MediaLog):
         """
         origins = origins_in(params)
         items = flat_items(params).items()
-        found = {
-            str(key): told("param", str(key), plain(value)) for key, value in items if self._key_fits(str(key), "param")
-        }
+        found = {}
+        for key, value in items:
+            name = str(key)
+            if self._key_fits(name, "param"):
+                # One value that cannot be told costs only itself.
+                try:
+                    found[name] = told("param", name, plain(value))
+                except (TypeError, ValueError, RuntimeError, AttributeError) as error:
+                    self._warn(f"param:{name}", f"param {name!r:.80} could not be logged: {said(error)}")
         if found:
             known = {key: origin_of(key, origins) for key in found} if origins else {}
             self._write([j.PARAMS, found, known] if origins else [j.PARAMS, found])
         for key, value in library_tags(params).items():
             self.set_tag(key, value)
 
+    @harmless
     def set_tag(self, key: str, value: Any) -> None:
         """Set a tag, a short text to find the run by."""
         text = str(value)
         if "\0" in text or len(text) > MAX_TAG:
-            self._warn(f"tag:{key!r:.80}", f"tag {key!r:.80} has a NUL character or is too long; it is not set")
+            self._warn(f"tag:{shown(key)}", f"tag {shown(key)} has a NUL character or is too long; it is not set")
         elif self._key_fits(str(key), "tag"):
             self._write([j.TAGS, {str(key): told("tag", str(key), text)}])
-
-    def log_artifact(self, path: str | Path, name: str = "") -> None:
-        """Attach a file, or every file of a folder, as it is now.
-
-        Args:
-            path: The file or folder.
-            name: Its path in the run; by default its own name.
-        """
-        source = Path(path)
-        if source.is_dir():
-            self._take_folder(str(source), name or source.resolve().name)
-        else:
-            self._take(str(source), name or source.name)
-
-    def log_artifacts(self, folder: str | Path, name: str = "") -> None:
-        """Attach every file of a folder, by default under the folder's name."""
-        self.log_artifact(folder, name)
-
-    def log_bytes(self, data: bytes, name: str, media_type: str = "") -> None:
-        """Attach bytes as a file."""
-        digest = digest_bytes(data)
-        try:
-            if len(data) > _IN_JOURNAL:
-                spool = self._folder / "blobs"
-                spool.mkdir(exist_ok=True)
-                (spool / digest).write_bytes(data)
-        except OSError as error:
-            self._warn(f"artifact:{name}", f"artifact {name!r:.80} cannot be kept: {error.strerror}")
-            return
-        self._note_artifact(name, digest, media_type, data if len(data) <= _IN_JOURNAL else None)
-
-    def _take_folder(self, folder: str, name: str) -> None:
-        try:
-            with os.scandir(folder) as found:
-                entries = sorted(found, key=lambda entry: entry.name)
-        except OSError as error:
-            self._not_taken(folder, error.strerror)
-            return
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                self._take_folder(entry.path, f"{name}/{entry.name}")
-            elif entry.is_file(follow_symlinks=False):
-                self._take(entry.path, f"{name}/{entry.name}")
-
-    def _take(self, path: str, name: str) -> None:
-        try:
-            name.encode()
-            digest, data = self._copied(path)
-            self._note_artifact(name, digest, "", data)
-        except OSError as error:
-            self._not_taken(path, error.strerror)
-        except UnicodeEncodeError:
-            self._not_taken(path, "its name is no text")
-
-    def _not_taken(self, path: str, reason: str | None) -> None:
-        self._warn(f"artifact:{path}", f"artifact {path!r} cannot be logged: {reason}")
-
-    def _copied(self, path: str) -> tuple[str, bytes | None]:
-        """The digest of a file, and its bytes if they go into the journal.
-
-        They are copied now: what the script does to its file afterwards must not change what was logged.
-        """
-        with reading(path) as source:
-            data = source.read(_IN_JOURNAL + 1)
-            if len(data) <= _IN_JOURNAL:
-                return digest_bytes(data), data
-            spool = self._folder / "blobs"
-            spool.mkdir(exist_ok=True)
-            temporary = spool / f".{os.getpid()}-{next(self._spooled)}"
-            with open(temporary, "wb") as copy:
-                copy.write(data)
-                shutil.copyfileobj(source, copy, 1 << 20)
-        digest = digest_file(temporary)
-        temporary.rename(spool / digest)
-        return digest, None
-
-    def _note_artifact(self, name: str, digest: str, media_type: str, data: bytes | None) -> None:
-        clean = name.replace(os.sep, "/")
-        if clean.startswith("/") or ".." in clean.split("/"):
-            self._warn(f"artifact:{name}", f"artifact path {name!r:.80} must be relative and without '..'")
-            return
-        kind = media_type or mimetypes.guess_type(clean)[0] or "application/octet-stream"
-        self._write([j.ARTIFACT, clean, digest, kind] if data is None else [j.ARTIFACT, clean, digest, kind, data])
 
     def log_output(self, stream: str, text: str) -> bool:
         """Record what the run printed, its secrets masked: none of them may be cut in two by two calls.
@@ -341,22 +270,44 @@ class ActiveRun(MediaLog):
     # the end --------------------------------------------------------------------------------------------------------
 
     def finish(self, status: str = "finished", exit_code: int | None = None, error: str = "") -> None:
-        """End the run: ``finished``, ``failed``, ``cancelled`` or ``timed_out``. Ending it twice changes nothing."""
+        """End the run: ``finished``, ``failed``, ``cancelled`` or ``timed_out``. Ending it twice changes nothing.
+
+        Any other status ends it as failed: nobody said that it went well.
+        """
         if self._ended:
             return
         self._ended = True
+        if status not in j.ENDS:
+            allowed = ", ".join(j.ENDS)
+            self._warn("status", f"status {shown(status)} is none of {allowed}; run {self.id} ends as failed")
+            status = "failed"
+        if exit_code is not None and type(exit_code) is not int:
+            self._warn("exit_code", f"exit code {shown(exit_code)} is no whole number; it is left out")
+            exit_code = None
         hooks = self._hooks if self._pid == os.getpid() else _Guest()
-        hooks.before_end(self)
+        self._around(hooks.before_end)
         with hooks.leaving(self, status) as ends:
             if ends:
+                self._tell_lost()
                 used = self.measure() if self._pid == os.getpid() else Usage()
-                self._write([j.END, status, exit_code, redact(error), j.now(), msgspec.to_builtins(used)])
+                self._write([j.END, status, exit_code, redact(str(error)), j.now(), msgspec.to_builtins(used)])
             if self._pid == os.getpid():
                 with contextlib.suppress(OSError, ValueError):
                     self._journal.flush()
                 self._journal.close()
         _forget(self)
-        hooks.after_end(self)
+        self._around(hooks.after_end)
+
+    @harmless
+    def _tell_lost(self) -> None:
+        """Say on the run what the disk had no space for: the warning is gone with the process."""
+        if self._lost:
+            lost = {"runward.lost": f"{self._lost} entries could not be written to the journal"}
+            self.journal.append([j.TAGS, lost], is_last=True)
+
+    @harmless
+    def _around(self, work: Callable[[ActiveRun], None]) -> None:
+        work(self)
 
     def __enter__(self) -> ActiveRun:
         """The run itself."""
@@ -382,9 +333,14 @@ def open_runs() -> list[ActiveRun]:
     return list(_active)
 
 
+_over: list[ActiveRun] = []
+"""The run that was active last: it says of what is still logged that it is not kept, instead of ending the script."""
+
+
 def _forget(run: ActiveRun) -> None:
     if run in _active:
         _active.remove(run)
+        _over[:] = [run]
         _tell_children()
 
 
@@ -429,69 +385,78 @@ def active_run() -> ActiveRun:
     raise NotFoundError("no run is active", hint="call runward.start(project=…) first, or log inside a task")
 
 
+def _logged_to() -> ActiveRun:
+    try:
+        return active_run()
+    except NotFoundError:
+        if _over:
+            return _over[0]
+        raise
+
+
 def log_metric(key: str, value: float, step: int | None = None) -> None:
     """Log one number to the active run. See :meth:`ActiveRun.log_metrics`."""
-    active_run().log_metric(key, value, step)
+    _logged_to().log_metric(key, value, step)
 
 
 def log_metrics(metrics: Mapping[str, float], step: int | None = None) -> None:
     """Log numbers at one step to the active run. See :meth:`ActiveRun.log_metrics`."""
-    active_run().log_metrics(metrics, step)
+    _logged_to().log_metrics(metrics, step)
 
 
 def log_param(key: str, value: Any) -> None:
     """Record one parameter of the active run."""
-    active_run().log_param(key, value)
+    _logged_to().log_param(key, value)
 
 
 def log_params(params: Mapping[str, Any]) -> None:
     """Record parameters of the active run. See :meth:`ActiveRun.log_params`."""
-    active_run().log_params(params)
+    _logged_to().log_params(params)
 
 
 def log_artifact(path: str | Path, name: str = "") -> None:
     """Attach a file or folder to the active run. See :meth:`ActiveRun.log_artifact`."""
-    active_run().log_artifact(path, name)
+    _logged_to().log_artifact(path, name)
 
 
 def log_artifacts(folder: str | Path, name: str = "") -> None:
     """Attach every file of a folder to the active run."""
-    active_run().log_artifacts(folder, name)
+    _logged_to().log_artifacts(folder, name)
 
 
 def set_tag(key: str, value: Any) -> None:
     """Set a tag of the active run."""
-    active_run().set_tag(key, value)
+    _logged_to().set_tag(key, value)
 
 
 def log_image(key: str, image: Any, step: int | None = None) -> None:
     """Log a picture, or a list of them, to the active run. See :meth:`ActiveRun.log_image`."""
-    active_run().log_image(key, image, step)
+    _logged_to().log_image(key, image, step)
 
 
 def log_figure(key: str, figure: Any, step: int | None = None) -> None:
     """Log a figure of matplotlib or plotly to the active run. See :meth:`ActiveRun.log_figure`."""
-    active_run().log_figure(key, figure, step)
+    _logged_to().log_figure(key, figure, step)
 
 
 def log_audio(key: str, audio: Any, step: int | None = None, *, sample_rate: int = 44100) -> None:
     """Log a sound to the active run. See :meth:`ActiveRun.log_audio`."""
-    active_run().log_audio(key, audio, step, sample_rate=sample_rate)
+    _logged_to().log_audio(key, audio, step, sample_rate=sample_rate)
 
 
 def log_text(key: str, text: str, step: int | None = None) -> None:
     """Log a text to the active run. See :meth:`ActiveRun.log_text`."""
-    active_run().log_text(key, text, step)
+    _logged_to().log_text(key, text, step)
 
 
 def log_table(key: str, table: Any, step: int | None = None, *, columns: Sequence[str] | None = None) -> None:
     """Log a table to the active run. See :meth:`ActiveRun.log_table`."""
-    active_run().log_table(key, table, step, columns=columns)
+    _logged_to().log_table(key, table, step, columns=columns)
 
 
 def log_histogram(key: str, values: Any, step: int | None = None, *, bins: int = 64) -> None:
     """Log how numbers are distributed to the active run. See :meth:`ActiveRun.log_histogram`."""
-    active_run().log_histogram(key, values, step, bins=bins)
+    _logged_to().log_histogram(key, values, step, bins=bins)
 
 
 def finish(status: str = "finished") -> None:

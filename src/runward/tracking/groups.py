@@ -18,7 +18,8 @@ from runward.tracking.finding import ProjectKeys, find_page
 from runward.tracking.keyed import decode, params_of, split_fields
 from runward.tracking.lifecycle import in_use
 from runward.tracking.model import Plain
-from runward.tracking.search import Field, Keys, Token, compile_query, resolve_field
+from runward.tracking.search import Field, Keys, compile_query, resolve_field
+from runward.tracking.searchwords import Token
 
 MAX_RUNS = 100_000
 MAX_GROUPS = 500

@@ -15,6 +15,7 @@ import struct
 import threading
 import time
 import zlib
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -29,10 +30,14 @@ HEADER: Final = struct.Struct("<8s24s32s")
 FRAME: Final = struct.Struct("<II")
 SUFFIX: Final = ".journal"
 _GROW_BYTES: Final = 1 << 20
+_KEPT_BYTES: Final = 1 << 14
+"""So much of a journal's space is left to its last entries: a run on a full disk must be able to say that it ends."""
 MAX_FRAME_BYTES: Final = 1 << 24
 
 POINTS, PARAMS, TAGS, OUTPUT, ARTIFACT, CAPTURES, CREATE, END, RESUME = range(9)
 """Kinds of frames; the first element of each frame."""
+ENDS: Final = ("finished", "failed", "cancelled", "timed_out")
+"""How a run may end."""
 
 _ours: set[Path] = set()
 """The journals that this process opened."""
@@ -56,7 +61,10 @@ class Journal:
     def __init__(self, folder: Path, run_id: str) -> None:
         self.folder, self.run_id, self.client = folder, run_id, new_id()
         self.path = folder / f"{self.client}{SUFFIX}"
-        self._lock = threading.Lock()
+        # A signal handler, or a finalizer, may log while its own thread is in here.
+        self._lock = threading.RLock()
+        self._waiting: deque[tuple[bytes, bool]] = deque()
+        self._is_writing = self._is_leaving = False
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._file = open(self.path, "x+b")  # noqa: SIM115
@@ -78,25 +86,53 @@ class Journal:
         os.posix_fallocate(self._file.fileno(), size, _GROW_BYTES)
         return mmap.mmap(self._file.fileno(), size + _GROW_BYTES)
 
-    def append(self, frame: list[Any]) -> None:
-        """Add an entry. Raises: StoreError (disk full), InvalidError (too long), TypeError (not for msgpack)."""
+    def append(self, frame: list[Any], *, is_last: bool = False) -> None:
+        """Add an entry; its last ones go into space that was kept for them.
+
+        Raises: StoreError (disk full), InvalidError (too long), TypeError (not for msgpack).
+        """
         payload = _encode(frame)
         length = len(payload)
         if length > MAX_FRAME_BYTES:
             raise InvalidError(
                 f"an entry of {length:,} bytes is longer than {MAX_FRAME_BYTES:,}", hint="log it as an artifact"
             )
-        head = FRAME.pack(length, zlib.crc32(payload))
         with self._lock:
-            start = self._position
-            end = start + FRAME.size + length
-            while end + FRAME.size > len(self._map):
-                self._extend()
-            # The payload goes in before its length: a reader or a crash never sees a frame that is not whole.
-            self._map[start + FRAME.size : end] = payload
-            self._map[start : start + FRAME.size] = head
-            self._position = end
-            self.frames += 1
+            if self._is_writing:
+                # Whoever is writing, further down in this very thread, takes it along.
+                self._waiting.append((payload, is_last))
+                return
+            try:
+                self._is_writing = True
+                self._put(payload, is_last)
+            finally:
+                self._is_writing = False
+                if self._waiting or self._is_leaving:
+                    self._write_waiting()
+
+    def _write_waiting(self) -> None:
+        while self._waiting:
+            self._is_writing = True
+            try:
+                while self._waiting:
+                    self._put(*self._waiting.popleft())
+            finally:
+                self._is_writing = False
+        if self._is_leaving:
+            self._map.close()
+            self._file.close()
+
+    def _put(self, payload: bytes, is_last: bool) -> None:
+        start = self._position
+        end = start + FRAME.size + len(payload)
+        kept = FRAME.size if is_last else _KEPT_BYTES
+        while end + kept > len(self._map):
+            self._extend()
+        # The payload goes in before its length: a reader or a crash never sees a frame that is not whole.
+        self._map[start + FRAME.size : end] = payload
+        self._map[start : start + FRAME.size] = FRAME.pack(len(payload), zlib.crc32(payload))
+        self._position = end
+        self.frames += 1
 
     def _extend(self) -> None:
         try:
@@ -105,20 +141,26 @@ class Journal:
             raise StoreError(
                 f"the journal {self.path} cannot grow: {error.strerror}", hint="free some space"
             ) from error
-        self._map.close()
-        self._map = larger
+        smaller, self._map = self._map, larger
+        smaller.close()
 
     def flush(self) -> None:
         """Write through to the disk."""
         with self._lock:
             self._map.flush()
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing can be added any more."""
+        return self._is_leaving or self._file.closed
+
     def close(self) -> None:
         """Let go of the file; it stays for who uploads it."""
         with self._lock:
-            if not self._file.closed:
-                self._map.close()
-                self._file.close()
+            self._is_leaving = True
+            if self._is_writing:
+                return  # Called by a signal handler: whoever is writing closes it, with the handler's last words in it.
+            self._write_waiting()
 
     def abandon(self) -> None:
         """Let go of the file after a fork, without the lock: the thread that held it is not in this process."""
@@ -206,6 +248,13 @@ def begins_a_run(path: Path) -> bool:
         return False
     with contextlib.closing(reader):
         return any(frame.kind == CREATE for frame in reader.frames(1))
+
+
+def is_empty(path: Path) -> bool:
+    """Whether no entry was begun in a journal: its process died before that."""
+    with open(path, "rb") as file:
+        head, first = file.read(HEADER.size), file.read(FRAME.size)
+    return MAGIC.startswith(head[: len(MAGIC)].rstrip(b"\0")) and not first.strip(b"\0")
 
 
 def has_uploader(path: Path) -> bool:

@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from runward.errors import InvalidError
 from runward.tracking import encoding
+from runward.tracking.harmless import Harmless, harmless, said, shown
 from runward.tracking.media import Medium, media_path
 
 MAX_STEP = 2**63 - 1
 
 
-class MediaLog:
+class MediaLog(Harmless):
     """Logs media of a run, as files by :mod:`runward.tracking.media`'s convention. Nothing here raises.
 
     Without a step each key counts its own from 0. What is logged again at the same step is kept beside what is there.
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self._media_steps: dict[str, int] = {}
         self._media_taken: dict[tuple[str, int], int] = {}
 
@@ -26,12 +27,10 @@ class MediaLog:
         """Attach bytes as a file."""
         raise NotImplementedError
 
-    def _warn(self, reason: str, message: str) -> None:
-        raise NotImplementedError
-
     def _step_fits(self, step: Any) -> bool:
         raise NotImplementedError
 
+    @harmless
     def log_image(self, key: str, image: Any, step: int | None = None) -> None:
         """Log a picture, or a list of pictures of one step.
 
@@ -43,10 +42,12 @@ class MediaLog:
         """
         self._log(key, _several(image), step, encoding.image)
 
+    @harmless
     def log_figure(self, key: str, figure: Any, step: int | None = None) -> None:
         """Log a figure: one of matplotlib as a picture, one of plotly as a page that stands alone (about 4 MB)."""
         self._log(key, _several(figure), step, encoding.figure)
 
+    @harmless
     def log_audio(self, key: str, audio: Any, step: int | None = None, *, sample_rate: int = 44100) -> None:
         """Log a sound.
 
@@ -59,10 +60,12 @@ class MediaLog:
         """
         self._log(key, [audio], step, lambda value: encoding.audio(value, sample_rate))
 
+    @harmless
     def log_text(self, key: str, text: str, step: int | None = None) -> None:
         """Log a text, such as a sample that a language model wrote."""
         self._log(key, _several(text), step, lambda value: Medium(str(value).encode("utf-8", "replace"), "text/plain"))
 
+    @harmless
     def log_table(self, key: str, table: Any, step: int | None = None, *, columns: Sequence[str] | None = None) -> None:
         """Log a table.
 
@@ -74,6 +77,7 @@ class MediaLog:
         """
         self._log(key, [table], step, lambda value: encoding.table_of(value, columns))
 
+    @harmless
     def log_histogram(self, key: str, values: Any, step: int | None = None, *, bins: int = 64) -> None:
         """Log how numbers are distributed.
 
@@ -86,10 +90,12 @@ class MediaLog:
         """
         self._log(key, [values], step, lambda value: encoding.histogram_of(value, bins))
 
+    @harmless
     def log_encoded(self, key: str, media: Sequence[Callable[[], Medium]], step: int | None = None) -> None:
         """Log media that are encoded by functions of yours, which may raise."""
         self._log(key, list(media), step, lambda encode: encode())
 
+    @harmless
     def log_medium(self, key: str, data: bytes, media_type: str, step: int | None = None) -> None:
         """Log bytes of a type that you name: a video, a page of HTML."""
         self._log(key, [data], step, lambda value: Medium(bytes(value), media_type))
@@ -103,8 +109,7 @@ class MediaLog:
             paths = [self._place(key, at, medium.media_type, alone=len(media) == 1) for medium in media]
         # What figures, arrays and images of other libraries raise has no common class, and none may end the training.
         except Exception as error:  # noqa: BLE001
-            reason = error.message if isinstance(error, InvalidError) else f"{type(error).__name__}: {error}"
-            self._warn(f"media:{key!r:.80}", f"{key!r:.80} could not be logged: {reason:.500}")
+            self._warn(f"media:{shown(key)}", f"{shown(key)} could not be logged: {said(error)}")
             return
         self._media_steps[key] = at
         for path, medium in zip(paths, media, strict=True):

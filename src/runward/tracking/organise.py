@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import ClassVar
 
 from runward.core.call import Event, Room, Scope
@@ -10,7 +11,7 @@ from runward.core.permissions import Role
 from runward.errors import AlreadyExistsError, ConflictError, ForbiddenError, InvalidError, NotFoundError
 from runward.governance.calling import Call
 from runward.governance.revising import hold
-from runward.governance.scopes import ProjectRow, find_project, is_archived, project_scope
+from runward.governance.scopes import ProjectRow, archived_as, find_project, is_archived, project_scope
 from runward.tracking import lifecycle, repository
 from runward.tracking.baselines import Baselines
 from runward.tracking.checks import check_key, check_text
@@ -83,7 +84,9 @@ class OrganiseService(Views, Comments, Baselines, Organise):
         """See the contract."""
         found = self.call.project(project)
         if not archived and found.parent_id and is_archived(self.tx, found.parent_id):
-            raise ConflictError(f"the project above {found.path!r} is archived", hint="take that one back first")
+            outer = _path(self.call, archived_as(self.tx, found.parent_id))
+            hint = f"take that one back first: runward projects archive --undo {shlex.quote(outer)}"
+            raise ConflictError(f"the project above {found.path!r} is archived", hint=hint)
         lifecycle.archive(self.tx, found.id, self.call.now_us if archived else None)
         self._publish("project.archived" if archived else "project.reopened", found, {"path": found.path})
         return self._shown(found.id)
@@ -231,13 +234,17 @@ def check_tag(key: str, value: str) -> None:
     check_text(value, f"tag {key!r}")
 
 
+def _path(call: Call, project_id: str) -> str:
+    return str(call.tx.scalar("SELECT path FROM projects WHERE id = ?", (project_id,)))
+
+
 def check_open(call: Call, project_id: str) -> None:
     """Refuse new work in an archived project. Raises: ConflictError."""
     if is_archived(call.tx, project_id):
-        path = call.tx.scalar("SELECT path FROM projects WHERE id = ?", (project_id,))
+        path, outer = (_path(call, found) for found in (project_id, archived_as(call.tx, project_id)))
         raise ConflictError(
             f"project {path!r} is archived and takes nothing new",
-            hint=f"`runward projects archive --undo {path}` opens it again",
+            hint=f"`runward projects archive --undo {shlex.quote(outer)}` opens it again",
         )
 
 

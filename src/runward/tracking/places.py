@@ -37,6 +37,9 @@ def check_project_path(path: str) -> list[str]:
         raise InvalidError(f"project path {path[:80]!r} is deeper than {_MAX_DEPTH} levels")
     for part in parts:
         check_name(part, f"a part of the project path {path[:80]!r}", limit=100)
+        if part in (".", ".."):
+            hint = "addresses and folders take it for another place"
+            raise InvalidError(f"project path {path[:80]!r} has the part {part!r}", hint=hint)
         if ":" in part:
             raise InvalidError(f"project path {path[:80]!r} has a ':', which URLs use for '/'")
     return parts

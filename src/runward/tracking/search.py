@@ -27,7 +27,9 @@ from runward.errors import InvalidError
 from runward.governance.scopes import Clause
 from runward.tracking.capture.environment import normalised_name
 from runward.tracking.locks.versions import version_key
+from runward.tracking.model import RunStatus
 from runward.tracking.packages import KINDS, Kind, rows_of, with_package
+from runward.tracking.searchwords import Given, Token, misplaced, tokenise
 
 FIELDS: dict[str, str] = {
     "id": "r.id",
@@ -53,6 +55,7 @@ _GROUPS = ("metrics", "params", "tags", "metadata", "marks", "packages", "locks"
 _STATS = {"last": "last", "min": "minimum", "max": "maximum", "n": "n"}
 _MAX_TERMS = 200
 _MAX_SORT = 10
+STATUSES = tuple(status.value for status in RunStatus)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 PREFIX = 100
 """Indexes hold this many characters of a text value: PostgreSQL refuses index entries longer than 2.7 kB."""
@@ -103,42 +106,6 @@ class Query(NamedTuple):
 
 
 _SORT_TERM = re.compile(r"([+-]?)\s*((?:[^\s`]|`[^`]*`)+)\s*(asc|desc|)", re.IGNORECASE)
-_TOKEN = re.compile(
-    r"""\s*(?:(?P<string>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
-    |(?P<ago>-\d+(?:\.\d+)?[smhdw]\b)
-    |(?P<number>[+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?|inf\b))
-    |(?P<word>[A-Za-z_](?:[\w\-/.]|`[^`]*`)*)
-    |(?P<op><=|>=|!=|==|=|<|>)
-    |(?P<punct>[(),-]))""",
-    re.VERBOSE,
-)
-
-
-class Token(NamedTuple):
-    """A word of the query and where it stands."""
-
-    kind: str
-    text: str
-    at: int
-
-
-def _fail(query: str, at: int, length: int, problem: str, hint: str = "") -> InvalidError:
-    pointer = " " * at + "^" * max(length, 1)
-    message = f"{problem}\n  {query}\n  {pointer}" if len(query) <= 200 else f"{problem} (at character {at})"
-    return InvalidError(message, hint=hint, at=at, length=length)
-
-
-def tokenise(query: str) -> list[Token]:
-    """The query's words. Raises: InvalidError pointing at a character that fits nowhere."""
-    tokens, at = list[Token](), 0
-    while at < len(query.rstrip()):
-        match = _TOKEN.match(query, at)
-        if match is None or match.lastgroup is None:
-            start = at + len(query[at:]) - len(query[at:].lstrip())
-            raise _fail(query, start, 1, f"{query[start]!r} was not expected here")
-        tokens.append(Token(match.lastgroup, match[match.lastgroup], match.start(match.lastgroup)))
-        at = match.end()
-    return tokens
 
 
 class _Parser:
@@ -165,7 +132,7 @@ class _Parser:
         return False
 
     def fail(self, token: Token, problem: str, hint: str = "") -> InvalidError:
-        return _fail(self.query, token.at, len(token.text), problem, hint)
+        return misplaced(self.query, token.at, len(token.text), problem, hint)
 
     def parse(self) -> tuple[Condition, str]:
         """The condition, and the text after ``order by``."""
@@ -234,7 +201,7 @@ class _Parser:
             raise self.fail(operator, "a comparison is missing here", "one of: = != < <= > >= in like is")
         return target.compare({"==": "="}.get(operator.text, operator.text), [self.value()])
 
-    def values(self) -> list[Any]:
+    def values(self) -> list[Given]:
         if self.take().text != "(":
             raise self.fail(self.tokens[self.position - 1], "after 'in' comes a list in parentheses")
         found = [self.value()]
@@ -245,12 +212,18 @@ class _Parser:
             raise self.fail(self.tokens[self.position - 1], "a ')' is missing")
         return found
 
-    def value(self) -> Any:
+    def value(self) -> Given:
         token = self.take()
+        return Given(self._meant(token), token)
+
+    def _meant(self, token: Token) -> Any:
         if token.kind == "string":
             return re.sub(r"\\(.)", r"\1", token.text[1:-1])
         if token.kind == "number":
             number = float(token.text)
+            # As it is written: from 2^53 on a float would be another number.
+            if token.text.lstrip("+-").isdecimal() and abs(number) < 2**63:
+                return int(token.text)
             return int(number) if number.is_integer() and abs(number) < 2**53 and "." not in token.text else number
         if token.kind == "ago":
             return utc_now() - timedelta(seconds=float(token.text[1:-1]) * _UNITS[token.text[-1]])
@@ -284,8 +257,9 @@ class Field(NamedTuple):
     packages: Kind | None = None
     """Which packages' versions it compares, if any."""
 
-    def _fail(self, problem: str, hint: str = "") -> InvalidError:
-        return _fail(self.query, self.token.at, len(self.token.text), problem, hint)
+    def _fail(self, problem: str, hint: str = "", at: Token | None = None) -> InvalidError:
+        at = at or self.token
+        return misplaced(self.query, at.at, len(at.text), problem, hint)
 
     def wrap(self, condition: str, params: Sequence[object], rank: int = 2) -> Condition:
         """The condition as one that is true for matching runs."""
@@ -312,22 +286,24 @@ class Field(NamedTuple):
         found = self.wrap("TRUE", (), 3)
         return found if negated else Condition(Clause(f"NOT {found.clause.sql}", found.clause.params))
 
-    def compare(self, operator: str, values: list[Any]) -> Condition:
+    def compare(self, operator: str, values: list[Given]) -> Condition:
         """The comparison as SQL."""
         if operator == "like":
-            return self._like(str(values[0]))
+            return self._like(str(values[0].value))
         parts = [self._one("=" if operator == "in" else operator, value) for value in values]
         found = _join(parts, " OR ", parentheses=True)
         # Of a package most runs have one of few versions, so nearly anything else finds fewer runs.
         return self.wrap(found.sql, found.params, 4 if self.packages else 1 if operator in ("=", "in") else 2)
 
-    def _one(self, operator: str, given: Any) -> Clause:
+    def _one(self, operator: str, given: Given) -> Clause:
+        if self._is_nan(given.value):
+            return self._of_nan(operator, given)
         value = self._typed(given)
         if self.packages:
             return Clause(f"{self.number} {operator} ?", (version_key(value),))
         # Equality is tested on the canonical text, so that 1 and 1.0 and "1" stay three values; order on the number.
         has_number = self.numeric or self.number != self.text
-        if has_number and isinstance(value, int | float) and not isinstance(value, bool):
+        if has_number and isinstance(value, int | float) and not isinstance(value, bool) and not self._is_long(value):
             return Clause(f"{self.number} {operator} ?", (value,))
         text = self._as_text(value)
         if operator == "=" and self.table is not None and self.table.name in ("params", "tags"):
@@ -337,6 +313,20 @@ class Field(NamedTuple):
             # Not `value = ?`: SQLite would then put the parameter into the other condition and not see the index.
             return Clause(f"({begins} AND {self.text} || '' = ?)", (text[:PREFIX], text))
         return Clause(f"{self.text} {operator} ?", (text,))
+
+    def _is_nan(self, value: Any) -> bool:
+        of_metric = self.table is not None and self.table.name == "metrics"
+        return of_metric and isinstance(value, str) and value.lower() == "nan"
+
+    def _of_nan(self, operator: str, given: Given) -> Clause:
+        """A value that is NaN is a row without a number."""
+        if operator not in ("=", "!="):
+            raise self._fail("NaN is neither less nor greater than anything", "one of: = != in", given.token)
+        return Clause(f"{self.number} IS {'NOT ' if operator == '!=' else ''}NULL", ())
+
+    def _is_long(self, value: int | float) -> bool:
+        """Whether a param's number is kept exactly in its text alone."""
+        return isinstance(value, int) and abs(value) >= 2**53 and self._is_json
 
     def _like(self, pattern: str) -> Condition:
         if self.numeric:
@@ -366,26 +356,29 @@ class Field(NamedTuple):
             return json.dumps(value, ensure_ascii=False)
         return str(value)
 
-    def _typed(self, value: Any) -> Any:
+    def _typed(self, given: Given) -> Any:
+        value, at = given
         if self.is_time:
-            return self._time(value)
+            return self._time(value, at)
         if self.packages and not isinstance(value, str):
-            raise self._fail(f"{self.token.text} is a version", 'write it in quotes: packages.numpy >= "2.10"')
+            raise self._fail(f"{self.token.text} is a version", 'write it in quotes: packages.numpy >= "2.10"', at)
         if isinstance(value, datetime):
-            raise self._fail(f"{self.token.text} is no time", "a time such as -7d goes with created_at or ended_at")
+            hint = "a time such as -7d goes with created_at or ended_at"
+            raise self._fail(f"{self.token.text} is no time", hint, at)
         if self.numeric and isinstance(value, str | bool):
-            raise self._fail(f"{self.token.text} is a number; {value!r} is not")
+            raise self._fail(f"{self.token.text} is a number; {value!r} is not", "", at)
+        if self.number == FIELDS["status"] and value not in STATUSES:
+            raise self._fail(f"there is no status {value!r}", f"there are: {', '.join(STATUSES)}", at)
         return value
 
-    def _time(self, value: Any) -> int:
+    def _time(self, value: Any, at: Token) -> int:
         if isinstance(value, datetime):
             return to_us(value)
         try:
             moment = datetime.fromisoformat(str(value))
         except ValueError:
-            raise self._fail(
-                f"{value!r} is not a time", 'write it like "2026-11-20", "2026-11-20T12:00Z" or -7d'
-            ) from None
+            hint = 'write it like "2026-11-20", "2026-11-20T12:00Z" or -7d (units s m h d w)'
+            raise self._fail(f"{at.text} is not a time", hint, at) from None
         return to_us(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
@@ -415,7 +408,7 @@ def resolve_field(query: str, token: Token, keys: Keys) -> Field:
     if group not in _GROUPS or not key:
         names = [*FIELDS, *(f"{g}.KEY" for g in _GROUPS)]
         close = difflib.get_close_matches(token.text, [*FIELDS, *_GROUPS], 3)
-        raise _fail(
+        raise misplaced(
             query,
             token.at,
             len(token.text),
@@ -437,12 +430,12 @@ def _keyed_field(query: str, token: Token, group: str, key: str, keys: Keys) -> 
         offered = keys.offered(group)
         close = difflib.get_close_matches(key, offered, 3) or offered[:8]
         hint = f"there are: {', '.join(f'{group}.{name}' for name in close)}" if close else f"no run has {group} yet"
-        raise _fail(query, token.at, len(token.text), f"no run here has {group}.{key}", hint)
+        raise misplaced(query, token.at, len(token.text), f"no run here has {group}.{key}", hint)
     if stat == "best":
         stat = {"higher": "max", "lower": "min", "": ""}[better_value(key)]
         if not stat:
             problem = f"the name of {key!r} does not say whether higher or lower is better"
-            raise _fail(query, token.at, len(token.text), problem, f"say metrics.{key}.max or metrics.{key}.min")
+            raise misplaced(query, token.at, len(token.text), problem, f"say metrics.{key}.max or metrics.{key}.min")
     if group == "metadata":
         return Field(
             token,
@@ -475,7 +468,8 @@ def compile_query(where: str, sort: str, keys: Keys) -> Query:
 
 def _compile_where(query: str, keys: Keys) -> tuple[Condition, str]:
     if len(query) > 20_000:
-        raise InvalidError(f"the query has {len(query):,} characters, at most 20,000 are read")
+        hint = "give the runs a tag (`runward runs edit … --tag`) and search for that"
+        raise InvalidError(f"the query has {len(query):,} characters, at most 20,000 are read", hint=hint)
     try:
         return _Parser(query, keys).parse()
     except RecursionError:
@@ -483,17 +477,21 @@ def _compile_where(query: str, keys: Keys) -> tuple[Condition, str]:
 
 
 def _compile_sort(sort: str, keys: Keys) -> list[SortTerm]:
-    words = [word.strip() for word in re.findall(r"(?:`[^`]*`|[^,`])+", sort)]
+    words = [word for part in re.findall(r"(?:`[^`]*`|[^,`])+", sort) if (word := part.strip())]
+    if len(words) > _MAX_SORT:
+        raise InvalidError(f"the order has {len(words):,} fields, at most {_MAX_SORT} are taken", hint="leave some out")
     terms = list[SortTerm]()
-    for word in filter(None, words[:_MAX_SORT]):
+    for word in words:
         match = _SORT_TERM.fullmatch(word)
         if match is None:
-            raise _fail(sort, sort.index(word), len(word), f"{word!r} is no order", "write it like -metrics.acc, name")
+            raise misplaced(
+                sort, sort.index(word), len(word), f"{word!r} is no order", "write it like -metrics.acc, name"
+            )
         sign, name, direction = match.groups()
         descending = direction.lower() == "desc" if direction else sign == "-"
         field = resolve_field(sort, Token("word", name, sort.index(name)), keys)
         if field.packages == "locks":
-            raise _fail(
+            raise misplaced(
                 sort, sort.index(word), len(word), "a run's locks may name several versions", "sort by packages"
             )
         terms.append(field.sort_term(f"s{len(terms)}", descending))

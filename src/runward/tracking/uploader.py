@@ -157,7 +157,19 @@ def create_run(tracking: Tracking, new: NewRun, experiment: NewExperiment | None
 
 
 def _end_of(status: str, exit_code: int | None, error: str, at: float, used: Any = None) -> RunEnd:
-    return RunEnd(RunStatus(status), exit_code, error, from_us(int(at * 1e6)), msgspec.convert(used or {}, Usage))
+    # A status that there is none of must not keep the run, and all others of this machine, out of the store.
+    known = RunStatus(status) if status in j.ENDS else RunStatus.FAILED
+    error = error if status in j.ENDS else f"ended as {status!r:.80}, which is no status of an end. {error}".rstrip()
+    return RunEnd(known, exit_code, error, from_us(int(at * 1e6)), msgspec.convert(used or {}, Usage))
+
+
+def _artifact_of(frame: Frame) -> NewArtifact:
+    """Raises: InvalidError (what a client wrote that did not look at it)."""
+    told = dict(zip(("path", "digest", "media_type"), frame.fields, strict=False))
+    try:
+        return msgspec.convert(told, NewArtifact)
+    except msgspec.ValidationError as error:
+        raise InvalidError(f"an artifact is not understood: {error}") from error
 
 
 class JournalUpload:
@@ -280,7 +292,7 @@ class JournalUpload:
         artifacts, small = list[NewArtifact](), dict[Digest, bytes]()
         for frame in frames:
             if frame.kind == j.ARTIFACT:
-                artifacts.append(NewArtifact(*frame.fields[:3]))
+                artifacts.append(_artifact_of(frame))
                 small.update(_inline(frame))
             elif frame.kind == j.CAPTURES:
                 self._send_captures(*frame.fields)
