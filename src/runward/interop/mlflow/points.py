@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from runward.errors import NotFoundError
-from runward.interop.mlflow.args import MAX_VALUE, Args, as_integer, as_number, check_key, check_length
+from runward.interop.mlflow.args import MAX_VALUE, Args, as_integer, as_number, check_key
 from runward.interop.mlflow.caller import Caller
 from runward.interop.mlflow.errors import invalid, invalid_value, missing_value
 from runward.interop.mlflow.logged import note_metrics
