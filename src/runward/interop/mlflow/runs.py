@@ -222,7 +222,7 @@ def set_tag(caller: Caller) -> Json:
     key, value = caller.args.need("key"), caller.args.text("value")
     tags = checked_tags({key: value})
     caller.active(run_id)
-    patch = RunPatch(name=value[:250]) if key == NAME_TAG and value else RunPatch(tags=tags)
+    patch = RunPatch(name=value[:250]) if key == NAME_TAG and value else RunPatch(tags={**tags})
     caller.do("tracking.update_run", run_id=run_id, patch=patch)
     return {}
 
