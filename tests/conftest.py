@@ -22,15 +22,38 @@ from runward.workspace import FolderWorkspace
 settings.register_profile("runward", deadline=None)
 settings.load_profile("runward")
 _ON_REQUEST = ("slow", "network")
+_UNLESS_NAMED = ("long", "postgres", "browser")
+"""Left out of a run of everything only: who names a file wants its tests."""
+_POSTGRES = {"postgres_server", "postgres_url"}
+_LONG = frozenset(Path(__file__).with_name("long.txt").read_text().splitlines())
 _left_out = pytest.StashKey[int]()
 _FINDING = "finding"
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker what was asked for: to it everything looks named."""
+    node.workerinput["is_whole"] = _is_whole(node.config)
+
+
+def _is_whole(config: pytest.Config) -> bool:
+    """Whether no file or test is named, so that everything would run."""
+    told: dict[str, bool] | None = getattr(config, "workerinput", None)
+    return config.args_source is pytest.Config.ArgsSource.TESTPATHS if told is None else told["is_whole"]
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is slow or needs a network, unless it is asked for."""
-    if all_is_wanted() or any(word in str(config.option.markexpr) for word in _ON_REQUEST):
+    """Leave out what is slow or needs a network, unless it is asked for; and of a run of everything what takes its time."""
+    for item in items:
+        if _POSTGRES.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker("postgres")
+        if item.nodeid.partition("[")[0] in _LONG:
+            item.add_marker("long")
+    if all_is_wanted() or any(word in str(config.option.markexpr) for word in (*_ON_REQUEST, *_UNLESS_NAMED)):
         return
-    left_out = [item for item in items if any(item.get_closest_marker(mark) for mark in _ON_REQUEST)]
+    kinds = (*_ON_REQUEST, *_UNLESS_NAMED) if _is_whole(config) else _ON_REQUEST
+    left_out = [item for item in items if any(item.get_closest_marker(kind) for kind in kinds)]
     items[:] = [item for item in items if item not in set(left_out)]
     config.hook.pytest_deselected(items=left_out)
     config.stash[_left_out] = len(left_out)
@@ -53,7 +76,9 @@ def pytest_testnodedown(node: Any) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Say what was left out, so that nobody takes a quick run for the whole."""
     if count := config.stash.get(_left_out, 0):
-        terminalreporter.write_line(f"{count} slow or network tests left out: RUNWARD_TEST_ALL=1 runs them, or -m slow")
+        terminalreporter.write_line(
+            f"{count} tests left out that take long or need more: RUNWARD_TEST_ALL=1 runs them too, naming a file those that are not slow"
+        )
     everything = (report for reports in terminalreporter.stats.values() for report in reports)
     said = (of for report in everything for of in getattr(report, "user_properties", ()))
     # A test reports its end and the end of its fixtures, each with all that it said.

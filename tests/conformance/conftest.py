@@ -17,6 +17,9 @@ def places(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     found.close()
 
 
-@pytest.fixture(params=NAMES)
+_MARKS = {name: [pytest.mark.postgres] if "postgres" in name else [] for name in NAMES}
+
+
+@pytest.fixture(params=[pytest.param(name, marks=_MARKS[name]) for name in NAMES])
 def world(request: pytest.FixtureRequest, places: Places) -> World:
     return places.world(request.param)

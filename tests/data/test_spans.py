@@ -24,7 +24,7 @@ BEFORE = MIGRATIONS.index(m0014_spans)
 """The format in which ranges were not known."""
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def space(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[FolderWorkspace]:
     url = f"sqlite:///{tmp_path / 'd.db'}" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
     database = open_database(url)

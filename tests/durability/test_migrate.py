@@ -43,7 +43,7 @@ def _fill(folder: Path, database: str) -> None:
             space.review.request_review(NewReview(run.id, "look"))
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Of a filled workspace."""
     postgres = str(request.getfixturevalue("postgres_url")) if request.param == "postgresql" else ""

@@ -27,7 +27,7 @@ from tests.statements import counted
 OLD = 2 * 3600.0
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def space(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[FolderWorkspace]:
     if request.param == "sqlite":
         found = open_folder(tmp_path / "ws", "owner")

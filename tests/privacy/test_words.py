@@ -6,7 +6,7 @@ import base64
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from runward.errors import InvalidError
@@ -52,6 +52,7 @@ def test_a_word_needs_two_characters(words: list[str]) -> None:
 
 
 @given(name=NAMES, before=st.integers(0, 5), after=st.integers(0, 5))
+@example(name="anx\\", before=0, after=0)
 def test_nothing_is_left_in_any_encoding(name: str, before: int, after: int) -> None:
     """Text, JSON of both kinds, UTF-16 and base64 at every place; and JSON stays JSON."""
     words, pad = _words(name), " " * before + "|"

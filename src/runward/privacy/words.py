@@ -161,8 +161,9 @@ class Words:
 
 
 def spellings(word: str) -> list[str]:
-    """A word as it stands in text, and as JSON writes it where only ASCII is allowed."""
-    return list(dict.fromkeys([word, json.dumps(word)[1:-1], json.dumps(word, ensure_ascii=False)[1:-1]]))
+    """A word as JSON writes it, with any characters or with ASCII only, and as it stands in text."""
+    # JSON's first: where it doubles a backslash at the word's end, the plain word is found too, and half an escape left.
+    return list(dict.fromkeys([json.dumps(word)[1:-1], json.dumps(word, ensure_ascii=False)[1:-1], word]))
 
 
 def cores(raw: bytes) -> list[str]:

@@ -15,9 +15,9 @@ from runward.review.code.tree import Tree
 from runward.tracking.model import RunDetail
 from runward.tracking.notebooks import code_cells
 
-_LINES = re.compile(r"(?P<path>.+):(?P<first>\d+)(?:-(?P<last>\d+))?")
-_CELL = re.compile(r"(?P<path>.+\.ipynb)#(?P<cell>\d+)")
-_STEP = re.compile(r"(?P<of>metrics\..+)@\d+")
+_LINES = re.compile(r"(?P<path>.+):(?P<first>\d{1,9})(?:-(?P<last>\d{1,9}))?")
+_CELL = re.compile(r"(?P<path>.+\.ipynb)#(?P<cell>\d{1,9})")
+_STEP = re.compile(r"(?P<of>metrics\..+)@(?P<step>\d{1,30})")
 _SUGGESTION = re.compile(r"^```suggestion[^\n]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
 _MOST_LINES = 200
 _AROUND = 3
@@ -52,6 +52,8 @@ class Source(NamedTuple):
     """Digests of params, metrics and artifacts by their anchors."""
     code: Callable[[], Tree]
     """Files; read when a place in them is asked for."""
+    steps: Callable[[], Mapping[str, int]] = dict
+    """The greatest steps of metrics by their anchors."""
 
 
 def values_of(detail: RunDetail) -> dict[str, str]:
@@ -62,6 +64,11 @@ def values_of(detail: RunDetail) -> dict[str, str]:
         **{f"metrics.{key}": digest_value([m.n, m.last, m.last_special]) for key, m in run.metrics.items()},
         **{f"artifacts/{item.path}": item.digest for item in detail.artifacts},
     }
+
+
+def steps_of(detail: RunDetail) -> dict[str, int]:
+    """How far the metrics of a run go."""
+    return {f"metrics.{key}": metric.last_step for key, metric in detail.run.metrics.items()}
 
 
 def suggestion_of(body: str) -> str | None:
@@ -75,6 +82,7 @@ def place_of(anchor: str, source: Source) -> Place:
     if not anchor:
         return Place()
     if (value := _value(anchor, source)) is not None:
+        _check_step(anchor, source)
         return Place(value=value)
     if _named(anchor):
         raise InvalidError(f"anchor {anchor!r}: the run has no such thing", hint=did_you_mean(anchor, source.values()))
@@ -88,6 +96,14 @@ def place_of(anchor: str, source: Source) -> Place:
         raise InvalidError(f"anchor {anchor!r}: {path} has {len(lines)} lines, up to {_MOST_LINES} may be named")
     before, after = lines[max(first - 1 - _AROUND, 0) : first - 1], lines[last : last + _AROUND]
     return Place(line=first, lines=lines[first - 1 : last], before=before, after=after)
+
+
+def _check_step(anchor: str, source: Source) -> None:
+    step = None if anchor in source.values() else _STEP.fullmatch(anchor)
+    if step and int(step["step"]) > (greatest := source.steps()[step["of"]]):
+        raise InvalidError(
+            f"anchor {anchor[:200]!r}: {step['of']} ends at step {greatest}", hint=f"{step['of']}@{greatest}"
+        )
 
 
 def _cell_place(anchor: str, path: str, number: int, source: Source) -> Place:

@@ -19,7 +19,7 @@ from runward.review.checks import check_code
 from runward.review.code.tree import Tree
 from runward.review.groups import combined, labels, means, parts_of_all
 from runward.review.model import CheckResult, Condition
-from runward.review.places import Source, values_of
+from runward.review.places import Source, steps_of, values_of
 from runward.review.promotion import promote, promotion_digest, promotion_missing
 from runward.review.revisions import Parts, Snapshot, parts_of
 from runward.review.rules import Touched
@@ -131,7 +131,7 @@ class RunSubject:
                 trees.append(captured_code(self.call, self.row.run_id).tree)
             return trees[0]
 
-        return Source(lambda: values_of(self.details[0]), code)
+        return Source(lambda: values_of(self.details[0]), code, lambda: steps_of(self.details[0]))
 
     @property
     def snapshot(self) -> Snapshot:

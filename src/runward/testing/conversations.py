@@ -44,7 +44,9 @@ class ConversationSuite:
             ("nb.ipynb#2", ""),
             ("params.lr", ""),
             ("metrics.acc", ""),
-            ("metrics.acc@3", ""),
+            ("metrics.acc@0", ""),
+            ("metrics.acc@3", "ends at step 0"),
+            ("metrics.acc@99999999999999999999", "ends at step 0"),
             ("train.py:0", "9 lines"),
             ("train.py:10", "9 lines"),
             ("train.py:5-4", "9 lines"),
@@ -54,6 +56,8 @@ class ConversationSuite:
             ("metrics.accu", "metrics.acc"),
             ("artifacts/none.bin", "no such thing"),
             ("somewhere", "names no place"),
+            (f"train.py:{'1' * 400}", "names no place"),
+            (f"metrics.acc@{'1' * 400}", "no such thing"),
         ],
     )
     def test_a_thread_begins_at_something_that_exists(self, world: World, anchor: str, said: str) -> None:

@@ -125,12 +125,13 @@ class OrganiseSuite:
         boss.tracking.delete_run(run.id)
         assert _ids(boss, world.project) == set()
         assert _ids(boss, world.project, state="deleted") == {run.id}
-        with pytest.raises(NotFoundError, match="was deleted on") as told:
-            boss.tracking.get_run(run.id)
-        assert "restore" in told.value.hint
-        with pytest.raises(NotFoundError) as untold:
-            viewer.tracking.get_run(run.id)
-        assert "deleted" not in str(untold.value)
+        for word in ("get_run", "resolve_run"):
+            with pytest.raises(NotFoundError, match="was deleted on") as told:
+                getattr(boss.tracking, word)(run.id)
+            assert "restore" in told.value.hint
+            with pytest.raises(NotFoundError) as untold:
+                getattr(viewer.tracking, word)(run.id)
+            assert "deleted" not in str(untold.value)
         with pytest.raises(NotFoundError):
             boss.tracking.compare([run.id])
         with pytest.raises(ForbiddenError):

@@ -184,6 +184,8 @@ class TrackingService(Places, Comparing, Tracking):
                 )
             if found:
                 return found[0]
+        # To who may bring it back it says more than that there is none.
+        _run_scope(self.call, ref)
         raise NotFoundError(
             f"there is no run {ref!r}" if ref != "@last" else "there is no run yet",
             hint="give an id, the beginning of one, a name, or @last; `runward runs list` shows them",

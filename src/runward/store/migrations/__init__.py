@@ -3,12 +3,13 @@
 Each module ``mNNNN_*.py`` has ``UP`` and ``DOWN``, lists of statements in the portable subset of SQL. What the two
 databases call differently is written as ``{serial}``, ``{int}``, ``{real}``, ``{blob}`` and ``{clustered}`` (rows in the order of
 the primary key, where the database can). ``KEEPS`` lists (query, words) of what ``DOWN`` would lose: where the query
-finds something, the way down is refused.
+finds something, the way down is refused. ``ONLY`` names the one database that has to change.
 """
 
 from __future__ import annotations
 
 from types import ModuleType
+from typing import Literal
 
 from runward.errors import MigrationNeededError
 from runward.store.database import Database, Dialect, Tx
@@ -42,6 +43,7 @@ from runward.store.migrations import (
     m0026_policy,
     m0027_forgetting,
     m0028_kept_labels,
+    m0029_signed_zero,
 )
 
 MIGRATIONS: list[ModuleType] = [
@@ -73,6 +75,7 @@ MIGRATIONS: list[ModuleType] = [
     m0026_policy,
     m0027_forgetting,
     m0028_kept_labels,
+    m0029_signed_zero,
 ]
 """All migrations in order; the position (from 1) is the schema's version."""
 
@@ -134,10 +137,10 @@ def migrate(database: Database, target: int = LATEST) -> int:
                 hint="give Runward a database of its own (createdb runward), or a schema by `?options=-csearch_path%3Dname`",
             )
         for number in range(before + 1, target + 1):
-            _apply(tx, MIGRATIONS[number - 1].UP, number)
+            _apply(tx, _statements(tx, number, "UP"), number)
         for number in range(before, target, -1):
             _check_down(tx, MIGRATIONS[number - 1], number)
-            _apply(tx, MIGRATIONS[number - 1].DOWN, number - 1)
+            _apply(tx, _statements(tx, number, "DOWN"), number - 1)
     return before
 
 
@@ -148,6 +151,11 @@ def _check_down(tx: Tx, module: ModuleType, version: int) -> None:
             raise MigrationNeededError(
                 f"format {version - 1} cannot hold {what}", hint="restore a copy made before the upgrade"
             )
+
+
+def _statements(tx: Tx, version: int, way: Literal["UP", "DOWN"]) -> list[str]:
+    module = MIGRATIONS[version - 1]
+    return getattr(module, way) if getattr(module, "ONLY", tx.dialect) == tx.dialect else []
 
 
 def _apply(tx: Tx, statements: list[str], version: int) -> None:
