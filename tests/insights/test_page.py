@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import math
 import re
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from runward.core.ids import RunId
+from runward.insights import page
 from runward.insights.drawing import chart, looks_of, smoothed
 from runward.insights.markdown import to_html
-from runward.insights.model import Block, ReportCurve
+from runward.insights.model import Block, ReportCurve, ReportPart, ReportRun, ReportTable
+from runward.tracking.analysis_model import GroupMetric, GroupTest, RunGroup, RunGroups
 from runward.tracking.model import Series
 
 
@@ -87,3 +91,37 @@ def test_smoothing_starts_at_the_first_value() -> None:
     assert first == 4
     assert math.isnan(gap)
     assert last == pytest.approx((4 * 0.25 + 8 * 0.5) / 0.75)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0.25, "250 ms"), (9.96, "10.0 s"), (75, "1 min 15 s"), (69_300, "19 h 15 min"), (180_000, "2 d 2 h")],
+)
+def test_columns_are_named_and_written_as_people_say_them(seconds: float, said: str) -> None:
+    """Without a search's backticks; figures, and what stands above them, on the right."""
+    columns = ["params.lr", "metrics.`val/acc`", "duration_s", "tags.team"]
+    run = ReportRun(RunId("a"), "first", "p", "finished", "ann", datetime(2026, 1, 1, tzinfo=UTC))
+    part = ReportPart(Block("runs"), [run], 1, ReportTable(columns, [[0.1, 0.5, seconds, "vision"]]))
+    html = page._runs(part, looks_of([run.id]), _no_files())
+    heads = re.findall(r"<th( class=num)?>([^<]*)</th>", html)
+    assert heads == [
+        ("", "run"), ("", "status"), (" class=num", "lr"), (" class=num", "val/acc"), (" class=num", "duration"), ("", "team")
+    ]  # fmt: skip
+    assert f">{said}</td><td>vision</td>" in html
+
+
+@pytest.mark.parametrize("tested", [True, False])
+def test_groups_claim_a_test_only_where_there_was_one(tested: bool) -> None:
+    test = GroupTest(0.1, -0.1, 0.3, 0.4, "not distinguishable") if tested else None
+    groups = [
+        RunGroup([width], 3, 3, [], "", [GroupMetric("metrics.loss", 3, 0.4, 0.3, 0.5, 0.3, 0.5, found)], found is None)
+        for width, found in ((64, None), (128, test))
+    ]
+    part = ReportPart(Block("groups"), groups=RunGroups(["params.width"], groups, 2, 6, "best", []))
+    html = page._groups(part, {}, _no_files())
+    assert ("Welch" in html) is ("not distinguishable" in html) is tested
+    assert "<th class=num>width</th><th class=num>n</th><th class=num>loss</th>" in html
+
+
+def _no_files() -> Any:
+    return None

@@ -9,7 +9,7 @@ from anyio.from_thread import start_blocking_portal
 
 from runward.server.pulse import Pulse
 from runward.testing.worlds import batch
-from runward.tracking.model import NewProject, NewRun
+from runward.tracking.model import Batch, NewProject, NewRun, OutputChunk
 from tests.server.conftest import Site
 
 
@@ -37,6 +37,9 @@ def test_a_page_hears_of_points_and_events_of_its_own_teams_only(site: Site) -> 
     assert _hears(ours, "run.started", run.id)
     site.owner.tracking.append(run.id, batch(0, {"v": [(0, 1.0)]}))
     assert _hears(ours, "run.points", run.id)
+    # A training that prints before it logs, or never logs.
+    site.owner.tracking.append(run.id, Batch("printer", 0, 1, output=[OutputChunk("stdout", "epoch 1\n", 1.0)]))
+    assert _hears(ours, "run.output", run.id)
     project = site.owner.tracking.create_project(NewProject(path="theirs", team="others"))
     heard = list[bytes]()
     while not heard or project.id.encode() not in heard[-1]:

@@ -40,14 +40,18 @@ class Output:
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for column in columns:
-            numeric = all(isinstance(row[columns.index(column)], int | float | None) for row in rows)
-            table.add_column(column, justify="right" if numeric and rows else "left", overflow="fold")
-        for row in rows:
-            table.add_row(*(Text(shown(cell)) for cell in row))
         console = Console(width=None if sys.stdout.isatty() else 200)
-        console.print(table)
+        for number, part in enumerate(_that_fit(columns, rows, console.width)):
+            if number:
+                console.print()
+            table = Table(box=None, pad_edge=False, header_style="bold")
+            for i in part:
+                numeric = all(isinstance(row[i], int | float | None) for row in rows)
+                # As text: a run may be called [/red].
+                table.add_column(Text(columns[i]), justify="right" if numeric and rows else "left", overflow="fold")
+            for row in rows:
+                table.add_row(*(Text(shown(row[i])) for i in part))
+            console.print(table)
         if note:
             console.print(Text(note, style="dim"))
 
@@ -59,6 +63,28 @@ class Output:
         """The next step, for people only."""
         if not self.json:
             click.echo(click.style(text, dim=True), err=True)
+
+
+_LEAST = 12
+"""What a column of many must have, in characters: narrower ones could not be read."""
+
+
+def _that_fit(columns: Sequence[str], rows: Sequence[Sequence[Any]], width: int) -> list[list[int]]:
+    """Columns by their numbers, in parts that can be read side by side; each begins with the first column."""
+    if len(columns) * _LEAST <= width:
+        return [list(range(len(columns)))]
+    wide = [max([len(name), *(len(shown(row[i])) for row in rows)]) + 2 for i, name in enumerate(columns)]
+    first = min(wide[0], width // 2)
+    parts: list[list[int]] = [[0]]
+    left = width - first
+    for i in range(1, len(columns)):
+        asked = min(max(wide[i], _LEAST), width - first)
+        if asked > left and len(parts[-1]) > 1:
+            parts.append([0])
+            left = width - first
+        parts[-1].append(i)
+        left -= asked
+    return parts
 
 
 def shown(value: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from html import escape
@@ -22,6 +23,7 @@ from runward.tracking.media import HISTOGRAM_TYPE, TABLE_TYPE
 POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src data:; base-uri 'none'; form-action 'none'"
 )
+_DURATION = "duration_s"
 MAX_FILE_BYTES = 4 << 20
 MAX_FILES_BYTES = 32 << 20
 _PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp", "image/svg+xml")
@@ -36,7 +38,7 @@ h1{font-size:26px;line-height:1.25;margin:0 0 4px}h2{font-size:18px;margin:36px 
 a{color:var(--accent)}code,pre,.num,svg text,.digest{font-family:ui-monospace,Menlo,Consolas,monospace}code{font-size:.92em;background:var(--sunken);padding:1px 4px;border-radius:3px}
 pre{background:var(--sunken);padding:10px 12px;overflow:auto;border-radius:4px}pre code{padding:0;background:none}blockquote{margin:0;padding-left:14px;border-left:3px solid var(--line);color:var(--muted)}
 .scroll{overflow:auto}.scroll table{overflow-wrap:normal}.scroll svg{min-width:560px}table{border-collapse:collapse;font-size:13.5px}th,td{text-align:left;padding:5px 14px 5px 0;border-bottom:1px solid var(--line);vertical-align:top}thead th{color:var(--muted);font-weight:600}
-td.num,th.num{text-align:right;font-variant-numeric:tabular-nums}.muted{color:var(--muted)}.small{font-size:12.5px}.problem{color:var(--amber)}
+td.run{min-width:12em}td.num,th.num{text-align:right;font-variant-numeric:tabular-nums}.muted{color:var(--muted)}.small{font-size:12.5px}.problem{color:var(--amber)}
 svg{display:block;width:100%;height:auto}svg text{font-size:11px;fill:var(--muted)}svg path{fill:none;stroke:currentColor;stroke-width:1.6;stroke-linejoin:round}svg path.grid{stroke:var(--line);stroke-width:1}svg path.raw{opacity:.28;stroke-width:1}svg circle{fill:currentColor}
 svg.bars{max-width:360px;color:var(--c0)}svg.bars rect{fill:currentColor}
 .legend{display:flex;flex-wrap:wrap;gap:2px 16px;margin:2px 0 0;padding:0;list-style:none;font-size:12.5px}i{display:inline-block;width:14px;border-top:3px solid;margin-right:6px;vertical-align:middle}
@@ -119,10 +121,49 @@ def _shown(value: Any) -> str:
     return f"<td>{escape(text)}</td>"
 
 
-def grid(head: Sequence[str], rows: Sequence[str]) -> str:
-    """A table of rows in HTML that may be wider than the page."""
-    columns = "".join(f"<th>{escape(name)}</th>" for name in head)
+def grid(head: Sequence[str], rows: Sequence[str], figures: Sequence[int] = ()) -> str:
+    """A table of rows in HTML that may be wider than the page.
+
+    Args:
+        head: What stands above the columns.
+        rows: Their cells.
+        figures: Which columns hold figures, whose heads stand above them on the right.
+    """
+    columns = "".join(f"<th{' class=num' if i in figures else ''}>{escape(name)}</th>" for i, name in enumerate(head))
     return f"<div class='scroll'><table><thead><tr>{columns}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+
+
+def _titled(column: str) -> str:
+    """A column's name as people say it: without its kind, and without the backticks that a search needs."""
+    return "duration" if column == _DURATION else re.sub(r"^(metrics|params|tags)\.", "", column).replace("`", "")
+
+
+def _lasted(seconds: float) -> str:
+    """A duration as the web app writes it."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours < 24 else f"{hours // 24} d {hours % 24} h"
+
+
+def _cell(column: str, value: Any) -> str:
+    if column == _DURATION and isinstance(value, float | int):
+        return f"<td class='num' title='{value} s'>{_lasted(value)}</td>"
+    return _shown(value)
+
+
+def _figures(rows: Sequence[Sequence[Any]], first: int) -> list[int]:
+    """The columns of figures, counted from ``first`` on."""
+    return [
+        first + i
+        for i, cells in enumerate(zip(*rows, strict=True))
+        if all(cell is None or (isinstance(cell, float | int) and not isinstance(cell, bool)) for cell in cells)
+    ]
 
 
 def _name(run: ReportRun) -> str:
@@ -138,11 +179,12 @@ def _runs(part: ReportPart, looks: dict[str, Look], files: _Files) -> str:
     if part.table is None:
         return ""
     rows = [
-        f"<tr><td><i class='s{looks[run.id].color}'></i>{escape(_name(run))}</td><td>{run.status}</td>"
-        f"{''.join(_shown(value) for value in values)}</tr>"
+        f"<tr><td class='run'><i class='s{looks[run.id].color}'></i>{escape(_name(run))}</td><td>{run.status}</td>"
+        f"{''.join(map(_cell, part.table.columns, values))}</tr>"
         for run, values in zip(part.runs, part.table.rows, strict=True)
     ]
-    return grid(["run", "status", *part.table.columns], rows) + _count(part)
+    head = ["run", "status", *map(_titled, part.table.columns)]
+    return grid(head, rows, _figures(part.table.rows, 2)) + _count(part)
 
 
 def _params(part: ReportPart, looks: dict[str, Look], files: _Files) -> str:
@@ -150,7 +192,8 @@ def _params(part: ReportPart, looks: dict[str, Look], files: _Files) -> str:
         return ""
     if not part.table.rows:
         return "<p class='muted'>No param differs.</p>"
-    return grid(part.table.columns, [f"<tr>{''.join(map(_shown, row))}</tr>" for row in part.table.rows]) + _count(part)
+    rows = [f"<tr>{''.join(map(_shown, row))}</tr>" for row in part.table.rows]
+    return grid(part.table.columns, rows, _figures(part.table.rows, 0)) + _count(part)
 
 
 def _curves(part: ReportPart, looks: dict[str, Look], files: _Files) -> str:
@@ -182,8 +225,13 @@ def _groups(part: ReportPart, looks: dict[str, Look], files: _Files) -> str:
         for group in part.groups.groups
     ]
     metrics = [metric.key for metric in part.groups.groups[0].metrics] if part.groups.groups else []
-    note = "<p class='muted small'>Mean and 95 % interval; Welch’s test against the first group.</p>"
-    return grid([*part.groups.by, "n", *metrics], rows) + note
+    head = [*map(_titled, part.groups.by), "n", *map(_titled, metrics)]
+    by = len(part.groups.by)
+    values = _figures([group.values for group in part.groups.groups], 0)
+    tested = any(metric.test for group in part.groups.groups for metric in group.metrics)
+    said = "Welch’s test against the first group" if tested else "not tested, since no metric orders the groups"
+    note = f"<p class='muted small'>Mean and 95 % interval; {said}.</p>"
+    return grid(head, rows, [*values, *range(by, len(head))]) + note
 
 
 def _media(part: ReportPart, looks: dict[str, Look], files: _Files) -> str:

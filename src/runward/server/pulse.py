@@ -76,6 +76,7 @@ class Pulse:
         self._tails = (
             _Tail("events", "kind, object_kind, object_id, project_id, team_id, at"),
             _Tail("segments", "run_id"),
+            _Tail("outputs", "run_id"),
         )
         self._subscribers: dict[queue.SimpleQueue[list[Change]], Actor] = {}
         self._mutex = threading.Lock()
@@ -116,10 +117,12 @@ class Pulse:
             if not self._subscribers:
                 for tail in self._tails:
                     tail.skip(tx)
-            events, segments = self._tails
+            events, segments, outputs = self._tails
             since = to_us(utc_now()) - _RECENT_S * 1_000_000
-            # Points have no time: those count that no block has taken up yet.
-            recent = _changes(tx, [row for row in events.rows(tx) if row[-1] >= since], segments.rows(tx))
+            # Points have no time, and output only its program's: points count that no block has taken up yet, and the
+            # newest output.
+            happened = [row for row in events.rows(tx) if row[-1] >= since]
+            recent = _changes(tx, happened, segments.rows(tx), outputs.rows(tx))
             if own := _seen_by(tx, actor, recent):
                 mine.put(own)
             with self._mutex:
@@ -142,10 +145,10 @@ class Pulse:
                     self._look(*self._tails)
                 self._stop.wait(0.1)
 
-    def _look(self, events: _Tail, segments: _Tail) -> None:
+    def _look(self, events: _Tail, segments: _Tail, outputs: _Tail) -> None:
         with self.database.transaction(write=False) as tx:
-            happened, stored = events.fresh(tx), segments.fresh(tx)
-            changes = _changes(tx, happened, stored)
+            happened, stored, printed = events.fresh(tx), segments.fresh(tx), outputs.fresh(tx)
+            changes = _changes(tx, happened, stored, printed)
             if not changes:
                 return
             with self._mutex:
@@ -159,6 +162,7 @@ class Pulse:
                     mine.put(own[who])
         events.passed(happened)
         segments.passed(stored)
+        outputs.passed(printed)
 
 
 def _seen_by(tx: Tx, actor: Actor, changes: list[Change]) -> list[Change]:
@@ -167,12 +171,15 @@ def _seen_by(tx: Tx, actor: Actor, changes: list[Change]) -> list[Change]:
     return [c for c in changes if c.project_id in projects or (not c.project_id and c.team_id in teams)]
 
 
-def _changes(tx: Tx, happened: list[tuple[Any, ...]], stored: list[tuple[Any, ...]]) -> list[Change]:
-    """What rows of both tails tell."""
-    runs = list(dict.fromkeys(row[1] for row in stored))
-    project_of: dict[str, str] = dict(tx.listed("SELECT id, project_id FROM runs WHERE id IN ({})", runs))
-    points = [Change("run.points", "run", run_id, project_of.get(run_id, ""), "") for run_id in runs]
-    return [*(Change(*row[1:-1]) for row in happened), *points]
+def _changes(
+    tx: Tx, happened: list[tuple[Any, ...]], stored: list[tuple[Any, ...]], printed: list[tuple[Any, ...]]
+) -> list[Change]:
+    """What rows of the tails tell. Who hears of a run's points asks for its output, too."""
+    logged = dict.fromkeys(row[1] for row in stored)
+    kinds = {**{row[1]: "run.output" for row in printed}, **dict.fromkeys(logged, "run.points")}
+    project_of: dict[str, str] = dict(tx.listed("SELECT id, project_id FROM runs WHERE id IN ({})", list(kinds)))
+    runs = [Change(kind, "run", run_id, project_of.get(run_id, ""), "") for run_id, kind in kinds.items()]
+    return [*(Change(*row[1:-1]) for row in happened), *runs]
 
 
 def heartbeat() -> bytes:

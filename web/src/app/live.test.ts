@@ -10,6 +10,7 @@ const change = (kind: string) => ({ kind, object_kind: "", object_id: "o1", proj
 
 describe("staleKeys", () => {
   it("asks for the curves of the run that has new points", () => expect(staleKeys(change("run.points"))).toContainEqual(["curves"]));
+  it("asks for what a run printed and for nothing else when it only prints", () => expect(staleKeys(change("run.output"))).toEqual([["output", "o1"]]));
   it("asks for the review and for the marks on runs", () => {
     expect(staleKeys(change("review.approved"))).toEqual(expect.arrayContaining([["review", "o1"], ["runs"]]));
   });

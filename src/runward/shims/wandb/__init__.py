@@ -1,7 +1,7 @@
 """W&B's client interface over Runward: ``import runward.shims.wandb as wandb``.
 
 Covered: ``init``, ``config``, ``log``, ``summary``, ``finish``, ``define_metric``, ``save``, ``alert``, ``Image``, ``Table``,
-``Histogram``, ``Audio``, ``Html``, ``Video``, ``plot``, ``Artifact`` with ``log_artifact`` and ``use_artifact``, ``Api``.
+``Histogram``, ``Audio``, ``Html``, ``Video``, ``plot``, ``Artifact`` with ``log_artifact`` and ``use_artifact``, ``sweep`` and ``agent``, ``Api``.
 What is not says so by name, with the way out.
 """
 
@@ -19,17 +19,18 @@ from runward.errors import InvalidError, NotFoundError, StoreError
 from runward.shims.wandb import errors, plot, util
 from runward.shims.wandb.api import Api
 from runward.shims.wandb.artifact import Artifact
-from runward.shims.wandb.media import Audio, Histogram, Html, Image, Media, Table, Video
+from runward.shims.wandb.media import Audio, Histogram, Html, Image, Media, Plot, Table, Video
 from runward.shims.wandb.opened import RUNS, current, need
 from runward.shims.wandb.runs import NoRun, Run, safe_id
-from runward.shims.wandb.told import MODULES, NAMES, once
+from runward.shims.wandb.sweeps import NOW, TAG, agent, sweep
+from runward.shims.wandb.told import MODULES, NAMES, missing, once
 from runward.shims.wandb.values import Config, as_mapping
 
 __all__ = [
     "AlertLevel", "Api", "Artifact", "Audio", "Config", "Error", "Histogram", "Html", "Image", "Media", "Run", "Settings",
-    "Table", "UsageError", "Video", "alert", "define_metric", "errors", "finish", "init", "log", "log_artifact",
-    "log_model", "login", "plot", "require", "save", "setup", "teardown", "termlog", "termwarn", "unwatch",
-    "use_artifact", "use_model", "util", "watch",
+    "Table", "UsageError", "Video", "agent", "alert", "define_metric", "errors", "finish", "init", "log", "log_artifact",
+    "log_model", "login", "plot", "plot_table", "require", "restore", "save", "setup", "sweep", "teardown", "termlog",
+    "termwarn", "unwatch", "use_artifact", "use_model", "util", "watch",
 ]  # fmt: skip
 
 Error, UsageError, CommError = errors.Error, errors.UsageError, errors.CommError
@@ -45,10 +46,15 @@ class AlertLevel(Enum):
 
 
 class Settings:
-    """Settings of W&B's client: they are taken and have no effect, but for those that ``init`` knows too."""
+    """Settings of W&B's client: those that ``init`` has arguments for count, all others have no effect."""
 
     def __init__(self, **values: Any) -> None:
         self.values = values
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "values" or name not in self.values:
+            raise missing("Settings", name)
+        return self.values[name]
 
 
 def _said(value: Any, variable: str, default: str = "") -> Any:
@@ -122,7 +128,13 @@ def init(
     if tensorboard or sync_tensorboard or monitor_gym:
         once("wandb.init(sync_tensorboard=, monitor_gym=)", "runward import tensorboard reads event files")
     given = settings.values if isinstance(settings, Settings) else dict(settings or {})
-    mode = _said(mode or given.get("mode"), "WANDB_MODE", "online")
+    # What is not said here may be said by the settings.
+    project, id, name = project or given.get("project"), id or given.get("run_id"), name or given.get("run_name")
+    notes, tags = notes or given.get("run_notes"), given.get("run_tags") if tags is None else tags
+    group, job_type = group or given.get("run_group"), job_type or given.get("run_job_type")
+    resume, mode = resume or given.get("resume"), mode or given.get("mode")
+    save_code = given.get("save_code") if save_code is None else save_code
+    mode = _said(mode, "WANDB_MODE", "online")
     if str(os.environ.get("WANDB_DISABLED", "")).lower() in ("1", "true") or mode in ("disabled", "dryrun"):
         mode = "disabled" if mode != "dryrun" else "offline"
     if mode not in ("online", "offline", "disabled", "shared"):
@@ -136,13 +148,16 @@ def init(
         k: v for k, v in values.items() if k not in (config_exclude_keys or ()) and k in (config_include_keys or values)
     }
     found = _begin(
-        str(_said(project, "WANDB_PROJECT")), str(_said(name, "WANDB_NAME")), safe_id(str(_said(id, "WANDB_RUN_ID"))),
+        (NOW.sweep and NOW.sweep.project) or str(_said(project, "WANDB_PROJECT")), str(_said(name, "WANDB_NAME")), safe_id(str(_said(id, "WANDB_RUN_ID"))),
         str(_said(notes, "WANDB_NOTES")), _said(resume, "WANDB_RESUME"), mode, save_code is not False,
     )  # fmt: skip
     listed = list(tags) if tags is not None else [tag for tag in os.environ.get("WANDB_TAGS", "").split(",") if tag]
     _describe(found, listed, str(_said(group, "WANDB_RUN_GROUP")), str(_said(job_type, "WANDB_JOB_TYPE")))
     object.__setattr__(found.config, "_may_change", bool(allow_val_change) or _in_notebook())
     found.config.update(values, allow_val_change=True)
+    if NOW.sweep is not None:
+        found._active.set_tag(TAG, NOW.sweep.id)
+        found.config.settle(NOW.values)
     RUNS.append(found)
     return found
 
@@ -165,7 +180,7 @@ def _previous(reinit: Any) -> Run | None:
 def _begin(project: str, name: str, run_id: str, notes: str, resume: Any, mode: str, capture: bool) -> Run:
     project = project or face.default_project()
     if mode == "disabled":
-        return Run(NoRun(), project, name or "disabled")
+        return Run(NoRun(), project, name or "disabled", sweep=NOW.sweep)
     if resume in ("must", "never", "allow", "auto", True) and mode != "offline" and run_id:
         step = _next_step(run_id, resume)
     else:
@@ -173,7 +188,8 @@ def _begin(project: str, name: str, run_id: str, notes: str, resume: Any, mode: 
     active = face.start(
         name, project="" if step else project, purpose=notes, run_id=run_id, capture=capture, offline=mode == "offline"
     )
-    return Run(active, project, name or f"run-{active.id[:6]}", step=step, resumed=step > 0)
+    shown = name or f"run-{active.id[:6]}"
+    return Run(active, project, shown, step=step, resumed=step > 0, offline=mode == "offline", sweep=NOW.sweep)
 
 
 def _next_step(run_id: str, resume: Any) -> int:
@@ -193,8 +209,6 @@ def _next_step(run_id: str, resume: Any) -> int:
 
 def _describe(run: Run, tags: list[str], group: str, job_type: str) -> None:
     run.tags, run.group, run.job_type = tuple(tags), group, job_type
-    for tag in tags:
-        run._active.set_tag(tag, "")
     for key, value in (("group", group), ("job_type", job_type)):
         if value:
             run._active.set_tag(f"wandb.{key}", value)
@@ -266,6 +280,33 @@ def use_artifact(artifact_or_name: Any, type: str | None = None, aliases: Any = 
 def use_model(name: str) -> str:
     """See :meth:`Run.use_model`."""
     return need("use_model()").use_model(name)
+
+
+def restore(name: str, run_path: str | None = None, replace: bool = False, root: Any = None) -> Any:
+    """A stored file of a run, by default of the open one, written into its folder and open for reading.
+
+    Args:
+        name: Its path in the run.
+        run_path: ``[entity/][project/]id`` of another run.
+        replace: Whether a file that is there already is written anew.
+        root: The folder; by default ``run.dir``, without a run the working folder.
+
+    Raises: NotFoundError (the run has no such file).
+    """
+    open_now = current()
+    if run_path is None and open_now is None:
+        need("restore()")
+    face.uploader_of(face.current_workspace()).push()
+    found = Api().run(run_path if run_path is not None else need("restore()").id)
+    folder = root if root is not None else (open_now.dir if open_now is not None else ".")
+    return found.file(name).download(str(folder), replace=replace, exist_ok=True)
+
+
+def plot_table(
+    vega_spec_name: str, data_table: Table, fields: Any, string_fields: Any = None, split_table: bool = False
+) -> Any:
+    """A chart of one's own: its table is logged, how it would be drawn is not."""
+    return Plot(data_table.columns, data_table.data, str((string_fields or {}).get("title", "")))
 
 
 def login(*args: Any, **kwargs: Any) -> bool:

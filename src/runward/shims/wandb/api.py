@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 from runward import face
 from runward.shims.wandb import artifact as artifacts
 from runward.shims.wandb.artifact import Artifact
-from runward.shims.wandb.told import once
+from runward.shims.wandb.filters import field_of, search_of
+from runward.shims.wandb.told import missing, once
 from runward.tracking import encoding
 from runward.tracking.model import Run as Stored
 
@@ -34,15 +36,17 @@ class Api:
         return ApiRun(space.tracking.resolve_run(str(path).rstrip("/").rpartition("/")[2]))
 
     def runs(self, path: str = "", filters: Any = None, order: str = "-created_at", per_page: int = 50) -> list[ApiRun]:
-        """The runs of ``[entity/]project``, newest first or in order of a field such as ``+created_at``."""
-        if filters:
-            once("wandb.Api().runs(filters=)", "runward runs list --where has a search language; all runs are given")
-        field = order.lstrip("+-").replace("summary_metrics.", "metrics.").replace("config.", "params.")
+        """The runs of ``[entity/]project`` that fit MongoDB's filters, newest first or in order of another field.
+
+        Raises: InvalidError (a filter that is not covered, or a key that no run has).
+        """
+        where = search_of(filters or {})
+        field = field_of(order.lstrip("+-"))
         sort = f"-{field}" if order.startswith("-") else field
         space, found, cursor = face.current_workspace(), list[ApiRun](), None
         while True:
             project = str(path).rpartition("/")[2] or self.default_project
-            page = space.tracking.search_runs(project, "", sort, limit=1000, cursor=cursor)
+            page = space.tracking.search_runs(project, where, sort, limit=1000, cursor=cursor)
             found += [ApiRun(run) for run in page.runs]
             cursor = page.next_cursor
             if cursor is None:
@@ -59,6 +63,26 @@ class Api:
         """An artifact by ``[entity/][project/]name:version``. Raises: NotFoundError."""
         return artifacts.find(name, self.default_project)
 
+    def __getattr__(self, name: str) -> Any:
+        raise missing("Api()", name)
+
+
+class ApiSummary(dict[str, Any]):
+    """What a stored run's summary has. It is read; what is set here is not stored, which is said."""
+
+    @property
+    def _json_dict(self) -> dict[str, Any]:
+        return dict(self)
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        once("changing the summary of a stored run", "log it while the run is open, or take the run up again by its id")
+        super().__setitem__(key, value)
+
+    def update(self, *given: Any, **more: Any) -> None:
+        """See ``summary[key] = value``."""
+        for key, value in dict(*given, **more).items():
+            self[key] = value
+
 
 class ApiRun:
     """A stored run under W&B's names."""
@@ -74,12 +98,21 @@ class ApiRun:
         self.group, self.job_type = run.tags.get("wandb.group"), run.tags.get("wandb.job_type")
         self.path = [run.project, run.id]
 
+    def __getattr__(self, name: str) -> Any:
+        raise missing("Api().run()", name)
+
     @property
-    def summary(self) -> dict[str, Any]:
+    def lastHistoryStep(self) -> int:  # noqa: N802
+        """The greatest step; -1 without a metric."""
+        known = face.current_workspace().tracking.get_run(self.id).metrics
+        return max((metric.last_step for metric in known), default=-1)
+
+    @functools.cached_property
+    def summary(self) -> ApiSummary:
         """The last value of each metric, and the texts that a summary was given."""
         texts = {k.removeprefix("summary."): v for k, v in self._run.tags.items() if k.startswith("summary.")}
         numbers = {key: float(m.last_special) if m.last_special else m.last for key, m in self._run.metrics.items()}
-        return {**texts, **numbers}
+        return ApiSummary({**texts, **numbers})
 
     @property
     def url(self) -> str:

@@ -7,6 +7,7 @@ what they are. The version is counted over the runs of a project, in order of th
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import re
 import shutil
@@ -19,8 +20,9 @@ from runward import face
 from runward.errors import InvalidError, NotFoundError, RunwardError
 from runward.shims.wandb.media import Media, Table
 from runward.shims.wandb.opened import need
-from runward.shims.wandb.told import once
+from runward.shims.wandb.told import missing, once
 from runward.tracking.media import extension_of, plain
+from runward.tracking.model import Artifact as Kept
 from runward.tracking.model import RunPatch
 
 TAG = "artifact."
@@ -155,17 +157,43 @@ class Artifact:
         )
         return self
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the names and digests of its files, once it is stored. Raises: NotFoundError."""
+        self.wait()
+        prefix = self._prefix()
+        lines = sorted(f"{one.path.removeprefix(prefix)}:{one.digest}\n" for one in self._kept())
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+    @property
+    def project(self) -> str:
+        """The project whose runs count its versions."""
+        return self._project
+
+    @property
+    def qualified_name(self) -> str:
+        """Project and name with the version."""
+        return f"{self._project}/{self.name}"
+
+    @property
+    def file_count(self) -> int:
+        """How many files it has."""
+        return len(self.files())
+
+    def __getattr__(self, name: str) -> Any:
+        raise missing("Artifact", name)
+
     # what comes back ------------------------------------------------------------------------------------------------
 
+    def _prefix(self) -> str:
+        return f"artifacts/{self.base_name}/{self.source.rpartition(':')[2]}/"
+
+    def _kept(self) -> list[Kept]:
+        found = face.current_workspace().tracking.get_run(self.source.partition(":")[0]).artifacts
+        return [artifact for artifact in found if artifact.path.startswith(self._prefix())]
+
     def _stored(self) -> list[tuple[str, int]]:
-        run_id, _, number = self.source.partition(":")
-        prefix = f"artifacts/{self.base_name}/{number}/"
-        found = face.current_workspace().tracking.get_run(run_id).artifacts
-        return [
-            (artifact.path.removeprefix(prefix), artifact.size)
-            for artifact in found
-            if artifact.path.startswith(prefix)
-        ]
+        return [(artifact.path.removeprefix(self._prefix()), artifact.size) for artifact in self._kept()]
 
     def files(self, names: Any = None, per_page: int = 50) -> list[Entry]:
         """Its files."""

@@ -6,21 +6,25 @@ import glob as globbing
 import os
 import re
 import shutil
+import time
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+from urllib.parse import urlencode
 
 from runward import face
-from runward.errors import InvalidError
+from runward.errors import InvalidError, RunwardError, StoreError
 from runward.shims.wandb import artifact as artifacts
 from runward.shims.wandb.artifact import Artifact
 from runward.shims.wandb.media import Histogram, Media, Table
-from runward.shims.wandb.told import once
+from runward.shims.wandb.sweeps import TAG, Sweep
+from runward.shims.wandb.told import missing, once
 from runward.shims.wandb.values import Config, Summary
 from runward.shims.wandb.watching import watch
 from runward.tracking.client import ActiveRun
+from runward.tracking.model import RunPatch
 
 ARTIFACT_TAG = artifacts.TAG
 
@@ -42,7 +46,15 @@ class Run:
     """
 
     def __init__(
-        self, active: ActiveRun | NoRun, project: str, name: str, *, step: int = 0, resumed: bool = False
+        self,
+        active: ActiveRun | NoRun,
+        project: str,
+        name: str,
+        *,
+        step: int = 0,
+        resumed: bool = False,
+        offline: bool = False,
+        sweep: Sweep | None = None,
     ) -> None:
         self._active: Any = active
         self._step, self._step_metrics = step, dict[str, str]()
@@ -50,9 +62,10 @@ class Run:
         self._numbers: dict[str, int] = {}
         self._hooks: list[list[Any]] = []
         self._finished = False
-        self.project, self.name, self.resumed = project, name, resumed
-        self.notes, self.group, self.job_type = "", "", ""
-        self.tags: tuple[str, ...] = ()
+        self.project, self.resumed, self.offline = project, resumed, offline
+        self._name, self._notes, self._tags, self._sweep = name, "", tuple[str, ...](), sweep
+        self.group, self.job_type = "", ""
+        self.start_time = time.time()
         self.config = Config(lambda given: self._active.log_params(dict(_flatten(given))))
         self.summary = Summary(self._summarise)
 
@@ -100,14 +113,76 @@ class Run:
         space = face.current_workspace()
         return f"{space.place}/projects/{self.project}" if space.is_remote else space.place
 
+    project_url = property(get_project_url)
+
+    def project_name(self) -> str:
+        """The project's path."""
+        return self.project
+
     @property
     def sweep_id(self) -> str:
-        """Empty: there are no sweeps here."""
-        return ""
+        """The sweep that the run belongs to; empty where there is none."""
+        return self._sweep.id if self._sweep is not None else ""
 
     def get_sweep_url(self) -> str:
-        """Empty: there are no sweeps here."""
-        return ""
+        """The page of the sweep's runs, where the workspace is a server; empty without a sweep."""
+        if self._sweep is None:
+            return ""
+        where = f'tags.`{TAG}` = "{self._sweep.id}"'
+        return f"{self.get_project_url()}?{urlencode({'q': where})}"
+
+    sweep_url = property(get_sweep_url)
+
+    @property
+    def name(self) -> str:
+        """What the run is called; it can be set while the run is open."""
+        return self._name
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self._name = str(name)
+        self._change("name", RunPatch(name=self._name))
+
+    @property
+    def notes(self) -> str:
+        """Why it is run; it can be set while the run is open."""
+        return self._notes
+
+    @notes.setter
+    def notes(self, notes: str) -> None:
+        self._notes = str(notes)
+        self._change("notes", RunPatch(purpose=self._notes))
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Its tags without values. Those that are added here are set; none is taken away."""
+        return self._tags
+
+    @tags.setter
+    def tags(self, tags: Sequence[str]) -> None:
+        for tag in tags:
+            if tag not in self._tags:
+                self._active.set_tag(tag, "")
+        self._tags = tuple(tags)
+
+    def _change(self, what: str, patch: RunPatch) -> None:
+        """Change what the stored run is called, which is not in its journal; where it is not stored yet, say so."""
+        if self.disabled:
+            return
+        space = face.current_workspace()
+        try:
+            if self.offline or not face.uploader_of(space).push():
+                raise StoreError("the run is not stored yet")
+            space.tracking.update_run(self.id, patch)
+        except RunwardError as error:
+            once(f"setting run.{what} now ({error})", f"wandb.init({what}=…) names it from the start")
+
+    def status(self) -> str:
+        """Has no meaning here but that the run is open."""
+        return "running"
+
+    def __getattr__(self, name: str) -> Any:
+        raise missing("Run", name)
 
     @property
     def dir(self) -> str:
@@ -288,6 +363,7 @@ class Run:
     ) -> Artifact:
         """Keep a named set of files. See :class:`Artifact`."""
         found = artifacts.as_artifact(artifact_or_path, name or f"run-{self.id}", type or "unspecified")
+        found._project = self.project
         number = self._numbers[found.base_name] = self._numbers.get(found.base_name, -1) + 1
         artifacts.log(self._active, found, number, list(aliases or ()))
         return found

@@ -67,13 +67,20 @@ class Config(_Values):
     """Parameters of a run, as a dict and as attributes. A value that is set stays, unless a change is allowed."""
 
     def __init__(self, changed: Changed, *, may_change: bool = False) -> None:
-        super().__init__(changed, _may_change=may_change)
+        super().__init__(changed, _may_change=may_change, _settled=frozenset())
 
     _may_change: bool
+    _settled: frozenset[str]
+
+    def settle(self, values: Mapping[str, Any]) -> None:
+        """Set what a sweep has drawn: whatever the script sets for these keys, they stay (as W&B does)."""
+        self.update(values, allow_val_change=True)
+        object.__setattr__(self, "_settled", frozenset(values))
 
     def update(self, d: Any = None, allow_val_change: bool | None = None, **more: Any) -> None:  # type: ignore[override]
         """Set several. Raises: InvalidError (one has another value already, and no change is allowed)."""
         given = {key.strip("-"): value for key, value in {**as_mapping(d), **more}.items()}
+        given = {key: value for key, value in given.items() if key not in self._settled}
         if not (self._may_change if allow_val_change is None else allow_val_change):
             for key, value in given.items():
                 if key in self._values and plain(self._values[key]) != plain(value):

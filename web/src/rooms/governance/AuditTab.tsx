@@ -1,6 +1,6 @@
 import { Button, Select, TextInput } from "@mantine/core";
 import { useInfiniteQuery, useMutation } from "@tanstack/react-query";
-import { type FormEvent, useState } from "react";
+import { type FormEvent, Fragment, useState } from "react";
 import { api } from "@/api/client";
 import type { AuditProof } from "@/api/types";
 import { Name, Time } from "@/ui/bits";
@@ -24,6 +24,11 @@ function Proof({ proof }: { proof: AuditProof }) {
       {proof.problems.length > 0 && <ul>{proof.problems.map((one) => <li key={`${one.lane}-${one.seq}-${one.kind}`}><span className="mono">{one.kind}</span> {one.event > 0 && <>event {one.event}: </>}{one.message}</li>)}</ul>}
     </div>
   );
+}
+
+/** An operation's name; where it does not fit into a line it breaks behind the room. */
+function Operation({ name }: { name: string }) {
+  return name.split(/(?<=\.)/).map((part, i) => <Fragment key={i}>{i > 0 && <wbr />}{part}</Fragment>);
 }
 
 /** Who did what to which object, newest first; and whether all of it is as it was written. */
@@ -68,13 +73,13 @@ export function AuditTab() {
       {events.length > 0 && (
         <Scroll label="Audit">
           <table className="plain-table">
-            <thead><tr><th>When</th><th>Who</th><th>What</th><th className="wide">Object</th><th>Outcome</th><th className="wide">Via</th><th className="wide" aria-label="Proof" /></tr></thead>
+            <thead><tr><th>When</th><th>Who</th><th>What</th><th className="wide">Object</th><th>Outcome</th><th className="wide">Via</th><th className="wide"><span className="sr-only">Proof</span></th></tr></thead>
             <tbody>
               {events.map((event) => (
                 <tr key={event.id}>
                   <td className="muted nowrap"><Time at={event.at} /></td>
                   <td><Name>{event.actor}</Name></td>
-                  <td className="mono break">{event.operation}</td>
+                  <td className="mono"><Operation name={event.operation} /></td>
                   <td className="wide mono">{event.object_kind} {event.object_id}</td>
                   <td className={event.outcome === "ok" ? "tone-green" : "tone-red"}>{event.outcome}</td>
                   <td className="wide muted">{event.via} {event.address && <span className="mono small">{event.address}</span>}</td>

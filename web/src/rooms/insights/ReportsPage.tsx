@@ -44,19 +44,20 @@ export default function ReportsPage() {
   const recipe = { cli: `runward reports list ${shellQuote(project)}`, python: `reports = workspace.reports.list_reports(${pythonString(project)})\n` };
   return (
     <Page title="Reports" trail={projectTrail(project)}
-      actions={<><CopyAs recipe={recipe} /><Button component={Link} href={`/reports/new?project=${encodeURIComponent(project)}`}>New report</Button></>}>
+      actions={project && <><CopyAs recipe={recipe} /><Button component={Link} href={`/reports/new?project=${encodeURIComponent(project)}`}>New report</Button></>}>
       {deleted && (
         <p className="note" role="status">
           The report was deleted. <Button size="compact-xs" variant="subtle" disabled={restore.isPending} onClick={() => restore.mutate(deleted, { onSuccess: () => setUrl({ deleted: null }) })}>Bring it back</Button>
         </p>
       )}
-      <Loaded query={query}>
+      {project === "" && <Empty title="Reports belong to a project">Choose one in <Link href="/projects">Projects</Link>: its page has a button for its reports.</Empty>}
+      {project !== "" && <Loaded query={query}>
         {(reports) => (reports.length ? <Rows reports={reports} /> : (
           <Empty title="No report yet" code={`runward reports create report.yaml -p ${shellQuote(project)}`} language="shell">
             Text, tables, curves and media over this project’s runs; live or pinned, and sent by a link.
           </Empty>
         ))}
-      </Loaded>
+      </Loaded>}
     </Page>
   );
 }

@@ -54,7 +54,7 @@ export function Rates({ project, search }: { project: string; search: string }) 
         <Section title="Reproduced of attempted" aside={<span className="muted small">{formatCount(overall.attempted)} attempted of {plural(eligible, "eligible run")}</span>}>
           <Scroll label="Rates">
             <table className="plain-table rates">
-              <thead><tr><th>Level</th><th className="num">Reproduced</th><th className="num">Rate</th><th className="wide" aria-label="Rate and interval on a line" /><th className="num wide">95 % interval</th><th className="num wide">Differs</th><th className="num wide">Undecided</th><th className="num wide">Not under its conditions</th><th className="num wide">Outdated</th></tr></thead>
+              <thead><tr><th>Level</th><th className="num">Reproduced</th><th className="num">Rate</th><th className="wide"><span className="sr-only">Rate and interval on a line</span></th><th className="num wide">95 % interval</th><th className="num wide">Differs</th><th className="num wide">Undecided</th><th className="num wide">Not under its conditions</th><th className="num wide">Outdated</th></tr></thead>
               <tbody>{[...levels, overall].map((rate) => <Row key={rate.level} rate={rate} search={search} />)}</tbody>
             </table>
           </Scroll>

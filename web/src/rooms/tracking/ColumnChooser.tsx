@@ -48,6 +48,12 @@ export function ColumnChooser({ all, chosen, onChange }: { all: string[]; chosen
   const [wanted, setWanted] = useState("");
   const taken = new Set(chosen.map((id) => statOf(id, all)?.key ?? id));
   const offered = all.filter((id) => !taken.has(id) && id.toLowerCase().includes(wanted.toLowerCase()));
+  // Enter takes the first of what is offered, so that a column is added without leaving the field.
+  const add = () => {
+    if (!wanted || offered[0] === undefined) return;
+    onChange([...chosen, offered[0]]);
+    setWanted("");
+  };
   return (
     <Popover position="bottom-end" width={340} shadow="none" trapFocus>
       <Popover.Target><Button variant="default">Columns</Button></Popover.Target>
@@ -55,7 +61,7 @@ export function ColumnChooser({ all, chosen, onChange }: { all: string[]; chosen
         <div className="chooser" tabIndex={0} role="region" aria-label="Shown columns">
           <ol className="chosen">{chosen.map((id, i) => <Chosen key={id} id={id} at={i} chosen={chosen} all={all} onChange={onChange} />)}</ol>
         </div>
-        <TextInput placeholder="Add a column" aria-label="Add a column" value={wanted} onChange={(event) => setWanted(event.currentTarget.value)} />
+        <TextInput data-autofocus placeholder="Add a column" aria-label="Add a column" value={wanted} onChange={(event) => setWanted(event.currentTarget.value)} onKeyDown={(event) => event.key === "Enter" && add()} />
         <div className="chooser short" tabIndex={0} role="region" aria-label="Columns to add">
           {offered.slice(0, OFFERED).map((id) => <button key={id} type="button" className="link" onClick={() => onChange([...chosen, id])}>+ {labelOf(id)}</button>)}
           {offered.length > OFFERED && <p className="muted small">{offered.length - OFFERED} more: type to narrow down.</p>}

@@ -83,7 +83,7 @@ export default function ComparePage() {
     return <Page title="Compare" trail={[["Projects", "/projects"]]}><Empty title="Choose two or more runs">In a project, select runs with <kbd>x</kbd> and press <kbd>c</kbd>.</Empty></Page>;
   }
   return (
-    <Page fill={isTable} title={`Compare ${plural(ids.length, "run")}`} trail={project ? projectTrail(project) : [["Projects", "/projects"]]} actions={<CopyAs recipe={recipe} />}>
+    <Page fill={isTable || tab?.[0] === "groups"} title={`Compare ${plural(ids.length, "run")}`} trail={project ? projectTrail(project) : [["Projects", "/projects"]]} actions={<CopyAs recipe={recipe} />}>
       <Loaded query={query} rows={12}>
         {(found) => (
           <>

@@ -18,7 +18,7 @@ interface Props {
 /** The interval as a line with the mean on it, on the column's common scale. */
 function IntervalBar({ metric, domain: [low, high], strong }: { metric: GroupMetric; domain: [number, number]; strong: boolean }) {
   if (metric.mean === null) return null;
-  const place = (value: number) => `${4 + ((value - low) / (high - low)) * 92}%`;
+  const place = (value: number) => `${Math.min(100, Math.max(0, 4 + ((value - low) / (high - low)) * 92))}%`;
   return (
     <svg className={strong ? "interval strong" : "interval"} aria-hidden="true">
       {metric.low !== null && metric.high !== null && <line x1={place(metric.low)} x2={place(metric.high)} y1="50%" y2="50%" />}

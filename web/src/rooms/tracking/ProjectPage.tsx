@@ -13,7 +13,7 @@ import { useUrlState } from "@/ui/urlState";
 import { WhoSees } from "@/ui/WhoSees";
 import { ColumnChooser } from "./ColumnChooser";
 import { allColumns } from "./columns";
-import { defaultColumns, fieldOf, splitFields } from "./fields";
+import { defaultColumns, fieldOf, splitFields, writtenColumns } from "./fields";
 import { FilterBar } from "./FilterBar";
 import { GroupChooser } from "./GroupChooser";
 import { GroupedRuns } from "./GroupedRuns";
@@ -90,7 +90,7 @@ const Toolbar = memo(function Toolbar({ path, keys, error, cards, total }: Tools
       <FilterBar key={where} where={where} error={error} keys={keys} onApply={(q) => setUrl({ q })} />
       <Checkbox size="xs" label="Charts" checked={charts} onChange={() => setUrl({ charts: charts ? "off" : "on" })} />
       <GroupChooser keys={keys} by={by} against={against} onChange={(next, reference) => setUrl({ group: next.join(","), against: reference })} />
-      <ColumnChooser all={allColumns(keys)} chosen={chosen} onChange={(ids) => setUrl({ cols: ids?.join(",") ?? null })} />
+      <ColumnChooser all={allColumns(keys)} chosen={chosen} onChange={(ids) => setUrl({ cols: ids && writtenColumns(ids) })} />
       <ViewsMenu project={path} shown={{ where, sort, columns: url.has("cols") ? chosen : [], group: by.join(",") }} />
       <strong className="total" aria-live="polite">{total}</strong>
     </div>

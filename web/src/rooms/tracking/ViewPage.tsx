@@ -4,6 +4,7 @@ import { api } from "@/api/client";
 import { Page } from "@/ui/Page";
 import { ErrorNote, Loading } from "@/ui/states";
 import { changed } from "@/ui/urlState";
+import { writtenColumns } from "./fields";
 
 /** A saved view: opens its project's list as it was saved. */
 export default function ViewPage({ id }: { id: string }) {
@@ -15,6 +16,6 @@ export default function ViewPage({ id }: { id: string }) {
     return <Page title="Saved view" trail={[["Projects", "/projects"]]}>{view.isError ? <ErrorNote error={view.error} retry={() => void view.refetch()} /> : <Loading />}</Page>;
   }
   const { project, where, sort, columns, group } = view.data;
-  const state = changed("", { q: where, sort, cols: columns.join(","), group });
+  const state = changed("", { q: where, sort, cols: writtenColumns(columns), group });
   return <Redirect to={`/projects/${project}${state && `?${state}`}`} replace />;
 }

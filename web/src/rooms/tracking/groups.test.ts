@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { RunGroup, RunGroups } from "@/api/types";
 import { reordered } from "./ColumnChooser";
 import { completionOf } from "./completion";
-import { groupRecipe, groupSort, plusMinus, valueOf, verdictOf } from "./groups";
+import { domainOf, groupRecipe, groupSort, plusMinus, valueOf, verdictOf } from "./groups";
 
 const KEYS = { params: ["lr", "odd key"], metrics: ["loss", "val/loss"], tags: ["team"] };
 const offered = (text: string, caret = text.length) => completionOf(text, caret, KEYS).options;
@@ -26,6 +26,12 @@ describe("completion", () => {
 });
 
 describe("groups", () => {
+  it("draws intervals on a scale that one of two runs does not take for itself", () => {
+    const of = (mean: number, half: number) => ({ metrics: [{ key: "metrics.loss", mean, low: mean - half, high: mean + half }] }) as unknown as RunGroup;
+    expect(domainOf([of(3, 0.5), of(4, 1), of(5, 0.5)], "metrics.loss")).toEqual([2.5, 5.5]);
+    expect(domainOf([of(3, 0.25), of(4, 16), of(5, 0.25)], "metrics.loss")).toEqual([2.75, 5.25]);
+    expect(domainOf([of(1, 0)], "metrics.loss")).toEqual([0, 2]);
+  });
   it("writes a mean and its interval to the place that makes sense", () => {
     expect(plusMinus({ mean: 0.298873, high: 0.352188 })).toBe("0.299 ± 0.053");
     expect(plusMinus({ mean: 1234.5, high: 1300 })).toBe("1,235 ± 66");

@@ -49,11 +49,19 @@ export function plusMinus({ mean, high }: Pick<GroupMetric, "mean" | "high">): s
   return [mean, half].map((value) => value.toLocaleString("en-US", { minimumFractionDigits: Math.max(0, places), maximumFractionDigits: Math.max(0, places) })).join(" ± ");
 }
 
-/** From the least to the greatest of what a metric's column shows. */
+const FAR = 4;
+
+/**
+ * From the least to the greatest of what a metric's column shows.
+ *
+ * Two runs have an interval many times as wide as ten have. What reaches farther than four times the usual half is cut at
+ * the column's edge: drawn whole it would make dots of all others.
+ */
 export function domainOf(groups: RunGroup[], key: string): [number, number] {
-  const ends = groups.flatMap((group) => group.metrics.filter((one) => one.key === key && one.mean !== null).flatMap(({ mean, low, high }) => [low ?? mean, high ?? mean]))
-    .filter((end): end is number => end !== null);
-  const [low, high] = [Math.min(...ends), Math.max(...ends)];
+  const shown = groups.flatMap((group) => group.metrics.flatMap(({ key: of, mean, low, high }) => (of === key && mean !== null ? [{ mean, low: low ?? mean, high: high ?? mean }] : [])));
+  const halves = shown.map(({ low, high }) => (high - low) / 2).filter((half) => half > 0).sort((a, b) => a - b);
+  const most = FAR * (halves[(halves.length - 1) >> 1] ?? 0);
+  const [low, high] = [Math.min(...shown.map((one) => Math.max(one.low, one.mean - most))), Math.max(...shown.map((one) => Math.min(one.high, one.mean + most)))];
   return low < high ? [low, high] : [low - 1, low + 1];
 }
 

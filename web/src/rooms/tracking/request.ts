@@ -1,5 +1,5 @@
 /** What the run list asks for. It stands apart, because it is asked for before the list's own program has arrived. */
-import { defaultColumns, keyedFields } from "./fields";
+import { columnIdOf, defaultColumns, keyedFields, splitFields } from "./fields";
 
 /** About three screens; larger pages are for who scrolls on. */
 const FIRST_PAGE = 100;
@@ -21,7 +21,7 @@ export interface KeyNames {
 export const viewOf = (project: string, url: URLSearchParams): View => ({ project, where: url.get("q") ?? "", sort: url.get("sort") ?? "" });
 
 /** The columns of an address, in their order; null where nobody has chosen any. */
-export const columnsIn = (url: URLSearchParams): string[] | null => url.get("cols")?.split(",") ?? null;
+export const columnsIn = (url: URLSearchParams): string[] | null => (url.has("cols") ? splitFields(url.get("cols") ?? "").map(columnIdOf) : null);
 
 /** What the server is to send with each run, which depends on the keys only where nobody has chosen columns. */
 export const fieldsIn = (url: URLSearchParams, keys: KeyNames): string => keyedFields(columnsIn(url) ?? defaultColumns(keys));

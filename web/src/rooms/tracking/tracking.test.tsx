@@ -7,7 +7,8 @@ import type { Run } from "@/api/types";
 import { rangeOf } from "./chartState";
 import { columnOf } from "./columns";
 import { ComparedRows } from "./ComparedRows";
-import { defaultColumns, fieldOf } from "./fields";
+import { defaultColumns, fieldOf, resultsFirst, writtenColumns } from "./fields";
+import { columnsIn } from "./request";
 import { pointerOf } from "./filterError";
 import { linesOf } from "./lines";
 import { nextSort, recipeOf } from "./runList";
@@ -42,6 +43,16 @@ describe("columns", () => {
     expect(ids.slice(0, 2)).toEqual(["status", "trust"]);
     expect(ids).toContain("metrics.d");
     expect(ids).not.toContain("metrics.e");
+  });
+  it("keeps columns with a comma in their key apart in an address", () => {
+    const ids = ["status", "metrics.a,b", "params.odd key", "metrics.loss"];
+    expect(columnsIn(new URLSearchParams({ cols: writtenColumns(ids) }))).toEqual(ids);
+    expect(columnsIn(new URLSearchParams())).toBeNull();
+  });
+  it("shows how well a run did before what was logged on the way", () => {
+    const metrics = ["const/0", "glossary", "layer00/grad_norm", "layer00/weight_norm", "train/loss", "val/accuracy", "val_f1"];
+    expect(resultsFirst(metrics).slice(0, 4)).toEqual(["train/loss", "val/accuracy", "val_f1", "const/0"]);
+    expect(defaultColumns({ metrics, params: [] })).toContain("metrics.val_f1");
   });
 });
 

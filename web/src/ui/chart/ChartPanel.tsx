@@ -59,7 +59,7 @@ export function ChartPanel({ title, linkOf, aside, onTalk, ...chart }: Omit<Char
   return (
     <figure className="chart" style={{ margin: 0 }}>
       <figcaption>
-        <bdi>{title}</bdi>
+        <bdi title={title}>{title}</bdi>
         <span className="muted small">{pointer === null ? "last" : placed(axis, pointer.x)}</span>
         {aside}
       </figcaption>

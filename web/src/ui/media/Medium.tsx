@@ -20,7 +20,7 @@ function Written({ runId, file }: { runId: string; file: MediaFile }) {
         const table = file.media_type === TABLE ? tableOf(content) : null;
         const bins = file.media_type === HISTOGRAM ? binsOf(content) : null;
         if (table) return <DataTable table={table} />;
-        return bins ? <HistogramBars bins={bins} /> : <CodeBlock code={content} label={file.key} />;
+        return bins ? <HistogramBars bins={bins} /> : <CodeBlock code={content} label={`${file.key} of run ${runId.slice(0, 8)}`} />;
       }}
     </Loaded>
   );

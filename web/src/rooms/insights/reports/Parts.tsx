@@ -6,14 +6,15 @@ import { ChartPanel } from "@/ui/chart/ChartPanel";
 import { looksOf } from "@/ui/chart/colors";
 import { Swatch } from "@/ui/chart/Swatch";
 import type { Line } from "@/ui/chart/types";
-import { formatNumber, formatValue, plural } from "@/ui/format";
+import { formatDuration, formatNumber, formatValue, plural } from "@/ui/format";
 import { Markdown } from "@/ui/Markdown";
 import { Medium } from "@/ui/media/Medium";
 import { Scroll } from "@/ui/Scroll";
 
 const SPECIAL = ["NaN", "Infinity", "-Infinity"];
 
-function Cell({ value }: { value: unknown }) {
+function Cell({ value, column = "" }: { value: unknown; column?: string }) {
+  if (column === "duration_s" && typeof value === "number") return <td className="num"><span className="figure" title={`${value} s`}>{formatDuration(value)}</span></td>;
   if (value === null || value === undefined) return <td className="muted">–</td>;
   if (typeof value === "number") return <td className="num"><Figure value={value} /></td>;
   if (SPECIAL.includes(String(value))) return <td className="num"><Figure value={null} special={String(value)} /></td>;
@@ -22,19 +23,22 @@ function Cell({ value }: { value: unknown }) {
 
 const numeric = (rows: unknown[][], column: number) => rows.length > 0 && rows.every((row) => typeof row[column] === "number" || row[column] === null || SPECIAL.includes(String(row[column])));
 
+/** A column's name as people say it: without the backticks that unusual keys have in a search. */
+const titled = (column: string) => column.replace(/^duration_s$/, "duration").replace(/^(metrics|params|tags)\./, "").replaceAll("`", "");
+
 function Runs({ part }: { part: ReportPart }) {
   const { table, runs } = part;
   const looks = looksOf(runs.map((run) => run.id));
   return (
     <Scroll label="Runs">
       <table className="plain-table">
-        <thead><tr><th scope="col">Run</th><th scope="col">Status</th>{table?.columns.map((column, i) => <th key={i} scope="col" className={numeric(table.rows, i) ? "num" : undefined}>{column.replace(/^(metrics|params|tags)\./, "")}</th>)}</tr></thead>
+        <thead><tr><th scope="col">Run</th><th scope="col">Status</th>{table?.columns.map((column, i) => <th key={i} scope="col" className={numeric(table.rows, i) ? "num" : undefined}>{titled(column)}</th>)}</tr></thead>
         <tbody>
           {runs.map((run, i) => (
             <tr key={run.id}>
               <th scope="row"><span className="inline-field"><Swatch look={looks.get(run.id) ?? { color: 0, dash: 0 }} /><Link href={`/runs/${run.id}`}><Name>{run.name || run.id}</Name></Link></span></th>
               <td>{run.status}</td>
-              {table?.rows[i]?.map((value, j) => <Cell key={j} value={value} />)}
+              {table?.rows[i]?.map((value, j) => <Cell key={j} value={value} column={table.columns[j]} />)}
             </tr>
           ))}
         </tbody>
@@ -76,7 +80,7 @@ function Groups({ part: { groups } }: { part: ReportPart }) {
   return (
     <Scroll label="Groups">
       <table className="plain-table">
-        <thead><tr>{groups.by.map((by, i) => <th key={by} scope="col" className={numeric(groups.groups.map((group) => group.values), i) ? "num" : undefined}>{by.replace(/^(params|tags)\./, "")}</th>)}<th scope="col" className="num">Runs</th>{groups.groups[0]?.metrics.map((metric) => <th key={metric.key} scope="col" className="num">{metric.key.replace("metrics.", "")}</th>)}</tr></thead>
+        <thead><tr>{groups.by.map((by, i) => <th key={by} scope="col" className={numeric(groups.groups.map((group) => group.values), i) ? "num" : undefined}>{titled(by)}</th>)}<th scope="col" className="num">Runs</th>{groups.groups[0]?.metrics.map((metric) => <th key={metric.key} scope="col" className="num">{titled(metric.key)}</th>)}</tr></thead>
         <tbody>
           {groups.groups.map((group, i) => (
             <tr key={i}>

@@ -1,5 +1,5 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type CSSProperties, useRef } from "react";
+import { type CSSProperties, type RefObject, useLayoutEffect, useRef, useState } from "react";
 import { Link } from "wouter";
 import type { Differences, Run } from "@/api/types";
 import { Name } from "@/ui/bits";
@@ -8,7 +8,7 @@ import { Swatch } from "@/ui/chart/Swatch";
 import { formatCount, formatNumber, formatValue, plural } from "@/ui/format";
 import { type GridItem, itemsOf } from "./differences";
 
-const CELL = 132;
+const [CELL, WIDEST] = [132, 300];
 const ROW = 28;
 
 const written = (value: unknown, numeric: boolean) => (numeric && typeof value === "number" ? formatNumber(value) : formatValue(value));
@@ -51,18 +51,36 @@ function Line({ item, columns, runs, style }: { item: GridItem; columns: Place[]
   );
 }
 
+/** How wide a run's column is: few runs share the room that there is, so that their names can be read. */
+function useCell(box: RefObject<HTMLDivElement | null>, runs: number): number {
+  const [cell, setCell] = useState(CELL);
+  useLayoutEffect(() => {
+    const grid = box.current;
+    if (!grid) return;
+    const watcher = new ResizeObserver(() => {
+      const key = parseFloat(getComputedStyle(grid).getPropertyValue("--diff-key")) || 0;
+      setCell(Math.round(Math.min(WIDEST, Math.max(CELL, (grid.clientWidth - key) / runs))));
+    });
+    watcher.observe(grid);
+    return () => watcher.disconnect();
+  }, [box, runs]);
+  return cell;
+}
+
 /** One column a run and one line a key, virtual both ways: 200 runs of a thousand keys scroll like ten. */
 export function DiffGrid({ found, all }: { found: Differences; all: boolean }) {
   const box = useRef<HTMLDivElement>(null);
   const { runs } = found;
   const items = itemsOf(found, all);
   const lines = useVirtualizer({ count: items.length, getScrollElement: () => box.current, estimateSize: () => ROW, overscan: 16 });
-  const across = useVirtualizer({ horizontal: true, count: runs.length, getScrollElement: () => box.current, estimateSize: () => CELL, overscan: 4 });
+  const cell = useCell(box, runs.length);
+  const across = useVirtualizer({ horizontal: true, count: runs.length, getScrollElement: () => box.current, estimateSize: () => cell, overscan: 4 });
+  useLayoutEffect(() => across.measure(), [across, cell]);
   const columns = across.getVirtualItems();
   const width = across.getTotalSize();
   return (
     <div ref={box} className="diff-grid" tabIndex={0} role="region" aria-label="Differences, scrollable">
-      <div role="table" aria-label={`${plural(runs.length, "run")} side by side`} aria-colcount={runs.length + 1} style={{ width: `calc(var(--diff-key) + ${width}px)` }}>
+      <div role="table" aria-label={`${plural(runs.length, "run")} side by side`} aria-colcount={runs.length + 1} style={{ width: `calc(var(--diff-key) + ${width}px)`, "--diff-cell": `${cell}px` } as CSSProperties}>
         <div role="rowgroup" className="diff-heads">
           <div role="row" className="diff-line">
             <div role="columnheader" className="diff-key muted small">Key</div>

@@ -26,7 +26,7 @@ function Why({ first, second }: { first: string; second: string }) {
   if (first === second || !data) return null;
   const lines = data.filter((line) => [line.first_id, line.second_id].includes(second) && line.first_id !== line.second_id);
   if (lines.length > 0) return <Explanations lines={lines} runId={first} />;
-  return <p className="muted small">Which of the differences makes the results differ is found out by reruns: <code>runward why {first} {second}</code></p>;
+  return <p className="muted small spaced">Which of the differences makes the results differ is found out by reruns: <code>runward why {first} {second}</code></p>;
 }
 
 /** Any two of the runs: configuration, environment, and code line by line. */

@@ -1,6 +1,7 @@
 import { FieldPicker } from "./FieldPicker";
 import type { Differences } from "@/api/types";
 import { useUrlState } from "@/ui/urlState";
+import { mostLogged } from "./differences";
 import { fieldOf, splitFields } from "../fields";
 import { GroupedRuns } from "../GroupedRuns";
 import { useSelection } from "../selection";
@@ -14,7 +15,7 @@ export default function SeedGroups({ found }: { found: Differences }) {
   const params = found.params.rows.map((row) => fieldOf(`params.${row.key}`));
   const by = splitFields(url.get("group") ?? "params");
   const sort = url.get("sort") ?? "";
-  const [field, known] = [sort.replace(/^-/, ""), found.metrics.rows.map((row) => fieldOf(`metrics.${row.key}`))];
+  const [field, known] = [sort.replace(/^-/, ""), mostLogged(found).map((row) => fieldOf(`metrics.${row.key}`))];
   const metrics = [...new Set([...known.filter((key) => key === field), ...known])].slice(0, METRICS);
   const where = `id in (${found.runs.map((run) => `"${run.id}"`).join(", ")})`;
   return (

@@ -36,5 +36,8 @@ export function itemsOf(found: Differences, same: boolean): GridItem[] {
   });
 }
 
+/** The metrics with most points first: what was logged all along says more than what was noted now and then. */
+export const mostLogged = (found: Differences): Row[] => [...found.metrics.rows].sort((a, b) => b.points - a.points);
+
 /** The keys of metrics that have curves, the longest first. */
-export const curveKeys = (found: Differences): string[] => found.metrics.rows.filter((row) => row.points > 1).map((row) => row.key);
+export const curveKeys = (found: Differences): string[] => mostLogged(found).filter((row) => row.points > 1).map((row) => row.key);

@@ -1,7 +1,7 @@
 import type { Differences } from "@/api/types";
 import { fieldOf, splitFields } from "../fields";
 import { type Axis, axisFor } from "./scales";
-import { useDifferences } from "./differences";
+import { mostLogged, useDifferences } from "./differences";
 
 const PARAMS = 6;
 const METRICS = 2;
@@ -12,10 +12,10 @@ export const fieldsOf = (found: Differences): string[] => [
   ...found.metrics.rows.map((row) => fieldOf(`metrics.${row.key}`)),
 ];
 
-/** The axes until somebody chooses: the first parameters that differ, then the first metrics. */
+/** The axes until somebody chooses: the first parameters that differ, then the metrics with most points. */
 export const defaultFields = (found: Differences): string[] => [
   ...found.params.rows.filter((row) => row.key !== "seed").slice(0, PARAMS).map((row) => fieldOf(`params.${row.key}`)),
-  ...found.metrics.rows.slice(0, METRICS).map((row) => fieldOf(`metrics.${row.key}`)),
+  ...mostLogged(found).slice(0, METRICS).map((row) => fieldOf(`metrics.${row.key}`)),
 ];
 
 /** Axes for some fields with the values of all runs. */

@@ -15,7 +15,7 @@ function Panel({ entry, names, wanted, onStep }: { entry: KeyMedia; names: Map<s
   const step = stepFor(entry.steps, wanted);
   const at = entry.steps.indexOf(step);
   return (
-    <section className="section" aria-label={entry.key}>
+    <section className="section" aria-label={`Media of ${entry.key}`}>
       <header className="section-head">
         <h2 className="mono"><bdi>{entry.key}</bdi></h2>
         <label className="inline-field">

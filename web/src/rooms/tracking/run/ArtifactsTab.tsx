@@ -70,7 +70,7 @@ export default function ArtifactsTab({ detail }: { detail: RunDetail }) {
           <tbody>
             {artifacts.map((file) => (
               <tr key={file.path} aria-current={file === open ? "true" : undefined}>
-                <th scope="row"><button type="button" className="link mono" onClick={() => setUrl({ file: file === open ? null : file.path })}><Name>{file.path}</Name></button></th>
+                <th scope="row" className="key"><button type="button" className="link mono" onClick={() => setUrl({ file: file === open ? null : file.path })}><Name>{file.path}</Name></button></th>
                 <td className="num">{formatBytes(file.size)}</td>
                 <td className="wide"><IdChip id={file.digest} label="digest" /></td>
                 <td className="wide muted"><Time at={file.created_at} /></td>

@@ -40,9 +40,9 @@ export default function ConfigTab({ detail }: { detail: RunDetail }) {
           <tbody>
             {shown.map((param) => (
               <tr key={param.key}>
-                <th scope="row" className="mono"><Name>{param.key}</Name></th>
+                <th scope="row" className="mono key"><Name>{param.key}</Name></th>
                 <td className="mono break"><bdi>{formatValue(param.value)}</bdi></td>
-                <td className="muted"><Origin origin={param.origin} /></td>
+                <td className="muted nowrap"><Origin origin={param.origin} /></td>
               </tr>
             ))}
           </tbody>

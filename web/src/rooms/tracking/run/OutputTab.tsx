@@ -1,11 +1,12 @@
 import { Checkbox } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { useEffect, useRef } from "react";
+import { useEffect, useMemo, useRef } from "react";
 import type { RunDetail } from "@/api/types";
 import { plural } from "@/ui/format";
 import { Empty, Loaded } from "@/ui/states";
 import { useUrlState } from "@/ui/urlState";
 import { outputQuery } from "../output";
+import { asShown } from "./terminal";
 
 /** What the run printed. While it runs, the end stays in view unless the reader turns that off. */
 export default function OutputTab({ detail }: { detail: RunDetail }) {
@@ -15,6 +16,7 @@ export default function OutputTab({ detail }: { detail: RunDetail }) {
   const output = useQuery(outputQuery(run.id));
   const box = useRef<HTMLPreElement>(null);
   const size = output.data?.chunks.length;
+  const pieces = useMemo(() => asShown(output.data?.chunks ?? []), [output.data]);
   useEffect(() => {
     if (follow && box.current) box.current.scrollTop = box.current.scrollHeight;
   }, [follow, size]);
@@ -30,7 +32,7 @@ export default function OutputTab({ detail }: { detail: RunDetail }) {
               {run.status === "running" && <Checkbox size="xs" label="Follow the end" checked={follow} onChange={() => setUrl({ follow: follow ? "off" : null })} />}
             </div>
             <pre ref={box} className="output" tabIndex={0} role="region" aria-label="Output of the run">
-              {chunks.map((chunk, i) => <span key={i} className={chunk.stream}>{chunk.text}</span>)}
+              {pieces.map((piece, i) => <span key={i} className={piece.stream}>{piece.text}</span>)}
             </pre>
           </>
         )

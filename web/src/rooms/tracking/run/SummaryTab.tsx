@@ -23,7 +23,7 @@ function Metrics({ detail }: { detail: RunDetail }) {
         <tbody>
           {detail.metrics.map((metric) => (
             <tr key={metric.key}>
-              <th scope="row"><Link href={`/runs/${detail.run.id}/metrics?m=${encodeURIComponent(metric.key)}`}><Name>{metric.key}</Name></Link></th>
+              <th scope="row" className="key"><Link href={`/runs/${detail.run.id}/metrics?m=${encodeURIComponent(metric.key)}`}><Name>{metric.key}</Name></Link></th>
               <td className="num"><Figure value={metric.last} special={metric.last_special} /></td>
               <td className="num"><Figure value={metric.min} /></td>
               <td className="num"><Figure value={metric.max} /></td>
