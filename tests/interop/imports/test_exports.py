@@ -145,7 +145,25 @@ def test_mlflows_file_store_there_and_back(space: FolderWorkspace, original: str
     assert [(step, value) for step, _, value in points(space, back.id, "loss")] == [
         (step, value) for step, _, value in points(space, original, "loss")
     ]
-    assert set(back.metrics) == {"loss", "odd key:_"}
+    assert set(back.metrics) == {"loss", "odd key:é"}
+
+
+def test_keys_that_mlflow_refuses_get_names_of_their_own_inside_the_folder(
+    space: FolderWorkspace, tmp_path: Path
+) -> None:
+    """No key leads out of the folder that was asked for, and none is written over another one."""
+    space.tracking.create_project(NewProject(path="p"))
+    odd = {"../../../../out": "1", "a!b": "2", "a?b": "3", "a_b": "4", "x/./y//z": "5", "q/..": "6", "日本": "7"}
+    run = space.tracking.create_run(NewRun(project="p", name="odd", tags=odd))
+    space.tracking.append(run.id, batch(0, {key: [(0, float(value))] for key, value in odd.items()}))
+    report = export_runs(space, [run.id], MlflowFolderWriter(tmp_path / "a" / "b" / "mlruns"))
+    assert (report.runs, report.points, report.problems) == (1, 7, [])
+    assert [path.name for path in (tmp_path / "a").rglob("*") if path.is_file() and "mlruns" not in path.parts] == []
+    bring(space, "mlflow", tmp_path / "a" / "b" / "mlruns", project="back")
+    back = by_name(space, "back")["odd"]
+    names = {"_/_/_/_/out": 1, "a_b_2": 2, "a_b_3": 3, "a_b": 4, "x/_/y/z": 5, "q/_": 6, "日本": 7}
+    assert {key: last.last for key, last in back.metrics.items()} == names
+    assert {key: float(back.tags[key]) for key in names} == names
 
 
 def test_a_new_mlflow_database_needs_mlflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,6 +90,29 @@ def test_a_run_comes_back_as_it_was_sent(site: Site) -> None:
     ]
 
 
+def test_long_values_are_kept_and_end_no_training(site: Site) -> None:
+    """MLflow cuts params at 6,000 and tags at 8,000 characters and refuses none."""
+    run = site.run(site.experiment("long"))
+    param, tag, huge = "p" * 7_000, "t" * 9_000, "h" * 100_001
+    assert site.post("runs/log-parameter", {"run_id": run, "key": "one", "value": param}).json == {}
+    assert site.post("runs/set-tag", {"run_id": run, "key": "one", "value": tag}).json == {}
+    batch = {"params": [{"key": "two", "value": huge}], "tags": [{"key": "two", "value": huge}]}
+    assert site.post("runs/log-batch", {"run_id": run, **batch}).json == {}
+    assert site.post("runs/log-batch", {"run_id": run, **batch}).json == {}, "the same again is no other value"
+    data = site.get(f"runs/get?run_id={run}").json["run"]["data"]
+    assert {item["key"]: item["value"] for item in data["params"]} == {"one": param, "two": huge[:-1]}
+    tags = {item["key"]: item["value"] for item in data["tags"]}
+    assert (tags["one"], tags["two"]) == (tag, huge[:-1])
+
+
+def test_a_run_of_an_unknown_user_is_the_token_owners(site: Site) -> None:
+    """MLflow's client says ``unknown`` where a script gives no user."""
+    run = site.run(site.experiment("whose"), user_id="unknown")
+    found = site.get(f"runs/get?run_id={run}").json["run"]
+    assert found["info"]["user_id"] not in ("", "unknown")
+    assert "mlflow.user" not in [tag["key"] for tag in found["data"]["tags"]]
+
+
 def test_nan_comes_back_as_nan_and_a_step_beyond_64_bits_is_refused(site: Site) -> None:
     """MLflow answers 0.0 to the first."""
     run = site.run(site.experiment("edges"))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import re
 import sys
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -31,7 +33,8 @@ WORDS = {
     RunStatus.TIMED_OUT: "FAILED",
 }
 _NUMBERS = {"RUNNING": 1, "FINISHED": 3, "FAILED": 4, "KILLED": 5}
-_UNUSABLE = re.compile(r"[^\w.\- :/]", re.ASCII)
+_UNUSABLE = re.compile(r"[^\w.\- :/]")
+_DOTS = re.compile(r"^\.{1,2}$")
 _GLOBAL_ID = re.compile(r"[0-9a-f]{32}")
 _LOCAL = 4
 """MLflow's number for a source of type LOCAL."""
@@ -67,7 +70,7 @@ def as_mlflow(whole: Whole, lost: Counter[str]) -> MlflowRun:
     if whole.detail.captures:
         lost["captured documents (code, environment)"] += len(whole.detail.captures)
     user = run.tags.get(SOURCE_USER_TAG) or own.get(USER_TAG, run.created_by)
-    named = {NAME_TAG: run.name} if came else {NAME_TAG: run.name, USER_TAG: user}
+    tags = own | ({NAME_TAG: run.name} if came else {NAME_TAG: run.name, USER_TAG: user})
     return MlflowRun(
         id=run.id if _GLOBAL_ID.fullmatch(run.id) else hashlib.sha256(run.id.encode()).hexdigest()[:32],
         name=run.name,
@@ -76,8 +79,8 @@ def as_mlflow(whole: Whole, lost: Counter[str]) -> MlflowRun:
         status=WORDS[run.status],
         start=to_us(run.started_at) // 1000,
         end=None if run.ended_at is None else to_us(run.ended_at) // 1000,
-        params={usable_key(key): as_text(value) for key, value in run.params.items()},
-        tags={usable_key(key): value for key, value in {**own, **named}.items()},
+        params={name: as_text(run.params[key]) for key, name in usable_keys(run.params).items()},
+        tags={name: tags[key] for key, name in usable_keys(tags).items()},
     )
 
 
@@ -86,9 +89,27 @@ def as_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def usable_key(key: str) -> str:
-    """A key that MLflow accepts: letters, digits, ``_ - . : /`` and blanks."""
-    return _UNUSABLE.sub("_", key).strip("/") or "_"
+def usable_keys(keys: Iterable[str]) -> dict[str, str]:
+    """Each key's name in MLflow, which takes letters and digits of any script, ``_ - . : /`` and blanks.
+
+    What MLflow takes stays as it is. No two keys get the same name, and none leads out of the folder of a file store.
+    """
+    found = {key: _usable(key) for key in sorted(keys)}
+    taken = {key for key, name in found.items() if key == name}
+    for key, name in found.items():
+        if key != name:
+            found[key] = next(other for other in _numbered(name) if other not in taken)
+            taken.add(found[key])
+    return found
+
+
+def _usable(key: str) -> str:
+    parts = (_DOTS.sub("_", part) for part in _UNUSABLE.sub("_", key).split("/") if part)
+    return "/".join(parts) or "_"
+
+
+def _numbered(name: str) -> Iterator[str]:
+    return itertools.chain([name], (f"{name}_{number}" for number in itertools.count(2)))
 
 
 class MlflowFolderWriter:
@@ -116,9 +137,10 @@ class MlflowFolderWriter:
         for part, values in (("params", run.params), ("tags", run.tags)):
             for key, value in values.items():
                 _write(folder / part / key, value)
+        names = usable_keys(whole.keys)
         for key, columns in whole.series():
             lines = [f"{round(at * 1000)} {value!r} {step}\n" for step, at, value in zip(*columns, strict=True)]
-            _write(folder / "metrics" / usable_key(key), "".join(lines))
+            _write(folder / "metrics" / names[key], "".join(lines))
         for artifact in whole.detail.artifacts:
             whole.save(artifact, folder / "artifacts" / artifact.path)
         meta: dict[str, Any] = {
@@ -222,8 +244,9 @@ class MlflowDatabaseWriter:
                     f"INSERT INTO {table} (key, value, run_uuid) VALUES (?, ?, ?)",
                     [(*p, run.id) for p in pairs.items()],
                 )
+            names = usable_keys(whole.keys)
             for key, columns in whole.series():
-                self._points(run.id, usable_key(key), columns)
+                self._points(run.id, names[key], columns)
         return True
 
     def _points(self, run_id: str, key: str, columns: Columns) -> None:

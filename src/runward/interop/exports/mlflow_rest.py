@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from runward.errors import InvalidError
-from runward.interop.exports.mlflow import as_mlflow, usable_key
+from runward.interop.exports.mlflow import as_mlflow, usable_keys
 from runward.interop.exports.model import Whole
 from runward.interop.imports.mlflow_rest import MlflowClient
 from runward.tracking.points import Columns
@@ -48,8 +48,9 @@ class MlflowServerWriter:
             self._log(run_id, params=[{"key": key, "value": value} for key, value in part])
         for part in _parts(list(tags.items()), _TAGS):
             self._log(run_id, tags=[{"key": key, "value": value} for key, value in part])
+        names = usable_keys(whole.keys)
         for key, columns in whole.series():
-            for part in _parts(_points(usable_key(key), columns), _METRICS):
+            for part in _parts(_points(names[key], columns), _METRICS):
                 self._log(run_id, metrics=part)
         self._send_artifacts(whole, str(info["artifact_uri"]))
         end = {"run_id": run_id, "status": run.status, **({"end_time": run.end} if run.end else {})}

@@ -53,9 +53,14 @@ class Whole(NamedTuple):
         """The run."""
         return self.detail.run
 
+    @property
+    def keys(self) -> list[str]:
+        """The keys of all series."""
+        return [metric.key for metric in self.detail.metrics]
+
     def series(self) -> Iterator[tuple[str, Columns]]:
         """All series by key, in order of step; not all of them in memory at once."""
-        keys = [metric.key for metric in self.detail.metrics]
+        keys = self.keys
         for start in range(0, len(keys), _KEYS):
             for series in self.space.tracking.series(self.run.id, keys[start : start + _KEYS]).series:
                 yield series.key, columns_of(series)

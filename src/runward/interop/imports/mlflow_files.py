@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -13,12 +14,13 @@ import yaml
 
 from runward.errors import InvalidError
 from runward.interop.imports.mlflow import ArtifactFolders, foreign_run
-from runward.interop.imports.model import Broken, Foreign, Head, version_of
+from runward.interop.imports.model import Broken, Foreign, Head, inside, version_of
 from runward.tracking.points import Columns
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _WORDS = {"1": "RUNNING", "2": "SCHEDULED", "3": "FINISHED", "4": "FAILED", "5": "KILLED"}
 _NO_EXPERIMENT = {".trash", "models", "prompts"}
+_DELETED = re.compile(rb"^lifecycle_stage: *deleted", re.MULTILINE)
 _POINT_BYTES = 40
 """About what a point takes in a file."""
 
@@ -55,7 +57,7 @@ class MlflowFolder:
     def _head(self, folder: str, name: str, place: str) -> Head | None:
         try:
             with open(f"{folder}/meta.yaml", "rb") as file:
-                if b"lifecycle_stage: deleted" in file.read():
+                if _DELETED.search(file.read()):
                     self.lost["runs that are deleted in MLflow"] += 1
                     return None
         except OSError:
@@ -63,7 +65,7 @@ class MlflowFolder:
         facts = [
             (path, status.st_size, status.st_mtime_ns)
             for path in ("meta.yaml", *_below(folder))
-            if (status := os.stat(f"{folder}/{path}"))
+            if (status := _stat(f"{folder}/{path}"))
         ]
         self._runs[name] = folder
         points = sum(size for path, size, _ in facts if path.startswith("metrics/")) // _POINT_BYTES
@@ -83,11 +85,10 @@ class MlflowFolder:
         status = str(meta.get("status", 1))
         facts = {**meta, "status": _WORDS.get(status, status), "name": meta.get("run_name")}
         params, tags = (
-            {key: data.decode("utf-8", "replace") for key, data in _values(f"{folder}/{part}")}
-            for part in ("params", "tags")
+            {key: data.decode("utf-8", "replace") for key, data in _values(folder, part)} for part in ("params", "tags")
         )
         for what in ("inputs", "outputs"):
-            if count := len(_below(f"{folder}/{what}")):
+            if count := len(_below(folder, f"{what}/")):
                 self.lost[f"{what} of runs (data sets, models)"] += count
         own = Path(folder, "artifacts").absolute()
         files = self._artifacts.artifacts(own.as_uri() if own.is_dir() else str(meta.get("artifact_uri") or ""))
@@ -95,7 +96,7 @@ class MlflowFolder:
             run = foreign_run(head, facts, params, tags, files)
         except InvalidError as error:
             raise InvalidError(f"{folder}/meta.yaml: {error.message}") from None
-        run.series = {key: _columns(f"{folder}/metrics/{key}", data) for key, data in _values(f"{folder}/metrics")}
+        run.series = {key: _columns(f"{folder}/metrics/{key}", data) for key, data in _values(folder, "metrics")}
         return run
 
 
@@ -109,27 +110,39 @@ def _yaml(path: Path) -> dict[str, Any]:
     return found
 
 
+def _stat(path: str) -> os.stat_result | None:
+    """None for what is gone: the store may be in use."""
+    try:
+        return os.stat(path)
+    except OSError:
+        return None
+
+
 def _below(folder: str, prefix: str = "") -> list[str]:
-    """The files below a folder, by their paths from there."""
+    """The files below a run's folder, by their paths from there. What a link leads out to is none of them."""
     found: list[str] = []
+    if os.path.islink(f"{folder}/{prefix}".rstrip("/")) and prefix:
+        return found
     try:
         entries = sorted(os.scandir(f"{folder}/{prefix}"), key=lambda entry: entry.name)
     except OSError:
         return found
     for entry in entries:
         name = f"{prefix}{entry.name}"
-        if entry.is_dir():
+        if entry.is_dir(follow_symlinks=False):
             found += _below(folder, f"{name}/")
-        elif name != "meta.yaml":
+        elif name != "meta.yaml" and (
+            entry.is_file(follow_symlinks=False) or (entry.is_symlink() and inside(Path(folder), name))
+        ):
             found.append(name)
     return found
 
 
-def _values(folder: str) -> Iterator[tuple[str, bytes]]:
-    """(key, content) of the files below a folder: a key with ``/`` lies in a folder of its own."""
-    for name in _below(folder):
+def _values(folder: str, part: str) -> Iterator[tuple[str, bytes]]:
+    """(key, content) of a run's params, tags or metrics: a key with ``/`` lies in a folder of its own."""
+    for name in _below(folder, f"{part}/"):
         with open(f"{folder}/{name}", "rb") as file:
-            yield name, file.read()
+            yield name.removeprefix(f"{part}/"), file.read()
 
 
 def _columns(path: str, data: bytes) -> Columns:

@@ -17,7 +17,13 @@ _SPECIAL = {"nan": math.nan, "infinity": math.inf, "+infinity": math.inf, "-infi
 _DOCS = " See the API docs for more information about request parameters."
 _NAME = re.compile(r"[/\w.\- :]*")
 _BAD_CHARACTERS = "Names may only contain alphanumerics, underscores (_), dashes (-), periods (.), spaces ( ), colon(:) and slashes (/)."
-MAX_KEY, MAX_PARAM, MAX_TAG = 250, 6000, 8000
+MAX_KEY = 250
+MAX_VALUE = 100_000
+"""Characters of a param's or a tag's value; longer ones are cut.
+
+MLflow's server cuts params at 6,000 and tags at 8,000 and refuses none, so neither do we: a training that runs with
+MLflow must not end here. 100,000 is what Runward's own client takes.
+"""
 
 
 def parse_body(data: bytes) -> dict[str, Any]:

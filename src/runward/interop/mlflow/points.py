@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from runward.errors import NotFoundError
-from runward.interop.mlflow.args import MAX_PARAM, Args, as_integer, as_number, check_key, check_length
+from runward.interop.mlflow.args import MAX_VALUE, Args, as_integer, as_number, check_key
 from runward.interop.mlflow.caller import Caller
 from runward.interop.mlflow.errors import invalid, invalid_value, missing_value
 from runward.interop.mlflow.logged import note_metrics
@@ -72,7 +72,7 @@ def log_param(caller: Caller) -> Json:
     """Store one param; a second value of a key is refused."""
     run_id, key = caller.args.need("run_id", "run_uuid"), caller.args.need("key")
     check_key(key, "key", "Param key")
-    _store(caller, run_id, [], {key: check_length(caller.args.text("value"), "Param value", MAX_PARAM)}, {})
+    _store(caller, run_id, [], {key: caller.args.text("value")[:MAX_VALUE]}, {})
     return {}
 
 
@@ -120,7 +120,7 @@ def log_batch(caller: Caller) -> Json:
         if not item.has("key"):
             raise missing_value(f"params[{index}].key")
         key = check_key(item.text("key"), f"params[{index}].key", "Param key")
-        value = check_length(item.text("value"), "Param value", MAX_PARAM)
+        value = item.text("value")[:MAX_VALUE]
         if checked.setdefault(key, value) != value or key in [p.text("key") for p in params[:index]]:
             doubled.append(key)
     if doubled:
@@ -128,11 +128,12 @@ def log_batch(caller: Caller) -> Json:
             f"Duplicate parameter keys have been submitted: {doubled}. Please ensure the request contains only one "
             "param value per param key."
         )
+    named: dict[str, str] = {}
     for index, item in enumerate(tags):
         if not item.has("key"):
             raise missing_value(f"tags[{index}].key")
-        checked_tags({item.text("key"): item.text("value")}, f"tags[{index}].key")
-    _store(caller, run_id, points, checked, {item.text("key"): item.text("value") for item in tags})
+        named |= checked_tags({item.text("key"): item.text("value")}, f"tags[{index}].key")
+    _store(caller, run_id, points, checked, named)
     note_metrics(caller, run_id, metrics)
     return {}
 

@@ -14,7 +14,7 @@ from runward.core.clock import from_us, to_us
 from runward.errors import NotFoundError
 from runward.governance.calling import Call
 from runward.governance.scopes import Clause
-from runward.interop.mlflow.args import MAX_TAG, Args, check_key, check_length
+from runward.interop.mlflow.args import MAX_VALUE, Args, check_key
 from runward.interop.mlflow.caller import Caller, experiment_id_of
 from runward.interop.mlflow.errors import invalid, missing
 from runward.interop.mlflow.experiments import visible
@@ -148,7 +148,8 @@ def create(caller: Caller) -> Json:
         )
     name = name or tags.pop(NAME_TAG, "")
     tags.pop(NAME_TAG, None)
-    if user := caller.args.text("user_id"):
+    # A stock client that knows of no user says "unknown"; then it is the member whose token it was.
+    if (user := caller.args.text("user_id")) not in ("", "unknown"):
         tags.setdefault(USER_TAG, user)
     started = _moment(caller.args, "start_time")
     run_id = uuid.uuid4().hex
@@ -168,11 +169,8 @@ def _moment(args: Args, name: str) -> Any:
 
 
 def checked_tags(tags: dict[str, str], path: str = "key") -> dict[str, str]:
-    """Tags that keep MLflow's rules. Raises: MlflowError."""
-    for key, value in tags.items():
-        check_key(key, path, "key")
-        check_length(value, "value", MAX_TAG)
-    return tags
+    """Tags that keep MLflow's rules; a value that is too long is cut. Raises: MlflowError."""
+    return {check_key(key, path, "key"): value[:MAX_VALUE] for key, value in tags.items()}
 
 
 def update(caller: Caller) -> Json:
@@ -222,9 +220,9 @@ def set_tag(caller: Caller) -> Json:
     """Set a tag of a run; MLflow's name tag is the run's name."""
     run_id = caller.args.need("run_id", "run_uuid")
     key, value = caller.args.need("key"), caller.args.text("value")
-    checked_tags({key: value})
+    tags = checked_tags({key: value})
     caller.active(run_id)
-    patch = RunPatch(name=value[:250]) if key == NAME_TAG and value else RunPatch(tags={key: value})
+    patch = RunPatch(name=value[:250]) if key == NAME_TAG and value else RunPatch(tags={**tags})
     caller.do("tracking.update_run", run_id=run_id, patch=patch)
     return {}
 
