@@ -11,6 +11,7 @@ import pytest
 
 import runward as run
 from runward.cli import workspace
+from runward.governance.model import NewMember
 from runward.governance.signin import folder_actor
 from runward.knowledge.model import NewPage
 from runward.review.model import NewReview
@@ -73,7 +74,24 @@ def test_everything_arrives(
     # What is new gets its place after what was copied.
     new = space.tracking.create_run(NewRun(project="vision/digits"))
     assert [event.kind for event in space.tracking.history(new.id)] == ["run.started"]
+    assert behind(dispatcher.database) == []
+    space.governance.create_member(NewMember(name="later"))
     space.close()
+
+
+def behind(database: Database) -> list[str]:
+    """Columns whose next number is one that a row has."""
+    with database.transaction(write=False) as tx:
+        numbered = tx.all(
+            """SELECT table_name, column_name, pg_get_serial_sequence(table_name, column_name) FROM information_schema.columns
+               WHERE table_schema = 'public' AND is_identity = 'YES'"""
+        )
+        assert len(numbered) > 5
+        last = {
+            f"{t}.{c}": (tx.scalar(f"SELECT max({c}) FROM {t}"), tx.one(f"SELECT last_value, is_called FROM {s}"))
+            for t, c, s in numbered
+        }
+    return [name for name, (most, (value, is_used)) in last.items() if most is not None and value + is_used <= most]
 
 
 def test_what_is_stored_while_files_are_copied_arrives_with_the_rows_that_name_it(

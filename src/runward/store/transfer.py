@@ -120,8 +120,8 @@ def copy_rows(source: Database, target: Database, progress: Progress) -> int:
             columns = columns_of(read, table)
             names = ", ".join(columns)
             count = write.bulk(table, names, read.each(f"SELECT {names} FROM {table} ORDER BY 1"))
-            if write.dialect == "postgresql" and columns[0] == "id":
-                _set_counter(write, table)
+            if write.dialect == "postgresql":
+                _set_counter(write, table, columns[0])
             copied += count
             progress(table, count)
         # Tables of points stay where they are; the new place writes its own.
@@ -133,8 +133,8 @@ _BEGUN = {"audit_heads": "seq = 0", "workspace": "key = 'grants_known_since'"}
 """Rows of a database that nobody has used: the ends of its audit trail's chains, and since when its roles are noted."""
 
 
-def _set_counter(tx: Tx, table: str) -> None:
-    """Let new rows be numbered after the copied ones."""
-    sequence = tx.scalar("SELECT pg_get_serial_sequence(?, 'id')", (table,))
+def _set_counter(tx: Tx, table: str, column: str) -> None:
+    """Let new rows be numbered after the copied ones, if the database numbers a table's first column."""
+    sequence = tx.scalar("SELECT pg_get_serial_sequence(?, ?)", (table, column))
     if sequence is not None:
-        tx.execute(f"SELECT setval('{sequence}', (SELECT COALESCE(max(id), 1) FROM {table}))")
+        tx.execute(f"SELECT setval('{sequence}', (SELECT COALESCE(max({column}), 1) FROM {table}))")
