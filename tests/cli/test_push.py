@@ -87,11 +87,13 @@ def behind(database: Database) -> list[str]:
                WHERE table_schema = 'public' AND is_identity = 'YES'"""
         )
         assert len(numbered) > 5
-        last = {
-            f"{t}.{c}": (tx.scalar(f"SELECT max({c}) FROM {t}"), tx.one(f"SELECT last_value, is_called FROM {s}"))
-            for t, c, s in numbered
-        }
-    return [name for name, (most, (value, is_used)) in last.items() if most is not None and value + is_used <= most]
+        found = [
+            (table, tx.scalar(f"SELECT max({column}) FROM {table}"), counter) for table, column, counter in numbered
+        ]
+        next_of = "SELECT last_value + is_called::int FROM"
+        return [
+            table for table, most, counter in found if most is not None and tx.scalar(f"{next_of} {counter}") <= most
+        ]
 
 
 def test_what_is_stored_while_files_are_copied_arrives_with_the_rows_that_name_it(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from runward.interop.exports.mlflow import MlflowFolderWriter
 from runward.interop.exports.model import export_runs
+from runward.interop.imports.engine import Options, import_runs
+from runward.interop.imports.opening import open_source
 from runward.testing.worlds import batch
 from runward.tracking.model import NewProject, NewRun, RunParam
 from runward.workspace import FolderWorkspace
@@ -58,3 +62,22 @@ def test_what_is_no_file_is_not_waited_for(space: FolderWorkspace, sent: Path, t
     os.mkfifo(sent / "params" / "pipe")
     assert bring(space, "mlflow", tmp_path / "mlruns", project="back").created == 1
     assert _values(space) == ({"lr": "1"}, {"loss"})
+
+
+def test_a_folder_that_a_store_names_is_read_beside_it_or_where_the_importer_says(
+    space: FolderWorkspace, sent: Path, tmp_path: Path
+) -> None:
+    """Any run may name any folder of this machine as that of its artifacts."""
+    meta = sent / "meta.yaml"
+    lines = [line for line in meta.read_text().splitlines() if not line.startswith("artifact_uri:")]
+    meta.write_text("\n".join([*lines, f"artifact_uri: {(tmp_path / 'secret').as_uri()}\n"]))
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(sent / "artifacts")
+    (tmp_path / "got").mkdir()
+    (tmp_path / "mlruns").rename(tmp_path / "got" / "mlruns")
+    report = bring(space, "mlflow", tmp_path / "got" / "mlruns", project="back")
+    assert (report.created, report.files) == (1, 0)
+    assert any("outside of" in what and "--artifacts" in what for what in report.lost)
+    source = open_source("mlflow", str(tmp_path / "got" / "mlruns"), tmp_path / "secret")
+    named = import_runs(space, source, Options(project="back"))
+    assert (named.updated, named.files, named.problems) == (1, 1, [])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import operator
 import os
+import re
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -40,19 +41,33 @@ _LEFT_OUT = {
 }
 
 
+_MADE = re.compile(r"/(?:m-)?[0-9a-f]{32}/artifacts$")
+"""How MLflow calls the folders of a run's and of a model's files, wherever they lie."""
+
+
 class ArtifactFolders:
-    """Finds the artifacts of runs on this machine, whatever their URI says."""
+    """Finds the artifacts of runs on this machine: beside the store, where the importer says, or in a folder that MLflow made.
+
+    A store that came from somebody else may name any folder, and its files would be stored where others read them.
+    """
 
     def __init__(self, base: Path, given: Path | None, lost: Counter[str]) -> None:
         self._base, self._given, self._lost = base, given, lost
+        self._inside = [folder.resolve() for folder in (base, given) if folder is not None]
         self._found: dict[str, Path | None] = {}
 
     def folder(self, uri: str) -> Path | None:
         """Where a run's files lie; None where they are not on this machine."""
         if uri not in self._found:
-            there = next((path for path in self._candidates(uri) if os.path.isdir(path)), None) if uri else None
-            self._found[uri] = Path(there) if there is not None else None
+            there = [Path(path) for path in self._candidates(uri) if os.path.isdir(path)] if uri else []
+            self._found[uri] = next(filter(self._is_inside, there), None)
+            if there and self._found[uri] is None:
+                self._lost[f"artifact folders outside of {self._base} (--artifacts names where they lie)"] += 1
         return self._found[uri]
+
+    def _is_inside(self, path: Path) -> bool:
+        found = path.resolve()
+        return bool(_MADE.search(found.as_posix())) or any(found.is_relative_to(folder) for folder in self._inside)
 
     def _candidates(self, uri: str) -> Iterator[str]:
         parts = urlsplit(uri)

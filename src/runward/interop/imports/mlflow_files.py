@@ -34,6 +34,7 @@ class MlflowFolder:
         self.where, self.lost = str(folder), Counter[str]()
         self._folder, self._runs = folder, dict[str, str]()
         self._artifacts = ArtifactFolders(folder.absolute().parent, artifacts, self.lost)
+        self._elsewhere = str(artifacts or "")
         if not any(folder.glob("*/meta.yaml")):
             raise InvalidError(
                 f"{folder} has no experiment (ID/meta.yaml), so it is no MLflow store",
@@ -69,7 +70,9 @@ class MlflowFolder:
         ]
         self._runs[name] = folder
         points = sum(size for path, size, _ in facts if path.startswith("metrics/")) // _POINT_BYTES
-        return Head(name, name, place, version_of(place, facts), points)
+        # Whoever names the folder of the files for the first time wants the runs looked at again.
+        elsewhere = [self._elsewhere] if self._elsewhere and not os.path.isdir(f"{folder}/artifacts") else []
+        return Head(name, name, place, version_of(place, facts, *elsewhere), points)
 
     def read(self, heads: Sequence[Head]) -> Iterator[Foreign | Broken]:
         """See :class:`Source`."""
