@@ -48,7 +48,9 @@ def push_workspace(output: Output, database: str, blobs: str, server_dir: Path |
     source, target = open_database(f"sqlite:///{folder / 'runward.db'}"), open_database(database)
 
     def progress(what: str, count: int) -> None:
-        output.say(f"{what}: {count:,}")
+        # Of a hundred tables most are empty.
+        if count:
+            output.say(f"{what}: {count:,}")
 
     kept, place = FolderBlobs(folder / "blobs"), open_blobs(blobs, folder / "spool")
     files = copy_blobs(kept, place, progress)

@@ -36,6 +36,14 @@ class SeriesSuite:
         assert _series(space, run.id, "loss").steps == [0, 1]
         assert _summary(space, run.id, "loss").n == 2
 
+    @pytest.mark.parametrize(("first", "count"), [(-1, 1), (0, -1), (-(2**63), 5)])
+    def test_frames_are_counted_from_zero(self, world: World, first: int, count: int) -> None:
+        """What cannot be is no repetition of what is there."""
+        space = world.member()
+        run = world.run(space)
+        with pytest.raises(InvalidError, match=f"first is {first}"):
+            space.tracking.append(run.id, batch(first, {"v": [(0, 1.0)]}, count=count))
+
     def test_a_gap_is_refused_with_the_frame_that_is_missing(self, world: World) -> None:
         """Nothing of a batch behind a gap is stored, and the answer says what to send."""
         space = world.member()

@@ -219,6 +219,8 @@ class TrackingService(Places, Comparing, Tracking):
     def append(self, run_id: str, batch: Batch) -> Ack:
         """See the contract."""
         check_name(batch.client, "the client's id", limit=64)
+        if batch.first < 0 or batch.count < 0:
+            raise InvalidError(f"first is {batch.first} and count {batch.count}", hint="frames are counted from 0")
         held: storage.Held | None = None
         if batch.count > 0:
             held = self.call.ahead or storage.hold(self.tx, [(run_id, batch.client)])[0]
