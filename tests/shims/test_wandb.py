@@ -8,7 +8,6 @@ import importlib
 import math
 import sys
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -19,36 +18,17 @@ import pytest
 from runward import face, shims
 from runward.errors import ConflictError, InvalidError, NotFoundError, RunwardError, RunwardWarning
 from runward.shims import wandb
-from runward.shims.wandb import opened, told
 from runward.tracking import client
 from runward.tracking.model import RunDetail, RunStatus
 from runward.workspace import FolderWorkspace
-from tests.conftest import stop_uploads
 from tests.extras import needs
 from tests.tracking.test_media import decode_png
 
 
 @pytest.fixture(autouse=True)
-def space(
-    folder_workspace: FolderWorkspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Iterator[FolderWorkspace]:
-    monkeypatch.setattr(face, "_current", [folder_workspace])
-    monkeypatch.setattr(face, "_adopted", {folder_workspace.place})
-    monkeypatch.setattr(client, "_active", [])
-    opened.RUNS.clear()
-    monkeypatch.setattr(told, "_said", set())
-    monkeypatch.delenv(client.ACTIVE_VARIABLE, raising=False)
+def space(wandb_space: FolderWorkspace, monkeypatch: pytest.MonkeyPatch) -> FolderWorkspace:
     monkeypatch.setenv("WANDB_PROJECT", "p")
-    monkeypatch.chdir(tmp_path)
-    begin = face._open
-    monkeypatch.setattr(
-        face, "_open", lambda space, new, _capture, command, **kw: begin(space, new, False, command, **kw)
-    )
-    yield folder_workspace
-    wandb.teardown()
-    for run in client.open_runs():
-        run.finish()
-    stop_uploads(folder_workspace)
+    return wandb_space
 
 
 def stored(space: FolderWorkspace, run: Any) -> RunDetail:

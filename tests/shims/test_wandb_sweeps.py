@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,34 +12,15 @@ import pytest
 from runward import face
 from runward.errors import InvalidError, NotFoundError, RunwardWarning
 from runward.shims import wandb
-from runward.shims.wandb import opened, sweeps, told
+from runward.shims.wandb import sweeps
 from runward.shims.wandb.filters import search_of
-from runward.tracking import client
 from runward.tracking.model import Run, RunStatus
 from runward.workspace import FolderWorkspace
-from tests.conftest import stop_uploads
 
 
 @pytest.fixture(autouse=True)
-def space(
-    folder_workspace: FolderWorkspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Iterator[FolderWorkspace]:
-    monkeypatch.setattr(face, "_current", [folder_workspace])
-    monkeypatch.setattr(face, "_adopted", {folder_workspace.place})
-    monkeypatch.setattr(client, "_active", [])
-    opened.RUNS.clear()
-    monkeypatch.setattr(told, "_said", set())
-    monkeypatch.delenv(client.ACTIVE_VARIABLE, raising=False)
-    monkeypatch.chdir(tmp_path)
-    begin = face._open
-    monkeypatch.setattr(
-        face, "_open", lambda space, new, _capture, command, **kw: begin(space, new, False, command, **kw)
-    )
-    yield folder_workspace
-    wandb.teardown()
-    for run in client.open_runs():
-        run.finish()
-    stop_uploads(folder_workspace)
+def space(wandb_space: FolderWorkspace) -> FolderWorkspace:
+    return wandb_space
 
 
 def runs(space: FolderWorkspace, project: str = "") -> list[Run]:

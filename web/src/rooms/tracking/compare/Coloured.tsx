@@ -5,6 +5,7 @@ import { Swatch } from "@/ui/chart/Swatch";
 import { plural } from "@/ui/format";
 import { useUrlState } from "@/ui/urlState";
 import { type Coloring, coloringOf } from "./coloring";
+import { FieldPicker } from "./FieldPicker";
 import { fieldsOf, useAxes } from "./fields";
 
 /** The colours that the address asks for; null where each run has its own, as in pictures that have no choice of them. */
@@ -23,17 +24,7 @@ export function useColoring(found: Differences, isChosen = true): Coloring | nul
 /** Chooses what the colours of a picture stand for. */
 export function ColorPicker({ found }: { found: Differences }) {
   const [url, setUrl] = useUrlState();
-  const [fields, value] = [fieldsOf(found), url.get("color") ?? ""];
-  const known = value === "" || fields.includes(value) ? fields : [value, ...fields];
-  return (
-    <label className="inline-field">
-      <span>Colour</span>
-      <select className="plain-select" aria-label="Colour" value={value} onChange={(event) => setUrl({ color: event.currentTarget.value || null })}>
-        <option value="">each run its own</option>
-        {known.slice(0, 1000).map((field) => <option key={field} value={field}>{field.replaceAll("`", "")}</option>)}
-      </select>
-    </label>
-  );
+  return <FieldPicker label="Colour" value={url.get("color") ?? ""} fields={fieldsOf(found)} none="each run its own" onChange={(color) => setUrl({ color: color || null })} />;
 }
 
 /** What each colour stands for. */
