@@ -144,5 +144,16 @@ def test_a_bucket_that_is_not_there_is_told_at_the_start(object_storage: ObjectS
         open_blobs(f"s3://no-such-bucket/x?endpoint={object_storage.endpoint}", tmp_path)
 
 
+@pytest.mark.slow
+def test_credentials_that_nobody_set_are_named(
+    object_storage: ObjectStorage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    with pytest.raises(StoreError) as caught:
+        open_blobs("s3://bucket/x?region=eu-west-1&metadata_endpoint=http://127.0.0.1:9", tmp_path)
+    assert "AWS_ACCESS_KEY_ID" in caught.value.hint
+
+
 def test_a_folder_is_a_folder(tmp_path: Path) -> None:
     assert isinstance(open_blobs(tmp_path, tmp_path), FolderBlobs)

@@ -10,6 +10,8 @@ from runward.errors import InvalidError, MissingExtraError, NotFoundError, Store
 from runward.store.blobs import CHUNK_BYTES
 
 _PART_BYTES = 16 << 20
+_OF_THE_MACHINE = "/latest/api/token"
+"""Where a machine of Amazon's is asked for its own credentials, when nobody has set any."""
 
 
 class Bucket:
@@ -57,9 +59,11 @@ class Bucket:
                 ) from error
             raise
         except self.api.exceptions.BaseError as error:
+            hint = "check its address and credentials, and try again"
+            if _OF_THE_MACHINE in str(error):
+                hint = "no credentials are set, and the machine has none of its own: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
             raise StoreError(
-                f"the object storage {self.url} could not {what}: {_first_line(error)}",
-                hint="check its address and credentials, and try again",
+                f"the object storage {self.url} could not {what}: {_first_line(error)}", hint=hint
             ) from error
 
     def head(self, name: str) -> Any | None:
