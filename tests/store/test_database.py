@@ -161,6 +161,31 @@ def test_two_that_start_together_make_one_schema(database: Database) -> None:
         assert schema_version(tx) == LATEST
 
 
+def test_many_that_open_a_new_file_together_wait_for_each_other(tmp_path: Path) -> None:
+    """SQLite itself refuses one of them now and then: about one round in twenty."""
+    for number in range(40):
+        url, errors = f"sqlite:///{tmp_path / f'{number}.db'}", list[BaseException]()
+        together = threading.Barrier(8)
+
+        def look(url: str = url, errors: list[BaseException] = errors, together: threading.Barrier = together) -> None:
+            database = open_database(url)
+            try:
+                together.wait()
+                with database.transaction(write=False) as tx:
+                    assert schema_version(tx) == 0
+            except BaseException as error:  # noqa: BLE001 - the test's thread tells it
+                errors.append(error)
+            finally:
+                database.close()
+
+        threads = [threading.Thread(target=look) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert errors == []
+
+
 def test_a_transaction_is_whole_or_not_at_all(database: Database) -> None:
     def fail() -> None:
         with database.transaction(write=True) as tx:

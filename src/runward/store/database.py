@@ -10,6 +10,7 @@ import contextlib
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -30,7 +31,7 @@ __all__ = [
     "placeholders",
 ]
 
-_BUSY_S, _CLOSE_S = 30.0, 10.0
+_BUSY_S, _CLOSE_S, _AGAIN_S = 30.0, 10.0, 0.005
 _PLANNING = ("SET jit = off", "SET random_page_cost = 1.1")
 """Our queries take milliseconds: compiling them costs more than they do; and disks that seek are gone."""
 _LOCK_WAIT_S = 5
@@ -167,7 +168,7 @@ class SqliteDatabase:
                 check_same_thread=False,
                 cached_statements=512,
             )
-            connection.execute("PRAGMA journal_mode=WAL")
+            _write_ahead(connection)
             connection.execute("PRAGMA synchronous=FULL")
             connection.execute("PRAGMA foreign_keys=ON")
             connection.execute("PRAGMA cache_size=-32000")
@@ -260,6 +261,19 @@ class SqliteDatabase:
         """Close all connections that this object opened."""
         self._pool.close(_CLOSE_S)
         self._local = threading.local()
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Keep a log instead of a journal. SQLite waits for no other process that makes the same change of a new file."""
+    until = time.monotonic() + _BUSY_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(_AGAIN_S)
 
 
 def _sqlite_error(error: sqlite3.Error, path: Path) -> StoreError | ConflictError:
